@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# What all of attnscope's own targets share: language level, warnings, hidden symbols.
+
+function(attnscope_target_defaults target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  set_target_properties(${target} PROPERTIES
+    CXX_EXTENSIONS OFF
+    CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON
+    POSITION_INDEPENDENT_CODE ON)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion)
+    if(ATTNSCOPE_WARNINGS_AS_ERRORS)
+      target_compile_options(${target} PRIVATE -Werror)
+    endif()
+  endif()
+endfunction()
+
+# attnscope_library(NAME source...): the library attnscope_NAME ("attnscope" for the core), also known as
+# attnscope::NAME, whose public headers are those of include/.
+function(attnscope_library name)
+  if(name STREQUAL "attnscope")
+    set(target attnscope)
+  else()
+    set(target attnscope_${name})
+  endif()
+  add_library(${target} ${ARGN})
+  add_library(attnscope::${name} ALIAS ${target})
+  attnscope_target_defaults(${target})
+  target_include_directories(${target}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${name} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  set_property(GLOBAL APPEND PROPERTY ATTNSCOPE_LIBRARIES ${target})
+endfunction()

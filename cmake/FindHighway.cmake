@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds Google Highway and defines attnscope_highway, in this order: a target of the enclosing project, CMake's package
+# "hwy", pkg-config's "libhwy", and, only if ATTNSCOPE_HIGHWAY_SOURCE_DIR is set, a source tree. Nothing is downloaded.
+
+set(ATTNSCOPE_HIGHWAY_TARGET "")
+if(TARGET hwy::hwy)
+  set(ATTNSCOPE_HIGHWAY_TARGET hwy::hwy)
+elseif(TARGET hwy)
+  set(ATTNSCOPE_HIGHWAY_TARGET hwy)
+else()
+  find_package(hwy 1.0.3 CONFIG QUIET)
+  if(TARGET hwy::hwy)
+    set(ATTNSCOPE_HIGHWAY_TARGET hwy::hwy)
+  else()
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+      pkg_check_modules(ATTNSCOPE_HWY QUIET IMPORTED_TARGET GLOBAL libhwy>=1.0.3)
+    endif()
+    if(TARGET PkgConfig::ATTNSCOPE_HWY)
+      set(ATTNSCOPE_HIGHWAY_TARGET PkgConfig::ATTNSCOPE_HWY)
+    elseif(ATTNSCOPE_HIGHWAY_SOURCE_DIR)
+      set(HWY_ENABLE_TESTS OFF CACHE BOOL "" FORCE)
+      set(HWY_ENABLE_EXAMPLES OFF CACHE BOOL "" FORCE)
+      set(HWY_ENABLE_CONTRIB OFF CACHE BOOL "" FORCE)
+      add_subdirectory(${ATTNSCOPE_HIGHWAY_SOURCE_DIR} ${PROJECT_BINARY_DIR}/highway EXCLUDE_FROM_ALL)
+      set(ATTNSCOPE_HIGHWAY_TARGET hwy)
+    endif()
+  endif()
+endif()
+if(NOT ATTNSCOPE_HIGHWAY_TARGET)
+  message(FATAL_ERROR "attnscope needs Google Highway >= 1.0.3. On Debian and Ubuntu: apt-get install libhwy-dev. Or "
+    "set ATTNSCOPE_HIGHWAY_SOURCE_DIR to a Highway source tree.")
+endif()

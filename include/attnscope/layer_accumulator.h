@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one stateful thing: everything that one layer's attention measured so far. Example:
+//
+//   attnscope::LayerAccumulator layer;
+//   attnscope::Status status = attnscope::LayerAccumulator::Create({.heads = 32, .max_keys = 4096}, &layer);
+//   status = layer.AddWeights(attnscope::ContiguousAttention(weights, attnscope::ElementType::kFloat32,
+//                                                            /*batch=*/1, 32, queries, keys));
+//   layer.EndSequence();
+//   double entropy = layer.Stats().layer[attnscope::Metric::kEntropy];
+#ifndef ATTNSCOPE_LAYER_ACCUMULATOR_H_
+#define ATTNSCOPE_LAYER_ACCUMULATOR_H_
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "attnscope/attention_view.h"
+#include "attnscope/metrics.h"
+#include "attnscope/runner.h"
+#include "attnscope/status.h"
+
+namespace attnscope {
+
+struct LayerConfig {
+  size_t heads = 1;      // heads of the layer, 1 to 65536
+  size_t max_keys = 0;   // most keys a row may have, 0 to 2^31 - 1; decides the memory: 16 bytes for each key, head and
+                         // open sequence. 0: no attention, only AddResidual and AddGradient
+  size_t max_batch = 1;  // sequences that are open at once: the batch of a view. 1 to 65536
+  // First average over batch and heads, then measure that one matrix, as many Python training loops do. It hides a
+  // collapsed head; it is here to compare with their old runs. Each call must then bring all heads, and the rows of all
+  // its sequences, together.
+  bool mean_matrix = false;
+  // A row is counted as unnormalised if its sum is off 1 by more than this.
+  double tolerance_float32 = 1e-3;
+  double tolerance_half = 2e-2;  // float16 and bfloat16
+  // A row is saturated if its largest weight is at least this.
+  double saturation_bound = 0.99;
+};
+
+// Memory is allocated by Create, and by the first call that brings a larger Runner than before; nothing is allocated
+// while rows are measured. Not thread-safe: one thread at a time uses an accumulator; different accumulators are
+// independent. After a failed call the state is as before that call.
+//
+// Bit for bit, results do not depend on how the rows of a sequence are cut into calls, on the runner, or on the
+// alignment of the buffers (on one SIMD target; across targets they agree within the error bounds). Errors of the
+// results against exact arithmetic: a row's entropy 2e-6 * max(1, log n_k) nats, top-k masses and row sums 2e-6
+// relative, column sums 1e-6 relative; maxima are exact.
+class LayerAccumulator {
+ public:
+  // An empty accumulator: accepts nothing until it is assigned one from Create.
+  LayerAccumulator();
+  LayerAccumulator(LayerAccumulator&&) noexcept;
+  LayerAccumulator& operator=(LayerAccumulator&&) noexcept;
+  ~LayerAccumulator();
+
+  // Errors: kInvalidArgument for a size, tolerance or bound beyond its range, kOutOfMemory; `*out` is then unchanged.
+  static Status Create(const LayerConfig& config, LayerAccumulator* out);
+
+  // Adds rows of post-softmax weights to the open sequences `weights.first_sequence` onwards. Rows of one sequence may
+  // arrive in any number of calls, in order, also with more keys each time (decoding); end the sequence with
+  // EndSequence. O(batch * heads * queries * keys): one read of the weights. Errors, naming the argument and its value:
+  // kInvalidArgument (null data, sizes whose product overflows, a key length that is negative or above `keys`, missing
+  // heads in mean-matrix mode), kOutOfRange (more heads, sequences or keys than the configuration has).
+  Status AddWeights(const AttentionView& weights, const Mask& mask = {}, const Runner& runner = {});
+
+  // Adds one block's residual stream before and after it: the same shape, and each sequence of the batch whole. NaN and
+  // infinities are not looked for: they make the ratio NaN or infinite. Norms neither overflow nor underflow for any
+  // finite input. O(batch * tokens * channels). Errors: kInvalidArgument (null data, shapes that differ or overflow).
+  Status AddResidual(const ActivationView& before, const ActivationView& after);
+
+  // Adds one gradient buffer of the layer; the norm is over all buffers added. O(size). Errors: kInvalidArgument (null
+  // data).
+  Status AddGradient(const BufferView& gradient);
+
+  // Ends the open sequences: folds their column sums and row statistics into the layer's. The next rows begin new
+  // sequences. Without open rows it does nothing. O(max_batch * heads * max_keys).
+  void EndSequence();
+
+  // What was measured so far, as if EndSequence had been called now; the state stays as it is.
+  // O(max_batch * heads * max_keys).
+  LayerStats Stats() const;
+
+  // Forgets everything but the configuration.
+  void Reset();
+
+  // Adds what `other` measured. Errors: kInvalidArgument if its configuration differs.
+  Status Merge(const LayerAccumulator& other);
+
+  // The whole state, for any all-reduce (MPI, NCCL, Gloo): add `sums` element by element, take the maximum of `maxima`.
+  // Both have the same length on every rank with the same configuration. Ranks may hold whole sequences, heads of a
+  // layer, or different query rows of one open sequence (all-reduce before EndSequence).
+  std::span<double> sums();
+  std::span<const double> sums() const;
+  std::span<double> maxima();
+  std::span<const double> maxima() const;
+  // The first elements of `sums` and `maxima` that are enough to merge when no sequence is open: all but the open
+  // sequences' part, which is the large one.
+  size_t closed_sums() const;
+  size_t closed_maxima() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_LAYER_ACCUMULATOR_H_

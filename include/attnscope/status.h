@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How every fallible attnscope call answers: a code for programs and a message for people. The library never throws
+// across its border, never aborts on bad input and never prints; ignoring a Status is a compiler warning.
+#ifndef ATTNSCOPE_STATUS_H_
+#define ATTNSCOPE_STATUS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace attnscope {
+
+enum class StatusCode : uint8_t {
+  kOk = 0,
+  kInvalidArgument,  // a value makes no sense by itself or beside another (shape, stride, type, null pointer)
+  kOutOfRange,       // a sensible value beyond what this object was made for (more heads, more keys)
+  kOutOfMemory,      // an allocation was refused
+  kNotFound,         // a file, tensor or layer that is not there
+  kDataLoss,         // input that is malformed or truncated
+  kIoError,          // the operating system refused to read or write
+};
+
+// Success is free: it holds no message and allocates nothing. A message names the argument and its value.
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
+
+  bool ok() const { return code_ == StatusCode::kOk; }
+  StatusCode code() const { return code_; }
+  const std::string& message() const { return message_; }
+
+ private:
+  StatusCode code_ = StatusCode::kOk;
+  std::string message_;
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_STATUS_H_
