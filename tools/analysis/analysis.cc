@@ -14,8 +14,7 @@
 namespace attnscope::tools {
 namespace {
 
-constexpr size_t kBlockElements = size_t{16} << 20;  // 64 MB of float32
-constexpr size_t kMinBlockRows = 16;                 // fewer would waste the kernels' work on several rows at once
+constexpr size_t kMinBlockRows = 16;  // fewer would waste the kernels' work on several rows at once
 
 // What the kernels read a tensor as; float64 after narrowing.
 ElementType KernelType(Dtype dtype) {
@@ -37,12 +36,13 @@ struct BlockSteps {
 };
 
 // Whole sequences if several fit into a block, else rows. Mean-matrix mode averages over all sequences at once.
-BlockSteps StepsOf(const AttentionPart& part, bool mean_matrix) {
+BlockSteps StepsOf(const AttentionPart& part, const AnalysisOptions& options) {
   const size_t sequence = part.heads * part.queries * part.keys;
   BlockSteps steps = {};
-  steps.sequences = mean_matrix ? part.batch : std::clamp(kBlockElements / sequence, size_t{1}, part.batch);
+  steps.sequences =
+      options.mean_matrix ? part.batch : std::clamp(options.block_elements / sequence, size_t{1}, part.batch);
   const size_t row = steps.sequences * part.heads * part.keys;
-  steps.rows = std::min(part.queries, std::max(kBlockElements / row, kMinBlockRows));
+  steps.rows = std::min(part.queries, std::max(options.block_elements / row, kMinBlockRows));
   return steps;
 }
 
@@ -80,7 +80,7 @@ class LayerAnalysis {
     for (const AttentionPart& part : plan_.attention) {
       config.heads = part.heads;
       config.max_keys = std::max(config.max_keys, part.keys);
-      config.max_batch = std::max(config.max_batch, StepsOf(part, options_.mean_matrix).sequences);
+      config.max_batch = std::max(config.max_batch, StepsOf(part, options_).sequences);
     }
     Status status = LayerAccumulator::Create(config, &accumulator_);
     if (!status.ok()) return plan_.attention.empty() ? status : Named(plan_.attention[0].source, status);
@@ -109,7 +109,7 @@ class LayerAnalysis {
     Status status = last_tensor_->Read(part.source, &elements);
     if (!status.ok()) return status;
     elements += part.outer * part.size() * ElementBytes(part.source.info().dtype);
-    const BlockSteps steps = StepsOf(part, options_.mean_matrix);
+    const BlockSteps steps = StepsOf(part, options_);
     for (size_t b = 0; b < part.batch; b += steps.sequences) {
       const size_t sequences = std::min(steps.sequences, part.batch - b);
       for (size_t row = 0; row < part.queries; row += steps.rows) {

@@ -20,10 +20,10 @@
 namespace attnscope::tools {
 
 struct PlanInputs {
-  std::vector<std::string> files;                              // of attention
-  std::vector<std::pair<std::string, std::string>> residuals;  // files: before and after a block
-  std::vector<std::string> tensor_globs;                       // which tensors of archives; none: all that fit
-  std::optional<int64_t> layer;                                // instead of the numbers in names
+  std::vector<std::string> files = {};                              // of attention
+  std::vector<std::pair<std::string, std::string>> residuals = {};  // files: before and after a block
+  std::vector<std::string> tensor_globs = {};                       // which tensors of archives; none: all that fit
+  std::optional<int64_t> layer = {};                                // instead of the numbers in names
 };
 
 struct TensorRef {
