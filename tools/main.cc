@@ -32,7 +32,7 @@ int Main(int argc, char** argv) {
   PrepareStandardStreams();
   CLI::App app("Measures the health of a transformer's attention.", "attnscope");
   app.set_version_flag("--version", "attnscope " ATTNSCOPE_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.footer(
       "Examples:\n"
       "  attnscope analyze run_L*_attn.npy --png summary.png\n"
@@ -50,7 +50,8 @@ int Main(int argc, char** argv) {
     const Status status = command.run(&findings);
     return ReportStatus(status, findings ? kExitFindings : kExitOk);
   }
-  return kExitOk;
+  return ReportStatus({StatusCode::kInvalidArgument, "needs a command: analyze, diagnose or render; see --help"},
+                      kExitOk);
 }
 
 }  // namespace
