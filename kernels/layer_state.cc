@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/layer_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "kernels/mean_rows.h"
+#include "kernels/norms.h"
+#include "kernels/row_sums.h"
+#include "kernels/weights_sweep.h"
+
+namespace attnscope {
+namespace {
+
+// ||update|| / ||input|| from sums of squares; 0 / 0 is 0, and anything else over 0 is infinite.
+double RatioOfNorms(const UpdateSquares& squares) {
+  if (squares.before == 0.0) return squares.update == 0.0 ? 0.0 : std::numeric_limits<double>::infinity();
+  return std::sqrt(squares.update / squares.before);
+}
+
+const void* TokenOf(const ActivationView& view, size_t sequence, size_t token) {
+  const int64_t offset =
+      static_cast<int64_t>(sequence) * view.batch_stride + static_cast<int64_t>(token) * view.token_stride;
+  return static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
+}
+
+size_t OpenRows(const double* row_sums) {
+  return static_cast<size_t>(row_sums[static_cast<size_t>(RowSum::kMeasured)] +
+                             row_sums[static_cast<size_t>(RowSum::kInvalid)] +
+                             row_sums[static_cast<size_t>(RowSum::kEmpty)]);
+}
+
+// Several tasks for each thread even out heads that take longer.
+size_t MostTasks(const Runner& runner) {
+  return runner.run == nullptr ? 1 : 4 * std::clamp<size_t>(runner.threads, 1, 4096);
+}
+
+}  // namespace
+
+LayerAccumulator::State::State(const LayerConfig& config)
+    : config_(config),
+      layout_(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys) {}
+
+bool LayerAccumulator::State::Allocate() {
+  // Two doubles a key and less than 64 others for each matrix: no index of the layout overflows.
+  const size_t matrices = layout_.heads() * layout_.batch();
+  if (matrices > (SIZE_MAX >> 8) / (config_.max_keys + 64)) return false;
+  sums_ = AllocateLazyBuffer<double>(layout_.sums());
+  maxima_ = AllocateLazyBuffer<double>(layout_.maxima());
+  if (sums_ == nullptr || maxima_ == nullptr) return false;
+  if (config_.mean_matrix) {
+    mean_rows_ = AllocateAlignedBuffer<float>(kRowsPerBlock * config_.max_keys);
+    if (mean_rows_ == nullptr) return false;
+  }
+  return config_.max_keys == 0 || EnsureScratch(Runner());
+}
+
+bool LayerAccumulator::State::EnsureScratch(const Runner& runner) {
+  const size_t tasks = std::min(MostTasks(runner), layout_.heads() * layout_.batch());
+  while (scratch_.size() < tasks) {
+    TaskScratch scratch;
+    scratch.workspace = AllocateAlignedBuffer<SweepWorkspace>(1);
+    scratch.columns = AllocateAlignedBuffer<float>(PaddedColumns(config_.max_keys));
+    if (scratch.workspace == nullptr || scratch.columns == nullptr) return false;
+    scratch_.push_back(std::move(scratch));
+  }
+  return true;
+}
+
+void LayerAccumulator::State::Sweep(const RowRange& range, size_t sequence, size_t head, TaskScratch& scratch) {
+  if (range.rows == 0) return;
+  double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
+  OpenColumns open;
+  open.columns = sums() + layout_.OpenColumns(sequence, head);
+  open.partial = sums() + layout_.OpenPartial(sequence, head);
+  open.rows = OpenRows(row_sums);
+  open.keys = OpenKeys(sequence, head);
+  SweepWeights(range, open, row_sums, scratch.columns.get(), scratch.workspace.get());
+  // Under a causal mask the last row sees the most keys.
+  maxima()[layout_.OpenKeys(sequence, head)] = static_cast<double>(std::max(open.keys, range.visible(range.rows - 1)));
+}
+
+void LayerAccumulator::State::SweepMatrices(const AttentionView& view, const Mask& mask, const Runner& runner) {
+  struct Call {
+    State* state;
+    const AttentionView* view;
+    const Mask* mask;
+    size_t matrices;
+    size_t tasks;
+  };
+  // Task `index` takes every tasks-th matrix. Matrices share nothing, so their order does not matter.
+  const auto task = [](void* argument, size_t index) {
+    const Call& call = *static_cast<const Call*>(argument);
+    for (size_t i = index; i < call.matrices; i += call.tasks) {
+      const size_t sequence = i / call.view->heads;
+      const size_t head = i % call.view->heads;
+      RowRange range = RowsOf(*call.view, *call.mask, sequence, head);
+      range.tolerance = call.state->Tolerance(call.view->type);
+      call.state->Sweep(range, call.view->first_sequence + sequence, call.view->first_head + head,
+                        call.state->scratch_[index]);
+    }
+  };
+  const size_t matrices = view.batch * view.heads;
+  Call call = {this, &view, &mask, matrices, std::min(matrices, MostTasks(runner))};
+  if (call.tasks > 1) {
+    runner.run(runner.opaque, task, &call, call.tasks);
+  } else if (call.tasks == 1) {
+    task(&call, 0);
+  }
+}
+
+// Averages a block of rows at a time, which stays in cache for the sweep.
+void LayerAccumulator::State::SweepMeanMatrix(const AttentionView& view, const Mask& mask) {
+  size_t keys = view.keys;
+  if (mask.key_lengths != nullptr && view.batch != 0) {
+    keys = static_cast<size_t>(*std::max_element(mask.key_lengths, mask.key_lengths + view.batch));
+  }
+  if (view.batch == 0) return;
+  for (size_t first = 0; first < view.queries; first += kRowsPerBlock) {
+    RowRange range;
+    range.data = mean_rows_.get();
+    range.row_stride = static_cast<int64_t>(view.keys);
+    range.rows = std::min(kRowsPerBlock, view.queries - first);
+    range.visible = VisibleKeys(keys, mask, first);
+    range.tolerance = Tolerance(view.type);
+    for (size_t row = 0; row < range.rows; ++row) {
+      MeanOfRows(view, mask, first + row, mean_rows_.get() + row * view.keys);
+    }
+    Sweep(range, 0, 0, scratch_[0]);
+  }
+}
+
+void LayerAccumulator::State::AddResidual(const ActivationView& before, const ActivationView& after) {
+  for (size_t sequence = 0; sequence < before.batch; ++sequence) {
+    UpdateSquares all;
+    for (size_t token = 0; token < before.tokens; ++token) {
+      const UpdateSquares one = SumUpdateSquares(TokenOf(before, sequence, token), TokenOf(after, sequence, token),
+                                                 before.type, before.channels);
+      AddTo(LayerSum::kTokenResidualRatio, RatioOfNorms(one));
+      all.update += one.update;
+      all.before += one.before;
+    }
+    const double ratio = RatioOfNorms(all);
+    AddTo(LayerSum::kResidualTokens, static_cast<double>(before.tokens));
+    AddTo(LayerSum::kResidualSequences, 1.0);
+    AddTo(LayerSum::kResidualRatio, ratio);
+    AddTo(LayerSum::kInfiniteResiduals, std::isinf(ratio) ? 1.0 : 0.0);
+  }
+}
+
+void LayerAccumulator::State::AddGradient(const BufferView& gradient) {
+  AddTo(LayerSum::kGradientBuffers, 1.0);
+  AddTo(LayerSum::kGradientSquares, SumSquares(gradient.data, gradient.type, gradient.size));
+}
+
+void LayerAccumulator::State::FoldOpen(double* closed_sums, double* closed_maxima) const {
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
+    for (size_t head = 0; head < layout_.heads(); ++head) {
+      const double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
+      if (OpenRows(row_sums) == 0) continue;
+      FoldMatrix(row_sums, sums() + layout_.OpenColumns(sequence, head), sums() + layout_.OpenPartial(sequence, head),
+                 OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head),
+                 closed_maxima + layout_.HeadMaxima(head));
+    }
+  }
+}
+
+void LayerAccumulator::State::ClearOpen() {
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
+    for (size_t head = 0; head < layout_.heads(); ++head) {
+      const size_t keys = OpenKeys(sequence, head);
+      std::fill_n(sums() + layout_.OpenRowSums(sequence, head), kNumRowSums, 0.0);
+      std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
+      std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
+      maxima()[layout_.OpenKeys(sequence, head)] = 0.0;
+    }
+  }
+}
+
+size_t LayerAccumulator::State::OpenKeys(size_t sequence, size_t head) const {
+  return static_cast<size_t>(maxima()[layout_.OpenKeys(sequence, head)]);
+}
+
+double LayerAccumulator::State::Tolerance(ElementType type) const {
+  return type == ElementType::kFloat32 ? config_.tolerance_float32 : config_.tolerance_half;
+}
+
+}  // namespace attnscope

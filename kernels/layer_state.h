@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The state behind a LayerAccumulator, and the calls into the kernels that change it. Arguments are valid here: the
+// public calls have checked them. Included by layer_accumulator.cc alone.
+#ifndef ATTNSCOPE_KERNELS_LAYER_STATE_H_
+#define ATTNSCOPE_KERNELS_LAYER_STATE_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "attnscope/attention_view.h"
+#include "attnscope/layer_accumulator.h"
+#include "attnscope/runner.h"
+#include "kernels/aligned_buffer.h"
+#include "kernels/state_layout.h"
+#include "kernels/sweep_workspace.h"
+#include "kernels/view_rows.h"
+
+namespace attnscope {
+
+class LayerAccumulator::State {
+ public:
+  explicit State(const LayerConfig& config);
+
+  // False if there is no memory.
+  bool Allocate();
+  // Makes room for the tasks of this runner; false if there is no memory.
+  bool EnsureScratch(const Runner& runner);
+
+  const LayerConfig& config() const { return config_; }
+  const StateLayout& layout() const { return layout_; }
+  double* sums() { return sums_.get(); }
+  const double* sums() const { return sums_.get(); }
+  double* maxima() { return maxima_.get(); }
+  const double* maxima() const { return maxima_.get(); }
+
+  void SweepMatrices(const AttentionView& view, const Mask& mask, const Runner& runner);
+  void SweepMeanMatrix(const AttentionView& view, const Mask& mask);
+  void AddResidual(const ActivationView& before, const ActivationView& after);
+  void AddGradient(const BufferView& gradient);
+
+  // Folds every open matrix into closed sums and maxima, which may be copies.
+  void FoldOpen(double* closed_sums, double* closed_maxima) const;
+  // Zeros what FoldOpen reads.
+  void ClearOpen();
+
+ private:
+  // What one task needs while it sweeps.
+  struct TaskScratch {
+    AlignedBuffer<SweepWorkspace> workspace;
+    AlignedBuffer<float> columns;
+  };
+
+  // Adds rows to the open matrix [sequence, head].
+  void Sweep(const RowRange& range, size_t sequence, size_t head, TaskScratch& scratch);
+  size_t OpenKeys(size_t sequence, size_t head) const;
+  double Tolerance(ElementType type) const;
+  void AddTo(LayerSum which, double value) { sums_[static_cast<size_t>(which)] += value; }
+
+  LayerConfig config_;
+  StateLayout layout_;
+  AlignedBuffer<double> sums_;
+  AlignedBuffer<double> maxima_;
+  AlignedBuffer<float> mean_rows_;  // [kRowsPerBlock, max_keys], mean-matrix mode only
+  std::vector<TaskScratch> scratch_;
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_LAYER_STATE_H_

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one row of attention contributes to its head: a fixed list of numbers that are only ever added. Shared by the
+// sweeps, which fill them, and the accumulator, which keeps their totals.
+#ifndef ATTNSCOPE_KERNELS_ROW_SUMS_H_
+#define ATTNSCOPE_KERNELS_ROW_SUMS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace attnscope {
+
+enum class RowSum : uint8_t {
+  kMeasured,  // 1 if the row is neither invalid nor empty; the next seven are 0 otherwise
+  kEntropy,
+  kEffectiveRank,
+  kTop5,
+  kTop10,
+  kTop50,
+  kMaxWeight,
+  kNormalizedEntropy,  // 0 if the row sees one key
+  kNormalizedRows,     // 1 if the row sees two keys or more
+  kUnnormalised,
+  kInvalid,
+  kEmpty,
+};
+inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kEmpty) + 1;
+
+class RowSums {
+ public:
+  double operator[](RowSum which) const { return values_[static_cast<size_t>(which)]; }
+  double& operator[](RowSum which) { return values_[static_cast<size_t>(which)]; }
+
+  // Adds this row to totals [kNumRowSums].
+  void AddTo(double* totals) const {
+    for (size_t i = 0; i < kNumRowSums; ++i) totals[i] += values_[i];
+  }
+
+ private:
+  std::array<double, kNumRowSums> values_{};
+};
+
+// The measurements of one row before they become sums.
+struct RowMeasures {
+  double entropy_nats = 0.0;
+  double sum = 0.0;
+  double max = 0.0;
+  double top5 = 0.0;
+  double top10 = 0.0;
+  double top50 = 0.0;
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_ROW_SUMS_H_

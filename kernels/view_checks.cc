@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/view_checks.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+namespace attnscope {
+namespace {
+
+constexpr size_t kMaxHeads = 65536;
+constexpr size_t kMaxBatch = 65536;
+constexpr size_t kMaxKeys = (size_t{1} << 31) - 1;
+// Elements that a view may span: bytes and their differences then fit a signed 64-bit number.
+constexpr size_t kMaxSpan = size_t{1} << 60;
+
+Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
+Status OutOfRange(std::string message) { return {StatusCode::kOutOfRange, std::move(message)}; }
+
+Status CheckSize(const char* name, size_t value, size_t least, size_t most) {
+  if (value >= least && value <= most) return {};
+  return Invalid(std::string(name) + " is " + std::to_string(value) + ", expected " + std::to_string(least) + " to " +
+                 std::to_string(most));
+}
+
+Status CheckType(const char* name, ElementType type) {
+  if (type == ElementType::kFloat32 || type == ElementType::kFloat16 || type == ElementType::kBFloat16) return {};
+  return Invalid(std::string(name) + ".type is " + std::to_string(static_cast<int>(type)) + ", not an ElementType");
+}
+
+Status CheckBound(const char* name, double value) {
+  if (value >= 0.0 && std::isfinite(value)) return {};
+  return Invalid(std::string(name) + " is " + std::to_string(value) + ", expected a finite number >= 0");
+}
+
+struct Dimension {
+  const char* name;
+  size_t size;
+  int64_t stride;
+};
+
+// Checks that no offset of an element overflows, and counts the elements.
+Status CheckDimensions(const std::string& name, const void* data, std::initializer_list<Dimension> dimensions) {
+  size_t elements = 1;
+  size_t span = 0;
+  for (const Dimension& dimension : dimensions) {
+    if (dimension.size == 0) elements = 0;
+  }
+  if (elements == 0) return {};
+  for (const Dimension& dimension : dimensions) {
+    const size_t stride = dimension.stride < 0 ? size_t{0} - static_cast<size_t>(dimension.stride)
+                                               : static_cast<size_t>(dimension.stride);
+    const size_t steps = dimension.size - 1;
+    if (elements > kMaxSpan / dimension.size || (steps != 0 && stride > (kMaxSpan - span) / steps)) {
+      return Invalid(name + " overflows: " + dimension.name + " is " + std::to_string(dimension.size) +
+                     " with stride " + std::to_string(dimension.stride));
+    }
+    elements *= dimension.size;
+    span += steps * stride;
+  }
+  if (data == nullptr) return Invalid(name + ".data is null, but there are " + std::to_string(elements) + " elements");
+  return {};
+}
+
+Status CheckPlace(const char* name, size_t first, size_t count, size_t capacity) {
+  if (first <= capacity && count <= capacity - first) return {};
+  return OutOfRange(std::string("weights hold ") + name + " " + std::to_string(first) + " to " +
+                    std::to_string(first + count) + ", the accumulator was made for " + std::to_string(capacity));
+}
+
+Status CheckMask(const AttentionView& view, const Mask& mask) {
+  if (mask.key_lengths == nullptr) return {};
+  for (size_t i = 0; i < view.batch; ++i) {
+    if (mask.key_lengths[i] >= 0 && static_cast<size_t>(mask.key_lengths[i]) <= view.keys) continue;
+    return Invalid("mask.key_lengths[" + std::to_string(i) + "] is " + std::to_string(mask.key_lengths[i]) +
+                   ", expected 0 to " + std::to_string(view.keys));
+  }
+  return {};
+}
+
+Status CheckMeanMatrix(const LayerConfig& config, const AttentionView& view) {
+  if (view.first_head != 0 || view.heads != config.heads) {
+    return Invalid("mean-matrix mode needs all " + std::to_string(config.heads) + " heads in one call, not heads " +
+                   std::to_string(view.first_head) + " to " + std::to_string(view.first_head + view.heads));
+  }
+  if (view.first_sequence != 0) {
+    return Invalid("mean-matrix mode needs the whole batch in one call, but first_sequence is " +
+                   std::to_string(view.first_sequence));
+  }
+  return {};
+}
+
+}  // namespace
+
+Status CheckConfig(const LayerConfig& config) {
+  if (Status status = CheckSize("heads", config.heads, 1, kMaxHeads); !status.ok()) return status;
+  if (Status status = CheckSize("max_batch", config.max_batch, 1, kMaxBatch); !status.ok()) return status;
+  if (Status status = CheckSize("max_keys", config.max_keys, 0, kMaxKeys); !status.ok()) return status;
+  if (Status status = CheckBound("tolerance_float32", config.tolerance_float32); !status.ok()) return status;
+  if (Status status = CheckBound("tolerance_half", config.tolerance_half); !status.ok()) return status;
+  return CheckBound("saturation_bound", config.saturation_bound);
+}
+
+Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Mask& mask) {
+  if (Status status = CheckType("weights", view.type); !status.ok()) return status;
+  if (Status status = CheckPlace("heads", view.first_head, view.heads, config.heads); !status.ok()) return status;
+  if (Status status = CheckPlace("sequences", view.first_sequence, view.batch, config.max_batch); !status.ok()) {
+    return status;
+  }
+  if (view.keys > config.max_keys) {
+    return OutOfRange("weights have " + std::to_string(view.keys) + " keys, the accumulator was made for " +
+                      std::to_string(config.max_keys));
+  }
+  if (Status status = CheckDimensions("weights", view.data,
+                                      {{"keys", view.keys, 1},
+                                       {"queries", view.queries, view.query_stride},
+                                       {"heads", view.heads, view.head_stride},
+                                       {"batch", view.batch, view.batch_stride}});
+      !status.ok()) {
+    return status;
+  }
+  if (Status status = CheckMask(view, mask); !status.ok()) return status;
+  return config.mean_matrix ? CheckMeanMatrix(config, view) : Status();
+}
+
+Status CheckActivations(const ActivationView& before, const ActivationView& after) {
+  if (before.batch != after.batch || before.tokens != after.tokens || before.channels != after.channels) {
+    const auto shape = [](const ActivationView& view) {
+      std::string text = "[";
+      text += std::to_string(view.batch) + ", " + std::to_string(view.tokens) + ", " + std::to_string(view.channels);
+      return text + "]";
+    };
+    return Invalid("the residual stream has shape " + shape(before) + " before the block and " + shape(after) +
+                   " after it");
+  }
+  if (before.type != after.type) {
+    return Invalid("the residual stream has element type " + std::to_string(static_cast<int>(before.type)) +
+                   " before the block and " + std::to_string(static_cast<int>(after.type)) + " after it");
+  }
+  for (const ActivationView* view : {&before, &after}) {
+    const char* name = view == &before ? "before" : "after";
+    if (Status status = CheckType(name, view->type); !status.ok()) return status;
+    if (Status status = CheckDimensions(name, view->data,
+                                        {{"channels", view->channels, 1},
+                                         {"tokens", view->tokens, view->token_stride},
+                                         {"batch", view->batch, view->batch_stride}});
+        !status.ok()) {
+      return status;
+    }
+  }
+  return {};
+}
+
+Status CheckBuffer(const BufferView& buffer) {
+  if (Status status = CheckType("gradient", buffer.type); !status.ok()) return status;
+  return CheckDimensions("gradient", buffer.data, {{"size", buffer.size, 1}});
+}
+
+}  // namespace attnscope

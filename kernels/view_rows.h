@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The rows of one matrix of a view, and how much of each a mask lets see. Shared by all sweeps.
+#ifndef ATTNSCOPE_KERNELS_VIEW_ROWS_H_
+#define ATTNSCOPE_KERNELS_VIEW_ROWS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "attnscope/attention_view.h"
+
+namespace attnscope {
+
+// How many keys, the first ones, a row may see.
+class VisibleKeys {
+ public:
+  VisibleKeys() = default;
+  // `keys` at most; under a causal mask, row i of these rows is row `first_row + i` of the mask.
+  VisibleKeys(size_t keys, const Mask& mask, size_t first_row = 0) : keys_(keys), causal_(mask.causal) {
+    // Rows and keys are below 2^60, so cutting the offset changes nothing, and no sum below overflows.
+    constexpr int64_t kMost = int64_t{1} << 61;
+    causal_before_ = std::clamp(mask.causal_offset, -kMost, kMost) + static_cast<int64_t>(first_row);
+  }
+
+  size_t operator()(size_t row) const {
+    if (!causal_) return keys_;
+    const int64_t visible = std::max(int64_t{0}, static_cast<int64_t>(row) + 1 + causal_before_);
+    return std::min(keys_, static_cast<size_t>(visible));
+  }
+
+ private:
+  size_t keys_ = 0;
+  bool causal_ = false;
+  int64_t causal_before_ = 0;  // keys that row 0 sees besides its own
+};
+
+// Rows of one matrix, [rows, visible(row)].
+struct RowRange {
+  const void* data = nullptr;  // row 0
+  ElementType type = ElementType::kFloat32;
+  int64_t row_stride = 0;  // elements
+  size_t rows = 0;
+  VisibleKeys visible;
+  double tolerance = 1e-3;  // of a row's sum, around 1
+
+  const void* Row(size_t row) const {
+    return static_cast<const uint8_t*>(data) +
+           static_cast<int64_t>(row) * row_stride * static_cast<int64_t>(ElementBytes(type));
+  }
+};
+
+// The rows of matrix [sequence, head]. Strides may be negative: offsets are added as signed numbers of bytes.
+inline RowRange RowsOf(const AttentionView& view, const Mask& mask, size_t sequence, size_t head) {
+  const int64_t offset =
+      static_cast<int64_t>(sequence) * view.batch_stride + static_cast<int64_t>(head) * view.head_stride;
+  RowRange range;
+  range.data = static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
+  range.type = view.type;
+  range.row_stride = view.query_stride;
+  range.rows = view.queries;
+  size_t keys = view.keys;
+  if (mask.key_lengths != nullptr) keys = std::min(keys, static_cast<size_t>(mask.key_lengths[sequence]));
+  range.visible = VisibleKeys(keys, mask);
+  return range;
+}
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_VIEW_ROWS_H_

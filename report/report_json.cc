@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reports from and to JSON. Both directions walk AllMetrics(), so a metric that is added there is read and written.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attnscope/report.h"
+#include "report/json_text.h"
+
+namespace attnscope {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxHeads = 65536;  // as LayerConfig::heads
+constexpr std::string_view kHeadsKey = "heads";
+
+// What was read of one layer so far.
+struct LayerInput {
+  LayerStats stats;
+  std::optional<size_t> heads;  // as in the first array of heads
+};
+
+Status WrongType(const std::string& path, const char* expected, const json& value) {
+  constexpr size_t kShown = 40;
+  std::string shown = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  if (shown.size() > kShown) shown = shown.substr(0, kShown) + "...";
+  return {StatusCode::kInvalidArgument, path + " must be " + expected + ", not " + shown};
+}
+
+// The member `key` of an object, or null where it is missing or JSON's null.
+const json* Member(const json& object, std::string_view key) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+Status ReadNumber(const json& value, const std::string& path, double* out) {
+  if (value.is_number()) {
+    *out = value.get<double>();
+  } else if (value.is_null() || value == "NaN") {
+    *out = std::numeric_limits<double>::quiet_NaN();
+  } else if (value == "Infinity") {
+    *out = std::numeric_limits<double>::infinity();
+  } else if (value == "-Infinity") {
+    *out = -std::numeric_limits<double>::infinity();
+  } else {
+    return WrongType(path, "a number", value);
+  }
+  return {};
+}
+
+Status ReadLayerIndex(const std::string& key, std::string_view group, int64_t* out) {
+  const char* const end = key.data() + key.size();
+  const auto [stop, error] = std::from_chars(key.data(), end, *out);
+  if (error == std::errc() && stop == end && key[0] != '-') return {};
+  return {StatusCode::kInvalidArgument,
+          std::string(group) + ": layer \"" + key + "\" is not a whole number from 0 to 2^63 - 1"};
+}
+
+Status ReadHeadArray(const json& values, const std::string& path, Metric metric, LayerInput* layer) {
+  if (!values.is_array()) return WrongType(path, "an array", values);
+  const size_t heads = layer->heads.value_or(values.size());
+  if (values.size() != heads || heads > kMaxHeads) {
+    return {StatusCode::kInvalidArgument, path + " has " + std::to_string(values.size()) + " heads, not " +
+                                              (heads > kMaxHeads ? "at most " + std::to_string(kMaxHeads)
+                                                                 : std::to_string(heads) + " as another array")};
+  }
+  layer->heads = heads;
+  layer->stats.heads.resize(heads);
+  for (size_t h = 0; h < heads; ++h) {
+    const Status status = ReadNumber(values[h], path + "[" + std::to_string(h) + "]", &layer->stats.heads[h][metric]);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+// heads: {"entropy": [a number a head], ...}
+Status ReadHeads(const json& heads, std::string_view report_key, const std::string& path, LayerInput* layer) {
+  if (!heads.is_object()) return WrongType(path, "an object", heads);
+  for (const MetricInfo& info : AllMetrics()) {
+    const json* const values = info.per_head && info.report_key == report_key ? Member(heads, info.name) : nullptr;
+    if (values == nullptr) continue;
+    const Status status = ReadHeadArray(*values, path + "." + std::string(info.name), info.metric, layer);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+// One layer's value of a group: an object of metrics and heads, or the one number of a kLayer group.
+Status ReadLayer(const json& value, std::string_view report_key, const std::string& path, LayerInput* layer) {
+  for (const MetricInfo& info : AllMetrics()) {
+    if (info.report_key != report_key) continue;
+    if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, &layer->stats.layer[info.metric]);
+    if (!value.is_object()) return WrongType(path, "an object", value);
+    if (const json* const number = Member(value, info.name)) {
+      const Status status = ReadNumber(*number, path + "." + std::string(info.name), &layer->stats.layer[info.metric]);
+      if (!status.ok()) return status;
+    }
+  }
+  const json* const heads = Member(value, kHeadsKey);
+  return heads == nullptr ? Status() : ReadHeads(*heads, report_key, path + "." + std::string(kHeadsKey), layer);
+}
+
+// The keys of a report's groups, in the order of their first metric.
+std::vector<std::string_view> GroupKeys() {
+  std::vector<std::string_view> keys;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (keys.empty() || keys.back() != info.report_key) keys.push_back(info.report_key);
+  }
+  return keys;
+}
+
+Status ReadGroup(const json& group, std::string_view report_key, std::map<int64_t, LayerInput>* layers) {
+  if (!group.is_object()) return WrongType(std::string(report_key), "an object", group);
+  std::set<int64_t> seen;  // "1" and "01" are one layer
+  for (const auto& [key, value] : group.items()) {
+    int64_t index = 0;
+    Status status = ReadLayerIndex(key, report_key, &index);
+    if (!status.ok()) return status;
+    if (!seen.insert(index).second) {
+      return {StatusCode::kInvalidArgument,
+              std::string(report_key) + ": layer " + std::to_string(index) + " is given twice"};
+    }
+    status = ReadLayer(value, report_key, std::string(report_key) + "." + key, &(*layers)[index]);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Status ReadReport(std::string_view text, Report* out) {
+  json root;
+  Status status = ParseJson(text, &root);
+  if (!status.ok()) return status;
+  if (!root.is_object()) return WrongType("a report", "an object", root);
+  if (Member(root, "attention_stats") == nullptr) {
+    return {StatusCode::kInvalidArgument, "a report needs the key \"attention_stats\""};
+  }
+  std::map<int64_t, LayerInput> layers;
+  for (const std::string_view key : GroupKeys()) {
+    const json* const group = Member(root, key);
+    if (group == nullptr) continue;
+    status = ReadGroup(*group, key, &layers);
+    if (!status.ok()) return status;
+  }
+  Report report;
+  for (auto& [index, layer] : layers) report.layers.push_back({.layer = index, .stats = std::move(layer.stats)});
+  if (const json* const epoch = Member(root, "num_epochs")) {
+    // Larger unsigned numbers would wrap around.
+    const bool fits =
+        epoch->is_number_integer() && (!epoch->is_number_unsigned() || epoch->get<uint64_t>() <= uint64_t{INT64_MAX});
+    if (!fits) return WrongType("num_epochs", "a whole number", *epoch);
+    report.epoch = epoch->get<int64_t>();
+  }
+  if (const json* const stage = Member(root, "stage")) {
+    if (!stage->is_string()) return WrongType("stage", "a string", *stage);
+    report.stage = stage->get<std::string>();
+  }
+  *out = std::move(report);
+  return {};
+}
+
+// The shortest digits that read back to the same double. Counts are whole; every other number shows that it is none.
+void AppendNumber(double value, bool is_count, std::string* out) {
+  if (std::isnan(value)) {
+    *out += "null";
+    return;
+  }
+  if (std::isinf(value)) {
+    *out += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+    return;
+  }
+  char digits[400];  // a count's fixed notation may have 309 digits
+  const bool is_whole = is_count && value == std::floor(value);
+  const auto end = is_whole ? std::to_chars(digits, digits + sizeof(digits), value, std::chars_format::fixed)
+                            : std::to_chars(digits, digits + sizeof(digits), value);
+  const std::string_view text(digits, static_cast<size_t>(end.ptr - digits));
+  *out += text;
+  if (!is_whole && text.find_first_of(".e") == std::string_view::npos) *out += ".0";
+}
+
+void AppendKey(std::string_view key, std::string* out) { ((*out += '"') += key) += "\": "; }
+
+void AppendHeads(const LayerStats& stats, std::string_view report_key, std::string* members) {
+  std::string arrays;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (info.report_key != report_key || !info.per_head) continue;
+    if (std::none_of(stats.heads.begin(), stats.heads.end(),
+                     [&](const MetricValues& head) { return head.Has(info.metric); })) {
+      continue;
+    }
+    if (!arrays.empty()) arrays += ",\n                ";
+    AppendKey(info.name, &arrays);
+    char separator = '[';
+    for (const MetricValues& head : stats.heads) {
+      arrays += separator;
+      AppendNumber(head[info.metric], info.is_count, &arrays);
+      separator = ',';
+    }
+    arrays += ']';
+  }
+  if (arrays.empty()) return;
+  if (!members->empty()) *members += ",\n      ";
+  AppendKey(kHeadsKey, members);
+  *members += "{" + arrays + "}";
+}
+
+// What a group says of one layer, or nothing.
+std::string LayerText(const LayerStats& stats, std::string_view report_key) {
+  std::string members;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (info.report_key != report_key || !stats.layer.Has(info.metric)) continue;
+    if (info.group == MetricGroup::kLayer) {
+      AppendNumber(stats.layer[info.metric], info.is_count, &members);
+      return members;
+    }
+    if (!members.empty()) members += ", ";
+    AppendKey(info.name, &members);
+    AppendNumber(stats.layer[info.metric], info.is_count, &members);
+  }
+  AppendHeads(stats, report_key, &members);
+  return members.empty() ? members : "{" + members + "}";
+}
+
+std::string GroupText(const Report& report, std::string_view report_key) {
+  std::string text;
+  for (const LayerReport& layer : report.layers) {
+    const std::string members = LayerText(layer.stats, report_key);
+    if (members.empty()) continue;
+    text += text.empty() ? "\n    " : ",\n    ";
+    AppendKey(std::to_string(layer.layer), &text);
+    text += members;
+  }
+  return text.empty() ? text : "{" + text + "\n  }";
+}
+
+}  // namespace
+
+Status ReportFromJson(std::string_view json_text, Report* out) {
+  try {
+    return ReadReport(json_text, out);
+  } catch (const std::bad_alloc&) {
+    return {StatusCode::kOutOfMemory, "a report of " + std::to_string(json_text.size()) + " bytes does not fit"};
+  }
+}
+
+std::string ReportToJson(const Report& report) {
+  std::string text = "{";
+  for (const std::string_view key : GroupKeys()) {
+    std::string group = GroupText(report, key);
+    if (group.empty() && key != "attention_stats") continue;
+    text += text.size() > 1 ? ",\n  " : "\n  ";
+    AppendKey(key, &text);
+    text += group.empty() ? "{}" : group;
+  }
+  if (report.epoch.has_value()) text += ",\n  \"num_epochs\": " + std::to_string(*report.epoch);
+  if (!report.stage.empty()) {
+    text += ",\n  \"stage\": " + json(report.stage).dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  return text + "\n}\n";
+}
+
+}  // namespace attnscope
