@@ -13,6 +13,8 @@ constexpr int kUnitBits = 8;
 constexpr int32_t kUnit = 1 << kUnitBits;  // subdivisions of a pixel
 constexpr double kMaxPixel = 4.0e6;        // kMaxPixel * kUnit fits in 31 bits
 constexpr double kSameX = 1e-9;            // pixels; edges that are closer do not cross
+constexpr double kRoundUp = 0.5 + 1e-6;    // exact halves go up, whatever order their parts were summed in
+constexpr size_t kMaxWork = 1000000;       // crossings times edges that are resolved in one row
 constexpr int kMaxDepth = 32;              // of cutting a strip at crossings
 
 int32_t ToFixed(double pixels) {
@@ -42,8 +44,7 @@ void CoverageRasterizer::Fill(const Polylines& shapes, const PixelBox& clip, con
     for (; next < edges_.size() && edges_[next].y0 < row_top + kUnit; ++next) active_.push_back(next);
     std::erase_if(active_, [&](size_t i) { return edges_[i].y1 <= row_top; });
     CollectPieces(row_top, clip);
-    FillRow(width);
-    EmitRow(y, clip, row);
+    FillRow(y, clip, row);
   }
 }
 
@@ -82,29 +83,33 @@ void CoverageRasterizer::CollectPieces(int32_t row_top, const PixelBox& clip) {
 }
 
 // A row falls into clusters that neither touch nor wind around one another; each is filled by itself, so that the cost
-// of resolving crossings does not grow with the length of the row.
-void CoverageRasterizer::FillRow(int width) {
-  cuts_left_ = kMaxCuts;
+// of resolving crossings does not grow with the length of the row, and the pixels between them cost nothing.
+void CoverageRasterizer::FillRow(int y, const PixelBox& clip, const RowFunction& row) {
+  const int width = clip.right - clip.left;
+  cuts_left_ = static_cast<int>(kMaxWork / (pieces_.size() + 1));
   size_t begin = 0;
   int unbalanced = 0;
   double reach = -std::numeric_limits<double>::infinity();
-  const auto add = [&](int32_t y, int32_t winding) {
-    int32_t& balance = balance_[static_cast<size_t>(y)];
+  const auto add = [&](int32_t at, int32_t winding) {
+    int32_t& balance = balance_[static_cast<size_t>(at)];
     unbalanced -= balance != 0 ? 1 : 0;
     balance += winding;
     unbalanced += balance != 0 ? 1 : 0;
   };
   for (size_t i = 0; i < pieces_.size(); ++i) {
     const Piece& piece = pieces_[i];
-    if (unbalanced == 0 && i > begin && std::min(piece.x_top, piece.x_bottom) >= reach) {
+    const double left = std::min(piece.x_top, piece.x_bottom);
+    if (unbalanced == 0 && i > begin && left >= reach) {
       FillCluster(std::span(pieces_).subspan(begin, i - begin), width);
       begin = i;
+      if (std::floor(left) > last_) Emit(y, clip, row);  // else the next cluster begins in the same pixel
     }
     reach = std::max({reach, piece.x_top, piece.x_bottom});
     add(piece.top, piece.winding);
     add(piece.bottom, -piece.winding);
   }
   FillCluster(std::span(pieces_).subspan(begin), width);
+  Emit(y, clip, row);
 }
 
 void CoverageRasterizer::FillCluster(std::span<const Piece> pieces, int width) {
@@ -195,14 +200,14 @@ void CoverageRasterizer::Accumulate(double x_top, double x_bottom, double height
   }
 }
 
-void CoverageRasterizer::EmitRow(int y, const PixelBox& clip, const RowFunction& row) {
+void CoverageRasterizer::Emit(int y, const PixelBox& clip, const RowFunction& row) {
   const int width = clip.right - clip.left;
   const int last = std::min(last_, width - 1);
   if (first_ <= last) {
     double sum = 0.0;
     for (int x = first_; x <= last; ++x) {
       sum += differences_[static_cast<size_t>(x)];
-      coverage_[static_cast<size_t>(x)] = static_cast<uint8_t>(std::clamp(sum, 0.0, 1.0) * 255.0 + 0.5);
+      coverage_[static_cast<size_t>(x)] = static_cast<uint8_t>(std::clamp(sum, 0.0, 1.0) * 255.0 + kRoundUp);
     }
     row(clip.left + first_, y,
         std::span<const uint8_t>(coverage_).subspan(static_cast<size_t>(first_),

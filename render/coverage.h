@@ -29,14 +29,15 @@ struct PixelBox {
 // whose signed areas are added to their pixels, so that a running sum along the row gives coverage.
 //
 // Coordinates are rounded to 1/256 pixel first; with IEEE arithmetic the result is the same on every machine. Areas are
-// exact to 1e-9 of a pixel, unless over kMaxCuts crossings fall into one row (dense zigzag far below a pixel).
+// exact to 1e-9 of a pixel, before they are rounded to 8 bits. Only where thousands of edges fall into one row of
+// pixels, more than an eye could tell apart, crossings are cut short and ends of edges rounded to 1/8 pixel to bound
+// the time.
 //
 // Not thread-safe; keep one per thread, as its buffers are reused. O(edges log edges + edges * rows they cross).
 class CoverageRasterizer {
  public:
-  static constexpr int kMaxCuts = 4096;
-
-  // A row of coverage, 0 to 255, whose first pixel is (left, y). Only rows that something covers are given.
+  // A part of row y, from pixel `left` on: coverage, 0 to 255. No pixel is given twice; those not given are not
+  // covered.
   using RowFunction = std::function<void(int left, int y, std::span<const uint8_t> coverage)>;
 
   // Fills the contours, in pixels, clipped to the box. Open contours are closed. Coordinates beyond +-4 million are
@@ -54,7 +55,12 @@ class CoverageRasterizer {
     double x_top, x_bottom;  // pixels from the clip's left side
     int32_t top, bottom;     // 1/256 pixel from the row's upper side
     int32_t winding;
-    double XAt(double y) const { return x_top + (x_bottom - x_top) * ((y - top) / static_cast<double>(bottom - top)); }
+    // At the nearer end for y beyond them.
+    double XAt(int32_t y) const {
+      if (y <= top) return x_top;
+      if (y >= bottom) return x_bottom;
+      return x_top + (x_bottom - x_top) * (static_cast<double>(y - top) / (bottom - top));
+    }
   };
   // An edge in a strip that no edge ends in.
   struct StripEdge {
@@ -64,11 +70,11 @@ class CoverageRasterizer {
 
   void CollectEdges(const Polylines& shapes, const PixelBox& clip);
   void CollectPieces(int32_t row_top, const PixelBox& clip);
-  void FillRow(int width);
+  void FillRow(int y, const PixelBox& clip, const RowFunction& row);
   void FillCluster(std::span<const Piece> pieces, int width);
   void FillStrip(std::vector<StripEdge>* edges, double height, int depth, int width);
   void Accumulate(double x_top, double x_bottom, double height, int width);
-  void EmitRow(int y, const PixelBox& clip, const RowFunction& row);
+  void Emit(int y, const PixelBox& clip, const RowFunction& row);
 
   std::vector<Edge> edges_;          // by y0
   std::vector<size_t> active_;       // indices of the edges that the current row meets

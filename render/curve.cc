@@ -47,8 +47,10 @@ void Thin(double cell, std::vector<Point>* points) {
 
 }  // namespace
 
-Curve::Curve(std::vector<std::vector<CurvePoint>> runs, Marker marker, double spacing, const Style& style)
+Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, Marker marker,
+             double spacing, const Style& style)
     : runs_(std::move(runs)),
+      bridges_(std::move(bridges)),
       marker_(marker),
       marker_size_(std::clamp(kMarkerShare * spacing, style.Points(kMinMarker), style.marker_size())),
       line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width())) {
@@ -70,6 +72,10 @@ Curve::Curve(std::vector<std::vector<CurvePoint>> runs, Marker marker, double sp
 }
 
 void Curve::Draw(const Color& color, Canvas* canvas) const {
+  Shape dashed;
+  dashed.stroke = {.width = 0.5 * line_width_, .cap = Cap::kButt, .dash = 2.0 * line_width_, .gap = 1.5 * line_width_};
+  for (const std::array<Point, 2>& bridge : bridges_) dashed.line.AddPolyline(bridge);
+  if (!bridges_.empty()) canvas->Draw(dashed, color);
   Shape shape;
   shape.stroke.width = line_width_;
   for (const std::vector<Point>& line : lines_) shape.line.AddPolyline(line);
@@ -80,6 +86,7 @@ void Curve::Draw(const Color& color, Canvas* canvas) const {
 
 void Curve::AddTo(LabelPlacer* placer) const {
   for (const std::vector<Point>& line : lines_) placer->AddLine(line, line_width_);
+  for (const std::array<Point, 2>& bridge : bridges_) placer->AddLine(bridge, 0.5 * line_width_);
   for (const std::vector<Point>* points : {&marked_, &marked_off_scale_}) {
     for (const auto [x, y] : *points) placer->AddBox(Box{x, y, x, y}.Grown(0.55 * marker_size_));
   }

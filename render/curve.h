@@ -5,6 +5,7 @@
 #ifndef ATTNSCOPE_RENDER_CURVE_H_
 #define ATTNSCOPE_RENDER_CURVE_H_
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
@@ -23,10 +24,11 @@ struct CurvePoint {
 
 class Curve {
  public:
-  // `runs` from left to right; values are missing between one run and the next. `spacing` is the usual distance between
-  // neighbours: where it is small, line and markers are smaller, and a very dense curve has markers only where a point
-  // stands alone.
-  Curve(std::vector<std::vector<CurvePoint>> runs, Marker marker, double spacing, const Style& style);
+  // `runs` from left to right: the line breaks between one run and the next. `bridges` are drawn thin and dashed: there
+  // may be more between their ends than was measured. `spacing` is the usual distance between neighbours: where it is
+  // small, line and markers are smaller, and a very dense curve has markers only where a point stands alone.
+  Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, Marker marker,
+        double spacing, const Style& style);
 
   const std::vector<std::vector<CurvePoint>>& runs() const { return runs_; }
   // The furthest that a marker reaches from its point.
@@ -38,6 +40,7 @@ class Curve {
 
  private:
   std::vector<std::vector<CurvePoint>> runs_;
+  std::vector<std::array<Point, 2>> bridges_;
   // What is drawn: the runs, without lines and markers that no one could tell from others.
   std::vector<std::vector<Point>> lines_;
   std::vector<Point> marked_;

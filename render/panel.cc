@@ -19,7 +19,8 @@ constexpr double kSideMargin = 0.045;   // of the plot's width, beside the first
 constexpr double kValueMargin = 0.045;  // of the plot's height, above and below the values
 constexpr double kMaxValueMargin = 0.2;
 constexpr double kOffScaleMargin = 0.12;  // below the values, where some are off the scale
-constexpr double kTickSpacing = 3.4;      // least distance of vertical ticks, in sizes of their labels
+constexpr double kTickSpacing = 2.8;      // least distance of vertical ticks, in sizes of their labels
+constexpr int kMinTicks = 3;
 constexpr int kMaxTicks = 9;
 constexpr int kMinTwinTicks = 4;
 constexpr int kMaxLayerTicks = 32;
@@ -56,6 +57,10 @@ Extent ExtentOf(const std::vector<Series>& all, bool is_right) {
 
 Panel::Panel(PanelSpec spec, std::span<const int64_t> layers, const Style& style)
     : spec_(std::move(spec)), layers_(layers), style_(style), legend_({}, style, 1, 0.0) {
+  for (size_t i = 1; i < layers_.size(); ++i) {
+    usual_distance_ =
+        std::min(usual_distance_, static_cast<uint64_t>(layers_[i]) - static_cast<uint64_t>(layers_[i - 1]));
+  }
   is_measured_ = std::any_of(spec_.series.begin(), spec_.series.end(),
                              [this](const Series& series) { return IsMeasured(series); });
 }
@@ -68,7 +73,8 @@ void Panel::FitValues(double height) {
   left_ticks_ = {};
   right_ticks_ = {};
   if (!is_measured_) return;
-  const int max_ticks = std::clamp(static_cast<int>(height / (kTickSpacing * style_.tick_label())), 2, kMaxTicks);
+  const int max_ticks =
+      std::clamp(static_cast<int>(height / (kTickSpacing * style_.tick_label())), kMinTicks, kMaxTicks);
   if (spec_.right) return FitTwinAxes(std::max(max_ticks, kMinTwinTicks));
   left_scale_ = FitAxis(spec_.left, false, height);
   left_ticks_ = left_scale_.log ? LogTicks(left_scale_.low, left_scale_.high, max_ticks)
@@ -114,6 +120,14 @@ Scale Panel::FitAxis(const Axis& axis, bool is_right, double height) const {
   return FitLog(positive.low, positive.high, has_off_scale ? std::max(margin, kOffScaleMargin) : margin, margin);
 }
 
+bool Panel::IsFarFromPrevious(size_t i) const {
+  const auto distance = [this](size_t j) {
+    return static_cast<uint64_t>(layers_[j]) - static_cast<uint64_t>(layers_[j - 1]);
+  };
+  constexpr double kVisible = 8.0;  // layout units; shorter gaps cannot be told from a joined line
+  return distance(i) > usual_distance_ && XOf(layers_[i]) - XOf(layers_[i - 1]) > kVisible;
+}
+
 double Panel::XOf(int64_t layer) const {
   const uint64_t first = static_cast<uint64_t>(layers_.front());
   const auto span = static_cast<double>(static_cast<uint64_t>(layers_.back()) - first);
@@ -130,6 +144,7 @@ double Panel::YOf(double value, const Scale& scale) const {
 Curve Panel::MakeCurve(const Series& series) const {
   const Scale& scale = series.on_right_axis ? right_scale_ : left_scale_;
   std::vector<std::vector<CurvePoint>> runs;
+  std::vector<std::array<Point, 2>> bridges;
   bool is_broken = true;
   for (size_t i = 0; i < std::min(series.values.size(), layers_.size()); ++i) {
     const double value = series.values[i];
@@ -137,14 +152,19 @@ Curve Panel::MakeCurve(const Series& series) const {
       is_broken = true;
       continue;
     }
+    const bool off_scale = scale.log && value <= 0.0;
+    const double y = off_scale ? place_.plot.bottom - 0.55 * style_.marker_size() : YOf(value, scale);
+    const Point at = {XOf(layers_[i]), y};
+    if (!is_broken && IsFarFromPrevious(i)) {
+      bridges.push_back({runs.back().back().at, at});
+      is_broken = true;
+    }
     if (is_broken) runs.emplace_back();
     is_broken = false;
-    const bool off_scale = scale.log && value <= 0.0;
-    const double y = off_scale ? place_.plot.bottom - style_.marker_size() : YOf(value, scale);
-    runs.back().push_back({{XOf(layers_[i]), y}, i, off_scale});
+    runs.back().push_back({at, i, off_scale});
   }
   const double gaps = std::max<double>(1.0, static_cast<double>(layers_.size()) - 1.0);
-  return Curve(std::move(runs), series.marker, place_.plot.Width() / gaps, style_);
+  return Curve(std::move(runs), std::move(bridges), series.marker, place_.plot.Width() / gaps, style_);
 }
 
 void Panel::Fit(const PanelPlace& place) {

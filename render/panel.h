@@ -6,6 +6,7 @@
 #define ATTNSCOPE_RENDER_PANEL_H_
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -102,6 +103,7 @@ class Panel {
   bool IsMeasured(const Series& series) const;
   void FitTwinAxes(int max_ticks);
   Scale FitAxis(const Axis& axis, bool is_right, double height) const;
+  bool IsFarFromPrevious(size_t i) const;
   double XOf(int64_t layer) const;
   double YOf(double value, const Scale& scale) const;
   Curve MakeCurve(const Series& series) const;
@@ -120,7 +122,8 @@ class Panel {
   PanelSpec spec_;
   std::span<const int64_t> layers_;
   Style style_;
-  bool is_measured_ = false;  // has at least one value
+  uint64_t usual_distance_ = std::numeric_limits<uint64_t>::max();  // of layers: the smallest
+  bool is_measured_ = false;                                        // has at least one value
   Scale left_scale_;
   Scale right_scale_;
   Ticks left_ticks_;

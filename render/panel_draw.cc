@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kAscent = 0.76;   // of a text size, above the baseline
 constexpr double kDescent = 0.24;  // below it
+constexpr double kReadable = 0.8;  // of an axis title's size
 
 void AddSegment(Point a, Point b, Path* path) { path->AddPolyline(std::array<Point, 2>{a, b}); }
 
@@ -48,7 +49,12 @@ double Panel::LeftMargin() const {
 }
 
 double Panel::RightMargin() const {
-  if (!spec_.right) return 0.0;
+  if (!spec_.right) {
+    // The last layer's number may be wider than what is right of its tick.
+    if (layers_.empty()) return 0.0;
+    const double width = TextWidth(FormatInteger(layers_.back()), Face::kRegular, style_.tick_label());
+    return std::max(0.0, 0.5 * width - style_.Points(10.0));
+  }
   return style_.tick_length() + style_.tick_gap() + WidestLabel(right_ticks_, style_) + style_.axis_gap() +
          style_.axis_title();
 }
@@ -143,8 +149,12 @@ void Panel::DrawTickLabels(Canvas* canvas) const {
 
 void Panel::DrawAxisTitle(const Axis& axis, const Ticks& ticks, bool is_right, Canvas* canvas) const {
   const Box& plot = place_.plot;
-  const std::string text = ticks.exponent == 0 ? axis.title : axis.title + ", ×" + PowerOfTen(ticks.exponent);
-  const double size = FittingSize(text, Face::kRegular, style_.axis_title(), 1.1 * plot.Height());
+  std::string text = axis.title;
+  const auto fitting_size = [&] { return FittingSize(text, Face::kRegular, style_.axis_title(), 1.1 * plot.Height()); };
+  // Where there is little room, what stands in parentheses gives way first.
+  if (fitting_size() < kReadable * style_.axis_title()) text.resize(std::min(text.size(), text.find(" (")));
+  if (ticks.exponent != 0) text += ", ×" + PowerOfTen(ticks.exponent);
+  const double size = fitting_size();
   const double x =
       is_right ? plot.right + place_.right_margin - kDescent * size : plot.left - place_.left_margin + kAscent * size;
   canvas->DrawText(text, {x, plot.Center().y},

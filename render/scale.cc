@@ -38,7 +38,11 @@ double Scale::Fraction(double value) const {
 Scale FitLinear(double low, double high, double margin_low, double margin_high) {
   const double magnitude = std::max(std::abs(low), std::abs(high));
   if (low == high) {
-    WidenTo(magnitude > kMinSpan ? kEqualSpan * magnitude : 1.0, &low, &high);
+    if (magnitude > kMinSpan) {
+      WidenTo(kEqualSpan * magnitude, &low, &high);
+    } else {
+      high = low + 1.0;
+    }
   } else {
     WidenTo(std::max(kMinRelativeSpan * magnitude, kMinSpan), &low, &high);
   }

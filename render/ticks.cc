@@ -88,6 +88,7 @@ Ticks DecadeTicks(double low, double high, int max_count) {
     if ((last - first) / stride + 1 <= max_count) break;
   }
   const bool has_room = stride == 1 && 2 * (last - first) <= max_count;
+  const bool has_minor = last - first <= 6 * max_count;
   for (int exponent = first - 1; exponent <= last; ++exponent) {
     const bool is_major = exponent % stride == 0;
     for (int multiple = 1; multiple <= (has_room ? 9 : 1); ++multiple) {
@@ -95,7 +96,7 @@ Ticks DecadeTicks(double low, double high, int max_count) {
       if (!IsInside(value, low, high)) continue;
       if (multiple == 1 && is_major) {
         ticks.major.push_back({value, PowerOfTen(exponent)});
-      } else {
+      } else if (has_minor) {
         ticks.minor.push_back(value);
       }
     }

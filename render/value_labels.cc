@@ -31,10 +31,15 @@ std::vector<size_t> RankForLabels(std::span<const Point> points, double label_wi
   weights[static_cast<size_t>(lowest - points.begin())] += 1e7;
   weights[static_cast<size_t>(highest - points.begin())] += 1e8;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return weights[a] > weights[b]; });
-  if (static_cast<double>(points.size()) * kSideBySide * label_width > width) {
-    order.resize(std::min(order.size(), static_cast<size_t>(std::max(2.0, width / (kThinned * label_width)))));
+  if (static_cast<double>(points.size()) * kSideBySide * label_width <= width) return order;
+  const auto most = static_cast<size_t>(std::max(2.0, width / (kThinned * label_width)));
+  std::vector<size_t> chosen;
+  for (const size_t i : order) {
+    const auto is_near = [&](size_t j) { return std::abs(points[i].x - points[j].x) < kSideBySide * label_width; };
+    if (chosen.size() == most) break;
+    if (chosen.size() < 2 || std::none_of(chosen.begin(), chosen.end(), is_near)) chosen.push_back(i);
   }
-  return order;
+  return chosen;
 }
 
 }  // namespace attnscope::render
