@@ -135,6 +135,20 @@ HWY_INLINE void LoadPartial(const OpenColumns& open, size_t keys, float* HWY_RES
   for (size_t i = 0; i < open.keys; ++i) columns[i] = static_cast<float>(open.partial[i]);
 }
 
+// What is swept after this tile of trip `index`, and so prefetched meanwhile: the same tile of the next trip, or the
+// next tile of the first trip, or the next block. Beyond the last row, this trip itself, which costs nothing.
+template <typename T>
+HWY_INLINE void PlanPrefetch(const RowRange& range, size_t first, size_t num_rows, size_t index, bool last_tile,
+                             TripRows<T>& trip) {
+  const bool last_trip = (index + 1) * kRowsPerTrip >= num_rows;
+  const size_t next = last_trip ? (last_tile ? num_rows : 0) : (index + 1) * kRowsPerTrip;
+  const size_t ahead = last_trip && !last_tile ? kTileColumns : 0;
+  for (size_t i = 0; i < trip.num_rows; ++i) {
+    const size_t row = first + next + i;
+    trip.ahead[i] = row < range.rows ? static_cast<const T*>(range.Row(row)) + ahead : trip.rows[i];
+  }
+}
+
 // Sweeps rows [first, first + num_rows) of the range, at most a block. `columns` holds the block's column sums so far.
 template <typename T>
 HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows, const OpenColumns& open,
@@ -159,6 +173,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
       const size_t end = HWY_MIN(begin + tile_groups, trips[i].groups);
       if (end <= begin) continue;
       const size_t row = i * kRowsPerTrip;
+      PlanPrefetch(range, first, num_rows, i, begin + tile_groups >= groups, trips[i]);
       SweepTripTile(trips[i], begin, end, columns + begin * GroupColumns(), workspace, workspace.lanes + row,
                     workspace.candidates + row, max_bits + row);
     }
