@@ -245,6 +245,7 @@ Status ZipMemberReader::Read(uint8_t* to, size_t size) {
     return {StatusCode::kDataLoss,
             "is truncated: it has " + std::to_string(member_.size) + " bytes, not " + std::to_string(position_ + size)};
   }
+  if (size == 0) return {};  // `to` may be null, which neither memcpy nor crc32 takes
   if (inflater_ == nullptr) {
     std::memcpy(to, member_.content.data() + position_, size);
   } else {
