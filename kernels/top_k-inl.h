@@ -222,7 +222,7 @@ HWY_INLINE void CollectCandidates(const TripRows<T>& trip, size_t row, size_t be
 // Transposes `count` candidates (a multiple of 16) of Lanes rows: to[count, Lanes]. Interleaving fours of rows, and
 // then fours or pairs of these, is a transposition if the rows are taken in steps of Lanes / 4.
 template <class DI>
-HWY_INLINE void TransposeCandidates(DI di, const Candidates* const* rows, size_t count, int32_t* HWY_RESTRICT to) {
+HWY_INLINE void TransposeCandidates(DI di, Candidates* const* rows, size_t count, int32_t* HWY_RESTRICT to) {
   const size_t N = hn::Lanes(di);
   if (N != 4 && N != 8 && N != 16) {
     for (size_t i = 0; i < count; ++i) {
@@ -250,32 +250,57 @@ HWY_INLINE void TransposeCandidates(DI di, const Candidates* const* rows, size_t
   }
 }
 
-// Sums of the largest weights of up to kRowsPerBlock rows whose candidates are complete.
-HWY_INLINE void SumTopK(Candidates* HWY_RESTRICT candidates, size_t num_rows, RowMeasures* HWY_RESTRICT measures) {
+// Sums of the largest weights of Lanes rows with at most kCount candidates each; lanes from num_rows on repeat a row.
+template <size_t kCount, class DI>
+HWY_INLINE void SumTopKOfLanes(DI di, Candidates* const* rows, RowMeasures* const* measures, size_t num_rows) {
+  const size_t N = hn::Lanes(di);
+  HWY_ALIGN_MAX int32_t network[kCount * kMaxFloatLanes];
+  HWY_ALIGN_MAX float top5[kMaxFloatLanes];
+  HWY_ALIGN_MAX float top10[kMaxFloatLanes];
+  HWY_ALIGN_MAX float top50[kMaxFloatLanes];
+  for (size_t row = 0; row < num_rows; ++row) {
+    for (size_t i = rows[row]->count; i < kCount; i += N) {
+      hn::StoreU(hn::Set(di, rows[row]->bound), di, rows[row]->weights + i);
+    }
+  }
+  TransposeCandidates(di, rows, kCount, network);
+  if constexpr (kCount > kNetworkSize) KeepLargerHalf(di, network);
+  SumLargestOfNetwork(di, network, top5, top10, top50);
+  for (size_t row = 0; row < num_rows; ++row) {
+    measures[row]->top5 = static_cast<double>(top5[row]);
+    measures[row]->top10 = static_cast<double>(top10[row]);
+    measures[row]->top50 = static_cast<double>(top50[row]);
+  }
+}
+
+// Rows with more than `least` and at most kCount candidates, Lanes of them at a time. Which network a row goes through
+// depends on the row alone.
+template <size_t kCount>
+HWY_INLINE void SumTopKOfSize(size_t least, Candidates* HWY_RESTRICT candidates, size_t num_rows,
+                              RowMeasures* HWY_RESTRICT measures) {
   const hn::ScalableTag<int32_t> di;
   const size_t N = hn::Lanes(di);
-  DropWeakest(di, kTopK, kNetworkSize, candidates, num_rows);
+  Candidates* rows[kMaxFloatLanes];
+  RowMeasures* results[kMaxFloatLanes];
+  size_t waiting = 0;
   for (size_t row = 0; row < num_rows; ++row) {
-    for (size_t i = candidates[row].count; i < kNetworkSize; i += N) {
-      hn::StoreU(hn::Set(di, candidates[row].bound), di, candidates[row].weights + i);
+    if (candidates[row].count >= least && candidates[row].count <= kCount) {
+      rows[waiting] = &candidates[row];
+      results[waiting++] = &measures[row];
+    }
+    if (waiting == N || (waiting != 0 && row + 1 == num_rows)) {
+      for (size_t lane = waiting; lane < N; ++lane) rows[lane] = rows[0];
+      SumTopKOfLanes<kCount>(di, rows, results, waiting);
+      waiting = 0;
     }
   }
-  for (size_t first = 0; first < num_rows; first += N) {
-    // Lanes without a row repeat the last.
-    const Candidates* rows[kMaxFloatLanes];
-    for (size_t lane = 0; lane < N; ++lane) rows[lane] = &candidates[HWY_MIN(first + lane, num_rows - 1)];
-    HWY_ALIGN_MAX int32_t network[kNetworkSize * kMaxFloatLanes];
-    TransposeCandidates(di, rows, kNetworkSize, network);
-    HWY_ALIGN_MAX float top5[kMaxFloatLanes];
-    HWY_ALIGN_MAX float top10[kMaxFloatLanes];
-    HWY_ALIGN_MAX float top50[kMaxFloatLanes];
-    SumLargestOfNetwork(di, network, top5, top10, top50);
-    for (size_t lane = 0; lane < N && first + lane < num_rows; ++lane) {
-      measures[first + lane].top5 = static_cast<double>(top5[lane]);
-      measures[first + lane].top10 = static_cast<double>(top10[lane]);
-      measures[first + lane].top50 = static_cast<double>(top50[lane]);
-    }
-  }
+}
+
+// Sums of the largest weights of up to kRowsPerBlock rows whose candidates are complete.
+HWY_INLINE void SumTopK(Candidates* HWY_RESTRICT candidates, size_t num_rows, RowMeasures* HWY_RESTRICT measures) {
+  DropWeakest(hn::ScalableTag<int32_t>(), kTopK, 2 * kNetworkSize, candidates, num_rows);
+  SumTopKOfSize<kNetworkSize>(0, candidates, num_rows, measures);
+  SumTopKOfSize<2 * kNetworkSize>(kNetworkSize + 1, candidates, num_rows, measures);
 }
 
 }  // namespace HWY_NAMESPACE

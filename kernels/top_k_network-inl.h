@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The sums of the 5, 10 and 50 largest of 64 candidates, for one row in each lane, by a selection network: no branch,
-// so that no kind of row is slower than another. Included per target by weights_sweep.cc.
+// The sums of the 5, 10 and 50 largest of 64 or 128 candidates, for one row in each lane, by a selection network: no
+// branch, so that no kind of row is slower than another. Included per target by weights_sweep.cc.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_NETWORK_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -21,7 +21,7 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Candidates of one row that the network takes.
+// Candidates of one row that the network takes: this many, or twice as many.
 inline constexpr size_t kNetworkSize = 64;
 
 // Weights are compared as bit patterns, which order as weights >= 0 do: integer minimum and maximum run on twice as
@@ -204,17 +204,55 @@ HWY_INLINE void SortBitonic16(DI di, int32_t* HWY_RESTRICT values) {
   hn::Store(v15, di, values + 15 * N);
 }
 
-// Splits two sorted lists: the 16 largest of both replace `a`, the 16 smallest `b`. Each is then bitonic.
-template <class DI>
+// Splits two sorted runs of kCount vectors: the largest of both replace `a`, the smallest `b`. Each is then bitonic.
+template <size_t kCount, class DI>
 HWY_INLINE void SplitSorted(DI di, int32_t* HWY_RESTRICT a, int32_t* HWY_RESTRICT b) {
   const size_t N = hn::Lanes(di);
-  for (size_t i = 0; i < 16; ++i) {
+  for (size_t i = 0; i < kCount; ++i) {
     auto from_a = hn::Load(di, a + i * N);
-    auto from_b = hn::Load(di, b + (15 - i) * N);
+    auto from_b = hn::Load(di, b + (kCount - 1 - i) * N);
     Order(from_a, from_b);
     hn::Store(from_a, di, a + i * N);
-    hn::Store(from_b, di, b + (15 - i) * N);
+    hn::Store(from_b, di, b + (kCount - 1 - i) * N);
   }
+}
+
+// Sorts a bitonic run of kCount vectors, 16 or a larger power of two.
+template <size_t kCount, class DI>
+HWY_INLINE void SortBitonic(DI di, int32_t* HWY_RESTRICT values) {
+  if constexpr (kCount == 16) {
+    SortBitonic16(di, values);
+  } else {
+    const size_t N = hn::Lanes(di);
+    constexpr size_t kHalf = kCount / 2;
+    for (size_t i = 0; i < kHalf; ++i) {
+      auto larger = hn::Load(di, values + i * N);
+      auto smaller = hn::Load(di, values + (i + kHalf) * N);
+      Order(larger, smaller);
+      hn::Store(larger, di, values + i * N);
+      hn::Store(smaller, di, values + (i + kHalf) * N);
+    }
+    SortBitonic<kHalf>(di, values);
+    SortBitonic<kHalf>(di, values + kHalf * N);
+  }
+}
+
+// Merges two sorted runs of kCount vectors, one behind the other, into one of twice the length.
+template <size_t kCount, class DI>
+HWY_INLINE void MergeSorted(DI di, int32_t* HWY_RESTRICT values) {
+  SplitSorted<kCount>(di, values, values + kCount * hn::Lanes(di));
+  SortBitonic<kCount>(di, values);
+  SortBitonic<kCount>(di, values + kCount * hn::Lanes(di));
+}
+
+// Leaves the 64 largest of 128 values of each lane in the first 64, in no order.
+template <class DI>
+HWY_INLINE void KeepLargerHalf(DI di, int32_t* HWY_RESTRICT values) {
+  const size_t N = hn::Lanes(di);
+  for (size_t i = 0; i < 128; i += 16) Sort16(di, values + i * N);
+  for (size_t i = 0; i < 128; i += 32) MergeSorted<16>(di, values + i * N);
+  for (size_t i = 0; i < 128; i += 64) MergeSorted<32>(di, values + i * N);
+  SplitSorted<64>(di, values, values + 64 * N);
 }
 
 // Sum of kCount vectors of weights, in pairs of pairs: 4 roundings for 16 vectors.
@@ -254,19 +292,19 @@ HWY_INLINE void SumLargestOfNetwork(DI di, int32_t* HWY_RESTRICT values, float* 
   int32_t* c = values + 32 * N;
   int32_t* d = values + 48 * N;
   for (size_t i = 0; i < 4; ++i) Sort16(di, values + i * 16 * N);
-  SplitSorted(di, a, b);
-  SplitSorted(di, c, d);
+  SplitSorted<16>(di, a, b);
+  SplitSorted<16>(di, c, d);
 
   // The 16 smallest of all are among b and d; all else, and the two largest of these 16, are the 50 largest.
   auto sum50 = hn::Add(SumInPairs<16>(di, a), SumInPairs<16>(di, c));
   SortBitonic16(di, b);
   SortBitonic16(di, d);
-  SplitSorted(di, b, d);
+  SplitSorted<16>(di, b, d);
   sum50 = hn::Add(hn::Add(sum50, SumInPairs<16>(di, b)), SumOfTwoLargest(di, d));
 
   SortBitonic16(di, a);
   SortBitonic16(di, c);
-  SplitSorted(di, a, c);
+  SplitSorted<16>(di, a, c);
   SortBitonic16(di, a);
   const auto sum5 = SumInPairs<5>(di, a);
   const auto sum10 = hn::Add(sum5, SumInPairs<5>(di, a + 5 * N));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/weights_sweep.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -223,6 +224,8 @@ HWY_INLINE void BlockToSums(const RowRange& range, size_t first, size_t num_rows
     sums[i][RowSum::kMeasured] = 1.0;
     sums[i][RowSum::kEntropy] = entropy[i];
     sums[i][RowSum::kEffectiveRank] = entropy[i] == log_visible[i] ? static_cast<double>(visible) : effective_rank[i];
+    // Beyond Highway's range of Exp, and far beyond any distribution.
+    if (HWY_UNLIKELY(entropy[i] > 700.0)) sums[i][RowSum::kEffectiveRank] = exp(entropy[i]);
     sums[i][RowSum::kTop5] = row.top5;
     sums[i][RowSum::kTop10] = row.top10;
     sums[i][RowSum::kTop50] = row.top50;

@@ -26,7 +26,7 @@ long double ExactRow::entropy_bound() const {
   return 2e-6L * std::max(std::max(1.0L, LogOfKeys(visible)) * std::max(1.0L, sum), entropy_scale);
 }
 
-long double ExactRow::effective_rank_bound() const { return effective_rank() * std::expm1(entropy_bound()); }
+long double ExactRow::effective_rank_bound() const { return std::exp(entropy + entropy_bound()) - effective_rank(); }
 
 ExactRow ExactRowOf(std::span<const long double> weights) {
   ExactRow row;
