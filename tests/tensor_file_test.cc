@@ -4,7 +4,6 @@
 // that no byte of a file, whatever it becomes and wherever the file ends, does worse than give an error.
 #include "tools/files/tensor_file.h"
 
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -52,7 +51,8 @@ class TensorFileTest : public TemporaryFolderTest {
     ASSERT_TRUE(status.ok()) << status.message();
     ASSERT_EQ(data.bytes().size(), expected.size() * sizeof(float));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(data.bytes().data()) % sizeof(float), 0u);
-    EXPECT_EQ(std::memcmp(data.bytes().data(), expected.data(), data.bytes().size()), 0);
+    const std::string bytes(data.bytes().begin(), data.bytes().end());
+    EXPECT_EQ(bytes, BytesOf(expected));
   }
 
   static void ExpectProblem(const TensorFile& file, size_t tensor, const std::string& part) {

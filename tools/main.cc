@@ -47,7 +47,7 @@ int Main(int argc, char** argv) {
   for (const Command& command : commands) {
     if (!command.app->parsed()) continue;
     bool findings = false;
-    const Status status = command.run(&findings);
+    Status status = command.run(&findings);
     return ReportStatus(status, findings ? kExitFindings : kExitOk);
   }
   return ReportStatus({StatusCode::kInvalidArgument, "needs a command: analyze, diagnose or render; see --help"},

@@ -137,7 +137,7 @@ class LayerAnalysis {
       view.head_stride = static_cast<int64_t>(part.queries * part.keys);
       view.batch_stride = static_cast<int64_t>(part.heads * part.queries * part.keys);
     }
-    const Status status = accumulator_.AddWeights(view, mask, options_.runner);
+    Status status = accumulator_.AddWeights(view, mask, options_.runner);
     options_.on_progress(block.sequences * part.heads * block.rows * part.keys);
     return status;
   }
@@ -205,7 +205,7 @@ Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report)
   for (const auto& [index, layer] : plan.layers) {
     LayerReport& entry = layers.emplace_back();
     entry.layer = index;
-    const Status status = LayerAnalysis(layer, options, &last_tensor).Run(&entry.stats);
+    Status status = LayerAnalysis(layer, options, &last_tensor).Run(&entry.stats);
     if (!status.ok()) return status;
   }
   report->layers = std::move(layers);

@@ -80,15 +80,14 @@ void AddOptions(CLI::App* app, AnalyzeOptions* options) {
   app->add_flag("--json", options->json, "Print the report as JSON instead of the table");
 }
 
-// Says so if a layer does not look like attention at all.
+// Says so if a layer does not look like attention: logits, or another tensor that an archive had.
 void NoteStrangeLayers(const Report& report) {
   for (const LayerReport& layer : report.layers) {
     const MetricValues& values = layer.stats.layer;
-    const double rows = values[Metric::kRows];
     const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalisedRows];
-    if (rows > 0 && strange == rows) {
-      PrintError("note: no row of layer " + std::to_string(layer.layer) +
-                 " is a distribution: are these post-softmax weights?");
+    if (strange > 0.5 * values[Metric::kRows]) {
+      PrintError("note: most rows of layer " + std::to_string(layer.layer) +
+                 " are no distributions: are these post-softmax weights?");
     }
   }
 }

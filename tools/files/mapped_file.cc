@@ -51,7 +51,7 @@ Status MappedFile::Open(const std::string& path, MappedFile* out) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return SystemError(path, errno);
   MappedFile mapped;
-  const Status status = MapDescriptor(path, file, &mapped.bytes_);
+  Status status = MapDescriptor(path, file, &mapped.bytes_);
   close(file);
   if (status.ok()) *out = std::move(mapped);
   return status;

@@ -173,8 +173,8 @@ Status NpyHeaderBytes(Bytes prelude, size_t* header_bytes) {
 Status ParseNpyHeader(Bytes header, TensorInfo* info) {
   const Bytes dictionary = header.subspan(DictionaryOffset(header));
   bool fortran_order = false;
-  const Status status = DictionaryParser({reinterpret_cast<const char*>(dictionary.data()), dictionary.size()})
-                            .Parse(info, &fortran_order);
+  Status status = DictionaryParser({reinterpret_cast<const char*>(dictionary.data()), dictionary.size()})
+                      .Parse(info, &fortran_order);
   if (!status.ok()) return status;
   // With at most one dimension that has several entries, both orders are the same.
   const auto wide = std::count_if(info->shape.begin(), info->shape.end(), [](size_t size) { return size != 1; });

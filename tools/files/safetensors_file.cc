@@ -66,7 +66,7 @@ class SafetensorsFile : public TensorFile {
     elements_ = bytes().subspan(kLengthBytes + header_bytes);
     const Bytes header = bytes().subspan(kLengthBytes, header_bytes);
     nlohmann::json tensors;
-    const Status status = ParseJson({reinterpret_cast<const char*>(header.data()), header.size()}, &tensors);
+    Status status = ParseJson({reinterpret_cast<const char*>(header.data()), header.size()}, &tensors);
     if (!status.ok()) return {status.code(), "its header: " + status.message()};
     if (!tensors.is_object()) return DataLoss("its header is no JSON object");
     return ReadTensors(tensors);
@@ -77,7 +77,7 @@ class SafetensorsFile : public TensorFile {
       if (name == kMetadataKey) continue;
       TensorInfo& info = tensors_.emplace_back();
       info.name = name;
-      const Status status = ReadTensor(tensor, &info, &ranges_.emplace_back());
+      Status status = ReadTensor(tensor, &info, &ranges_.emplace_back());
       if (!status.ok()) return {status.code(), "tensor '" + name + "': " + status.message()};
     }
     if (tensors_.empty()) return DataLoss("holds no tensors");
@@ -103,7 +103,7 @@ class SafetensorsFile : public TensorFile {
       return {};
     }
     size_t needed = 0;
-    const Status status = TensorBytes(*info, &needed);
+    Status status = TensorBytes(*info, &needed);
     if (!status.ok() || needed == range->end - range->begin) return status;
     return DataLoss("shape " + ShapeText(info->shape) + " needs " + std::to_string(needed) + " bytes, data_offsets " +
                     ShapeText(offsets) + " have " + std::to_string(range->end - range->begin));

@@ -38,7 +38,7 @@ Status TensorData::FromMapped(Bytes bytes, size_t alignment, TensorData* out) {
     return {};
   }
   uint8_t* buffer = nullptr;
-  const Status status = Allocate(bytes.size(), &buffer, out);
+  Status status = Allocate(bytes.size(), &buffer, out);
   if (status.ok()) std::memcpy(buffer, bytes.data(), bytes.size());
   return status;
 }

@@ -54,7 +54,7 @@ std::string TensorFile::Describe(size_t tensor) const {
 Status TensorFile::Read(size_t tensor, TensorData* out) const {
   const std::string& problem = tensors_[tensor].problem;
   if (!problem.empty()) return {StatusCode::kInvalidArgument, Describe(tensor) + ": " + problem};
-  const Status status = ReadElements(tensor, out);
+  Status status = ReadElements(tensor, out);
   return status.ok() ? status : Status(status.code(), Describe(tensor) + ": " + status.message());
 }
 

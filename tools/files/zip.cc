@@ -158,7 +158,7 @@ Status ReadEntry(Bytes archive, Bytes* directory, ZipMember* member) {
   Sizes sizes = {.inflated = LoadLittleEndian<uint32_t>(entry, 24),
                  .compressed = LoadLittleEndian<uint32_t>(entry, 20),
                  .local_offset = LoadLittleEndian<uint32_t>(entry, 42)};
-  const Status status = ReadZip64Sizes(entry.subspan(kDirectoryEntryBytes + name, extra), &sizes);
+  Status status = ReadZip64Sizes(entry.subspan(kDirectoryEntryBytes + name, extra), &sizes);
   if (!status.ok() || !member->problem.empty()) return status;
   return LocateContent(archive, sizes, member);
 }
@@ -245,10 +245,11 @@ Status ZipMemberReader::Read(uint8_t* to, size_t size) {
     return {StatusCode::kDataLoss,
             "is truncated: it has " + std::to_string(member_.size) + " bytes, not " + std::to_string(position_ + size)};
   }
+  if (size == 0) return {};  // `to` may be null, which neither memcpy nor crc32 takes
   if (inflater_ == nullptr) {
     std::memcpy(to, member_.content.data() + position_, size);
   } else {
-    const Status status = inflater_->Read(to, size);
+    Status status = inflater_->Read(to, size);
     if (!status.ok()) return status;
   }
   crc_ = static_cast<uint32_t>(crc32_z(crc_, to, size));
