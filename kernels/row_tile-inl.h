@@ -79,17 +79,30 @@ HWY_INLINE void SweepGroups(DF df, const TripRows<T>& trip, size_t begin, size_t
 
       const auto sum = hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3));
       hn::Store(hn::Add(hn::Load(df, lanes[row].sum), sum), df, lanes[row].sum);
-      auto even = hn::Load(df, lanes[row].p_log2_p);
-      even = MulAddPLog2P(df, weight0, even);
-      even = MulAddPLog2P(df, weight2, even);
-      auto odd = MulAddPLog2P(df, weight1, hn::Zero(df));
-      odd = MulAddPLog2P(df, weight3, odd);
+      auto log0 = weight0;
+      auto log1 = weight1;
+      auto log2 = weight2;
+      auto log3 = weight3;
+      Log2OfFour(df, log0, log1, log2, log3);
+      const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, hn::Load(df, lanes[row].p_log2_p)));
+      const auto odd = hn::MulAdd(weight3, log3, hn::Mul(weight1, log1));
       hn::Store(hn::Add(even, odd), df, lanes[row].p_log2_p);
     }
     hn::Store(column0, df, to);
     hn::Store(column1, df, to + N);
     hn::Store(column2, df, to + 2 * N);
     hn::Store(column3, df, to + 3 * N);
+  }
+}
+
+HWY_INLINE void ClearLanes(RowLanes& lanes) {
+  const hn::ScalableTag<float> df;
+  const hn::ScalableTag<double> dd;
+  hn::Store(hn::Zero(df), df, lanes.p_log2_p);
+  hn::Store(hn::Zero(df), df, lanes.sum);
+  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
+    hn::Store(hn::Zero(dd), dd, lanes.p_log2_p_total + i);
+    hn::Store(hn::Zero(dd), dd, lanes.sum_total + i);
   }
 }
 

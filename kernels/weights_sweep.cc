@@ -81,18 +81,24 @@ HWY_INLINE void SweepTripTile(const TripRows<T>& trip, size_t begin, size_t end,
   uint32_t* group_max[kRowsPerTrip];
   for (size_t i = 0; i < kRowsPerTrip; ++i) group_max[i] = workspace.group_max[i];
   SweepTile(trip, begin, end, columns, group_max, lanes);
+  CoarseMaxima coarse[kRowsPerTrip];
   for (size_t i = 0; i < trip.num_rows; ++i) {
-    HWY_ALIGN_MAX uint32_t coarse[kCoarseMaxima];
-    const size_t count = CoarsenMaxima(du, group_max[i], (end - begin) * hn::Lanes(du), coarse);
-    max_bits[i] = HWY_MAX(max_bits[i], MaxBits(du, coarse, count));
-    if (HWY_UNLIKELY(max_bits[i] > kMaxFastBits)) continue;
-    RaiseBound(hn::ScalableTag<int32_t>(), reinterpret_cast<const int32_t*>(coarse), count, candidates[i]);
+    Coarsen(du, group_max[i], (end - begin) * hn::Lanes(du), coarse[i]);
+    max_bits[i] = HWY_MAX(max_bits[i], coarse[i].max);
+  }
+  DropWeakest(hn::ScalableTag<int32_t>(), kTopK, kMaxKept, candidates, trip.num_rows);
+  RaiseBounds(coarse, trip.num_rows, candidates);
+  for (size_t i = 0; i < trip.num_rows; ++i) {
+    if (HWY_UNLIKELY(max_bits[i] > kMaxFastBits)) {
+      candidates[i].count = 0;
+      continue;
+    }
     CollectCandidates<T>(trip, i, begin, end, group_max[i], candidates[i]);
   }
 }
 
-// Entropy, sum, maximum and top-k of a row whose columns have all been swept.
-HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, Candidates& candidates, RowMeasures& row) {
+// Entropy, sum and maximum of a row whose columns have all been swept.
+HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, RowMeasures& row) {
   constexpr double kLn2 = 0.69314718055994530942;
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
@@ -102,12 +108,11 @@ HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, Candida
     p_log2_p = hn::Add(p_log2_p, hn::Load(dd, lanes.p_log2_p_total + i));
     sum = hn::Add(sum, hn::Load(dd, lanes.sum_total + i));
   }
-  row.entropy_nats = -kLn2 * hn::GetLane(hn::SumOfLanes(dd, p_log2_p));
+  row.entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, p_log2_p));
   row.sum = hn::GetLane(hn::SumOfLanes(dd, sum));
   float max;
   memcpy(&max, &max_bits, sizeof(max));
   row.max = static_cast<double>(max);
-  SumTopK(candidates, row);
 }
 
 // columns[0, keys) += row[0, keys), in float32; the remainder is added by single lanes.
@@ -145,7 +150,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
     groups = HWY_MAX(groups, trips[i].groups);
   }
   for (size_t i = 0; i < num_rows; ++i) {
-    memset(&workspace.lanes[i], 0, sizeof(RowLanes));
+    ClearLanes(workspace.lanes[i]);
     workspace.candidates[i].count = 0;
     workspace.candidates[i].bound = 0;
   }
@@ -159,6 +164,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
     }
   }
 
+  SumTopK(workspace.candidates, num_rows, result.rows);
   bool any_slow = false;
   for (size_t i = 0; i < num_rows; ++i) {
     result.slow[i] = max_bits[i] > kMaxFastBits;
@@ -167,7 +173,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
       result.valid[i] = MeasureSlowRow(range.Row(first + i), range.type, range.visible(first + i), &result.rows[i]);
     } else {
       result.valid[i] = true;
-      FinishMeasures(workspace.lanes[i], max_bits[i], workspace.candidates[i], result.rows[i]);
+      FinishMeasures(workspace.lanes[i], max_bits[i], result.rows[i]);
     }
   }
   if (HWY_LIKELY(!any_slow)) return;

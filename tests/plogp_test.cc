@@ -27,11 +27,24 @@ namespace attnscope::test {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// sums[i] += p[i] * log2(p[i]), as the kernels do it; `count` is a multiple of the longest vector.
+// sums[i] += p[i] * log2(p[i]), as the kernels do it; `count` is a multiple of four of the longest vectors.
 void AddPLog2P(const float* p, size_t count, float* sums) {
   const hn::ScalableTag<float> df;
-  for (size_t i = 0; i < count; i += hn::Lanes(df)) {
-    hn::StoreU(attnscope::HWY_NAMESPACE::MulAddPLog2P(df, hn::LoadU(df, p + i), hn::LoadU(df, sums + i)), df, sums + i);
+  const size_t N = hn::Lanes(df);
+  const auto unit = hn::Set(df, static_cast<float>(1.0 / attnscope::HWY_NAMESPACE::kLog2Unit));
+  for (size_t i = 0; i < count; i += 4 * N) {
+    auto log0 = hn::LoadU(df, p + i);
+    auto log1 = hn::LoadU(df, p + i + N);
+    auto log2 = hn::LoadU(df, p + i + 2 * N);
+    auto log3 = hn::LoadU(df, p + i + 3 * N);
+    attnscope::HWY_NAMESPACE::Log2OfFour(df, log0, log1, log2, log3);
+    const auto add = [&](auto log, size_t at) {
+      hn::StoreU(hn::MulAdd(hn::LoadU(df, p + at), hn::Mul(log, unit), hn::LoadU(df, sums + at)), df, sums + at);
+    };
+    add(log0, i);
+    add(log1, i + N);
+    add(log2, i + 2 * N);
+    add(log3, i + 3 * N);
   }
 }
 
@@ -68,7 +81,7 @@ ATTNSCOPE_FOR_EACH_TARGET(PLogPTest);
 TEST_P(PLogPTest, RunsTheForcedTarget) { EXPECT_EQ(HWY_DYNAMIC_DISPATCH(TargetOfThisCode)(), GetParam()); }
 
 // The largest error of ln(p) over floats [begin, end) by bit pattern, beyond the roundings that no polynomial avoids:
-// those of log2(p) and of the product with p, each 2^-24 relative.
+// those of e + t, of log2(p) and of the product with p, each 2^-24 of log2(p).
 double LargestError(uint32_t begin, uint32_t end, uint32_t stride) {
   double largest = 0.0;
   std::vector<float> p(kCount);
@@ -81,7 +94,7 @@ double LargestError(uint32_t begin, uint32_t end, uint32_t stride) {
       // std::log2 in double is an oracle good to 1e-14, for errors of 1e-6.
       const double log2p = std::log2(static_cast<double>(p[i]));
       const double error = std::abs(static_cast<double>(actual[i]) / static_cast<double>(p[i]) - log2p);
-      const double nats = std::log(2.0) * (error - 2.0 * 0x1p-24 * std::abs(log2p));
+      const double nats = std::log(2.0) * (error - 3.0 * 0x1p-24 * std::abs(log2p));
       if (std::isnan(nats)) return HUGE_VAL;
       largest = HWY_MAX(largest, nats);
     }
@@ -89,15 +102,15 @@ double LargestError(uint32_t begin, uint32_t end, uint32_t stride) {
   return largest;
 }
 
-// plogp-inl.h promises 1.51e-6 nats. Its polynomial is computed in float32, which adds a few roundings of numbers below
+// plogp-inl.h promises 1.54e-6 nats. Its polynomial is computed in float32, which adds a few roundings of numbers below
 // 1: together under 1e-7. As p times this error sums to it over the weights of a row, rows hold the contract of 2e-6.
 TEST_P(PLogPTest, ErrorBound) {
-  constexpr double kBound = 1.51e-6;
+  constexpr double kBound = 1.54e-6;
   constexpr double kRoundings = 1e-7;
   constexpr uint32_t kOne = 0x3F800000;
   double largest = LargestError(kOne - (24u << 23), kOne + 1, kSlowBuild ? 1301 : 37);  // from 2^-24 to 1
-  // Each mantissa of a few exponents: [0.5, 1], where the result is smaller than its parts, [0.25, 0.5], [2^-20,
-  // 2^-19].
+  // Each mantissa of a few exponents: [0.5, 1], where the result is smaller than its parts, [0.25, 0.5] and
+  // [2^-20, 2^-19].
   for (const uint32_t exponent : {1u, 2u, 20u}) {
     const uint32_t begin = kOne - (exponent << 23);
     largest = HWY_MAX(largest, LargestError(begin, begin + (1u << 23) + 1, kSlowBuild ? 61 : 1));

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a figure draws on: two commands, shapes and text, in layout units. A figure is written against this interface
+// alone; the raster canvas turns it into pixels, tests record it, and any other format needs only another back end.
+#ifndef ATTNSCOPE_RENDER_CANVAS_H_
+#define ATTNSCOPE_RENDER_CANVAS_H_
+
+#include <string_view>
+
+#include "render/color.h"
+#include "render/font.h"
+#include "render/geometry.h"
+#include "render/path.h"
+#include "render/stroke.h"
+
+namespace attnscope::render {
+
+// The union of a filled path and a stroked one, painted once in one colour: a translucent curve is as dark under its
+// markers and where it crosses itself as elsewhere.
+struct Shape {
+  Path fill;
+  Path line;
+  Stroke stroke;
+  // Horizontal and vertical edges are moved to whole pixels: frames, grids, ticks. Widths stay at least one pixel.
+  bool crisp = false;
+};
+
+enum class Align : uint8_t { kLeft, kCenter, kRight };
+
+struct TextStyle {
+  Face face = Face::kRegular;
+  double size = 10.0;  // of the em, in layout units
+  Color color;
+  Align align = Align::kLeft;  // which part of the text is at the anchor, along its baseline
+  bool upwards = false;        // turned a quarter to the left: reads from bottom to top
+};
+
+class Canvas {
+ public:
+  virtual ~Canvas() = default;
+
+  virtual void Draw(const Shape& shape, const Color& color) = 0;
+  // One line of UTF-8 text; `anchor` is on its baseline.
+  virtual void DrawText(std::string_view text, Point anchor, const TextStyle& style) = 0;
+};
+
+// How far before its anchor, along the baseline, a text begins: zero or negative.
+double AlignOffset(std::string_view text, const TextStyle& style);
+
+// Where a text's ink will be when drawn with this anchor and style.
+Box TextBox(std::string_view text, Point anchor, const TextStyle& style);
+
+}  // namespace attnscope::render
+
+#endif  // ATTNSCOPE_RENDER_CANVAS_H_

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/curve.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace attnscope::render {
+namespace {
+
+constexpr double kMarkerShare = 0.62;  // of the spacing
+constexpr double kMinMarker = 2.5;     // points
+constexpr double kMinLine = 1.0;       // points
+constexpr double kDenseSpacing = 3.0;  // points; markers would touch
+constexpr double kColumn = 1.0;        // layout units in which more than four points cannot be told apart
+
+// Of all points in one column keeps the first, the lowest, the highest and the last: a polyline through a million
+// points then has at most four for each column, and looks the same.
+std::vector<Point> Thinned(const std::vector<CurvePoint>& run) {
+  std::vector<Point> line;
+  for (size_t begin = 0; begin < run.size();) {
+    size_t end = begin;
+    size_t low = begin;
+    size_t high = begin;
+    for (; end < run.size() && run[end].at.x < run[begin].at.x + kColumn; ++end) {
+      if (run[end].at.y > run[low].at.y) low = end;
+      if (run[end].at.y < run[high].at.y) high = end;
+    }
+    size_t previous = end;
+    for (const size_t i : {begin, std::min(low, high), std::max(low, high), end - 1}) {
+      if (i != previous) line.push_back(run[i].at);
+      previous = i;
+    }
+    begin = end;
+  }
+  return line;
+}
+
+// Keeps one point of each cell of a grid.
+void Thin(double cell, std::vector<Point>* points) {
+  const auto cell_of = [&](const Point& p) { return std::pair(std::floor(p.x / cell), std::floor(p.y / cell)); };
+  std::stable_sort(points->begin(), points->end(),
+                   [&](const Point& a, const Point& b) { return cell_of(a) < cell_of(b); });
+  const auto is_same = [&](const Point& a, const Point& b) { return cell_of(a) == cell_of(b); };
+  points->erase(std::unique(points->begin(), points->end(), is_same), points->end());
+}
+
+}  // namespace
+
+Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, Marker marker,
+             double spacing, const Style& style)
+    : runs_(std::move(runs)),
+      bridges_(std::move(bridges)),
+      marker_(marker),
+      marker_size_(std::clamp(kMarkerShare * spacing, style.Points(kMinMarker), style.marker_size())),
+      line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width())) {
+  const bool is_dense = spacing < style.Points(kDenseSpacing);
+  for (const std::vector<CurvePoint>& run : runs_) {
+    lines_.push_back(Thinned(run));
+    for (const CurvePoint& point : run) {
+      if (point.off_scale) {
+        marked_off_scale_.push_back(point.at);
+      } else if (!is_dense || run.size() == 1) {
+        marked_.push_back(point.at);
+      }
+    }
+  }
+  if (is_dense) {
+    Thin(0.5 * marker_size_, &marked_);
+    Thin(0.5 * marker_size_, &marked_off_scale_);
+  }
+}
+
+void Curve::Draw(const Color& color, Canvas* canvas) const {
+  Shape dashed;
+  dashed.stroke = {.width = 0.5 * line_width_, .cap = Cap::kButt, .dash = 2.0 * line_width_, .gap = 1.5 * line_width_};
+  for (const std::array<Point, 2>& bridge : bridges_) dashed.line.AddPolyline(bridge);
+  if (!bridges_.empty()) canvas->Draw(dashed, color);
+  Shape shape;
+  shape.stroke.width = line_width_;
+  for (const std::vector<Point>& line : lines_) shape.line.AddPolyline(line);
+  for (const Point& point : marked_) AddMarker(marker_, point, marker_size_, &shape.fill);
+  for (const Point& point : marked_off_scale_) AddMarker(Marker::kDownwards, point, marker_size_, &shape.fill);
+  canvas->Draw(shape, color);
+}
+
+void Curve::AddTo(LabelPlacer* placer) const {
+  for (const std::vector<Point>& line : lines_) placer->AddLine(line, line_width_);
+  for (const std::array<Point, 2>& bridge : bridges_) placer->AddLine(bridge, 0.5 * line_width_);
+  for (const std::vector<Point>* points : {&marked_, &marked_off_scale_}) {
+    for (const auto [x, y] : *points) placer->AddBox(Box{x, y, x, y}.Grown(0.55 * marker_size_));
+  }
+}
+
+}  // namespace attnscope::render

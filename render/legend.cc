@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/legend.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace attnscope::render {
+namespace {
+
+// In sizes of the legend's text.
+constexpr double kPadding = 0.45;
+constexpr double kHandle = 2.0;     // length of the piece of line
+constexpr double kHandleGap = 0.7;  // between it and the name
+constexpr double kLine = 1.5;       // from one baseline to the next
+constexpr double kColumnGap = 1.6;  // between columns
+constexpr double kCornerRadius = 0.25;
+
+}  // namespace
+
+Legend::Legend(std::vector<LegendEntry> entries, const Style& style, int max_columns, double max_width)
+    : entries_(std::move(entries)), style_(style) {
+  columns_ = std::max<size_t>(1, std::min(static_cast<size_t>(max_columns), entries_.size()));
+  while (columns_ > 1 && Width() > max_width) --columns_;
+}
+
+size_t Legend::Rows() const { return (entries_.size() + columns_ - 1) / columns_; }
+
+double Legend::EntryWidth() const {
+  double width = 0.0;
+  for (const LegendEntry& entry : entries_) {
+    width = std::max(width, TextWidth(entry.name, Face::kRegular, style_.legend_text()));
+  }
+  return width + (kHandle + kHandleGap) * style_.legend_text();
+}
+
+double Legend::Width() const {
+  const auto columns = static_cast<double>(columns_);
+  return columns * EntryWidth() + (2.0 * kPadding + (columns - 1.0) * kColumnGap) * style_.legend_text();
+}
+
+double Legend::Height() const {
+  return (2.0 * kPadding + kLine * static_cast<double>(Rows()) - 0.45) * style_.legend_text();
+}
+
+void Legend::Draw(Point origin, Canvas* canvas) const {
+  const double em = style_.legend_text();
+  const Box box = {origin.x, origin.y, origin.x + Width(), origin.y + Height()};
+  Shape background;
+  background.fill.AddRoundedBox(box, kCornerRadius * em);
+  background.crisp = true;
+  canvas->Draw(background, style_.theme.legend_fill);
+  Shape border;
+  border.line.AddRoundedBox(box, kCornerRadius * em);
+  border.stroke.width = style_.frame_width();
+  border.crisp = true;
+  canvas->Draw(border, style_.theme.legend_frame);
+
+  const double cap = CapHeight(Face::kRegular, em);
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const LegendEntry& entry = entries_[i];
+    const auto row = static_cast<double>(i / columns_);
+    const auto column = static_cast<double>(i % columns_);
+    const double left = box.left + kPadding * em + column * (EntryWidth() + kColumnGap * em);
+    const double middle = box.top + (kPadding + 0.5 * (kLine - 0.45) + row * kLine) * em;
+    Shape handle;
+    handle.line.AddPolyline(std::array<Point, 2>{{{left, middle}, {left + kHandle * em, middle}}});
+    handle.stroke = entry.stroke;
+    if (entry.marker) {
+      AddMarker(*entry.marker, {left + 0.5 * kHandle * em, middle}, style_.marker_size(), &handle.fill);
+    }
+    canvas->Draw(handle, entry.color);
+    canvas->DrawText(entry.name, {left + (kHandle + kHandleGap) * em, middle + 0.5 * cap},
+                     {.size = em, .color = entry.text_color});
+  }
+}
+
+}  // namespace attnscope::render

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One panel of a figure: curves over the layer index, with axes, ticks, grid, value labels and a legend. Included by
+// figures.
+#ifndef ATTNSCOPE_RENDER_PANEL_H_
+#define ATTNSCOPE_RENDER_PANEL_H_
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "render/canvas.h"
+#include "render/curve.h"
+#include "render/legend.h"
+#include "render/scale.h"
+#include "render/style.h"
+#include "render/ticks.h"
+
+namespace attnscope::render {
+
+struct Series {
+  std::string name;
+  std::vector<double> values;  // one for each layer; what is not finite is missing
+  Marker marker = Marker::kCircle;
+  Color color;
+  bool on_right_axis = false;
+  // Digits after the point of the labels beside the points; no labels if negative.
+  int label_decimals = -1;
+};
+
+// A dashed horizontal line.
+struct Bound {
+  std::string name;
+  double value = 0.0;
+  Color color;
+};
+
+struct Axis {
+  enum class Kind : uint8_t {
+    kLinear,
+    kShare,  // 0 to 1; linear if a value is outside
+    kLog,
+  };
+  std::string title;
+  Color color;
+  Kind kind = Kind::kLinear;
+};
+
+struct PanelSpec {
+  std::string title;
+  Axis left;
+  std::optional<Axis> right =
+      std::nullopt;  // for series with on_right_axis; then both axes are linear, and share their grid lines
+  std::vector<Series> series = {};
+  std::vector<Bound> bounds = {};  // part of the left axis's range
+};
+
+// How bounds are drawn, in plots and in legends.
+Stroke BoundStroke(const Style& style);
+
+// Where a panel is drawn.
+struct PanelPlace {
+  Box plot;                   // the frame
+  double left_margin = 0.0;   // from the outer edge of the left axis title to the frame
+  double right_margin = 0.0;  // the same to the right; the title of a right axis is drawn at its outer edge
+  bool legend_above = false;  // between title and frame, instead of in a corner of the plot
+};
+
+// Use: FitValues, then Fit (any number of times), then Draw.
+class Panel {
+ public:
+  // `layers` are the indices that the values belong to, ascending; they must outlive the panel.
+  Panel(PanelSpec spec, std::span<const int64_t> layers, const Style& style);
+
+  // Chooses ranges and ticks of the vertical axes for a plot of this height.
+  void FitValues(double height);
+  // What ticks and axis titles need beside the plot; known after FitValues.
+  double LeftMargin() const;
+  double RightMargin() const;
+
+  // Gives everything its place.
+  void Fit(const PanelPlace& place);
+  // Whether the legend has a place that covers nothing; known after Fit.
+  bool LegendFits() const { return legend_.empty() || legend_origin_.has_value(); }
+  // How much a legend above the plot needs there.
+  double LegendHeightAbove(double plot_width) const;
+
+  void Draw(Canvas* canvas) const;
+
+  // Title above a plot; ticks and axis title below it.
+  static double TopMargin(const Style& style);
+  static double BottomMargin(const Style& style);
+
+ private:
+  struct ValueLabel {
+    std::string text;
+    Point anchor;
+  };
+
+  bool IsMeasured(const Series& series) const;
+  void FitTwinAxes(int max_ticks);
+  Scale FitAxis(const Axis& axis, bool is_right, double height) const;
+  bool IsFarFromPrevious(size_t i) const;
+  double XOf(int64_t layer) const;
+  double YOf(double value, const Scale& scale) const;
+  Curve MakeCurve(const Series& series) const;
+  Legend MakeLegend(int max_columns, double max_width) const;
+  void FitLegend(LabelPlacer* placer);
+  void FitValueLabels(const Series& series, const Curve& curve, LabelPlacer* placer);
+  void FitLayerTicks();
+
+  void DrawGrid(Canvas* canvas) const;
+  void DrawFrame(Canvas* canvas) const;
+  void DrawBounds(Canvas* canvas) const;
+  void DrawTickLabels(Canvas* canvas) const;
+  void DrawAxisTitle(const Axis& axis, const Ticks& ticks, bool is_right, Canvas* canvas) const;
+  void DrawTitles(Canvas* canvas) const;
+
+  PanelSpec spec_;
+  std::span<const int64_t> layers_;
+  Style style_;
+  uint64_t usual_distance_ = std::numeric_limits<uint64_t>::max();  // of layers: the smallest
+  bool is_measured_ = false;                                        // has at least one value
+  Scale left_scale_;
+  Scale right_scale_;
+  Ticks left_ticks_;
+  Ticks right_ticks_;
+  PanelPlace place_;
+  std::vector<int64_t> layer_ticks_;
+  std::vector<Curve> curves_;  // of spec_.series
+  Legend legend_;
+  std::optional<Point> legend_origin_;
+  std::vector<ValueLabel> value_labels_;
+};
+
+}  // namespace attnscope::render
+
+#endif  // ATTNSCOPE_RENDER_PANEL_H_
