@@ -109,8 +109,8 @@ TEST_P(PLogPTest, ErrorBound) {
   constexpr double kRoundings = 1e-7;
   constexpr uint32_t kOne = 0x3F800000;
   double largest = LargestError(kOne - (24u << 23), kOne + 1, kSlowBuild ? 1301 : 37);  // from 2^-24 to 1
-  // Each mantissa of a few exponents: [0.5, 1], where the result is smaller than its parts, [0.25, 0.5], [2^-20,
-  // 2^-19].
+  // Each mantissa of a few exponents: [0.5, 1], where the result is smaller than its parts, [0.25, 0.5] and
+  // [2^-20, 2^-19].
   for (const uint32_t exponent : {1u, 2u, 20u}) {
     const uint32_t begin = kOne - (exponent << 23);
     largest = HWY_MAX(largest, LargestError(begin, begin + (1u << 23) + 1, kSlowBuild ? 61 : 1));
