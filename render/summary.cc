@@ -195,9 +195,10 @@ void DrawSummary(const Report& report, double width, double height, Canvas* canv
 
   std::string title = "Transformer Attention Diagnostics";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);
-  canvas->DrawText(
-      title, {0.5 * width, layout.TitleBaseline()},
-      {.face = Face::kBold, .size = style.figure_title(), .color = style.theme.text, .align = Align::kCenter});
+  const double title_size =
+      FittingSize(title, Face::kBold, style.figure_title(), width - 2.0 * style.Points(kOuterGap));
+  canvas->DrawText(title, {0.5 * width, layout.TitleBaseline()},
+                   {.face = Face::kBold, .size = title_size, .color = style.theme.text, .align = Align::kCenter});
   for (const Panel& panel : panels) panel.Draw(canvas);
 }
 

@@ -181,10 +181,10 @@ std::vector<int64_t> IntegerTicks(int64_t low, int64_t high, int max_count) {
       const uint64_t offset = low < 0 ? magnitude % step : (step - magnitude % step) % step;
       const bool is_largest = step >= uint64_t{5000000000000000000};
       if (offset > span) return {low};
-      const uint64_t count = (span - offset) / step + 1;
-      if (count > static_cast<uint64_t>(max_count) && !is_largest) continue;
+      const uint64_t last = (span - offset) / step;
+      if (last >= static_cast<uint64_t>(max_count) && !is_largest) continue;
       std::vector<int64_t> ticks;
-      for (uint64_t i = 0; i < std::min(count, static_cast<uint64_t>(max_count)); ++i) {
+      for (uint64_t i = 0; i <= last && i < static_cast<uint64_t>(max_count); ++i) {
         ticks.push_back(static_cast<int64_t>(static_cast<uint64_t>(low) + offset + i * step));
       }
       return ticks;
