@@ -86,14 +86,14 @@ PanelSpec ResidualPanel(const Report& report, const Theme& theme) {
 }
 
 // Text of full size needs a figure of about this size.
-constexpr double kFullTextWidth = 1200.0;
-constexpr double kFullTextHeight = 900.0;
+constexpr double kFullTextWidth = 1400.0;
+constexpr double kFullTextHeight = 1050.0;
 constexpr double kMinTextShare = 0.42;
 
 // Distances in points.
 constexpr double kOuterGap = 10.0;   // between the figure's border and what is in it
 constexpr double kRowGap = 14.0;     // between one row's axis titles and the next row's panel titles
-constexpr double kColumnGap = 18.0;  // between the columns
+constexpr double kColumnGap = 20.0;  // between the columns
 constexpr double kTitleGap = 14.0;   // below the figure's title
 
 class SummaryLayout {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -72,10 +73,9 @@ TEST(Font, OutlinesAreFittedToThePixelGrid) {
   for (const Face face : {Face::kRegular, Face::kBold}) {
     for (double size = 6.0; size < 40.0; size += 0.7) {
       for (const char* text : {"x", "H", "I", "z"}) {
+        const Path outline = GlyphOutline(PlaceGlyphs(text, face, size)[0].glyph, face, size);
         double top = 0.0;
-        for (const Point& p : GlyphOutline(PlaceGlyphs(text, face, size)[0].glyph, face, size).points()) {
-          top = std::min(top, p.y);
-        }
+        for (const Point& p : outline.points()) top = std::min(top, p.y);
         EXPECT_NEAR(top, std::round(top), 1e-9) << text << " at " << size;
         EXPECT_NEAR(top, InkBox(text, face, size).top, 0.51);
       }
