@@ -26,6 +26,9 @@ constexpr Color kTeal = Rgb(0x3D796E);
 constexpr Color kGreen = Rgb(0x4A9C60);
 constexpr Color kBlue = Rgb(0x3978B5);
 
+constexpr double kCurveAlpha = 0.8;  // of curves that often lie on one another
+constexpr double kBoundAlpha = 0.5;
+
 constexpr Color Translucent(Color color, double alpha) {
   color.alpha = alpha;
   return color;
@@ -51,13 +54,12 @@ PanelSpec EffectiveRankPanel(const Report& report, const Theme& theme) {
 }
 
 PanelSpec TopKPanel(const Report& report, const Theme& theme) {
-  constexpr double kAlpha = 0.8;  // the curves often lie on one another
-  return {
-      .title = "Top-K Attention Concentration",
-      .left = {"Fraction of Attention Mass", theme.text, Axis::Kind::kShare},
-      .series = {{"Top-5 Mass", ValuesOf(report, Metric::kTop5), Marker::kCircle, Translucent(kBlack, kAlpha)},
-                 {"Top-10 Mass", ValuesOf(report, Metric::kTop10), Marker::kSquare, Translucent(kOrange, kAlpha)},
-                 {"Top-50 Mass", ValuesOf(report, Metric::kTop50), Marker::kTriangle, Translucent(kOlive, kAlpha)}}};
+  return {.title = "Top-K Attention Concentration",
+          .left = {"Fraction of Attention Mass", theme.text, Axis::Kind::kShare},
+          .series = {
+              {"Top-5 Mass", ValuesOf(report, Metric::kTop5), Marker::kCircle, Translucent(kBlack, kCurveAlpha)},
+              {"Top-10 Mass", ValuesOf(report, Metric::kTop10), Marker::kSquare, Translucent(kOrange, kCurveAlpha)},
+              {"Top-50 Mass", ValuesOf(report, Metric::kTop50), Marker::kTriangle, Translucent(kOlive, kCurveAlpha)}}};
 }
 
 PanelSpec MaxRowWeightPanel(const Report& report, const Theme& theme) {
@@ -76,13 +78,12 @@ PanelSpec ColumnPanel(const Report& report) {
 }
 
 PanelSpec ResidualPanel(const Report& report, const Theme& theme) {
-  constexpr double kAlpha = 0.5;
   return {.title = "Residual Update Ratio (Layer Health)",
           .left = {"Update Ratio (||Δx|| / ||x||)", theme.text, Axis::Kind::kLog},
           .series = {{"Residual Update Ratio", ValuesOf(report, Metric::kResidualRatio), Marker::kDiamond, kBlue, false,
                       3}},
-          .bounds = {{"Healthy Lower Bound", 0.1, Translucent(kOlive, kAlpha)},
-                     {"Healthy Upper Bound", 1.0, Translucent(kRed, kAlpha)}}};
+          .bounds = {{"Healthy Lower Bound", 0.1, Translucent(kOlive, kBoundAlpha)},
+                     {"Healthy Upper Bound", 1.0, Translucent(kRed, kBoundAlpha)}}};
 }
 
 // Text of full size needs a figure of about this size.

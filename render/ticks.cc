@@ -172,9 +172,8 @@ Ticks LogTicks(double low, double high, int max_count) {
 
 std::vector<int64_t> IntegerTicks(int64_t low, int64_t high, int max_count) {
   const uint64_t span = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  constexpr std::array<uint64_t, 3> kMantissas = {1, 2, 5};
   for (uint64_t power = 1;; power *= 10) {
-    for (const uint64_t mantissa : kMantissas) {
+    for (const uint64_t mantissa : {1U, 2U, 5U}) {
       const uint64_t step = mantissa * power;
       // From `low` up to the first multiple.
       const uint64_t magnitude = low < 0 ? 0 - static_cast<uint64_t>(low) : static_cast<uint64_t>(low);
