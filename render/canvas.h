@@ -30,7 +30,7 @@ enum class Align : uint8_t { kLeft, kCenter, kRight };
 struct TextStyle {
   Face face = Face::kRegular;
   double size = 10.0;  // of the em, in layout units
-  Color color;
+  Color color = {};
   Align align = Align::kLeft;  // which part of the text is at the anchor, along its baseline
   bool upwards = false;        // turned a quarter to the left: reads from bottom to top
 };

@@ -29,9 +29,8 @@ struct PixelBox {
 // whose signed areas are added to their pixels, so that a running sum along the row gives coverage.
 //
 // Coordinates are rounded to 1/256 pixel first; with IEEE arithmetic the result is the same on every machine. Areas are
-// exact to 1e-9 of a pixel, before they are rounded to 8 bits. Only where thousands of edges fall into one row of
-// pixels, more than an eye could tell apart, crossings are cut short and ends of edges rounded to 1/8 pixel to bound
-// the time.
+// exact to 1e-9 of a pixel before they are rounded to 8 bits; only where hundreds of lines cross one another in one row
+// of pixels are some crossings left unresolved, to bound the time.
 //
 // Not thread-safe; keep one per thread, as its buffers are reused. O(edges log edges + edges * rows they cross).
 class CoverageRasterizer {
@@ -55,7 +54,7 @@ class CoverageRasterizer {
     double x_top, x_bottom;  // pixels from the clip's left side
     int32_t top, bottom;     // 1/256 pixel from the row's upper side
     int32_t winding;
-    // At the nearer end for y beyond them.
+    // Exact at both ends.
     double XAt(int32_t y) const {
       if (y <= top) return x_top;
       if (y >= bottom) return x_bottom;

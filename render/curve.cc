@@ -87,9 +87,8 @@ void Curve::Draw(const Color& color, Canvas* canvas) const {
 void Curve::AddTo(LabelPlacer* placer) const {
   for (const std::vector<Point>& line : lines_) placer->AddLine(line, line_width_);
   for (const std::array<Point, 2>& bridge : bridges_) placer->AddLine(bridge, 0.5 * line_width_);
-  for (const std::vector<Point>* points : {&marked_, &marked_off_scale_}) {
-    for (const auto [x, y] : *points) placer->AddBox(Box{x, y, x, y}.Grown(0.55 * marker_size_));
-  }
+  for (const Point& point : marked_) placer->AddBox(MarkerBox(marker_, point, marker_size_));
+  for (const Point& point : marked_off_scale_) placer->AddBox(MarkerBox(Marker::kDownwards, point, marker_size_));
 }
 
 }  // namespace attnscope::render

@@ -38,7 +38,7 @@ struct Symbol {
 constexpr Symbol SymbolOf(uint32_t value, int steps) {
   const uint32_t few = 2U << steps;
   if (value < few) return {static_cast<uint16_t>(value), 0, 0};
-  const int extra_bits = std::bit_width(value) - 1 - steps;
+  const int extra_bits = static_cast<int>(std::bit_width(value)) - 1 - steps;
   const uint32_t symbol = (static_cast<uint32_t>(extra_bits) << steps) + (value >> extra_bits);
   return {static_cast<uint16_t>(symbol), static_cast<uint8_t>(extra_bits),
           static_cast<uint16_t>(value & ((1U << extra_bits) - 1))};
@@ -178,9 +178,11 @@ std::vector<HeaderSymbol> ShortenRuns(std::span<const uint8_t> lengths) {
   return symbols;
 }
 
+// In which order the header gives the lengths of the code for lengths.
+constexpr std::array<uint8_t, 19> kOrder = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+
 // The header of a block with its own codes (RFC 1951, 3.2.7).
 void PutCodes(std::span<const HuffmanCode> literals, std::span<const HuffmanCode> distances, BitWriter* writer) {
-  constexpr std::array<uint8_t, 19> kOrder = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
   std::vector<uint8_t> lengths;
   for (const HuffmanCode& code : literals) lengths.push_back(code.length);
   for (const HuffmanCode& code : distances) lengths.push_back(code.length);
@@ -234,18 +236,19 @@ void PutBlock(std::span<const Token> tokens, bool is_last, BitWriter* writer) {
   writer->Put(literals[kEndOfBlock]);
 }
 
+constexpr uint32_t kAdlerModulus = 65521;
+constexpr size_t kAdlerChunk = 5552;  // the most bytes for which the sums fit in 32 bits
+
 uint32_t Adler32(std::span<const uint8_t> bytes) {
-  constexpr uint32_t kModulus = 65521;
-  constexpr size_t kChunk = 5552;  // the most for which the sums fit in 32 bits
   uint32_t a = 1;
   uint32_t b = 0;
-  for (size_t begin = 0; begin < bytes.size(); begin += kChunk) {
-    for (const uint8_t byte : bytes.subspan(begin, std::min(kChunk, bytes.size() - begin))) {
+  for (size_t begin = 0; begin < bytes.size(); begin += kAdlerChunk) {
+    for (const uint8_t byte : bytes.subspan(begin, std::min(kAdlerChunk, bytes.size() - begin))) {
       a += byte;
       b += a;
     }
-    a %= kModulus;
-    b %= kModulus;
+    a %= kAdlerModulus;
+    b %= kAdlerModulus;
   }
   return b << 16 | a;
 }

@@ -112,6 +112,11 @@ double TextWidth(std::string_view text, Face face, double size) {
   return glyphs.back().x + advance * font.unit * size;
 }
 
+double FittingSize(std::string_view text, Face face, double size, double width) {
+  const double full_width = TextWidth(text, face, size);
+  return full_width <= width ? size : size * (width / full_width);
+}
+
 Box InkBox(std::string_view text, Face face, double size) {
   const Font& font = FontOf(face);
   const double scale = font.unit * size;

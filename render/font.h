@@ -22,6 +22,9 @@ enum class Face : uint8_t { kRegular, kBold };
 // Distance that the pen moves over the text, with kerning.
 double TextWidth(std::string_view text, Face face, double size);
 
+// The size, at most `size`, at which the text is no wider than `width`.
+double FittingSize(std::string_view text, Face face, double size, double width);
+
 // The ink of the text, whose pen starts at (0, 0) on the baseline; y grows downwards. Empty if there is no ink.
 Box InkBox(std::string_view text, Face face, double size);
 

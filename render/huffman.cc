@@ -89,6 +89,7 @@ std::vector<HuffmanCode> MakeHuffmanCode(std::span<const uint32_t> counts, int m
   if (symbols.size() == 1) lengths[symbols[0]] = 1;
   if (symbols.size() > 1) {
     std::vector<uint32_t> ascending;
+    ascending.reserve(symbols.size());
     for (const size_t symbol : symbols) ascending.push_back(counts[symbol]);
     std::vector<uint8_t> depths = LeafDepths(ascending);
     LimitLengths(static_cast<size_t>(max_length), &depths);

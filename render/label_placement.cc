@@ -72,7 +72,7 @@ std::optional<Box> LabelPlacer::PlaceInCorner(double width, double height, doubl
   const double bottom = inner.bottom - height;
   const std::array<Point, 4> corners = {{{right, top}, {left, top}, {left, bottom}, {right, bottom}}};
   std::optional<Box> best;
-  double best_clearance = 0.0;
+  double best_clearance = 0.5 * gap;
   for (const Point& corner : corners) {
     const Box box = {corner.x, corner.y, corner.x + width, corner.y + height};
     const double clearance = Clearance(box, frame_.Height());

@@ -30,8 +30,8 @@ class LabelPlacer {
   // obstacle for those that follow.
   std::optional<Box> PlaceAround(Point at, double width, double height, double distance, double gap);
 
-  // The corner of the frame in which a box of this size, `gap` away from the frame, is free and furthest away from
-  // everything; of equals the upper right, upper left, lower left, lower right.
+  // The corner of the frame in which a box of this size, `gap` away from the frame, is furthest away from everything,
+  // and at least half of `gap`; of equals the upper right, upper left, lower left, lower right.
   std::optional<Box> PlaceInCorner(double width, double height, double gap) const;
 
  private:

@@ -13,6 +13,7 @@ constexpr double kPadding = 0.45;
 constexpr double kHandle = 2.0;     // length of the piece of line
 constexpr double kHandleGap = 0.7;  // between it and the name
 constexpr double kLine = 1.5;       // from one baseline to the next
+constexpr double kLeading = 0.45;   // part of that which is not needed below the last line
 constexpr double kColumnGap = 1.6;  // between columns
 constexpr double kCornerRadius = 0.25;
 
@@ -40,7 +41,7 @@ double Legend::Width() const {
 }
 
 double Legend::Height() const {
-  return (2.0 * kPadding + kLine * static_cast<double>(Rows()) - 0.45) * style_.legend_text();
+  return (2.0 * kPadding + kLine * static_cast<double>(Rows()) - kLeading) * style_.legend_text();
 }
 
 void Legend::Draw(Point origin, Canvas* canvas) const {
@@ -59,10 +60,10 @@ void Legend::Draw(Point origin, Canvas* canvas) const {
   const double cap = CapHeight(Face::kRegular, em);
   for (size_t i = 0; i < entries_.size(); ++i) {
     const LegendEntry& entry = entries_[i];
-    const auto row = static_cast<double>(i / columns_);
-    const auto column = static_cast<double>(i % columns_);
-    const double left = box.left + kPadding * em + column * (EntryWidth() + kColumnGap * em);
-    const double middle = box.top + (kPadding + 0.5 * (kLine - 0.45) + row * kLine) * em;
+    const size_t row = i / columns_;
+    const size_t column = i % columns_;
+    const double left = box.left + kPadding * em + static_cast<double>(column) * (EntryWidth() + kColumnGap * em);
+    const double middle = box.top + (kPadding + 0.5 * (kLine - kLeading) + static_cast<double>(row) * kLine) * em;
     Shape handle;
     handle.line.AddPolyline(std::array<Point, 2>{{{left, middle}, {left + kHandle * em, middle}}});
     handle.stroke = entry.stroke;

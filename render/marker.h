@@ -18,7 +18,10 @@ enum class Marker : uint8_t {
   kDownwards  // a triangle that points down: the value is below the axis
 };
 
-// Appends a marker that fits, within a fifth, a square of this size around its centre.
+// What a marker covers.
+Box MarkerBox(Marker marker, Point center, double size);
+
+// Appends a marker of about this width and height. The shapes differ a little, so that they look equally large.
 void AddMarker(Marker marker, Point center, double size, Path* path);
 
 }  // namespace attnscope::render

@@ -10,6 +10,7 @@ namespace attnscope::render {
 namespace {
 
 constexpr std::string_view kMinus = "−";
+constexpr std::array<std::string_view, 10> kSuperscripts = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
 constexpr double kManyDigits = 1e6;  // numbers from here on have seven digits before the point
 
 std::string WithMinus(std::string_view digits) {
@@ -47,7 +48,6 @@ std::string FormatCompact(double value, int decimals) {
 std::string FormatInteger(int64_t value) { return WithMinus(std::to_string(value)); }
 
 std::string PowerOfTen(int exponent) {
-  constexpr std::array<std::string_view, 10> kSuperscripts = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
   std::string text = exponent < 0 ? "10⁻" : "10";
   for (const char digit : std::to_string(std::abs(exponent))) text += kSuperscripts[static_cast<size_t>(digit - '0')];
   return text;

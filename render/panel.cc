@@ -23,6 +23,7 @@ constexpr double kTickSpacing = 2.8;      // least distance of vertical ticks, i
 constexpr int kMinTicks = 3;
 constexpr int kMaxTicks = 9;
 constexpr int kMinTwinTicks = 4;
+constexpr double kVisibleGap = 8.0;  // layout units; shorter gaps cannot be told from a joined line
 constexpr int kMaxLayerTicks = 32;
 constexpr double kLayerTickSpacing = 1.5;  // least distance of layer ticks, in widths of their labels
 
@@ -124,8 +125,7 @@ bool Panel::IsFarFromPrevious(size_t i) const {
   const auto distance = [this](size_t j) {
     return static_cast<uint64_t>(layers_[j]) - static_cast<uint64_t>(layers_[j - 1]);
   };
-  constexpr double kVisible = 8.0;  // layout units; shorter gaps cannot be told from a joined line
-  return distance(i) > usual_distance_ && XOf(layers_[i]) - XOf(layers_[i - 1]) > kVisible;
+  return distance(i) > usual_distance_ && XOf(layers_[i]) - XOf(layers_[i - 1]) > kVisibleGap;
 }
 
 double Panel::XOf(int64_t layer) const {

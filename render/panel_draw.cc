@@ -16,11 +16,6 @@ constexpr double kReadable = 0.8;  // of an axis title's size
 
 void AddSegment(Point a, Point b, Path* path) { path->AddPolyline(std::array<Point, 2>{a, b}); }
 
-// The size at which a text is not wider than `width`.
-double FittingSize(const std::string& text, Face face, double size, double width) {
-  return std::min(size, size * width / std::max(TextWidth(text, face, size), 1e-9));
-}
-
 double WidestLabel(const Ticks& ticks, const Style& style) {
   double width = 0.0;
   for (const Tick& tick : ticks.major) {

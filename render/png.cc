@@ -79,8 +79,8 @@ Status EncodePng(const Image& image, std::vector<uint8_t>* out) {
                                               std::to_string(image.height) + " but holds " +
                                               std::to_string(image.rgb.size()) + " bytes"};
   }
-  const Status no_memory(StatusCode::kOutOfMemory, "no memory for the PNG of " + std::to_string(image.width) + " x " +
-                                                       std::to_string(image.height) + " pixels");
+  Status no_memory(StatusCode::kOutOfMemory, "no memory for the PNG of " + std::to_string(image.width) + " x " +
+                                                 std::to_string(image.height) + " pixels");
   int size = 0;
   unsigned char* png = stbi_write_png_to_mem(image.rgb.data(), 3 * image.width, image.width, image.height, 3, &size);
   if (png == nullptr) return no_memory;

@@ -12,6 +12,8 @@ namespace {
 // Positions of a glyph within a pixel, along the line of text, that are told apart.
 constexpr int kPhases = 4;
 
+constexpr uint32_t kOne = 255 * 255;  // full coverage in full opacity
+
 // Moves coordinates to the pixel grid: to the borders of pixels, or to their centres for lines of an odd width.
 void Snap(bool to_centers, Polylines* lines) {
   const double shift = to_centers ? 0.5 : 0.0;
@@ -59,7 +61,6 @@ void RasterCanvas::Blend(int left, int y, std::span<const uint8_t> coverage, con
   for (int x = begin; x < end; ++x, pixel += 3) {
     const uint32_t share = coverage[static_cast<size_t>(x - left)];
     if (share == 0) continue;
-    constexpr uint32_t kOne = 255 * 255;
     const uint32_t alpha = share * opacity;
     const auto mix = [&](uint8_t below, uint8_t above) {
       return static_cast<uint8_t>((below * (kOne - alpha) + above * alpha + kOne / 2) / kOne);

@@ -32,7 +32,7 @@ double Scale::Fraction(double value) const {
   if (!log) return (value - low) / (high - low);
   if (!(value > 0.0)) return 0.0;
   const double origin = std::log10(low);
-  return (std::log10(value) - origin) / (std::log10(high) - origin);
+  return (std::log10(std::max(value, kSmallestLogValue)) - origin) / (std::log10(high) - origin);
 }
 
 Scale FitLinear(double low, double high, double margin_low, double margin_high) {

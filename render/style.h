@@ -28,7 +28,7 @@ struct Style {
   double minor_tick_length() const { return Points(2.0); }
   double tick_gap() const { return Points(3.5); }   // from a tick to its label
   double title_gap() const { return Points(6.0); }  // from a frame to the title above it
-  double axis_gap() const { return Points(5.0); }   // from tick labels to the axis title
+  double axis_gap() const { return Points(6.0); }   // from tick labels to the axis title
   double curve_width() const { return Points(2.0); }
   double marker_size() const { return Points(9.0); }
   double bound_width() const { return Points(1.5); }

@@ -26,6 +26,9 @@ constexpr Color kTeal = Rgb(0x3D796E);
 constexpr Color kGreen = Rgb(0x4A9C60);
 constexpr Color kBlue = Rgb(0x3978B5);
 
+constexpr double kCurveAlpha = 0.8;  // of curves that often lie on one another
+constexpr double kBoundAlpha = 0.5;
+
 constexpr Color Translucent(Color color, double alpha) {
   color.alpha = alpha;
   return color;
@@ -51,13 +54,12 @@ PanelSpec EffectiveRankPanel(const Report& report, const Theme& theme) {
 }
 
 PanelSpec TopKPanel(const Report& report, const Theme& theme) {
-  constexpr double kAlpha = 0.8;  // the curves often lie on one another
-  return {
-      .title = "Top-K Attention Concentration",
-      .left = {"Fraction of Attention Mass", theme.text, Axis::Kind::kShare},
-      .series = {{"Top-5 Mass", ValuesOf(report, Metric::kTop5), Marker::kCircle, Translucent(kBlack, kAlpha)},
-                 {"Top-10 Mass", ValuesOf(report, Metric::kTop10), Marker::kSquare, Translucent(kOrange, kAlpha)},
-                 {"Top-50 Mass", ValuesOf(report, Metric::kTop50), Marker::kTriangle, Translucent(kOlive, kAlpha)}}};
+  return {.title = "Top-K Attention Concentration",
+          .left = {"Fraction of Attention Mass", theme.text, Axis::Kind::kShare},
+          .series = {
+              {"Top-5 Mass", ValuesOf(report, Metric::kTop5), Marker::kCircle, Translucent(kBlack, kCurveAlpha)},
+              {"Top-10 Mass", ValuesOf(report, Metric::kTop10), Marker::kSquare, Translucent(kOrange, kCurveAlpha)},
+              {"Top-50 Mass", ValuesOf(report, Metric::kTop50), Marker::kTriangle, Translucent(kOlive, kCurveAlpha)}}};
 }
 
 PanelSpec MaxRowWeightPanel(const Report& report, const Theme& theme) {
@@ -76,24 +78,23 @@ PanelSpec ColumnPanel(const Report& report) {
 }
 
 PanelSpec ResidualPanel(const Report& report, const Theme& theme) {
-  constexpr double kAlpha = 0.5;
   return {.title = "Residual Update Ratio (Layer Health)",
           .left = {"Update Ratio (||Δx|| / ||x||)", theme.text, Axis::Kind::kLog},
           .series = {{"Residual Update Ratio", ValuesOf(report, Metric::kResidualRatio), Marker::kDiamond, kBlue, false,
                       3}},
-          .bounds = {{"Healthy Lower Bound", 0.1, Translucent(kOlive, kAlpha)},
-                     {"Healthy Upper Bound", 1.0, Translucent(kRed, kAlpha)}}};
+          .bounds = {{"Healthy Lower Bound", 0.1, Translucent(kOlive, kBoundAlpha)},
+                     {"Healthy Upper Bound", 1.0, Translucent(kRed, kBoundAlpha)}}};
 }
 
 // Text of full size needs a figure of about this size.
-constexpr double kFullTextWidth = 1200.0;
-constexpr double kFullTextHeight = 900.0;
+constexpr double kFullTextWidth = 1400.0;
+constexpr double kFullTextHeight = 1050.0;
 constexpr double kMinTextShare = 0.42;
 
 // Distances in points.
 constexpr double kOuterGap = 10.0;   // between the figure's border and what is in it
 constexpr double kRowGap = 14.0;     // between one row's axis titles and the next row's panel titles
-constexpr double kColumnGap = 18.0;  // between the columns
+constexpr double kColumnGap = 20.0;  // between the columns
 constexpr double kTitleGap = 14.0;   // below the figure's title
 
 class SummaryLayout {
@@ -195,9 +196,10 @@ void DrawSummary(const Report& report, double width, double height, Canvas* canv
 
   std::string title = "Transformer Attention Diagnostics";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);
-  canvas->DrawText(
-      title, {0.5 * width, layout.TitleBaseline()},
-      {.face = Face::kBold, .size = style.figure_title(), .color = style.theme.text, .align = Align::kCenter});
+  const double title_size =
+      FittingSize(title, Face::kBold, style.figure_title(), width - 2.0 * style.Points(kOuterGap));
+  canvas->DrawText(title, {0.5 * width, layout.TitleBaseline()},
+                   {.face = Face::kBold, .size = title_size, .color = style.theme.text, .align = Align::kCenter});
   for (const Panel& panel : panels) panel.Draw(canvas);
 }
 

@@ -172,19 +172,18 @@ Ticks LogTicks(double low, double high, int max_count) {
 
 std::vector<int64_t> IntegerTicks(int64_t low, int64_t high, int max_count) {
   const uint64_t span = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  constexpr std::array<uint64_t, 3> kMantissas = {1, 2, 5};
   for (uint64_t power = 1;; power *= 10) {
-    for (const uint64_t mantissa : kMantissas) {
+    for (const uint64_t mantissa : {1U, 2U, 5U}) {
       const uint64_t step = mantissa * power;
       // From `low` up to the first multiple.
       const uint64_t magnitude = low < 0 ? 0 - static_cast<uint64_t>(low) : static_cast<uint64_t>(low);
       const uint64_t offset = low < 0 ? magnitude % step : (step - magnitude % step) % step;
       const bool is_largest = step >= uint64_t{5000000000000000000};
       if (offset > span) return {low};
-      const uint64_t count = (span - offset) / step + 1;
-      if (count > static_cast<uint64_t>(max_count) && !is_largest) continue;
+      const uint64_t last = (span - offset) / step;
+      if (last >= static_cast<uint64_t>(max_count) && !is_largest) continue;
       std::vector<int64_t> ticks;
-      for (uint64_t i = 0; i < std::min(count, static_cast<uint64_t>(max_count)); ++i) {
+      for (uint64_t i = 0; i <= last && i < static_cast<uint64_t>(max_count); ++i) {
         ticks.push_back(static_cast<int64_t>(static_cast<uint64_t>(low) + offset + i * step));
       }
       return ticks;

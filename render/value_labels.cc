@@ -8,8 +8,9 @@
 namespace attnscope::render {
 namespace {
 
-constexpr double kSideBySide = 1.2;  // label widths from one label to the next, where all points have one
-constexpr double kThinned = 2.0;     // the same where they are thinned out
+constexpr double kAllLabelled = 0.85;  // label widths from point to point, where all have one, above or below
+constexpr double kThinned = 2.0;       // the same on average where labels are thinned out, and at least
+constexpr double kApart = 1.2;
 
 }  // namespace
 
@@ -31,11 +32,11 @@ std::vector<size_t> RankForLabels(std::span<const Point> points, double label_wi
   weights[static_cast<size_t>(lowest - points.begin())] += 1e7;
   weights[static_cast<size_t>(highest - points.begin())] += 1e8;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return weights[a] > weights[b]; });
-  if (static_cast<double>(points.size()) * kSideBySide * label_width <= width) return order;
+  if (static_cast<double>(points.size()) * kAllLabelled * label_width <= width) return order;
   const auto most = static_cast<size_t>(std::max(2.0, width / (kThinned * label_width)));
   std::vector<size_t> chosen;
   for (const size_t i : order) {
-    const auto is_near = [&](size_t j) { return std::abs(points[i].x - points[j].x) < kSideBySide * label_width; };
+    const auto is_near = [&](size_t j) { return std::abs(points[i].x - points[j].x) < kApart * label_width; };
     if (chosen.size() == most) break;
     if (chosen.size() < 2 || std::none_of(chosen.begin(), chosen.end(), is_near)) chosen.push_back(i);
   }
