@@ -122,6 +122,7 @@ void ExpectTidy(const RecordingCanvas& canvas, double width, double height) {
       EXPECT_TRUE(legend.Contains(box) || !legend.Overlaps(box)) << text << " is partly on a legend";
     }
   }
+  EXPECT_EQ(structure.legends.size(), 6U - static_cast<size_t>(canvas.Count("not measured")));
   for (const Box& legend : structure.legends) {
     EXPECT_TRUE(figure.Contains(legend));
     for (const Ink& ink : structure.inks) {
