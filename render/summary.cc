@@ -104,29 +104,29 @@ class SummaryLayout {
   SummaryLayout(std::vector<Panel>* panels, const Style& style, double width, double height)
       : panels_(*panels), style_(style), width_(width), height_(height) {}
 
-  // Places all panels; legends that find no free corner get room above their plot, and so does all of their row.
+  // Places all panels; legends that find no free corner get room above their plot. That makes all plots lower, and may
+  // leave another legend without a corner, so it is repeated: at most once for each panel.
   void Fit() {
-    std::array<bool, kRows> has_room = {};
-    FitWith(has_room);
-    bool all_fit = true;
-    for (size_t i = 0; i < panels_.size(); ++i) {
-      if (panels_[i].LegendFits()) continue;
-      legend_above_[i] = true;
-      has_room[i / kColumns] = true;
-      all_fit = false;
+    for (bool all_fit = false; !all_fit;) {
+      FitOnce();
+      all_fit = true;
+      for (size_t i = 0; i < panels_.size(); ++i) {
+        if (panels_[i].LegendFits()) continue;
+        legend_above_[i] = true;
+        all_fit = false;
+      }
     }
-    if (!all_fit) FitWith(has_room);
   }
 
   double TitleBaseline() const { return style_.Points(kOuterGap) + CapHeight(Face::kBold, style_.figure_title()); }
 
  private:
-  void FitWith(const std::array<bool, kRows>& has_room) {
+  void FitOnce() {
     const double outer = style_.Points(kOuterGap);
     const double around = Panel::TopMargin(style_) + Panel::BottomMargin(style_);
     std::array<double, kRows> legend_room = {};
     for (size_t i = 0; i < panels_.size(); ++i) {
-      if (legend_above_[i] && has_room[i / kColumns]) {
+      if (legend_above_[i]) {
         double& room = legend_room[i / kColumns];
         room = std::max(room, panels_[i].LegendHeightAbove(kSafely * plot_width_));
       }
