@@ -1,1 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
+# Installs the libraries that were built, their headers, the CMake package and the pkg-config file.
+include(CMakePackageConfigHelpers)
+
+get_property(attnscope_libraries GLOBAL PROPERTY ATTNSCOPE_LIBRARIES)
+install(TARGETS ${attnscope_libraries} EXPORT attnscopeTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attnscope DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+set(attnscope_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attnscope)
+install(EXPORT attnscopeTargets NAMESPACE attnscope:: DESTINATION ${attnscope_package_dir})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/attnscopeConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/attnscopeConfig.cmake INSTALL_DESTINATION ${attnscope_package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/attnscopeConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${PROJECT_BINARY_DIR}/attnscopeConfig.cmake
+  ${PROJECT_BINARY_DIR}/attnscopeConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/FindHighway.cmake
+  DESTINATION ${attnscope_package_dir})
+
+# Relative to the .pc file, so that the installed tree may be moved.
+file(RELATIVE_PATH attnscope_pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/attnscope.pc.in ${PROJECT_BINARY_DIR}/attnscope.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/attnscope.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -63,6 +63,7 @@ Status LayerAccumulator::AddWeights(const AttentionView& weights, const Mask& ma
 Status LayerAccumulator::AddResidual(const ActivationView& before, const ActivationView& after) {
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckActivations(before, after); !status.ok()) return status;
+  if (before.batch == 0 || before.tokens == 0 || before.channels == 0) return {};
   state_->AddResidual(before, after);
   return {};
 }

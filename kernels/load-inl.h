@@ -22,9 +22,23 @@ template <class DF>
 HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const float* HWY_RESTRICT from) {
   return hn::LoadU(df, from);
 }
-template <class DF, typename Half>
-HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const Half* HWY_RESTRICT from) {
-  return hn::PromoteTo(df, hn::LoadU(hn::Rebind<Half, DF>(), from));
+template <class DF>
+HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::bfloat16_t* HWY_RESTRICT from) {
+  return hn::PromoteTo(df, hn::LoadU(hn::Rebind<hwy::bfloat16_t, DF>(), from));
+}
+template <class DF>
+HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::float16_t* HWY_RESTRICT from) {
+  const auto value = hn::PromoteTo(df, hn::LoadU(hn::Rebind<hwy::float16_t, DF>(), from));
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  return value;
+#else
+  // Where the CPU has no conversion, Highway 1.0.3 computes one that takes the largest exponent for an ordinary one: it
+  // makes infinity 65536 and NaN more, both beyond the largest float16 (65504). All ones in the exponent put them
+  // right, and change nothing where they are right already. To be removed with the last Highway that does so.
+  const auto special = hn::Ge(hn::Abs(value), hn::Set(df, 65536.0f));
+  const auto exponent = hn::BitCast(df, hn::Set(hn::RebindToSigned<DF>(), 0x7F800000));
+  return hn::Or(value, hn::IfThenElseZero(special, exponent));
+#endif
 }
 
 // Lanes(dd) elements from any address as float64. Exact.

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
 #include "kernels/plogp-inl.h"
@@ -42,12 +43,20 @@ struct TripRows {
   size_t groups = 0;  // full groups and those in `rest`
   const T* rows[kRowsPerTrip] = {};
   const T* rest[kRowsPerTrip] = {};
+  const T* ahead[kRowsPerTrip] = {};  // rows to prefetch while these are swept, column by column
 
   const T* Group(size_t row, size_t group) const {
     return group < full_groups ? rows[row] + group * GroupColumns()
                                : rest[row] + (group - full_groups) * GroupColumns();
   }
 };
+
+// Prefetches the cache lines of one group; never faults.
+template <typename T>
+HWY_INLINE void PrefetchGroup(const T* from) {
+  constexpr size_t kLine = 64 / sizeof(T);
+  for (size_t i = 0; i < GroupColumns(); i += kLine) hwy::Prefetch(from + i);
+}
 
 // Sweeps groups [begin, begin + count) of the rows, count <= kGroupsPerFlush: adds them to `columns` (row by row, in
 // order), to the rows' lanes, and stores the maxima of group `begin + i` at `group_max[row] + i * Lanes`. Maxima are
@@ -65,6 +74,7 @@ HWY_INLINE void SweepGroups(DF df, const TripRows<T>& trip, size_t begin, size_t
     auto column3 = hn::Load(df, to + 3 * N);
     for (size_t row = 0; row < trip.num_rows; ++row) {
       const T* HWY_RESTRICT from = trip.Group(row, begin + i);
+      PrefetchGroup(trip.ahead[row] + (begin + i) * 4 * N);
       const auto weight0 = LoadAsFloat(df, from);
       const auto weight1 = LoadAsFloat(df, from + N);
       const auto weight2 = LoadAsFloat(df, from + 2 * N);
@@ -79,17 +89,30 @@ HWY_INLINE void SweepGroups(DF df, const TripRows<T>& trip, size_t begin, size_t
 
       const auto sum = hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3));
       hn::Store(hn::Add(hn::Load(df, lanes[row].sum), sum), df, lanes[row].sum);
-      auto even = hn::Load(df, lanes[row].p_log2_p);
-      even = MulAddPLog2P(df, weight0, even);
-      even = MulAddPLog2P(df, weight2, even);
-      auto odd = MulAddPLog2P(df, weight1, hn::Zero(df));
-      odd = MulAddPLog2P(df, weight3, odd);
+      auto log0 = weight0;
+      auto log1 = weight1;
+      auto log2 = weight2;
+      auto log3 = weight3;
+      Log2OfFour(df, log0, log1, log2, log3);
+      const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, hn::Load(df, lanes[row].p_log2_p)));
+      const auto odd = hn::MulAdd(weight3, log3, hn::Mul(weight1, log1));
       hn::Store(hn::Add(even, odd), df, lanes[row].p_log2_p);
     }
     hn::Store(column0, df, to);
     hn::Store(column1, df, to + N);
     hn::Store(column2, df, to + 2 * N);
     hn::Store(column3, df, to + 3 * N);
+  }
+}
+
+HWY_INLINE void ClearLanes(RowLanes& lanes) {
+  const hn::ScalableTag<float> df;
+  const hn::ScalableTag<double> dd;
+  hn::Store(hn::Zero(df), df, lanes.p_log2_p);
+  hn::Store(hn::Zero(df), df, lanes.sum);
+  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
+    hn::Store(hn::Zero(dd), dd, lanes.p_log2_p_total + i);
+    hn::Store(hn::Zero(dd), dd, lanes.sum_total + i);
   }
 }
 

@@ -23,8 +23,12 @@ inline constexpr size_t kTripsPerBlock = kRowsPerBlock / kRowsPerTrip;
 // Columns of a tile: with kRowsPerTrip rows of float32 64 KiB, which stays in the L2 cache until the top-k filter has
 // looked at it again. A multiple of kGroupsPerFlush groups of any vector length.
 inline constexpr size_t kTileColumns = 4096;
-// Candidates for the top 50 that are kept before the weakest are dropped.
-inline constexpr size_t kMaxCandidates = 512;
+// Coarse maxima of a tile, each of kTileColumns / kCoarseMaxima columns at most.
+inline constexpr size_t kCoarseMaxima = 256;
+// Candidates for the top 50 that are kept from earlier tiles.
+inline constexpr size_t kMaxKept = 128;
+// A tile adds at most 62 coarse maxima's worth of columns, 992.
+inline constexpr size_t kMaxCandidates = kMaxKept + 64 * (kTileColumns / kCoarseMaxima);
 
 // The running totals of one row, a partial sum in each lane.
 struct RowLanes {
@@ -37,7 +41,7 @@ struct RowLanes {
 // The candidates for the largest weights of one row: every weight above `bound` so far; at least 50 weights are >=
 // `bound`, or it is zero. Weights are bit patterns, which order as the weights do.
 struct Candidates {
-  HWY_ALIGN_MAX int32_t weights[kMaxCandidates + 5 * kMaxFloatLanes];
+  HWY_ALIGN_MAX int32_t weights[kMaxCandidates + 2 * kMaxFloatLanes];
   size_t count = 0;
   int32_t bound = 0;
 };

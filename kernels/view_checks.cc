@@ -42,15 +42,17 @@ struct Dimension {
   int64_t stride;
 };
 
-// Checks that no offset of an element overflows, and counts the elements.
+// Checks that no offset of an element overflows, and counts the elements. Sizes of zero are left out of the count, so
+// that also the rows without keys that a view may have are not beyond counting.
 Status CheckDimensions(const std::string& name, const void* data, std::initializer_list<Dimension> dimensions) {
   size_t elements = 1;
   size_t span = 0;
+  bool empty = false;
   for (const Dimension& dimension : dimensions) {
-    if (dimension.size == 0) elements = 0;
-  }
-  if (elements == 0) return {};
-  for (const Dimension& dimension : dimensions) {
+    if (dimension.size == 0) {
+      empty = true;
+      continue;
+    }
     const size_t stride = dimension.stride < 0 ? size_t{0} - static_cast<size_t>(dimension.stride)
                                                : static_cast<size_t>(dimension.stride);
     const size_t steps = dimension.size - 1;
@@ -61,14 +63,14 @@ Status CheckDimensions(const std::string& name, const void* data, std::initializ
     elements *= dimension.size;
     span += steps * stride;
   }
-  if (data == nullptr) return Invalid(name + ".data is null, but there are " + std::to_string(elements) + " elements");
-  return {};
+  if (data != nullptr || empty) return {};
+  return Invalid(name + ".data is null, but there are " + std::to_string(elements) + " elements");
 }
 
 Status CheckPlace(const char* name, size_t first, size_t count, size_t capacity) {
   if (first <= capacity && count <= capacity - first) return {};
-  return OutOfRange(std::string("weights hold ") + name + " " + std::to_string(first) + " to " +
-                    std::to_string(first + count) + ", the accumulator was made for " + std::to_string(capacity));
+  return OutOfRange("weights hold " + std::to_string(count) + " " + name + " from " + std::to_string(first) +
+                    " on, the accumulator was made for " + std::to_string(capacity));
 }
 
 Status CheckMask(const AttentionView& view, const Mask& mask) {

@@ -50,14 +50,17 @@ struct RowRange {
   }
 };
 
-// The rows of matrix [sequence, head]. Strides may be negative: offsets are added as signed numbers of bytes.
+// The rows of matrix [sequence, head]. Strides may be negative: offsets are added as signed numbers of bytes. Without
+// keys there is nothing to point at, and data may be null.
 inline RowRange RowsOf(const AttentionView& view, const Mask& mask, size_t sequence, size_t head) {
   const int64_t offset =
       static_cast<int64_t>(sequence) * view.batch_stride + static_cast<int64_t>(head) * view.head_stride;
   RowRange range;
-  range.data = static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
+  if (view.keys != 0) {
+    range.data = static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
+    range.row_stride = view.query_stride;
+  }
   range.type = view.type;
-  range.row_stride = view.query_stride;
   range.rows = view.queries;
   size_t keys = view.keys;
   if (mask.key_lengths != nullptr) keys = std::min(keys, static_cast<size_t>(mask.key_lengths[sequence]));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/weights_sweep.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -80,18 +81,24 @@ HWY_INLINE void SweepTripTile(const TripRows<T>& trip, size_t begin, size_t end,
   uint32_t* group_max[kRowsPerTrip];
   for (size_t i = 0; i < kRowsPerTrip; ++i) group_max[i] = workspace.group_max[i];
   SweepTile(trip, begin, end, columns, group_max, lanes);
+  CoarseMaxima coarse[kRowsPerTrip];
   for (size_t i = 0; i < trip.num_rows; ++i) {
-    HWY_ALIGN_MAX uint32_t coarse[kCoarseMaxima];
-    const size_t count = CoarsenMaxima(du, group_max[i], (end - begin) * hn::Lanes(du), coarse);
-    max_bits[i] = HWY_MAX(max_bits[i], MaxBits(du, coarse, count));
-    if (HWY_UNLIKELY(max_bits[i] > kMaxFastBits)) continue;
-    RaiseBound(hn::ScalableTag<int32_t>(), reinterpret_cast<const int32_t*>(coarse), count, candidates[i]);
+    Coarsen(du, group_max[i], (end - begin) * hn::Lanes(du), coarse[i]);
+    max_bits[i] = HWY_MAX(max_bits[i], coarse[i].max);
+  }
+  DropWeakest(hn::ScalableTag<int32_t>(), kTopK, kMaxKept, candidates, trip.num_rows);
+  RaiseBounds(coarse, trip.num_rows, candidates);
+  for (size_t i = 0; i < trip.num_rows; ++i) {
+    if (HWY_UNLIKELY(max_bits[i] > kMaxFastBits)) {
+      candidates[i].count = 0;
+      continue;
+    }
     CollectCandidates<T>(trip, i, begin, end, group_max[i], candidates[i]);
   }
 }
 
-// Entropy, sum, maximum and top-k of a row whose columns have all been swept.
-HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, Candidates& candidates, RowMeasures& row) {
+// Entropy, sum and maximum of a row whose columns have all been swept.
+HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, RowMeasures& row) {
   constexpr double kLn2 = 0.69314718055994530942;
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
@@ -101,12 +108,11 @@ HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, Candida
     p_log2_p = hn::Add(p_log2_p, hn::Load(dd, lanes.p_log2_p_total + i));
     sum = hn::Add(sum, hn::Load(dd, lanes.sum_total + i));
   }
-  row.entropy_nats = -kLn2 * hn::GetLane(hn::SumOfLanes(dd, p_log2_p));
+  row.entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, p_log2_p));
   row.sum = hn::GetLane(hn::SumOfLanes(dd, sum));
   float max;
   memcpy(&max, &max_bits, sizeof(max));
   row.max = static_cast<double>(max);
-  SumTopK(candidates, row);
 }
 
 // columns[0, keys) += row[0, keys), in float32; the remainder is added by single lanes.
@@ -129,6 +135,20 @@ HWY_INLINE void LoadPartial(const OpenColumns& open, size_t keys, float* HWY_RES
   for (size_t i = 0; i < open.keys; ++i) columns[i] = static_cast<float>(open.partial[i]);
 }
 
+// What is swept after this tile of trip `index`, and so prefetched meanwhile: the same tile of the next trip, or the
+// next tile of the first trip, or the next block. Beyond the last row, this trip itself, which costs nothing.
+template <typename T>
+HWY_INLINE void PlanPrefetch(const RowRange& range, size_t first, size_t num_rows, size_t index, bool last_tile,
+                             TripRows<T>& trip) {
+  const bool last_trip = (index + 1) * kRowsPerTrip >= num_rows;
+  const size_t next = last_trip ? (last_tile ? num_rows : 0) : (index + 1) * kRowsPerTrip;
+  const size_t ahead = last_trip && !last_tile ? kTileColumns : 0;
+  for (size_t i = 0; i < trip.num_rows; ++i) {
+    const size_t row = first + next + i;
+    trip.ahead[i] = row < range.rows ? static_cast<const T*>(range.Row(row)) + ahead : trip.rows[i];
+  }
+}
+
 // Sweeps rows [first, first + num_rows) of the range, at most a block. `columns` holds the block's column sums so far.
 template <typename T>
 HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows, const OpenColumns& open,
@@ -144,7 +164,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
     groups = HWY_MAX(groups, trips[i].groups);
   }
   for (size_t i = 0; i < num_rows; ++i) {
-    memset(&workspace.lanes[i], 0, sizeof(RowLanes));
+    ClearLanes(workspace.lanes[i]);
     workspace.candidates[i].count = 0;
     workspace.candidates[i].bound = 0;
   }
@@ -153,11 +173,13 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
       const size_t end = HWY_MIN(begin + tile_groups, trips[i].groups);
       if (end <= begin) continue;
       const size_t row = i * kRowsPerTrip;
+      PlanPrefetch(range, first, num_rows, i, begin + tile_groups >= groups, trips[i]);
       SweepTripTile(trips[i], begin, end, columns + begin * GroupColumns(), workspace, workspace.lanes + row,
                     workspace.candidates + row, max_bits + row);
     }
   }
 
+  SumTopK(workspace.candidates, num_rows, result.rows);
   bool any_slow = false;
   for (size_t i = 0; i < num_rows; ++i) {
     result.slow[i] = max_bits[i] > kMaxFastBits;
@@ -166,7 +188,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
       result.valid[i] = MeasureSlowRow(range.Row(first + i), range.type, range.visible(first + i), &result.rows[i]);
     } else {
       result.valid[i] = true;
-      FinishMeasures(workspace.lanes[i], max_bits[i], workspace.candidates[i], result.rows[i]);
+      FinishMeasures(workspace.lanes[i], max_bits[i], result.rows[i]);
     }
   }
   if (HWY_LIKELY(!any_slow)) return;
@@ -217,6 +239,8 @@ HWY_INLINE void BlockToSums(const RowRange& range, size_t first, size_t num_rows
     sums[i][RowSum::kMeasured] = 1.0;
     sums[i][RowSum::kEntropy] = entropy[i];
     sums[i][RowSum::kEffectiveRank] = entropy[i] == log_visible[i] ? static_cast<double>(visible) : effective_rank[i];
+    // Beyond Highway's range of Exp, and far beyond any distribution.
+    if (HWY_UNLIKELY(entropy[i] > 700.0)) sums[i][RowSum::kEffectiveRank] = exp(entropy[i]);
     sums[i][RowSum::kTop5] = row.top5;
     sums[i][RowSum::kTop10] = row.top10;
     sums[i][RowSum::kTop50] = row.top50;

@@ -78,7 +78,7 @@ Status ReadHeadArray(const json& values, const std::string& path, Metric metric,
   layer->heads = heads;
   layer->stats.heads.resize(heads);
   for (size_t h = 0; h < heads; ++h) {
-    const Status status = ReadNumber(values[h], path + "[" + std::to_string(h) + "]", &layer->stats.heads[h][metric]);
+    Status status = ReadNumber(values[h], path + "[" + std::to_string(h) + "]", &layer->stats.heads[h][metric]);
     if (!status.ok()) return status;
   }
   return {};
@@ -90,7 +90,7 @@ Status ReadHeads(const json& heads, std::string_view report_key, const std::stri
   for (const MetricInfo& info : AllMetrics()) {
     const json* const values = info.per_head && info.report_key == report_key ? Member(heads, info.name) : nullptr;
     if (values == nullptr) continue;
-    const Status status = ReadHeadArray(*values, path + "." + std::string(info.name), info.metric, layer);
+    Status status = ReadHeadArray(*values, path + "." + std::string(info.name), info.metric, layer);
     if (!status.ok()) return status;
   }
   return {};
@@ -103,7 +103,7 @@ Status ReadLayer(const json& value, std::string_view report_key, const std::stri
     if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, &layer->stats.layer[info.metric]);
     if (!value.is_object()) return WrongType(path, "an object", value);
     if (const json* const number = Member(value, info.name)) {
-      const Status status = ReadNumber(*number, path + "." + std::string(info.name), &layer->stats.layer[info.metric]);
+      Status status = ReadNumber(*number, path + "." + std::string(info.name), &layer->stats.layer[info.metric]);
       if (!status.ok()) return status;
     }
   }

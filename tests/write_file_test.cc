@@ -10,41 +10,24 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "tests/temporary_folder.h"
 
 namespace attnscope {
 namespace {
 
 namespace fs = std::filesystem;
 
-class WriteFileTest : public testing::Test {
+class WriteFileTest : public testing_tools::TemporaryFolderTest {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "attnscope-write-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-  size_t NumFiles() const {
-    return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
-  }
-  static std::string Read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   static mode_t Mode(const std::string& path) {
     struct stat info = {};
     EXPECT_EQ(stat(path.c_str(), &info), 0);
     return info.st_mode & 07777;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(WriteFileTest, WritesAndReplaces) {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/single_metrics.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "bench/single_metrics.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h:
+#include "hwy/highway.h"
+#include "kernels/plogp-inl.h"
+#include "kernels/row_tile-inl.h"
+#include "kernels/top_k-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+double EntropyAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys) {
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(df);
+  double total = 0.0;
+  for (size_t row = 0; row < num_rows; ++row) {
+    const float* HWY_RESTRICT from = rows + row * keys;
+    auto sum = hn::Zero(df);
+    for (size_t i = 0; i < keys; i += 4 * N) {
+      const auto weight0 = hn::LoadU(df, from + i);
+      const auto weight1 = hn::LoadU(df, from + i + N);
+      const auto weight2 = hn::LoadU(df, from + i + 2 * N);
+      const auto weight3 = hn::LoadU(df, from + i + 3 * N);
+      auto log0 = weight0;
+      auto log1 = weight1;
+      auto log2 = weight2;
+      auto log3 = weight3;
+      Log2OfFour(df, log0, log1, log2, log3);
+      sum = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, sum));
+      sum = hn::Add(sum, hn::MulAdd(weight3, log3, hn::Mul(weight1, log1)));
+    }
+    total += static_cast<double>(hn::GetLane(hn::SumOfLanes(df, sum)));
+  }
+  return total / kLog2Unit;
+}
+
+double MaxAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys) {
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(df);
+  double total = 0.0;
+  for (size_t row = 0; row < num_rows; ++row) {
+    const float* HWY_RESTRICT from = rows + row * keys;
+    auto even = hn::Zero(df);
+    auto odd = hn::Zero(df);
+    for (size_t i = 0; i < keys; i += 2 * N) {
+      even = hn::Max(even, hn::LoadU(df, from + i));
+      odd = hn::Max(odd, hn::LoadU(df, from + i + N));
+    }
+    total += static_cast<double>(hn::GetLane(hn::MaxOfLanes(df, hn::Max(even, odd))));
+  }
+  return total;
+}
+
+double ColumnSumsAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, float* HWY_RESTRICT columns) {
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(df);
+  size_t row = 0;
+  for (; row + kRowsPerTrip <= num_rows; row += kRowsPerTrip) {
+    const float* HWY_RESTRICT from = rows + row * keys;
+    for (size_t i = 0; i < keys; i += N) {
+      auto sum = hn::Load(df, columns + i);
+      for (size_t j = 0; j < kRowsPerTrip; ++j) sum = hn::Add(sum, hn::LoadU(df, from + j * keys + i));
+      hn::Store(sum, df, columns + i);
+    }
+  }
+  return static_cast<double>(columns[0]);
+}
+
+// The sweep's filter and network, with group maxima of their own.
+double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
+  const hn::ScalableTag<uint32_t> du;
+  const size_t N = hn::Lanes(du);
+  const size_t tile_groups = kTileColumns / GroupColumns();
+  double total = 0.0;
+  for (size_t first = 0; first + kRowsPerBlock <= num_rows; first += kRowsPerBlock) {
+    RowMeasures measures[kRowsPerBlock];
+    for (size_t row = 0; row < kRowsPerBlock; ++row) {
+      Candidates& candidates = workspace->candidates[row];
+      candidates.count = 0;
+      candidates.bound = 0;
+      TripRows<float> trip;
+      trip.num_rows = 1;
+      trip.rows[0] = rows + (first + row) * keys;
+      trip.full_groups = trip.groups = keys / GroupColumns();
+      for (size_t begin = 0; begin < trip.groups; begin += tile_groups) {
+        const size_t end = HWY_MIN(begin + tile_groups, trip.groups);
+        uint32_t* group_max = workspace->group_max[0];
+        for (size_t group = begin; group < end; ++group) {
+          const uint32_t* bits = reinterpret_cast<const uint32_t*>(trip.Group(0, group));
+          const auto max01 = hn::Max(hn::LoadU(du, bits), hn::LoadU(du, bits + N));
+          const auto max23 = hn::Max(hn::LoadU(du, bits + 2 * N), hn::LoadU(du, bits + 3 * N));
+          hn::Store(hn::Max(max01, max23), du, group_max + (group - begin) * N);
+        }
+        CoarseMaxima coarse;
+        Coarsen(du, group_max, (end - begin) * N, coarse);
+        DropWeakest(hn::ScalableTag<int32_t>(), kTopK, kMaxKept, &candidates, 1);
+        RaiseBounds(&coarse, 1, &candidates);
+        CollectCandidates<float>(trip, 0, begin, end, group_max, candidates);
+      }
+    }
+    SumTopK(workspace->candidates, kRowsPerBlock, measures);
+    for (const RowMeasures& row : measures) total += row.top5 + row.top10 + row.top50;
+  }
+  return total;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attnscope {
+
+HWY_EXPORT(EntropyAlone);
+HWY_EXPORT(MaxAlone);
+HWY_EXPORT(ColumnSumsAlone);
+HWY_EXPORT(TopKAlone);
+
+double bench::EntropyAlone(const float* rows, size_t num_rows, size_t keys) {
+  return HWY_DYNAMIC_DISPATCH(EntropyAlone)(rows, num_rows, keys);
+}
+double bench::MaxAlone(const float* rows, size_t num_rows, size_t keys) {
+  return HWY_DYNAMIC_DISPATCH(MaxAlone)(rows, num_rows, keys);
+}
+double bench::ColumnSumsAlone(const float* rows, size_t num_rows, size_t keys, float* columns) {
+  return HWY_DYNAMIC_DISPATCH(ColumnSumsAlone)(rows, num_rows, keys, columns);
+}
+double bench::TopKAlone(const float* rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
+  return HWY_DYNAMIC_DISPATCH(TopKAlone)(rows, num_rows, keys, workspace);
+}
+
+}  // namespace attnscope
+#endif  // HWY_ONCE

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// No memory is allocated while rows are measured. Every allocator that this program can call is counted: operator new,
+// and malloc's family by the linker's --wrap.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include "attnscope/layer_accumulator.h"
+#include "attnscope/thread_runner.h"
+#include "tests/accumulator_checks.h"
+#include "tests/row_inputs.h"
+
+namespace {
+
+std::atomic<size_t> allocations{0};
+
+}  // namespace
+
+// The linker sends calls of malloc here, and these to the C library. Names are the linker's.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" {
+void* __real_malloc(size_t bytes);
+void* __real_calloc(size_t count, size_t bytes);
+void* __real_realloc(void* memory, size_t bytes);
+void* __real_aligned_alloc(size_t alignment, size_t bytes);
+
+void* __wrap_malloc(size_t bytes) {
+  allocations.fetch_add(1);
+  return __real_malloc(bytes);
+}
+void* __wrap_calloc(size_t count, size_t bytes) {
+  allocations.fetch_add(1);
+  return __real_calloc(count, bytes);
+}
+void* __wrap_realloc(void* memory, size_t bytes) {
+  allocations.fetch_add(1);
+  return __real_realloc(memory, bytes);
+}
+void* __wrap_aligned_alloc(size_t alignment, size_t bytes) {
+  allocations.fetch_add(1);
+  return __real_aligned_alloc(alignment, bytes);
+}
+}
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
+
+void* operator new(size_t bytes) {
+  allocations.fetch_add(1);
+  void* memory = __real_malloc(bytes == 0 ? 1 : bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace attnscope::test {
+namespace {
+
+constexpr size_t kHeads = 6;
+constexpr size_t kQueries = 40;
+constexpr size_t kKeys = 5000;
+
+// Allocations while `work` runs.
+template <typename Work>
+size_t AllocationsOf(const Work& work) {
+  const size_t before = allocations.load();
+  work();
+  return allocations.load() - before;
+}
+
+TEST(AllocationTest, AllocationsAreSeen) {
+  void* volatile kept = nullptr;  // seen by nobody, an allocation may be left out
+  EXPECT_EQ(AllocationsOf([&] { kept = operator new(100); }), 1u);
+  operator delete(kept);
+  EXPECT_EQ(AllocationsOf([&] { kept = std::calloc(10, 10); }), 1u);
+  std::free(kept);
+  EXPECT_GE(AllocationsOf([] { CreateLayer({.heads = 1, .max_keys = 1}); }), 4u) << "the library's own are seen too";
+}
+
+class AllocationOfRowsTest : public ::testing::Test {
+ protected:
+  // Everything that a layer meets while a model runs. The first round may make room for the runner's threads.
+  void ExpectNoneAfterTheFirstRound(const LayerConfig& config, const Runner& runner) {
+    LayerAccumulator layer = CreateLayer(config);
+    const AttentionView view = ViewOf(values_, 1, kHeads, kQueries, kKeys);
+    ASSERT_TRUE(layer.AddWeights(view, {}, runner).ok());
+    const auto round = [&] {
+      for (const Mask& mask : {Mask{}, Mask{.causal = true, .causal_offset = 100}}) {
+        EXPECT_TRUE(layer.AddWeights(view, mask, runner).ok());
+      }
+      layer.EndSequence();
+      const ActivationView stream = ContiguousActivation(values_.data(), ElementType::kFloat32, 1, 10, 512);
+      EXPECT_TRUE(layer.AddResidual(stream, stream).ok());
+      EXPECT_TRUE(layer.AddGradient({.data = values_.data(), .size = values_.size()}).ok());
+      EXPECT_TRUE(layer.AddWeights(RowsOfView(view, 0, 1), {}, runner).ok());
+      layer.Reset();
+    };
+    EXPECT_EQ(AllocationsOf(round), 0u);
+    EXPECT_EQ(AllocationsOf(round), 0u);
+  }
+
+  const std::vector<float> values_ = MixedRows(1, kHeads* kQueries, kKeys);
+};
+
+TEST_F(AllocationOfRowsTest, WithoutThreads) { ExpectNoneAfterTheFirstRound({.heads = kHeads, .max_keys = kKeys}, {}); }
+
+TEST_F(AllocationOfRowsTest, WithThreads) {
+  ThreadRunner pool;
+  ASSERT_TRUE(ThreadRunner::Create(4, &pool).ok());
+  ExpectNoneAfterTheFirstRound({.heads = kHeads, .max_keys = kKeys}, pool.runner());
+}
+
+TEST_F(AllocationOfRowsTest, MeanMatrix) {
+  ExpectNoneAfterTheFirstRound({.heads = kHeads, .max_keys = kKeys, .mean_matrix = true}, {});
+}
+
+// Without a runner, not even the first call allocates.
+TEST_F(AllocationOfRowsTest, FirstCall) {
+  LayerAccumulator layer = CreateLayer({.heads = kHeads, .max_keys = kKeys});
+  const AttentionView view = ViewOf(values_, 1, kHeads, kQueries, kKeys);
+  EXPECT_EQ(AllocationsOf([&] { EXPECT_TRUE(layer.AddWeights(view).ok()); }), 0u);
+}
+
+}  // namespace
+}  // namespace attnscope::test

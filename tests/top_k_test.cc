@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rows made to defeat the top-k filter of the weights sweep: every sum of the 5, 10 and 50 largest weights is exact but
+// for its rounding.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kernels/weights_sweep.h"
+#include "tests/compare.h"
+#include "tests/open_sweep.h"
+#include "tests/row_inputs.h"
+#include "tests/target_test.h"
+
+namespace attnscope::test {
+namespace {
+
+constexpr size_t kMostKeys = size_t{1} << 17;
+constexpr size_t kManyCandidates = 512;  // about as many as a filter may keep
+
+class TopKTest : public TargetTest {
+ protected:
+  TopKTest() : sweep_(kMostKeys) {}
+
+  void Check(const std::vector<float>& row, const std::string& what) {
+    MatrixInMemory matrix;
+    matrix.data = row.data();
+    matrix.rows = 1;
+    matrix.keys = row.size();
+    sweep_.Clear();
+    sweep_.Add(matrix.All());
+    std::vector<float> descending = row;
+    std::sort(descending.begin(), descending.end(), std::greater<>());
+    descending.resize(std::max<size_t>(descending.size(), 50));
+    const auto check = [&](RowSum which, size_t k) {
+      long double sum = 0.0L;
+      for (size_t i = 0; i < k; ++i) sum += static_cast<long double>(descending[i]);
+      EXPECT_TRUE(Within(sweep_[which], sum, 2e-6L * sum)) << what << ", " << row.size() << " keys, top " << k;
+    };
+    check(RowSum::kTop5, 5);
+    check(RowSum::kTop10, 10);
+    check(RowSum::kTop50, 50);
+    ASSERT_EQ(sweep_[RowSum::kMaxWeight], static_cast<double>(descending[0])) << what;
+  }
+
+  OpenSweep sweep_;
+};
+ATTNSCOPE_FOR_EACH_TARGET(TopKTest);
+
+// Distinct multiples of 2^-20: sums that miss or repeat a weight differ by far more than the bound.
+float Weight(size_t rank) { return static_cast<float>(rank + 1) * 0x1p-20f; }
+
+std::vector<size_t> Sizes() {
+  std::vector<size_t> sizes;
+  for (size_t power = 1; power <= (kSlowBuild ? size_t{1} << 14 : kMostKeys); power *= 2) {
+    for (const size_t keys : {power - 1, power, power + 1}) {
+      if (keys <= kMostKeys) sizes.push_back(keys);
+    }
+  }
+  return sizes;
+}
+
+TEST_P(TopKTest, AscendingDescendingSawtooth) {
+  for (const size_t keys : Sizes()) {
+    std::vector<float> row(keys);
+    for (size_t i = 0; i < keys; ++i) row[i] = Weight(i);
+    Check(row, "ascending");
+    std::reverse(row.begin(), row.end());
+    Check(row, "descending");
+    for (const size_t period : {size_t{3}, size_t{64}, size_t{1000}, size_t{kTileColumns}}) {
+      for (size_t i = 0; i < keys; ++i) row[i] = Weight(i % period + i / period);
+      Check(row, "sawtooth of " + std::to_string(period));
+    }
+    for (size_t i = 0; i < keys; ++i) row[i] = Weight(i % 2 == 0 ? i : keys - i);
+    Check(row, "ascending and descending, interleaved");
+  }
+}
+
+TEST_P(TopKTest, EveryShortLengthShuffled) {
+  Random random(3);
+  for (size_t keys = 0; keys <= 300; ++keys) {
+    std::vector<float> row(keys);
+    for (size_t i = 0; i < keys; ++i) row[i] = Weight(i);
+    for (size_t i = keys; i > 1; --i) std::swap(row[i - 1], row[random.Below(i)]);
+    Check(row, "shuffled");
+  }
+}
+
+TEST_P(TopKTest, AllEqual) {
+  for (const size_t keys : Sizes()) Check(std::vector<float>(keys, 0.375f), "all equal");
+}
+
+// Around 5, 10 and 50 large weights above a sea of equal ones, wherever they stand.
+TEST_P(TopKTest, FewLargeWeightsAboveTies) {
+  Random random(4);
+  for (const size_t keys : {size_t{64}, size_t{300}, size_t{5000}, 2 * kTileColumns + 100}) {
+    for (const size_t large : {size_t{1}, size_t{4}, size_t{5}, size_t{6}, size_t{9}, size_t{10}, size_t{11},
+                               size_t{49}, size_t{50}, size_t{51}, size_t{60}}) {
+      for (const float sea : {0.0f, 0x1p-30f, 0x1p-10f}) {
+        std::vector<float> row(keys, sea);
+        for (size_t i = 0; i < large; ++i) row[i] = 0.5f + Weight(i * 100);  // all in the first groups
+        const std::string what = std::to_string(large) + " large weights above " + std::to_string(sea);
+        Check(row, what + " in front");
+        std::reverse(row.begin(), row.end());
+        Check(row, what + " at the end");
+        for (size_t i = keys; i > 1; --i) std::swap(row[i - 1], row[random.Below(i)]);
+        Check(row, what + " anywhere");
+      }
+    }
+  }
+}
+
+// 49, 50 or 51 weights of the first tile set the bound; later tiles repeat the bound's value, and pass it by one ulp.
+TEST_P(TopKTest, WeightsEqualToTheBoundAcrossTiles) {
+  for (const size_t first : {size_t{49}, size_t{50}, size_t{51}, size_t{200}, size_t{1024}}) {
+    for (const size_t later : {size_t{1}, size_t{49}, size_t{50}, size_t{600}}) {
+      std::vector<float> row(3 * kTileColumns, 0x1p-12f);
+      for (size_t i = 0; i < first; ++i) row[i * (kTileColumns / first)] = 0.5f;
+      for (size_t i = 0; i < later; ++i) row[kTileColumns + i * 3] = 0.5f;
+      for (size_t i = 0; i < later; ++i) row[2 * kTileColumns + i * 5] = std::nextafter(0.5f, i % 2 == 0 ? 1.0f : 0.0f);
+      Check(row, std::to_string(first) + " ties, then " + std::to_string(later));
+    }
+  }
+}
+
+// More candidates than the buffer holds: the largest weights of each group rise from tile to tile, so that no bound
+// from earlier tiles helps, and all weights of a few groups are large.
+TEST_P(TopKTest, CandidatesOverflow) {
+  for (const size_t together : {size_t{64}, size_t{256}, kManyCandidates, kManyCandidates + 1, 3 * kManyCandidates}) {
+    for (const size_t begin : {size_t{0}, size_t{13}, kTileColumns - 100, 2 * kTileColumns}) {
+      std::vector<float> row(4 * kTileColumns + 1, 0x1p-25f);
+      for (size_t i = 0; i < together; ++i) row[begin + i] = 0.25f + Weight(i);
+      Check(row, std::to_string(together) + " ascending together from " + std::to_string(begin));
+      std::reverse(row.begin(), row.end());
+      Check(row, std::to_string(together) + " descending together");
+      for (float& weight : row) weight = weight > 0.1f ? 0.25f : weight;
+      Check(row, std::to_string(together) + " equal together");
+    }
+  }
+}
+
+// One group of four vectors holds all that counts, for vectors of up to 64 lanes.
+TEST_P(TopKTest, AllCandidatesInOneGroup) {
+  for (size_t lanes = 1; lanes <= kMaxFloatLanes; lanes *= 2) {
+    for (const size_t group : {size_t{0}, size_t{1}, size_t{7}}) {
+      std::vector<float> row(12 * 4 * kMaxFloatLanes, 0x1p-20f);
+      for (size_t i = 0; i < 4 * lanes; ++i) row[group * 4 * lanes + i] = 0.5f + Weight(i * 37 % 256);
+      Check(row, "group " + std::to_string(group) + " of " + std::to_string(lanes) + " lanes");
+    }
+  }
+}
+
+// Few weights are not zero: fewer than k of them.
+TEST_P(TopKTest, FewerWeightsThanK) {
+  for (const size_t keys : {size_t{3}, size_t{60}, size_t{5000}}) {
+    for (size_t large = 0; large <= 55; ++large) {
+      std::vector<float> row(keys);
+      for (size_t i = 0; i < std::min(large, keys); ++i) row[i * 7919 % keys] = Weight(i);
+      Check(row, std::to_string(large) + " weights");
+    }
+  }
+}
+
+TEST_P(TopKTest, FewDistinctValues) {
+  Random random(5);
+  for (const size_t keys : Sizes()) {
+    for (const size_t distinct : {size_t{2}, size_t{3}, size_t{40}}) {
+      std::vector<float> row(keys);
+      // Rare large values: the 50th largest falls into ties of each kind.
+      for (float& weight : row) weight = Weight(std::min(random.Below(distinct), random.Below(distinct * 20)));
+      Check(row, std::to_string(distinct) + " distinct values");
+    }
+  }
+}
+
+TEST_P(TopKTest, Denormals) {
+  for (const size_t keys : {size_t{70}, size_t{300}, 2 * kTileColumns}) {
+    std::vector<float> row(keys);
+    for (size_t i = 0; i < keys; ++i) row[i] = static_cast<float>(i * 31 % keys) * 0x1p-149f;
+    Check(row, "denormals");
+  }
+}
+
+}  // namespace
+}  // namespace attnscope::test

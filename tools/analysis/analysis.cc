@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Feeds each layer's tensors to an accumulator in blocks of whole sequences, or of some rows of one, so that progress
+// can be shown and float64 is narrowed piece by piece. The results do not depend on the blocks.
+#include "tools/analysis/analysis.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "attnscope/attention_view.h"
+#include "attnscope/layer_accumulator.h"
+#include "tools/analysis/float32.h"
+
+namespace attnscope::tools {
+namespace {
+
+constexpr size_t kMinBlockRows = 16;  // fewer would waste the kernels' work on several rows at once
+
+// What the kernels read a tensor as; float64 after narrowing.
+ElementType KernelType(Dtype dtype) {
+  if (dtype == Dtype::kFloat16) return ElementType::kFloat16;
+  return dtype == Dtype::kBFloat16 ? ElementType::kBFloat16 : ElementType::kFloat32;
+}
+
+// Some sequences of a part, or some rows of them.
+struct Block {
+  size_t first_sequence;
+  size_t sequences;
+  size_t first_row;
+  size_t rows;
+};
+
+struct BlockSteps {
+  size_t sequences;
+  size_t rows;
+};
+
+// Whole sequences if several fit into a block, else rows. Mean-matrix mode averages over all sequences at once.
+BlockSteps StepsOf(const AttentionPart& part, const AnalysisOptions& options) {
+  const size_t sequence = part.heads * part.queries * part.keys;
+  BlockSteps steps = {};
+  steps.sequences =
+      options.mean_matrix ? part.batch : std::clamp(options.block_elements / sequence, size_t{1}, part.batch);
+  const size_t row = steps.sequences * part.heads * part.keys;
+  steps.rows = std::min(part.queries, std::max(options.block_elements / row, kMinBlockRows));
+  return steps;
+}
+
+// The tensor that was read last. The layers of a tensor with five dimensions follow one another, and inflating it again
+// for each would be quadratic.
+class LastTensor {
+ public:
+  Status Read(const TensorRef& source, const uint8_t** elements) {
+    if (source.file != file_ || source.tensor != tensor_) {
+      file_ = nullptr;
+      data_ = TensorData();  // before the next is read: only one is in memory
+      Status status = source.file->Read(source.tensor, &data_);
+      if (!status.ok()) return status;
+      file_ = source.file;
+      tensor_ = source.tensor;
+    }
+    *elements = data_.bytes().data();
+    return {};
+  }
+
+ private:
+  const TensorFile* file_ = nullptr;
+  size_t tensor_ = 0;
+  TensorData data_;
+};
+
+class LayerAnalysis {
+ public:
+  LayerAnalysis(const LayerPlan& plan, const AnalysisOptions& options, LastTensor* last_tensor)
+      : plan_(plan), options_(options), last_tensor_(last_tensor) {}
+
+  Status Run(LayerStats* stats) {
+    LayerConfig config;
+    config.mean_matrix = options_.mean_matrix;
+    for (const AttentionPart& part : plan_.attention) {
+      config.heads = part.heads;
+      config.max_keys = std::max(config.max_keys, part.keys);
+      config.max_batch = std::max(config.max_batch, StepsOf(part, options_).sequences);
+    }
+    Status status = LayerAccumulator::Create(config, &accumulator_);
+    if (!status.ok()) return plan_.attention.empty() ? status : Named(plan_.attention[0].source, status);
+    for (const AttentionPart& part : plan_.attention) {
+      status = AddAttention(part);
+      if (!status.ok()) return Named(part.source, status);
+    }
+    for (const ResidualPart& part : plan_.residuals) {
+      status = AddResidual(part);
+      if (!status.ok()) return Named(part.before, status);
+    }
+    *stats = accumulator_.Stats();
+    if (options_.mean_matrix) stats->heads.clear();  // the one matrix is the layer
+    return {};
+  }
+
+ private:
+  // The accumulator's and the readers' messages; the latter name their source already.
+  static Status Named(const TensorRef& source, const Status& status) {
+    const std::string name = source.file->Describe(source.tensor);
+    return status.message().starts_with(name) ? status : Status(status.code(), name + ": " + status.message());
+  }
+
+  Status AddAttention(const AttentionPart& part) {
+    const uint8_t* elements = nullptr;
+    Status status = last_tensor_->Read(part.source, &elements);
+    if (!status.ok()) return status;
+    elements += part.outer * part.size() * ElementBytes(part.source.info().dtype);
+    const BlockSteps steps = StepsOf(part, options_);
+    for (size_t b = 0; b < part.batch; b += steps.sequences) {
+      const size_t sequences = std::min(steps.sequences, part.batch - b);
+      for (size_t row = 0; row < part.queries; row += steps.rows) {
+        status = AddBlock(part, elements, {b, sequences, row, std::min(steps.rows, part.queries - row)});
+        if (!status.ok()) return status;
+      }
+      accumulator_.EndSequence();
+    }
+    return {};
+  }
+
+  Status AddBlock(const AttentionPart& part, const uint8_t* elements, const Block& block) {
+    const Dtype dtype = part.source.info().dtype;
+    Mask mask;
+    mask.causal = options_.causal;
+    mask.causal_offset = static_cast<int64_t>(part.keys + block.first_row) - static_cast<int64_t>(part.queries);
+    AttentionView view =
+        ContiguousAttention(nullptr, KernelType(dtype), block.sequences, part.heads, block.rows, part.keys);
+    if (dtype == Dtype::kFloat64) {
+      NarrowBlock(part, reinterpret_cast<const double*>(elements), block);
+      view.data = narrowed_.data();
+    } else {
+      const size_t first = (block.first_sequence * part.heads * part.queries + block.first_row) * part.keys;
+      view.data = elements + first * ElementBytes(dtype);
+      view.head_stride = static_cast<int64_t>(part.queries * part.keys);
+      view.batch_stride = static_cast<int64_t>(part.heads * part.queries * part.keys);
+    }
+    Status status = accumulator_.AddWeights(view, mask, options_.runner);
+    options_.on_progress(block.sequences * part.heads * block.rows * part.keys);
+    return status;
+  }
+
+  // Fills narrowed_ with the block, contiguous: [sequences, heads, rows, keys].
+  void NarrowBlock(const AttentionPart& part, const double* elements, const Block& block) {
+    const size_t block_matrix = block.rows * part.keys;
+    narrowed_.resize(block.sequences * part.heads * block_matrix);
+    const double* from = elements + (block.first_sequence * part.heads * part.queries + block.first_row) * part.keys;
+    for (size_t to = 0; to < narrowed_.size(); to += block_matrix, from += part.queries * part.keys) {
+      NarrowToFloat32({from, block_matrix}, narrowed_.data() + to);
+    }
+  }
+
+  Status AddResidual(const ResidualPart& part) {
+    TensorData before;
+    TensorData after;
+    Status status = part.before.file->Read(part.before.tensor, &before);
+    if (status.ok()) status = part.after.file->Read(part.after.tensor, &after);
+    for (size_t b = 0; b < part.batch && status.ok(); ++b) {
+      status = accumulator_.AddResidual(SequenceOf(part, part.before, before, b, &narrowed_),
+                                        SequenceOf(part, part.after, after, b, &narrowed_after_));
+      options_.on_progress(part.tokens * part.channels);
+    }
+    return status;
+  }
+
+  // One sequence of one side, narrowed into `scratch` if it must be.
+  static ActivationView SequenceOf(const ResidualPart& part, const TensorRef& source, const TensorData& data,
+                                   size_t sequence, std::vector<float>* scratch) {
+    const Dtype dtype = source.info().dtype;
+    const size_t size = part.tokens * part.channels;
+    const uint8_t* elements = data.bytes().data() + sequence * size * ElementBytes(dtype);
+    ActivationView view = ContiguousActivation(elements, KernelType(dtype), 1, part.tokens, part.channels);
+    if (dtype == Dtype::kFloat64) {
+      scratch->resize(size);
+      NarrowToFloat32({reinterpret_cast<const double*>(elements), size}, scratch->data());
+      view.data = scratch->data();
+    }
+    return view;
+  }
+
+  const LayerPlan& plan_;
+  const AnalysisOptions& options_;
+  LastTensor* last_tensor_;
+  LayerAccumulator accumulator_;
+  std::vector<float> narrowed_;
+  std::vector<float> narrowed_after_;
+};
+
+}  // namespace
+
+size_t PlanSize(const Plan& plan) {
+  size_t size = 0;
+  for (const auto& [index, layer] : plan.layers) {
+    for (const AttentionPart& part : layer.attention) size += part.size();
+    for (const ResidualPart& part : layer.residuals) size += part.size();
+  }
+  return size;
+}
+
+Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report) {
+  std::vector<LayerReport> layers;
+  LastTensor last_tensor;
+  for (const auto& [index, layer] : plan.layers) {
+    LayerReport& entry = layers.emplace_back();
+    entry.layer = index;
+    Status status = LayerAnalysis(layer, options, &last_tensor).Run(&entry.stats);
+    if (!status.ok()) return status;
+  }
+  report->layers = std::move(layers);
+  return {};
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// attnscope analyze: files of attention to a table, verdicts, a report and a picture.
+#include <memory>
+
+#include "attnscope/summary_figure.h"
+#include "attnscope/thread_runner.h"
+#include "attnscope/write_file.h"
+#include "tools/analysis/analysis.h"
+#include "tools/analysis/plan.h"
+#include "tools/commands/command.h"
+#include "tools/commands/picture_path.h"
+#include "tools/commands/verdict_options.h"
+#include "tools/output/terminal.h"
+
+namespace attnscope::tools {
+namespace {
+
+constexpr const char* kSummary = "Measure attention weights: table, verdicts, report and picture.";
+
+constexpr const char* kDetails =
+    "FILE: .npy, .npz or .safetensors with post-softmax weights in float16, bfloat16 (safetensors), float32 or "
+    "float64\n"
+    "(which is rounded to float32). Shapes: [n, n], [heads, n, n], [batch, heads, n, n], [layers, batch, heads, n, "
+    "n];\n"
+    "keys may be more or fewer than queries.\n"
+    "The layer is the last number in the tensor's name, or else in the file's: 0 for use_long_L0_attn.npy, 3 for\n"
+    "blocks.3.attn.weights, but 8 for layers.12.attn.head8: give --layer. Tensors of one layer are further sequences.\n"
+    "Verdicts are about heads too, with and without --per-head.\n"
+    "Exit code: 0; 1 if --fail-on asks for it; 2 after an error.\n"
+    "\n"
+    "Examples:\n"
+    "  attnscope analyze run_L*_attn.npy -o report.json --png summary.png\n"
+    "  attnscope analyze dump.safetensors --tensor '*.attn' --causal --per-head\n"
+    "  attnscope analyze L0_attn.npy --residual L0_in.npy L0_out.npy --fail-on critical\n"
+    "  attnscope analyze dump.npz --epoch 10 --stage val --png logs/\n"
+    "    draws logs/val_transformer_diagnostics/summary.png\n";
+
+struct AnalyzeOptions {
+  PlanInputs inputs;
+  VerdictOptions verdicts;
+  std::string report_path;
+  std::string png;
+  std::string stage;
+  std::optional<int64_t> epoch;
+  size_t threads = 0;
+  bool causal = false;
+  bool mean_matrix = false;
+  bool json = false;
+};
+
+void AddOptions(CLI::App* app, AnalyzeOptions* options) {
+  constexpr int64_t kMaxLayer = 999'999'999;
+  constexpr size_t kMaxThreads = 4096;
+  app->add_option("FILE", options->inputs.files, "Files of attention, see below")->type_name("");
+  app->add_option("-o,--output", options->report_path, "Write the report as JSON")->type_name("PATH");
+  app->add_option("--png", options->png, "Draw the summary to this file, or into this folder")->type_name("PATH");
+  app->add_option("--residual", options->inputs.residuals,
+                  "Residual stream before and after a block, [tokens, channels] or\n"
+                  "[batch, tokens, channels]. Once for each layer, the last number in IN's name")
+      ->type_name("IN OUT")
+      ->allow_extra_args(false);
+  app->add_option("--tensor", options->inputs.tensor_globs,
+                  "Of archives, measure only tensors whose names match this shell pattern.\nMay be repeated")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
+  app->add_option("--layer", options->inputs.layer, "The layer of all files, whatever their names say")
+      ->check(CLI::Range(int64_t{0}, kMaxLayer).description(""))
+      ->type_name("N");
+  app->add_option("--epoch", options->epoch, "Note the epoch in report and picture")->type_name("N");
+  app->add_option("--stage", options->stage, "Note the stage (train, val, ...) in the report")->type_name("NAME");
+  app->add_flag("--causal", options->causal, "Ignore the keys after each query; the last query sees all keys");
+  app->add_flag("--mean-matrix", options->mean_matrix,
+                "First average over batch and heads, then measure, as many training loops do.\n"
+                "It hides collapsed heads");
+  app->add_option("--threads", options->threads, "Threads to use; 0: one for each processor")
+      ->check(CLI::Range(size_t{0}, kMaxThreads).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_flag("--json", options->json, "Print the report as JSON instead of the table");
+}
+
+// Says so if a layer does not look like attention: logits, or another tensor that an archive had.
+void NoteStrangeLayers(const Report& report) {
+  for (const LayerReport& layer : report.layers) {
+    const MetricValues& values = layer.stats.layer;
+    const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalisedRows];
+    if (strange > 0.5 * values[Metric::kRows]) {
+      PrintError("note: most rows of layer " + std::to_string(layer.layer) +
+                 " are no distributions: are these post-softmax weights?");
+    }
+  }
+}
+
+Status Measure(const AnalyzeOptions& options, Report* report) {
+  Plan plan;
+  Status status = MakePlan(options.inputs, &plan);
+  if (!status.ok()) return status;
+  for (const std::string& note : plan.notes) PrintError("note: " + note);
+  ThreadRunner threads;
+  status = ThreadRunner::Create(options.threads, &threads);
+  if (!status.ok()) return status;
+  ProgressBar bar(PlanSize(plan));
+  AnalysisOptions analysis;
+  analysis.causal = options.causal;
+  analysis.mean_matrix = options.mean_matrix;
+  analysis.runner = threads.runner();
+  analysis.on_progress = [&bar](size_t elements) { bar.Advance(elements); };
+  report->epoch = options.epoch;
+  report->stage = options.stage;
+  return Analyze(plan, analysis, report);
+}
+
+Status WriteFiles(const AnalyzeOptions& options, const Report& report, const std::string& json) {
+  Status status;
+  if (!options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
+  if (!status.ok() || options.png.empty()) return status;
+  Image image;
+  status = RenderSummary(report, {}, &image);
+  std::string path;
+  if (status.ok()) status = PicturePath(options.png, options.stage, &path);
+  return status.ok() ? WritePng(image, path) : status;
+}
+
+Status Run(const AnalyzeOptions& options, bool* findings) {
+  if (options.inputs.files.empty() && options.inputs.residuals.empty()) {
+    return {StatusCode::kInvalidArgument, "analyze needs a FILE or --residual; see attnscope analyze --help"};
+  }
+  Report report;
+  Status status = Measure(options, &report);
+  if (!status.ok()) return status;
+  NoteStrangeLayers(report);
+  std::vector<Verdict> verdicts;  // of the heads too, also where the report will not have them
+  status = DiagnoseWith(options.verdicts, report, &verdicts);
+  if (!status.ok()) return status;
+  if (!options.verdicts.per_head) {
+    for (LayerReport& layer : report.layers) layer.stats.heads.clear();
+  }
+  const std::string json = ReportToJson(report);
+  status = WriteFiles(options, report, json);
+  if (!status.ok()) return status;
+  *findings = IsFailure(options.verdicts, verdicts);
+  return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, verdicts);
+}
+
+}  // namespace
+
+Command AddAnalyzeCommand(CLI::App* parent) {
+  const auto options = std::make_shared<AnalyzeOptions>();
+  CLI::App* const app = parent->add_subcommand("analyze", kSummary);
+  app->footer(kDetails);
+  AddOptions(app, options.get());
+  AddVerdictOptions(app, &options->verdicts);
+  return {app, [options](bool* findings) { return Run(*options, findings); }};
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// attnscope diagnose: the table and the verdicts of a report that was measured elsewhere or earlier.
+#include <memory>
+
+#include "tools/commands/command.h"
+#include "tools/commands/report_file.h"
+#include "tools/commands/verdict_options.h"
+
+namespace attnscope::tools {
+namespace {
+
+constexpr const char* kSummary = "Print the table and the verdicts of a report.";
+
+constexpr const char* kDetails =
+    "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON.\n"
+    "Exit code: 0; 1 if --fail-on asks for it; 2 after an error.\n"
+    "\n"
+    "Examples:\n"
+    "  attnscope diagnose report.json\n"
+    "  attnscope diagnose report.json --fail-on critical --threshold sink_mass_critical=0.9\n";
+
+struct DiagnoseOptions {
+  std::string report;
+  VerdictOptions verdicts;
+};
+
+Status Run(const DiagnoseOptions& options, bool* findings) {
+  Report report;
+  Status status = ReadReportFile(options.report, &report);
+  std::vector<Verdict> verdicts;
+  if (status.ok()) status = DiagnoseWith(options.verdicts, report, &verdicts);
+  if (!status.ok()) return status;
+  *findings = IsFailure(options.verdicts, verdicts);
+  return PrintReport(options.verdicts, report, verdicts);
+}
+
+}  // namespace
+
+Command AddDiagnoseCommand(CLI::App* parent) {
+  const auto options = std::make_shared<DiagnoseOptions>();
+  CLI::App* const app = parent->add_subcommand("diagnose", kSummary);
+  app->footer(kDetails);
+  app->add_option("REPORT", options->report, "A report, see below")->required()->type_name("");
+  AddVerdictOptions(app, &options->verdicts);
+  return {app, [options](bool* findings) { return Run(*options, findings); }};
+}
+
+}  // namespace attnscope::tools

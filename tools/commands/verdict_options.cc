@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/commands/verdict_options.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "tools/output/report_text.h"
+#include "tools/output/terminal.h"
+
+namespace attnscope::tools {
+namespace {
+
+constexpr std::array kFields = {
+    ThresholdField{"one_hot_max_row_weight_warning", &Thresholds::one_hot_max_row_weight_warning},
+    ThresholdField{"one_hot_effective_rank_warning", &Thresholds::one_hot_effective_rank_warning},
+    ThresholdField{"one_hot_effective_rank_min_keys", &Thresholds::one_hot_effective_rank_min_keys},
+    ThresholdField{"one_hot_max_row_weight_critical", &Thresholds::one_hot_max_row_weight_critical},
+    ThresholdField{"one_hot_normalized_entropy_critical", &Thresholds::one_hot_normalized_entropy_critical},
+    ThresholdField{"sink_mass_warning", &Thresholds::sink_mass_warning},
+    ThresholdField{"sink_mass_critical", &Thresholds::sink_mass_critical},
+    ThresholdField{"sink_col_entropy_share_critical", &Thresholds::sink_col_entropy_share_critical},
+    ThresholdField{"uniform_normalized_entropy_warning", &Thresholds::uniform_normalized_entropy_warning},
+    ThresholdField{"uniform_normalized_entropy_critical", &Thresholds::uniform_normalized_entropy_critical},
+    ThresholdField{"uniform_top5_factor_critical", &Thresholds::uniform_top5_factor_critical},
+    ThresholdField{"vanishing_residual_ratio_warning", &Thresholds::vanishing_residual_ratio_warning},
+    ThresholdField{"vanishing_residual_ratio_critical", &Thresholds::vanishing_residual_ratio_critical},
+    ThresholdField{"exploding_residual_ratio_warning", &Thresholds::exploding_residual_ratio_warning},
+    ThresholdField{"exploding_residual_ratio_critical", &Thresholds::exploding_residual_ratio_critical},
+    ThresholdField{"saturation_ratio_warning", &Thresholds::saturation_ratio_warning},
+    ThresholdField{"saturation_ratio_critical", &Thresholds::saturation_ratio_critical},
+    ThresholdField{"invalid_row_share_critical", &Thresholds::invalid_row_share_critical},
+};
+static_assert(sizeof(Thresholds) == kFields.size() * sizeof(double), "a bound is missing from the list");
+
+std::string ThresholdHelp() {
+  std::string text = "Bounds of the verdicts, and their defaults:\n";
+  const Thresholds defaults;
+  for (const ThresholdField& field : kFields) {
+    std::array<char, 32> value;
+    const auto end = std::to_chars(value.data(), value.data() + value.size(), defaults.*field.field);
+    ((text += "  ") += field.name) += '=';
+    text.append(value.data(), end.ptr) += '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const ThresholdField> ThresholdFields() { return kFields; }
+
+void AddVerdictOptions(CLI::App* app, VerdictOptions* options) {
+  app->add_option("--threshold", options->thresholds,
+                  "Move a bound of the verdicts; nan switches it off. The names are listed below.\nMay be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  app->add_option("--fail-on", options->fail_on, "Exit with 1 if a verdict is at least this severe")
+      ->check(CLI::IsMember({"warning", "critical"}).description(""))
+      ->type_name("warning|critical");
+  app->add_option("--max-verdicts", options->max_verdicts, "List at most N verdicts, the worst ones; 0 lists all")
+      ->type_name("N")
+      ->capture_default_str();
+  app->add_flag("--per-head", options->per_head, "Show each head, not only in verdicts");
+  app->footer(app->get_footer() + "\n" + ThresholdHelp());
+}
+
+Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {
+  const size_t equals = std::min(assignment.find('='), assignment.size());
+  const std::string_view name(assignment.data(), equals);
+  const auto* const field =
+      std::find_if(kFields.begin(), kFields.end(), [&](const ThresholdField& f) { return f.name == name; });
+  if (field == kFields.end()) {
+    return {StatusCode::kInvalidArgument,
+            "--threshold " + assignment + ": there is no bound of this name; --help lists them"};
+  }
+  double value = 0.0;
+  const char* const end = assignment.data() + assignment.size();
+  const auto [stop, error] = std::from_chars(assignment.data() + std::min(equals + 1, assignment.size()), end, value);
+  if (error != std::errc() || stop != end) {
+    return {StatusCode::kInvalidArgument, "--threshold " + assignment + ": needs NAME=VALUE with a number"};
+  }
+  thresholds->*field->field = value;
+  return {};
+}
+
+Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts) {
+  Thresholds thresholds;
+  for (const std::string& assignment : options.thresholds) {
+    Status status = SetThreshold(assignment, &thresholds);
+    if (!status.ok()) return status;
+  }
+  *verdicts = Diagnose(report, thresholds);
+  return {};
+}
+
+bool IsFailure(const VerdictOptions& options, std::span<const Verdict> verdicts) {
+  if (options.fail_on.empty()) return false;
+  const Severity bound = options.fail_on == NameOf(Severity::kWarning) ? Severity::kWarning : Severity::kCritical;
+  return WorstSeverity(verdicts) >= bound;
+}
+
+Status PrintReport(const VerdictOptions& options, const Report& report, std::span<const Verdict> verdicts) {
+  const TextStyle style = {.color = ColorsWanted(), .per_head = options.per_head, .max_verdicts = options.max_verdicts};
+  return PrintOut(FormatTable(report, verdicts, style) + "\n" + FormatVerdicts(verdicts, style));
+}
+
+}  // namespace attnscope::tools

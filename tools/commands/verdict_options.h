@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What analyze and diagnose share: the options about verdicts, and printing a report with them.
+#ifndef ATTNSCOPE_TOOLS_COMMANDS_VERDICT_OPTIONS_H_
+#define ATTNSCOPE_TOOLS_COMMANDS_VERDICT_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attnscope/diagnosis.h"
+#include "attnscope/report.h"
+#include "attnscope/status.h"
+
+namespace attnscope::tools {
+
+struct VerdictOptions {
+  std::vector<std::string> thresholds;  // "name=value"
+  std::string fail_on;                  // "", "warning" or "critical"
+  size_t max_verdicts = 40;
+  bool per_head = false;
+};
+
+// Adds --threshold, --fail-on, --max-verdicts and --per-head; `options` must outlive the parsing.
+void AddVerdictOptions(CLI::App* app, VerdictOptions* options);
+
+// A bound that can be set by name.
+struct ThresholdField {
+  std::string_view name;
+  double Thresholds::*field;
+};
+// Every field of Thresholds.
+std::span<const ThresholdField> ThresholdFields();
+
+// Sets what "name=value" says; nan switches a bound off. Errors: kInvalidArgument.
+Status SetThreshold(const std::string& assignment, Thresholds* thresholds);
+
+// Diagnoses with the thresholds of the options. Errors: kInvalidArgument for a threshold.
+Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts);
+
+// Whether --fail-on asks for a failure.
+bool IsFailure(const VerdictOptions& options, std::span<const Verdict> verdicts);
+
+// The table and the verdicts under it, on standard output.
+Status PrintReport(const VerdictOptions& options, const Report& report, std::span<const Verdict> verdicts);
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_COMMANDS_VERDICT_OPTIONS_H_

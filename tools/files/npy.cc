@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The header is a Python dictionary literal with exactly the keys descr, fortran_order and shape. This parser reads
+// that and nothing more of Python.
+#include "tools/files/npy.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+namespace attnscope::tools {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr size_t kMaxDimensions = 64;  // as numpy
+
+// Where the dictionary starts: the length before it has two bytes in version 1, and four later.
+size_t DictionaryOffset(Bytes prelude) { return prelude[6] == 1 ? 10 : 12; }
+
+class DictionaryParser {
+ public:
+  explicit DictionaryParser(std::string_view text) : text_(text) {}
+
+  Status Parse(TensorInfo* info, bool* fortran_order) {
+    bool has_descr = false;
+    bool has_order = false;
+    bool has_shape = false;
+    if (!Take('{')) return Unexpected("'{'");
+    while (!Take('}')) {
+      std::string_view key;
+      if (!TakeString(&key) || !Take(':')) return Unexpected("a key");
+      Status status;
+      if (key == "descr" && !std::exchange(has_descr, true)) {
+        status = ParseDescr(info);
+      } else if (key == "fortran_order" && !std::exchange(has_order, true)) {
+        status = ParseBool(fortran_order);
+      } else if (key == "shape" && !std::exchange(has_shape, true)) {
+        status = ParseShape(&info->shape);
+      } else {
+        return {StatusCode::kDataLoss, "unknown or repeated key '" + std::string(key) + "' in the header"};
+      }
+      if (!status.ok()) return status;
+      if (!Take(',') && Next() != '}') return Unexpected("',' or '}'");
+    }
+    Next();
+    if (!text_.empty()) return Unexpected("the end of the header");
+    if (has_descr && has_order && has_shape) return {};
+    return {StatusCode::kDataLoss, "the header lacks descr, fortran_order or shape"};
+  }
+
+ private:
+  // The next character that is no white space, without taking it; '\0' at the end.
+  char Next() {
+    const size_t start = text_.find_first_not_of(" \t\n");
+    text_.remove_prefix(start == std::string_view::npos ? text_.size() : start);
+    return text_.empty() ? '\0' : text_[0];
+  }
+
+  bool Take(char expected) {
+    if (Next() != expected) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+
+  bool TakeWord(std::string_view word) {
+    Next();
+    if (!text_.starts_with(word)) return false;
+    text_.remove_prefix(word.size());
+    return true;
+  }
+
+  bool TakeString(std::string_view* out) {
+    const char quote = Next();
+    if (quote != '\'' && quote != '"') return false;
+    const size_t end = text_.find(quote, 1);
+    if (end == std::string_view::npos) return false;
+    *out = text_.substr(1, end - 1);
+    text_.remove_prefix(end + 1);
+    return true;
+  }
+
+  Status ParseDescr(TensorInfo* info) {
+    std::string_view descr;
+    if (Next() == '[') {
+      info->problem = "elements with fields are not supported";
+      return SkipList();
+    }
+    if (!TakeString(&descr)) return Unexpected("the element type");
+    if (descr == "<f2") info->dtype = Dtype::kFloat16;
+    if (descr == "<f4") info->dtype = Dtype::kFloat32;
+    if (descr == "<f8") info->dtype = Dtype::kFloat64;
+    if (info->dtype == Dtype::kOther) {
+      info->problem = "element type '" + std::string(descr) + "' is not supported (only '<f2', '<f4' and '<f8')";
+    }
+    return {};
+  }
+
+  // A bracketed value whose content does not matter.
+  Status SkipList() {
+    size_t open = 0;
+    do {
+      const char next = Next();
+      std::string_view ignored;
+      if (next == '\'' || next == '"') {
+        if (!TakeString(&ignored)) return Unexpected("the end of a string");
+        continue;
+      }
+      if (next == '\0') return Unexpected("']'");
+      if (next == '[') ++open;
+      if (next == ']') --open;
+      text_.remove_prefix(1);
+    } while (open > 0);
+    return {};
+  }
+
+  Status ParseBool(bool* out) {
+    *out = TakeWord("True");
+    return *out || TakeWord("False") ? Status() : Unexpected("True or False");
+  }
+
+  Status ParseShape(std::vector<size_t>* out) {
+    if (!Take('(')) return Unexpected("'('");
+    while (!Take(')')) {
+      Next();
+      size_t size = 0;
+      const auto [stop, error] = std::from_chars(text_.data(), text_.data() + text_.size(), size);
+      if (error != std::errc()) return Unexpected("a size of the shape below 2^64");
+      text_.remove_prefix(static_cast<size_t>(stop - text_.data()));
+      out->push_back(size);
+      if (out->size() > kMaxDimensions) return {StatusCode::kDataLoss, "the shape has more than 64 dimensions"};
+      if (!Take(',') && Next() != ')') return Unexpected("',' or ')'");
+    }
+    return {};
+  }
+
+  Status Unexpected(const char* expected) {
+    constexpr size_t kShown = 20;
+    std::string found(text_.substr(0, kShown));
+    for (char& c : found) {
+      if (c < ' ' || c > '~') c = '?';  // terminals act on control characters
+    }
+    return {StatusCode::kDataLoss, std::string("the header has ") + (text_.empty() ? "ended" : "'" + found + "'") +
+                                       " where " + expected + " should be"};
+  }
+
+  std::string_view text_;
+};
+
+}  // namespace
+
+Status NpyHeaderBytes(Bytes prelude, size_t* header_bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(prelude.data()), prelude.size());
+  if (text.empty()) return {StatusCode::kDataLoss, "is empty"};
+  if (!text.starts_with(kMagic.substr(0, text.size()))) return {StatusCode::kDataLoss, "is no .npy array"};
+  if (prelude.size() < kNpyPreludeBytes) {
+    return {StatusCode::kDataLoss, "is truncated: " + std::to_string(prelude.size()) + " bytes hold no .npy header"};
+  }
+  if (prelude[6] < 1 || prelude[6] > 3 || prelude[7] != 0) {
+    return {StatusCode::kDataLoss, ".npy version " + std::to_string(prelude[6]) + "." + std::to_string(prelude[7]) +
+                                       " is not supported (only 1.0, 2.0 and 3.0)"};
+  }
+  size_t length = prelude[8] + (size_t{prelude[9]} << 8);
+  if (prelude[6] > 1) length += (size_t{prelude[10]} << 16) + (size_t{prelude[11]} << 24);
+  const size_t total = DictionaryOffset(prelude) + length;
+  if (total < kNpyPreludeBytes || total > kMaxNpyHeaderBytes) {
+    return {StatusCode::kDataLoss, "the header's length is " + std::to_string(length) + " bytes"};
+  }
+  *header_bytes = total;
+  return {};
+}
+
+Status ParseNpyHeader(Bytes header, TensorInfo* info) {
+  const Bytes dictionary = header.subspan(DictionaryOffset(header));
+  bool fortran_order = false;
+  Status status = DictionaryParser({reinterpret_cast<const char*>(dictionary.data()), dictionary.size()})
+                      .Parse(info, &fortran_order);
+  if (!status.ok()) return status;
+  // With at most one dimension that has several entries, both orders are the same.
+  const auto wide = std::count_if(info->shape.begin(), info->shape.end(), [](size_t size) { return size != 1; });
+  if (fortran_order && wide > 1 && info->problem.empty()) {
+    info->problem = "is in Fortran order; save it with numpy.ascontiguousarray";
+  }
+  return {};
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/files/tensor.h"
+
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace attnscope::tools {
+
+std::string ShapeText(std::span<const size_t> shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+Status TensorBytes(const TensorInfo& info, size_t* bytes) {
+  constexpr size_t kMax = std::numeric_limits<size_t>::max();
+  size_t product = ElementBytes(info.dtype);
+  for (const size_t size : info.shape) {
+    // An empty tensor is empty whatever its other sizes are, but they must make sense without it.
+    const size_t factor = size == 0 ? 1 : size;
+    if (product > kMax / factor) {
+      return {StatusCode::kDataLoss, "shape " + ShapeText(info.shape) + " has more bytes than can be counted"};
+    }
+    product *= factor;
+  }
+  for (const size_t size : info.shape) {
+    if (size == 0) product = 0;
+  }
+  *bytes = product;
+  return {};
+}
+
+Status TensorData::FromMapped(Bytes bytes, size_t alignment, TensorData* out) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % alignment == 0) {
+    out->owned_.reset();
+    out->bytes_ = bytes;
+    return {};
+  }
+  uint8_t* buffer = nullptr;
+  Status status = Allocate(bytes.size(), &buffer, out);
+  if (status.ok()) std::memcpy(buffer, bytes.data(), bytes.size());
+  return status;
+}
+
+Status TensorData::Allocate(size_t size, uint8_t** buffer, TensorData* out) {
+  std::unique_ptr<uint8_t[]> owned(new (std::nothrow) uint8_t[size]);
+  if (owned == nullptr) return {StatusCode::kOutOfMemory, std::to_string(size) + " bytes do not fit in memory"};
+  *buffer = owned.get();
+  out->bytes_ = {owned.get(), size};
+  out->owned_ = std::move(owned);
+  return {};
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every file format is read into: a named array of known element type and shape, its elements in C order. Included
+// by the readers and by the analysis.
+#ifndef ATTNSCOPE_TOOLS_FILES_TENSOR_H_
+#define ATTNSCOPE_TOOLS_FILES_TENSOR_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "attnscope/status.h"
+
+namespace attnscope::tools {
+
+// Files hold little-endian numbers, which are used where they lie.
+static_assert(std::endian::native == std::endian::little, "big-endian machines would need a copy of each tensor");
+
+using Bytes = std::span<const uint8_t>;
+
+enum class Dtype : uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kOther };
+
+// Zero for kOther.
+constexpr size_t ElementBytes(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kFloat16:
+    case Dtype::kBFloat16:
+      return 2;
+    case Dtype::kFloat32:
+      return 4;
+    case Dtype::kFloat64:
+      return 8;
+    case Dtype::kOther:
+      break;
+  }
+  return 0;
+}
+
+struct TensorInfo {
+  std::string name;
+  Dtype dtype = Dtype::kOther;
+  std::vector<size_t> shape;
+  // Why it cannot be read ("element type '<i8' is not supported"), or empty. Archives hold such tensors beside others;
+  // they are an error only for who asks for them.
+  std::string problem;
+};
+
+// "[2, 8, 128, 128]"
+std::string ShapeText(std::span<const size_t> shape);
+
+// Bytes of a whole tensor. Errors: kDataLoss if they overflow size_t. Needs a dtype other than kOther.
+Status TensorBytes(const TensorInfo& info, size_t* bytes);
+
+// The elements of a tensor, aligned for their type: in a mapped file, which must outlive them, or of their own.
+class TensorData {
+ public:
+  TensorData() = default;
+
+  // Uses `bytes` in place if they are aligned to `alignment`, else a copy. Errors: kOutOfMemory.
+  static Status FromMapped(Bytes bytes, size_t alignment, TensorData* out);
+  // `size` bytes to be filled through `*buffer`, which are not touched beforehand: a size that a hostile file made up
+  // costs address space, not memory. Errors: kOutOfMemory.
+  static Status Allocate(size_t size, uint8_t** buffer, TensorData* out);
+
+  Bytes bytes() const { return bytes_; }
+
+ private:
+  Bytes bytes_;
+  std::unique_ptr<uint8_t[]> owned_;
+};
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_FILES_TENSOR_H_

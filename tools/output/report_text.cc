@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Column titles are the metrics' names, their words stacked, so that the table fits a terminal of 120 columns.
+#include "tools/output/report_text.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace attnscope::tools {
+namespace {
+
+constexpr std::array kColumns = {
+    Metric::kEntropy,
+    Metric::kEffectiveRank,
+    Metric::kTop5,
+    Metric::kTop10,
+    Metric::kTop50,
+    Metric::kMaxRowWeight,
+    Metric::kColEntropy,
+    Metric::kMaxColSum,
+    Metric::kNormalizedEntropy,
+    Metric::kSinkMass,
+    Metric::kSinkPosition,
+    Metric::kSaturationRatio,
+    Metric::kResidualRatio,
+    Metric::kInvalidRows,
+    Metric::kEmptyRows,
+    Metric::kUnnormalisedRows,
+};
+constexpr std::string_view kGap = "  ";
+
+struct Cell {
+  std::string text;
+  Severity severity = Severity::kHealthy;
+};
+
+struct Row {
+  Cell label;  // aligned to the left; the others to the right
+  std::vector<Cell> cells;
+};
+
+std::string Paint(std::string text, Severity severity, const TextStyle& style) {
+  if (!style.color || severity == Severity::kHealthy) return text;
+  return (severity == Severity::kCritical ? "\033[1;31m" : "\033[33m") + std::move(text) + "\033[0m";
+}
+
+// `text` in a field of `width`, painted without its padding.
+std::string Align(const Cell& cell, size_t width, bool to_right, const TextStyle& style) {
+  const std::string padding(width - std::min(width, cell.text.size()), ' ');
+  const std::string painted = Paint(cell.text, cell.severity, style);
+  return to_right ? padding + painted : painted + padding;
+}
+
+std::string Number(double value, std::chars_format format, int precision) {
+  std::array<char, 400> text;  // the longest double in fixed notation has 309 digits before the point
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, format, precision);
+  return {text.data(), end.ptr};
+}
+
+std::string ValueText(Metric metric, double value) {
+  if (std::isnan(value)) return "-";
+  if (InfoOf(metric).is_count) return Number(value, std::chars_format::fixed, 0);
+  const double magnitude = std::abs(value);
+  if (magnitude >= 1e6 || (magnitude < 0.0005 && magnitude > 0.0)) {
+    return Number(value, std::chars_format::scientific, 1);
+  }
+  // Metrics that grow with the number of keys need fewer digits behind the point.
+  const bool is_large = metric == Metric::kEffectiveRank || metric == Metric::kMaxColSum;
+  return Number(value, std::chars_format::fixed, is_large ? 2 : 3);
+}
+
+bool IsCountOfBadRows(Metric metric) {
+  return metric == Metric::kInvalidRows || metric == Metric::kEmptyRows || metric == Metric::kUnnormalisedRows;
+}
+
+// The layer's values or any of its heads' have something to show.
+bool IsShown(const LayerStats& stats, Metric metric, bool per_head) {
+  const auto shows = [metric](const MetricValues& values) {
+    return values.Has(metric) && !(IsCountOfBadRows(metric) && values[metric] == 0.0);
+  };
+  return shows(stats.layer) || (per_head && std::any_of(stats.heads.begin(), stats.heads.end(), shows));
+}
+
+// The severest verdict about a place's metric, and about a place.
+class Severities {
+ public:
+  explicit Severities(std::span<const Verdict> verdicts) {
+    for (const Verdict& verdict : verdicts) {
+      Raise(&cells_[{verdict.layer, verdict.head, verdict.metric}], verdict.severity);
+      Raise(&places_[{verdict.layer, verdict.head}], verdict.severity);
+      // A layer's own row tells that one of its heads is ill.
+      Raise(&places_[{verdict.layer, -1}], verdict.severity);
+    }
+  }
+
+  Severity OfCell(int64_t layer, int64_t head, Metric metric) const { return Find(cells_, {layer, head, metric}); }
+  Severity OfPlace(int64_t layer, int64_t head) const { return Find(places_, {layer, head}); }
+
+ private:
+  static void Raise(Severity* severity, Severity to) { *severity = std::max(*severity, to); }
+
+  template <typename Map>
+  static Severity Find(const Map& map, const typename Map::key_type& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? Severity::kHealthy : found->second;
+  }
+
+  std::map<std::tuple<int64_t, int64_t, Metric>, Severity> cells_;
+  std::map<std::pair<int64_t, int64_t>, Severity> places_;
+};
+
+// "max_row_weight" to {"max", "row", "weight"}.
+std::vector<std::string_view> Words(std::string_view name) {
+  std::vector<std::string_view> words;
+  for (size_t start = 0; start <= name.size();) {
+    const size_t end = std::min(name.find('_', start), name.size());
+    words.push_back(name.substr(start, end - start));
+    start = end + 1;
+  }
+  return words;
+}
+
+// The titles' words, the last ones in the last row.
+std::vector<Row> HeaderRows(const std::vector<Metric>& columns) {
+  size_t height = 1;
+  for (const Metric metric : columns) height = std::max(height, Words(InfoOf(metric).name).size());
+  Row empty;
+  empty.cells.resize(columns.size());
+  std::vector<Row> rows(height, empty);
+  rows.back().label.text = "layer";
+  for (size_t c = 0; c < columns.size(); ++c) {
+    const std::vector<std::string_view> words = Words(InfoOf(columns[c]).name);
+    for (size_t w = 0; w < words.size(); ++w) rows[height - words.size() + w].cells[c].text = words[w];
+  }
+  return rows;
+}
+
+Row ValueRow(const std::vector<Metric>& columns, const MetricValues& values, int64_t layer, int64_t head,
+             const Severities& severities) {
+  Row row;
+  row.label.text = head < 0 ? std::to_string(layer) : "  head " + std::to_string(head);
+  row.label.severity = severities.OfPlace(layer, head);
+  for (const Metric metric : columns) {
+    row.cells.push_back({ValueText(metric, values[metric]), severities.OfCell(layer, head, metric)});
+  }
+  return row;
+}
+
+std::string Lines(const std::vector<Row>& rows, const TextStyle& style) {
+  size_t label_width = 0;
+  std::vector<size_t> widths(rows.empty() ? 0 : rows[0].cells.size(), 0);
+  for (const Row& row : rows) {
+    label_width = std::max(label_width, row.label.text.size());
+    for (size_t c = 0; c < widths.size(); ++c) widths[c] = std::max(widths[c], row.cells[c].text.size());
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    text += Align(row.label, label_width, false, style);
+    for (size_t c = 0; c < widths.size(); ++c) {
+      text += kGap;
+      text += Align(row.cells[c], widths[c], true, style);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  }
+  return text;
+}
+
+// "2 critical, 1 warning"
+std::string Summary(std::span<const Verdict> verdicts) {
+  const auto critical = static_cast<size_t>(std::count_if(
+      verdicts.begin(), verdicts.end(), [](const Verdict& v) { return v.severity == Severity::kCritical; }));
+  const size_t warnings = verdicts.size() - critical;
+  std::string text;
+  if (critical > 0) text = std::to_string(critical) + " critical" + (warnings > 0 ? ", " : "");
+  if (warnings > 0) text += std::to_string(warnings) + (warnings == 1 ? " warning" : " warnings");
+  return text;
+}
+
+}  // namespace
+
+std::string FormatTable(const Report& report, std::span<const Verdict> verdicts, const TextStyle& style) {
+  std::vector<Metric> columns;
+  for (const Metric metric : kColumns) {
+    const auto shows = [&](const LayerReport& layer) { return IsShown(layer.stats, metric, style.per_head); };
+    if (std::any_of(report.layers.begin(), report.layers.end(), shows)) columns.push_back(metric);
+  }
+  const Severities severities(verdicts);
+  std::vector<Row> rows = HeaderRows(columns);
+  for (const LayerReport& layer : report.layers) {
+    rows.push_back(ValueRow(columns, layer.stats.layer, layer.layer, -1, severities));
+    for (size_t h = 0; style.per_head && h < layer.stats.heads.size(); ++h) {
+      rows.push_back(ValueRow(columns, layer.stats.heads[h], layer.layer, static_cast<int64_t>(h), severities));
+    }
+  }
+  return Lines(rows, style);
+}
+
+std::string FormatVerdicts(std::span<const Verdict> verdicts, const TextStyle& style) {
+  if (verdicts.empty()) return "healthy: no verdicts\n";
+  std::string text = Summary(verdicts) + "\n";
+  const size_t limit = style.max_verdicts == 0 ? verdicts.size() : std::min(style.max_verdicts, verdicts.size());
+  for (const Verdict& verdict : verdicts.first(limit)) {
+    text += kGap;
+    text += Paint(verdict.message, verdict.severity, style) + '\n';
+  }
+  if (limit < verdicts.size()) {
+    text +=
+        std::string(kGap) + "and " + std::to_string(verdicts.size() - limit) + " more (--max-verdicts 0 lists all)\n";
+  }
+  return text;
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reports and verdicts as text for people. Included by the commands.
+#ifndef ATTNSCOPE_TOOLS_OUTPUT_REPORT_TEXT_H_
+#define ATTNSCOPE_TOOLS_OUTPUT_REPORT_TEXT_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "attnscope/diagnosis.h"
+#include "attnscope/report.h"
+
+namespace attnscope::tools {
+
+struct TextStyle {
+  bool color = false;     // ANSI colours by severity
+  bool per_head = false;  // a row for each head under its layer's
+  // Most verdicts to list, the worst ones; zero: all.
+  size_t max_verdicts = 0;
+};
+
+// A table with a row for each layer: the eight attention metrics, and those others that a verdict may be about. Columns
+// that nothing was measured for are left out, as are counts of bad rows that are all zero.
+std::string FormatTable(const Report& report, std::span<const Verdict> verdicts, const TextStyle& style);
+
+// "1 critical, 2 warnings", and the verdicts in the order given.
+std::string FormatVerdicts(std::span<const Verdict> verdicts, const TextStyle& style);
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_OUTPUT_REPORT_TEXT_H_
