@@ -89,6 +89,8 @@ PanelSpec ResidualPanel(const Report& report, const Theme& theme) {
 // Text of full size needs a figure of about this size.
 constexpr double kFullTextWidth = 1400.0;
 constexpr double kFullTextHeight = 1050.0;
+// A legend's height above a plot is found before the plot's final width, which may be a little less than it was.
+constexpr double kSafely = 0.9;
 constexpr double kMinTextShare = 0.42;
 
 // Distances in points.
@@ -102,31 +104,31 @@ class SummaryLayout {
   SummaryLayout(std::vector<Panel>* panels, const Style& style, double width, double height)
       : panels_(*panels), style_(style), width_(width), height_(height) {}
 
-  // Places all panels; legends that find no free corner get room above their plot, and so does all of their row.
+  // Places all panels; legends that find no free corner get room above their plot. That makes all plots lower, and may
+  // leave another legend without a corner, so it is repeated: at most once for each panel.
   void Fit() {
-    std::array<bool, kRows> has_room = {};
-    FitWith(has_room);
-    bool all_fit = true;
-    for (size_t i = 0; i < panels_.size(); ++i) {
-      if (panels_[i].LegendFits()) continue;
-      legend_above_[i] = true;
-      has_room[i / kColumns] = true;
-      all_fit = false;
+    for (bool all_fit = false; !all_fit;) {
+      FitOnce();
+      all_fit = true;
+      for (size_t i = 0; i < panels_.size(); ++i) {
+        if (panels_[i].LegendFits()) continue;
+        legend_above_[i] = true;
+        all_fit = false;
+      }
     }
-    if (!all_fit) FitWith(has_room);
   }
 
   double TitleBaseline() const { return style_.Points(kOuterGap) + CapHeight(Face::kBold, style_.figure_title()); }
 
  private:
-  void FitWith(const std::array<bool, kRows>& has_room) {
+  void FitOnce() {
     const double outer = style_.Points(kOuterGap);
     const double around = Panel::TopMargin(style_) + Panel::BottomMargin(style_);
     std::array<double, kRows> legend_room = {};
     for (size_t i = 0; i < panels_.size(); ++i) {
-      if (legend_above_[i] && has_room[i / kColumns]) {
+      if (legend_above_[i]) {
         double& room = legend_room[i / kColumns];
-        room = std::max(room, panels_[i].LegendHeightAbove(0.4 * width_));
+        room = std::max(room, panels_[i].LegendHeightAbove(kSafely * plot_width_));
       }
     }
     double top = TitleBaseline() + style_.Points(kTitleGap);
@@ -135,18 +137,18 @@ class SummaryLayout {
     for (const double room : legend_room) plot_height -= room;
     plot_height /= kRows;
     for (Panel& panel : panels_) panel.FitValues(plot_height);
-    const auto [margins, plot_width] = FitColumns();
+    const auto margins = FitColumns();
     for (size_t row = 0; row < kRows; ++row) {
       double left = outer;
       top += Panel::TopMargin(style_) + legend_room[row];
       for (size_t column = 0; column < kColumns; ++column) {
         const size_t i = row * kColumns + column;
         left += margins[column].left;
-        panels_[i].Fit({.plot = {left, top, left + plot_width, top + plot_height},
+        panels_[i].Fit({.plot = {left, top, left + plot_width_, top + plot_height},
                         .left_margin = margins[column].left,
                         .right_margin = margins[column].right,
                         .legend_above = legend_above_[i]});
-        left += plot_width + margins[column].right + style_.Points(kColumnGap);
+        left += plot_width_ + margins[column].right + style_.Points(kColumnGap);
       }
       top += plot_height + Panel::BottomMargin(style_) + row_gap;
     }
@@ -158,7 +160,7 @@ class SummaryLayout {
   };
 
   // All plots have one width, and those of a column the same margins.
-  std::pair<std::array<Margins, kColumns>, double> FitColumns() const {
+  std::array<Margins, kColumns> FitColumns() {
     std::array<Margins, kColumns> margins = {};
     for (size_t i = 0; i < panels_.size(); ++i) {
       Margins& margin = margins[i % kColumns];
@@ -167,13 +169,15 @@ class SummaryLayout {
     }
     double free = width_ - 2.0 * style_.Points(kOuterGap) - (kColumns - 1) * style_.Points(kColumnGap);
     for (const Margins& margin : margins) free -= margin.left + margin.right;
-    return {margins, free / kColumns};
+    plot_width_ = free / kColumns;
+    return margins;
   }
 
   std::vector<Panel>& panels_;
   Style style_;
   double width_;
   double height_;
+  double plot_width_ = 0.0;
   std::array<bool, kRows* kColumns> legend_above_ = {};
 };
 

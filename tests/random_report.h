@@ -54,8 +54,9 @@ inline Report WanderingReport(int layers, double noise, uint32_t seed) {
 inline Report AbsurdReport(uint32_t seed, int wildness) {
   std::mt19937_64 random(seed);
   constexpr std::array<int, 10> kCounts = {0, 1, 2, 3, 5, 8, 24, 40, 96, 128};
-  Report report =
-      WanderingReport(kCounts[random() % kCounts.size()], 0.05 + 0.3 * static_cast<double>(random() % 4), seed);
+  const int layers = kCounts[random() % kCounts.size()];
+  const double noise = 0.05 + 0.3 * static_cast<double>(random() % 4);
+  Report report = WanderingReport(layers, noise, seed);
   if (random() % 4 == 0) report.epoch.reset();
   std::uniform_real_distribution<double> share(0.0, 1.0);
   std::uniform_real_distribution<double> exponent(-300.0, 300.0);
@@ -78,7 +79,8 @@ inline Report AbsurdReport(uint32_t seed, int wildness) {
   if (wildness > 0 && random() % 5 == 0) {
     int64_t offset = 0;
     for (LayerReport& layer : report.layers) {
-      offset += static_cast<int64_t>(random() >> (random() % 50 + 14));
+      const uint64_t shift = random() % 50 + 14;
+      offset += static_cast<int64_t>(random() >> shift);
       layer.layer += offset;
     }
   }

@@ -122,6 +122,7 @@ void ExpectTidy(const RecordingCanvas& canvas, double width, double height) {
       EXPECT_TRUE(legend.Contains(box) || !legend.Overlaps(box)) << text << " is partly on a legend";
     }
   }
+  EXPECT_EQ(structure.legends.size(), 6U - static_cast<size_t>(canvas.Count("not measured")));
   for (const Box& legend : structure.legends) {
     EXPECT_TRUE(figure.Contains(legend));
     for (const Ink& ink : structure.inks) {
@@ -255,7 +256,8 @@ TEST(Summary, ManyLayersAreThinnedOut) {
 }
 
 TEST(Summary, TidyForHundredsOfReports) {
-  constexpr std::array<std::pair<double, double>, 4> kSizes = {{{2000, 1500}, {1200, 900}, {3000, 1200}, {700, 1400}}};
+  constexpr std::array<std::pair<double, double>, 5> kSizes = {
+      {{2000, 1500}, {1200, 900}, {3000, 1200}, {700, 1400}, {400, 300}}};
   for (uint32_t seed = 0; seed < 400; ++seed) {
     const auto [width, height] = kSizes[seed % kSizes.size()];
     SCOPED_TRACE("seed " + std::to_string(seed));
