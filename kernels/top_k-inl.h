@@ -99,7 +99,7 @@ HWY_INLINE size_t CompressAbove(DI di, const int32_t* values, size_t count, int3
 
 // Keeps at most `most` candidates of each row: at least the `enough` largest but for those equal to the new bound.
 template <class DI>
-HWY_INLINE void DropWeakest(DI di, size_t enough, size_t most, Candidates* HWY_RESTRICT rows, size_t num_rows) {
+HWY_NOINLINE void DropWeakest(DI di, size_t enough, size_t most, Candidates* HWY_RESTRICT rows, size_t num_rows) {
   const hn::RebindToUnsigned<DI> du;
   Search searches[kRowsPerBlock];
   size_t num_searches = 0;
@@ -163,8 +163,8 @@ HWY_INLINE void Coarsen(DU du, const uint32_t* HWY_RESTRICT group_max, size_t co
 // collect every weight. Afterwards at most kMostAbove coarse maxima of a row are above its bound.
 inline constexpr size_t kMostAbove = kTopK + kTopK / 4;
 
-HWY_INLINE void RaiseBounds(const CoarseMaxima* HWY_RESTRICT coarse, size_t num_rows,
-                            Candidates* HWY_RESTRICT candidates) {
+HWY_NOINLINE void RaiseBounds(const CoarseMaxima* HWY_RESTRICT coarse, size_t num_rows,
+                              Candidates* HWY_RESTRICT candidates) {
   const hn::ScalableTag<int32_t> di;
   Search searches[kRowsPerTrip];
   size_t num_searches = 0;
@@ -297,7 +297,7 @@ HWY_INLINE void SumTopKOfSize(size_t least, Candidates* HWY_RESTRICT candidates,
 }
 
 // Sums of the largest weights of up to kRowsPerBlock rows whose candidates are complete.
-HWY_INLINE void SumTopK(Candidates* HWY_RESTRICT candidates, size_t num_rows, RowMeasures* HWY_RESTRICT measures) {
+HWY_NOINLINE void SumTopK(Candidates* HWY_RESTRICT candidates, size_t num_rows, RowMeasures* HWY_RESTRICT measures) {
   DropWeakest(hn::ScalableTag<int32_t>(), kTopK, 2 * kNetworkSize, candidates, num_rows);
   SumTopKOfSize<kNetworkSize>(0, candidates, num_rows, measures);
   SumTopKOfSize<2 * kNetworkSize>(kNetworkSize + 1, candidates, num_rows, measures);

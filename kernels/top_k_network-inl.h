@@ -36,9 +36,10 @@ HWY_INLINE void Order(V& larger, V& smaller) {
 // In what follows, a list is 16 vectors at `values`, `values + N`, ...; each lane is a list of its own. The vectors are
 // loaded to sixteen variables, since vectors of some targets (SVE) cannot be elements of arrays.
 
-// Sorts a list in 60 comparisons (Green 1969, the fewest known).
+// Sorts a list in 60 comparisons (Green 1969, the fewest known). Like the next, not inlined: a call is cheap beside it,
+// and many copies are not.
 template <class DI>
-HWY_INLINE void Sort16(DI di, int32_t* HWY_RESTRICT values) {
+HWY_NOINLINE void Sort16(DI di, int32_t* HWY_RESTRICT values) {
   const size_t N = hn::Lanes(di);
   auto v0 = hn::Load(di, values);
   auto v1 = hn::Load(di, values + N);
@@ -136,7 +137,7 @@ HWY_INLINE void Sort16(DI di, int32_t* HWY_RESTRICT values) {
 
 // Sorts a list that first rises and then falls, or the other way round (Batcher 1968).
 template <class DI>
-HWY_INLINE void SortBitonic16(DI di, int32_t* HWY_RESTRICT values) {
+HWY_NOINLINE void SortBitonic16(DI di, int32_t* HWY_RESTRICT values) {
   const size_t N = hn::Lanes(di);
   auto v0 = hn::Load(di, values);
   auto v1 = hn::Load(di, values + N);
@@ -247,7 +248,7 @@ HWY_INLINE void MergeSorted(DI di, int32_t* HWY_RESTRICT values) {
 
 // Leaves the 64 largest of 128 values of each lane in the first 64, in no order.
 template <class DI>
-HWY_INLINE void KeepLargerHalf(DI di, int32_t* HWY_RESTRICT values) {
+HWY_NOINLINE void KeepLargerHalf(DI di, int32_t* HWY_RESTRICT values) {
   const size_t N = hn::Lanes(di);
   for (size_t i = 0; i < 128; i += 16) Sort16(di, values + i * N);
   for (size_t i = 0; i < 128; i += 32) MergeSorted<16>(di, values + i * N);
@@ -283,8 +284,8 @@ HWY_INLINE hn::Vec<hn::RebindToFloat<DI>> SumOfTwoLargest(DI di, int32_t* HWY_RE
 // Sums of the largest of kNetworkSize candidates in each lane, values[kNetworkSize, Lanes], which it destroys. Relative
 // error of the sums below 5e-7, and top5 <= top10 <= top50 always.
 template <class DI>
-HWY_INLINE void SumLargestOfNetwork(DI di, int32_t* HWY_RESTRICT values, float* HWY_RESTRICT top5,
-                                    float* HWY_RESTRICT top10, float* HWY_RESTRICT top50) {
+HWY_NOINLINE void SumLargestOfNetwork(DI di, int32_t* HWY_RESTRICT values, float* HWY_RESTRICT top5,
+                                      float* HWY_RESTRICT top10, float* HWY_RESTRICT top50) {
   const size_t N = hn::Lanes(di);
   const hn::RebindToFloat<DI> df;
   int32_t* a = values;

@@ -98,7 +98,7 @@ HWY_INLINE void SweepTripTile(const TripRows<T>& trip, size_t begin, size_t end,
 }
 
 // Entropy, sum and maximum of a row whose columns have all been swept.
-HWY_INLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, RowMeasures& row) {
+HWY_NOINLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, RowMeasures& row) {
   constexpr double kLn2 = 0.69314718055994530942;
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
@@ -201,8 +201,8 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
 
 // What the rows of a block add to their head. Also bends what rounding pushed over an exact limit: no entropy of a
 // normalised row is negative or above the logarithm of the keys that the row sees.
-HWY_INLINE void BlockToSums(const RowRange& range, size_t first, size_t num_rows, const BlockResult& result,
-                            RowSums* HWY_RESTRICT sums) {
+HWY_NOINLINE void BlockToSums(const RowRange& range, size_t first, size_t num_rows, const BlockResult& result,
+                              RowSums* HWY_RESTRICT sums) {
   const hn::ScalableTag<double> dd;
   constexpr size_t kPadded = kRowsPerBlock + kMaxFloatLanes / 2;
   HWY_ALIGN_MAX double log_visible[kPadded] = {};
