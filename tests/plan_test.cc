@@ -118,6 +118,7 @@ TEST_F(PlanTest, GlobsChooseTensorsOfArchives) {
 TEST_F(PlanTest, MisfitsAreErrors) {
   ExpectError({.files = {Zeros("L1.npy", {7})}}, "L1.npy: has shape [7], not [n, n]");
   ExpectError({.files = {Zeros("L1.npy", {1, 1, 1, 1, 1, 1})}}, "has shape [1, 1, 1, 1, 1, 1]");
+  ExpectError({.files = {Zeros("L1.npy", {65537, 1, 1, 1, 1})}}, "has 65537 layers");
   ExpectError({.files = {Zeros("L1.npy", {2, 0, 3})}}, "is empty: its shape is [2, 0, 3]");
   ExpectError({.files = {Zeros("L1.npy", {2, 2}, "<i4")}}, "element type '<i4'");
   ExpectError({.files = {Path("missing.npy")}}, "missing.npy: No such file");

@@ -10,6 +10,8 @@
 namespace attnscope::tools {
 namespace {
 
+constexpr size_t kMaxLayers = 65536;  // of one tensor; no model comes near
+
 Status Invalid(const std::string& message) { return {StatusCode::kInvalidArgument, message}; }
 
 Status Open(const std::string& path, Plan* plan, const TensorFile** out) {
@@ -108,6 +110,10 @@ Status PlaceAttention(const PlanInputs& inputs, const TensorRef& source, bool is
   if (rank >= 3) part.heads = shape[rank - 3];
   if (rank >= 4) part.batch = shape[rank - 4];
   const size_t layers = rank == 5 ? shape[0] : 1;
+  if (layers > kMaxLayers) {
+    return Invalid(source.Describe() + " has " + std::to_string(layers) + " layers, more than " +
+                   std::to_string(kMaxLayers));
+  }
   std::optional<int64_t> first = rank == 5 ? inputs.layer.value_or(0) : LayerOf(source, inputs.layer);
   if (!first.has_value() && is_alone) first = 0;
   if (!first.has_value()) {
