@@ -272,7 +272,7 @@ template <class DI>
 HWY_INLINE hn::Vec<hn::RebindToFloat<DI>> SumOfTwoLargest(DI di, int32_t* HWY_RESTRICT values) {
   const size_t N = hn::Lanes(di);
   // The larger halves of a bitonic list hold its largest values, and are bitonic.
-  for (const size_t half : {8, 4, 2}) {
+  for (size_t half = 8; half >= 2; half /= 2) {
     for (size_t i = 0; i < half; ++i) {
       const auto max = hn::Max(hn::Load(di, values + i * N), hn::Load(di, values + (i + half) * N));
       hn::Store(max, di, values + i * N);
