@@ -169,7 +169,8 @@ HWY_NOINLINE void RaiseBounds(const CoarseMaxima* HWY_RESTRICT coarse, size_t nu
   Search searches[kRowsPerTrip];
   size_t num_searches = 0;
   for (size_t row = 0; row < num_rows; ++row) {
-    if (coarse[row].count <= kMostAbove) continue;
+    // A weight with a sign leaves the row to the careful path; as int32_t it is no upper end of a search.
+    if (coarse[row].count <= kMostAbove || coarse[row].max > INT32_MAX) continue;
     const int32_t* maxima = reinterpret_cast<const int32_t*>(coarse[row].maxima);
     const int32_t low = HWY_MAX(candidates[row].bound, static_cast<int32_t>(coarse[row].min) - 1);
     const size_t above = CountAbove(di, maxima, coarse[row].count, low);

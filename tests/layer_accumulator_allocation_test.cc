@@ -48,14 +48,19 @@ void* __wrap_aligned_alloc(size_t alignment, size_t bytes) {
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
-void* operator new(size_t bytes) {
+// Not inlined, so that the compiler does not take the pair for a mismatched one.
+[[gnu::noinline]] void* operator new(size_t bytes) {
   allocations.fetch_add(1);
   void* memory = __real_malloc(bytes == 0 ? 1 : bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  allocations.fetch_add(1);
+  return __real_malloc(bytes == 0 ? 1 : bytes);
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace attnscope::test {
 namespace {

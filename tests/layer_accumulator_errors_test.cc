@@ -15,9 +15,12 @@
 #include "tests/compare.h"
 #include "tests/row_inputs.h"
 
-// Memory that is refused comes back as null under the address sanitizer too, as malloc has it.
-extern "C" const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }  // NOLINT
+// Memory that is refused comes back as null under the address sanitizer too, as malloc has it. The sanitizer looks this
+// function up by its name.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+extern "C" [[gnu::used, gnu::visibility("default")]] const char* __asan_default_options();
+const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace attnscope::test {
 namespace {
