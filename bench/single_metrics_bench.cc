@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 
 #include "bench/inputs.h"
@@ -45,7 +46,7 @@ Kernel MakeTopK(size_t) {
 }
 
 void RegisterAll() {
-  for (const size_t keys : {1024, 4096, 16384, 131072}) {
+  for (const size_t keys : std::initializer_list<size_t>{1024, 4096, 16384, 131072}) {
     for (const bool in_l2 : {true, false}) {
       if (in_l2 && keys > 4096) continue;
       RegisterPaired("entropy", RowKind::kSoftmax1, ElementType::kFloat32, keys, in_l2, MakeEntropy);

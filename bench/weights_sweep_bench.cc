@@ -3,6 +3,7 @@
 // The fused sweep of post-softmax weights, for every kind of row. bench/paired.h explains names and counters.
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -51,7 +52,7 @@ Kernel MakeSweep(size_t keys) {
 }
 
 void RegisterAll() {
-  for (const size_t keys : {128, 512, 1024, 4096, 16384, 131072}) {
+  for (const size_t keys : std::initializer_list<size_t>{128, 512, 1024, 4096, 16384, 131072}) {
     for (const RowKind kind : kAllRowKinds) {
       for (const bool in_l2 : {true, false}) {
         if (in_l2 && keys > 16384) continue;

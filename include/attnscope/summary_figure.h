@@ -22,18 +22,21 @@ struct Image {
 };
 
 struct FigureOptions {
-  // Layout size in points of the picture (one pixel each at scale 1). From 400 x 300 to 20000 x 20000.
+  // Layout size, in 1/100 inch (one pixel each at scale 1). From 400 x 300 to 20000 x 20000. Text has its full size
+  // from 1400 x 1050 on, and is smaller in smaller figures.
   int width = 2000;
   int height = 1500;
-  // Pixels per point: changes the density, never the layout. From 0.1 to 16; at most 2^28 pixels in all.
+  // Pixels per 1/100 inch: changes the density, never the layout. From 0.1 to 16; at most 2^28 pixels in all.
   double scale = 1.0;
 };
 
 // Draws, as a grid of 3 rows and 2 columns over the layer index: attention entropy; effective rank (log axis); top-5,
 // -10 and -50 mass; max row weight; column entropy and max column sum (two axes); residual update ratio (log axis) with
-// its healthy bounds. A missing or non-finite value is a gap in its curve, never a zero. The same report and options
-// give the same bytes on every machine. Errors: kInvalidArgument for a size or scale beyond its range, kOutOfMemory;
-// `*out` is then unchanged. Thread-safe.
+// its healthy bounds. A missing or non-finite value is a gap in its curve, never a zero; a zero on a log axis is drawn
+// at the axis's lower end by a marker that points down; layers that the report skips are bridged by a thin dashed line.
+// Labels and legends cover no data; of many values, the most telling are labelled. The same report and options give the
+// same bytes on every machine. Errors: kInvalidArgument for a size or scale beyond its range, kOutOfMemory; `*out` is
+// then unchanged. Thread-safe.
 Status RenderSummary(const Report& report, const FigureOptions& options, Image* out);
 
 // The image as a PNG file in memory. Errors: kInvalidArgument if the image's sizes do not fit its pixels, kOutOfMemory.
