@@ -87,6 +87,9 @@ void Panel::FitTwinAxes(int max_ticks) {
     Extent extent = ExtentOf(spec_.series, is_right);
     if (extent.empty()) extent = {0.0, 1.0};
     Scale scale = FitLinear(extent.low, extent.high, 0.02, 0.02);
+    // Equal values stand in the middle of their axis; were both axes so, one curve would hide the other.
+    const double half = 0.5 * (scale.high - scale.low);
+    if (extent.low == extent.high) (is_right ? scale.low : scale.high) += is_right ? -half : half;
     // What cannot be negative has an axis that is not.
     if (extent.low >= 0.0) scale.low = std::max(scale.low, 0.0);
     return scale;
