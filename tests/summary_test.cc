@@ -275,5 +275,29 @@ TEST(Summary, TidyAtExtremeSizes) {
   }
 }
 
+// Equal values stand in the middle of an axis; on two axes one would hide the other.
+TEST(Summary, ConstantCurvesOfTwinAxesStayApart) {
+  for (const int64_t layers : {1, 5}) {
+    Report report;
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      MetricValues& values = report.Layer(layer).stats.layer;
+      values[Metric::kColEntropy] = 5.5;
+      values[Metric::kMaxColSum] = 4.0;
+    }
+    const std::vector<Ink> inks = StructureOf(Drawn(report)).inks;
+    size_t markers = 0;
+    for (const Ink& ink : inks) {
+      markers += ink.markers.size();
+      for (const Ink& other : inks) {
+        if (ink.color == other.color) continue;
+        for (const Box& marker : ink.markers) {
+          for (const Box& another : other.markers) EXPECT_FALSE(marker.Overlaps(another)) << layers << " layers";
+        }
+      }
+    }
+    EXPECT_GE(markers, 2 * static_cast<size_t>(layers));
+  }
+}
+
 }  // namespace
 }  // namespace attnscope::render
