@@ -23,7 +23,7 @@ Status NotCreated() {
 bool SameConfig(const LayerConfig& a, const LayerConfig& b) {
   return a.heads == b.heads && a.max_keys == b.max_keys && a.max_batch == b.max_batch &&
          a.mean_matrix == b.mean_matrix && a.tolerance_float32 == b.tolerance_float32 &&
-         a.tolerance_half == b.tolerance_half && a.saturation_bound == b.saturation_bound;
+         a.tolerance_half == b.tolerance_half;
 }
 
 }  // namespace

@@ -102,8 +102,7 @@ Status CheckConfig(const LayerConfig& config) {
   if (Status status = CheckSize("max_batch", config.max_batch, 1, kMaxBatch); !status.ok()) return status;
   if (Status status = CheckSize("max_keys", config.max_keys, 0, kMaxKeys); !status.ok()) return status;
   if (Status status = CheckBound("tolerance_float32", config.tolerance_float32); !status.ok()) return status;
-  if (Status status = CheckBound("tolerance_half", config.tolerance_half); !status.ok()) return status;
-  return CheckBound("saturation_bound", config.saturation_bound);
+  return CheckBound("tolerance_half", config.tolerance_half);
 }
 
 Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Mask& mask) {

@@ -56,8 +56,6 @@ TEST(LayerAccumulatorConfigTest, BoundsOutOfRange) {
                 {"tolerance_float32", value});
     ExpectError(LayerAccumulator::Create({.tolerance_half = bad}, &layer), StatusCode::kInvalidArgument,
                 {"tolerance_half", value});
-    ExpectError(LayerAccumulator::Create({.saturation_bound = bad}, &layer), StatusCode::kInvalidArgument,
-                {"saturation_bound", value});
   }
 }
 

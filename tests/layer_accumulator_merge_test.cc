@@ -229,14 +229,13 @@ TEST(LayerAccumulatorMergeTest, ConfigurationsMustAgree) {
   LayerAccumulator layer = CreateLayer(kConfig);
   ASSERT_TRUE(layer.AddWeights(View(SequenceWeights(14))).ok());
   const std::vector<double> state = StateOf(layer);
-  std::vector<LayerConfig> configs(7, kConfig);
+  std::vector<LayerConfig> configs(6, kConfig);
   configs[0].heads = 4;
   configs[1].max_keys = 61;
   configs[2].max_batch = 1;
   configs[3].mean_matrix = true;
   configs[4].tolerance_float32 = 2e-3;
   configs[5].tolerance_half = 1e-2;
-  configs[6].saturation_bound = 0.9;
   for (const LayerConfig& config : configs) {
     const Status status = layer.Merge(CreateLayer(config));
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);

@@ -34,8 +34,6 @@ struct LayerConfig {
   // A row is counted as unnormalised if its sum is off 1 by more than this.
   double tolerance_float32 = 1e-3;
   double tolerance_half = 2e-2;  // float16 and bfloat16
-  // A row is saturated if its largest weight is at least this.
-  double saturation_bound = 0.99;
 };
 
 // Memory is allocated by Create, and by the first call that brings a larger Runner than before; nothing is allocated
@@ -54,7 +52,7 @@ class LayerAccumulator {
   LayerAccumulator& operator=(LayerAccumulator&&) noexcept;
   ~LayerAccumulator();
 
-  // Errors: kInvalidArgument for a size, tolerance or bound beyond its range, kOutOfMemory; `*out` is then unchanged.
+  // Errors: kInvalidArgument for a size or tolerance beyond its range, kOutOfMemory; `*out` is then unchanged.
   static Status Create(const LayerConfig& config, LayerAccumulator* out);
 
   // Adds rows of post-softmax weights to the open sequences `weights.first_sequence` onwards. Rows of one sequence may
