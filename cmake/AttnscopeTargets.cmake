@@ -31,6 +31,10 @@ function(attnscope_library name)
   add_library(${target} ${ARGN})
   add_library(attnscope::${name} ALIAS ${target})
   attnscope_target_defaults(${target})
+  if(BUILD_SHARED_LIBS)
+    # The C++ interface has no export macro: a shared library shows all of its symbols.
+    set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET default VISIBILITY_INLINES_HIDDEN OFF)
+  endif()
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     PRIVATE ${PROJECT_SOURCE_DIR})
