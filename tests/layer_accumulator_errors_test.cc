@@ -87,7 +87,7 @@ class LayerAccumulatorErrorsTest : public ::testing::Test {
     Expect(view, {}, StatusCode::kInvalidArgument, named);
   }
 
-  const std::vector<float> values_ = SoftmaxRows(1, 2 * 4 * 5, 16, 1.0);
+  const std::vector<float> values_ = SoftmaxRows(1, 40, 16, 1.0);
   const AttentionView view_ = ViewOf(values_, 2, 4, 5, 16);
   LayerAccumulator layer_ = CreateLayer(kConfig);
   std::vector<double> state_;

@@ -81,7 +81,7 @@ TEST_P(LayerAccumulatorMeanTest, AgreesWithTheOracle) {
 
 TEST_P(LayerAccumulatorMeanTest, HalfTypes) {
   for (const ElementType type : kAllTypes) {
-    const std::vector<float> values = SoftmaxRows(5, 2 * 3 * 20, 33, 2.0);
+    const std::vector<float> values = SoftmaxRows(5, 120, 33, 2.0);
     std::vector<uint8_t> bytes(values.size() * ElementBytes(type));
     StoreElements(type, values, bytes.data());
     const AttentionView view = ContiguousAttention(bytes.data(), type, 2, 3, 20, 33);
@@ -95,7 +95,7 @@ TEST_P(LayerAccumulatorMeanTest, HalfTypes) {
 TEST_P(LayerAccumulatorMeanTest, CutsAndThreadsGiveTheSameBits) {
   constexpr size_t kQueries = 37;
   const LayerConfig config = {.heads = 5, .max_keys = 50, .max_batch = 2, .mean_matrix = true};
-  const std::vector<float> values = SoftmaxRows(6, 2 * 5 * kQueries, 50, 2.0);
+  const std::vector<float> values = SoftmaxRows(6, 10 * kQueries, 50, 2.0);
   const AttentionView view = ViewOf(values, 2, 5, kQueries, 50);
   const Mask mask = {.causal = true, .causal_offset = 4};
   LayerAccumulator whole = CreateLayer(config);
@@ -115,7 +115,7 @@ TEST_P(LayerAccumulatorMeanTest, CutsAndThreadsGiveTheSameBits) {
 
 // A collapsed head is hidden by the mean: what the option warns of, and what per-head metrics show.
 TEST_P(LayerAccumulatorMeanTest, HidesACollapsedHead) {
-  std::vector<float> values(4 * 8 * 8, 1.0f / 8.0f);
+  std::vector<float> values(256, 1.0f / 8.0f);
   for (size_t query = 0; query < 8; ++query) {
     for (size_t key = 0; key < 8; ++key) values[query * 8 + key] = key == query ? 1.0f : 0.0f;
   }
@@ -129,10 +129,11 @@ TEST_P(LayerAccumulatorMeanTest, HidesACollapsedHead) {
 }
 
 TEST_P(LayerAccumulatorMeanTest, ARowThatIsBadInOneHeadIsInvalid) {
-  std::vector<float> values = SoftmaxRows(8, 3 * 20, 40, 2.0);
-  values[(0 * 20 + 2) * 40 + 39] = -1e-3f;
-  values[(2 * 20 + 17) * 40] = std::numeric_limits<float>::quiet_NaN();
-  std::fill_n(values.begin() + 5 * 40, 40, 0.0f);  // one head's empty row leaves the mean unnormalised
+  std::vector<float> values = SoftmaxRows(8, 60, 40, 2.0);
+  const auto row = [&values](size_t head, size_t query) { return &values[(head * 20 + query) * 40]; };
+  row(0, 2)[39] = -1e-3f;
+  row(2, 17)[0] = std::numeric_limits<float>::quiet_NaN();
+  std::fill_n(row(0, 5), 40, 0.0f);  // one head's empty row leaves the mean unnormalised
   LayerAccumulator layer = CreateLayer({.heads = 3, .max_keys = 40, .mean_matrix = true});
   ASSERT_TRUE(layer.AddWeights(ViewOf(values, 1, 3, 20, 40)).ok());
   const MetricValues stats = layer.Stats().layer;

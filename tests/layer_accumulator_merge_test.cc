@@ -177,7 +177,7 @@ TEST(LayerAccumulatorMergeTest, MeanMatrix) {
 TEST(LayerAccumulatorMergeTest, ResidualsAndGradients) {
   const std::vector<float> before = SoftmaxRows(11, 8, 32, 1.0);
   const std::vector<float> after = SoftmaxRows(12, 8, 32, 1.0);
-  const std::vector<float> zeros(8 * 32);
+  const std::vector<float> zeros(before.size());
   const auto view = [](const std::vector<float>& values) {
     return ContiguousActivation(values.data(), ElementType::kFloat32, 2, 4, 32);
   };

@@ -109,6 +109,22 @@ TEST(LayerAccumulatorStateTest, SequencesOfDifferentLengths) {
   exact.ExpectEqual(layer.Stats(), "lengths");
 }
 
+// Later rows of one sequence may also see fewer keys than earlier ones, as with a sliding window.
+TEST(LayerAccumulatorStateTest, RowsWithFewerKeysContinueTheSequence) {
+  LayerAccumulator layer = CreateLayer({.max_keys = kKeys});
+  std::vector<std::vector<long double>> rows;
+  for (const size_t keys : {size_t{20}, kKeys, size_t{7}, size_t{12}}) {
+    const std::vector<float> values = SoftmaxRows(keys, 5, keys, 2.0);
+    ASSERT_TRUE(layer.AddWeights(ViewOf(values, 1, 1, 5, keys)).ok());
+    for (size_t i = 0; i < 5; ++i) rows.emplace_back(&values[i * keys], &values[i * keys] + keys);
+  }
+  const ExactMatrix exact = ExactMatrixOf(rows);
+  ExpectMetrics(layer.Stats().heads[0], ExactMetrics(std::span(&exact, 1), 1e-3), "fewer keys");
+  layer.EndSequence();
+  const std::span<const double> open = std::as_const(layer).sums().subspan(layer.closed_sums());
+  EXPECT_TRUE(std::all_of(open.begin(), open.end(), [](double value) { return value == 0.0; }));
+}
+
 TEST(LayerAccumulatorStateTest, ResetForgetsEverything) {
   LayerAccumulator layer = CreateLayer(kConfig);
   const std::vector<double> fresh = StateOf(layer);

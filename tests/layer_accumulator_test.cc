@@ -41,7 +41,8 @@ std::vector<RealLayer> RealLayers() {
     std::ifstream stream(std::string(ATTNSCOPE_TEST_DATA) + "/" + run + ".golden.json");
     const nlohmann::json golden = nlohmann::json::parse(stream);
     for (const std::string index : {"0", "1"}) {
-      const std::string name = run + "_L" + index;
+      std::string name = run;
+      name.append("_L").append(index);
       layers.push_back({name, ReadNpy(name + "_attn.npy"), ReadNpy(name + "_resid_in.npy"),
                         ReadNpy(name + "_resid_out.npy"), golden.at(index)});
     }
@@ -162,7 +163,7 @@ TEST_P(LayerAccumulatorTest, RandomAttentionAgreesWithTheOracle) {
 }
 
 TEST_P(LayerAccumulatorTest, BadRowsAreCountedAndInNoMean) {
-  std::vector<float> values = SoftmaxRows(9, 2 * 3 * 20, 50, 2.0);
+  std::vector<float> values = SoftmaxRows(9, 120, 50, 2.0);
   const auto row = [&](size_t index) { return values.begin() + static_cast<std::ptrdiff_t>(index * 50); };
   *row(3) = std::numeric_limits<float>::quiet_NaN();
   row(21)[49] = -0.25f;

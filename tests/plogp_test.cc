@@ -153,8 +153,9 @@ TEST_P(PLogPTest, DenormalsVanish) {
 // Weights above 1 are no probabilities, but rows that hold them are still measured.
 TEST_P(PLogPTest, LargeWeights) {
   std::vector<float> p(kCount);
-  for (size_t i = 0; i < kCount; ++i)
+  for (size_t i = 0; i < kCount; ++i) {
     p[i] = std::ldexp(1.0f + static_cast<float>(i) / kCount, static_cast<int>(i % 121));
+  }
   const std::vector<float> actual = PLog2P(p);
   for (size_t i = 0; i < kCount; ++i) {
     const long double weight = p[i];

@@ -147,7 +147,7 @@ TEST_P(TopKTest, CandidatesOverflow) {
 TEST_P(TopKTest, AllCandidatesInOneGroup) {
   for (size_t lanes = 1; lanes <= kMaxFloatLanes; lanes *= 2) {
     for (const size_t group : {size_t{0}, size_t{1}, size_t{7}}) {
-      std::vector<float> row(12 * 4 * kMaxFloatLanes, 0x1p-20f);
+      std::vector<float> row(size_t{48} * kMaxFloatLanes, 0x1p-20f);
       for (size_t i = 0; i < 4 * lanes; ++i) row[group * 4 * lanes + i] = 0.5f + Weight(i * 37 % 256);
       Check(row, "group " + std::to_string(group) + " of " + std::to_string(lanes) + " lanes");
     }

@@ -32,7 +32,7 @@ TEST_P(WeightsSweepHalfTest, EveryPatternAlone) {
   std::vector<uint16_t> row(kKeys);
   for (const ElementType type : kHalfTypes) {
     for (uint32_t bits = 0; bits < 65536; bits += kSlowBuild ? 3 : 1) {
-      const size_t position = bits * 7 % kKeys;
+      const size_t position = size_t{bits} * 7 % kKeys;
       row[position] = static_cast<uint16_t>(bits);
       MatrixInMemory matrix;
       matrix.data = row.data();
