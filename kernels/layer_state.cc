@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "kernels/mean_rows.h"
@@ -65,7 +66,11 @@ bool LayerAccumulator::State::EnsureScratch(const Runner& runner) {
     scratch.workspace = AllocateAlignedBuffer<SweepWorkspace>(1);
     scratch.columns = AllocateAlignedBuffer<float>(PaddedColumns(config_.max_keys));
     if (scratch.workspace == nullptr || scratch.columns == nullptr) return false;
-    scratch_.push_back(std::move(scratch));
+    try {
+      scratch_.push_back(std::move(scratch));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
   return true;
 }
