@@ -52,7 +52,12 @@ size_t LayerAccumulator::State::PassRows() const {
   return std::clamp(kMostFloats / LogitStride() / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock, kMostPassRows);
 }
 
-size_t LayerAccumulator::State::LogitStride() const { return PaddedColumns(config_.max_keys); }
+// Room for a whole tile of products beyond the last key; an odd number of cache lines, so that the same column of
+// several rows does not compete for one set of the L1 cache.
+size_t LayerAccumulator::State::LogitStride() const {
+  constexpr size_t kLine = 16;
+  return (config_.max_keys + kMaxProductColumns + 2 * kLine) / (2 * kLine) * (2 * kLine) + kLine;
+}
 
 size_t LayerAccumulator::State::LogitScratchBytes(const Runner& runner) const {
   const size_t floats = PassRows() * LogitStride() + PaddedColumns(config_.max_keys);

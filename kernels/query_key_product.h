@@ -7,11 +7,14 @@
 #include <cstddef>
 
 #include "attnscope/query_key_view.h"
+#include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
 namespace attnscope {
 
 inline constexpr size_t kMaxHeadDim = 256;
+// Columns of the widest tile of products that any target computes.
+inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
 
 // Rows [first_row, first_row + num_rows) of query heads [first_head, first_head + num_heads), which share one head of
 // keys, of one sequence.
