@@ -60,7 +60,7 @@ size_t LayerAccumulator::State::LogitStride() const {
 }
 
 size_t LayerAccumulator::State::LogitScratchBytes(const Runner& runner) const {
-  const size_t floats = PassRows() * LogitStride() + PaddedColumns(config_.max_keys);
+  const size_t floats = PassRows() * (LogitStride() + kMaxHeadDim) + PaddedColumns(config_.max_keys) + kPackedKeys;
   return std::min(MostLogitTasks(runner), layout_.heads() * layout_.batch()) * floats * sizeof(float);
 }
 
@@ -71,7 +71,12 @@ bool LayerAccumulator::State::EnsureLogitScratch(const Runner& runner) {
     LogitScratch scratch;
     scratch.rows = AllocateAlignedBuffer<float>(PassRows() * LogitStride());
     scratch.low = AllocateAlignedBuffer<float>(PaddedColumns(config_.max_keys));
-    if (scratch.rows == nullptr || scratch.low == nullptr) return false;
+    scratch.packed_queries = AllocateAlignedBuffer<float>(PassRows() * kMaxHeadDim);
+    scratch.packed_keys = AllocateAlignedBuffer<float>(kPackedKeys);
+    if (scratch.rows == nullptr || scratch.low == nullptr || scratch.packed_queries == nullptr ||
+        scratch.packed_keys == nullptr) {
+      return false;
+    }
     try {
       logit_scratch_.push_back(std::move(scratch));
     } catch (const std::bad_alloc&) {
