@@ -47,8 +47,8 @@ size_t KeysOf(const Mask& mask, size_t keys, size_t sequence) {
 // Rows of products that are held together: the more, the less often keys are packed. 32 MiB at most, unless a block of
 // rows alone is larger.
 size_t LayerAccumulator::State::PassRows() const {
-  constexpr size_t kMostPassRows = 128;
-  constexpr size_t kMostFloats = size_t{8} << 20;
+  constexpr size_t kMostPassRows = 256;
+  constexpr size_t kMostFloats = size_t{16} << 20;
   return std::clamp(kMostFloats / LogitStride() / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock, kMostPassRows);
 }
 

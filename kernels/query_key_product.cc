@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "kernels/query_key_product.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
 #include "kernels/pack_rows-inl.h"
@@ -136,18 +137,39 @@ HWY_INLINE void PackQueries(const ProductBlock& block, float* HWY_RESTRICT packe
   }
 }
 
-// packed[dimension][ProductColumns()] of keys [first, end); keys beyond the last repeat it.
+// The keys of one tile, one pointer each; keys beyond the last repeat it.
 template <typename T>
-HWY_INLINE void PackKeys(const QueryKeyView& view, KeyRows& keys, size_t first, size_t end,
-                         float* HWY_RESTRICT packed) {
-  const size_t columns = ProductColumns();
-  const T* from[kPackRows];
-  for (size_t i = 0; i < columns; i += kPackRows) {
-    const size_t num_rows = HWY_MIN(kPackRows, columns - i);
-    for (size_t j = 0; j < num_rows; ++j) {
-      from[j] = reinterpret_cast<const T*>(keys(HWY_MIN(first + i + j, end - 1)));
+struct KeyTile {
+  const T* rows[kMaxProductColumns];
+
+  // Keys [first, end) for first < end.
+  KeyTile(KeyRows& keys, size_t first, size_t end) {
+    for (size_t i = 0; i < ProductColumns(); ++i) {
+      rows[i] = reinterpret_cast<const T*>(keys(HWY_MIN(first + i, end - 1)));
     }
-    PackRows(from, num_rows, view.key_dim_stride, view.head_dim, columns, packed + i);
+  }
+};
+
+// packed[dimension][ProductColumns()], a cache line of each key at a time.
+template <typename T>
+HWY_INLINE void PackKeys(const KeyTile<T>& tile, int64_t stride, size_t head_dim, float* HWY_RESTRICT packed) {
+  constexpr size_t kLine = 64 / sizeof(T);
+  const size_t columns = ProductColumns();
+  for (size_t dim = 0; dim < head_dim; dim += kLine) {
+    for (size_t i = 0; i < columns; i += kPackRows) {
+      const T* from[kPackRows];
+      const size_t num_rows = HWY_MIN(kPackRows, columns - i);
+      for (size_t j = 0; j < num_rows; ++j) from[j] = tile.rows[i + j] + static_cast<int64_t>(dim) * stride;
+      PackRows(from, num_rows, stride, HWY_MIN(kLine, head_dim - dim), columns, packed + dim * columns + i);
+    }
+  }
+}
+
+// Prefetches keys [begin, end) of a tile; never faults.
+template <typename T>
+HWY_INLINE void PrefetchKeys(const KeyTile<T>& tile, size_t begin, size_t end, size_t head_dim) {
+  for (size_t i = begin; i < end; ++i) {
+    for (size_t dim = 0; dim < head_dim; dim += 64 / sizeof(T)) hwy::Prefetch(tile.rows[i] + dim);
   }
 }
 
@@ -159,11 +181,21 @@ HWY_INLINE void MultiplyAll(const ProductBlock& block, const float* HWY_RESTRICT
   const size_t columns = ProductColumns();
   // Under a causal mask the last row sees the most keys.
   const size_t num_keys = block.visible(block.num_rows - 1);
+  if (num_keys == 0) return;
   KeyRows keys(view, block.sequence, block.first_head / (view.heads / view.kv_heads));
+  KeyTile<TKey> tile(keys, 0, num_keys);
+  // Keys of the next tile to prefetch during each panel.
+  const size_t ahead = hwy::DivCeil(columns, hwy::DivCeil(rows, kPanelRows));
   for (size_t first = 0; first < num_keys; first += columns) {
-    PackKeys<TKey>(view, keys, first, HWY_MIN(first + columns, num_keys), packed_keys);
+    PackKeys(tile, view.key_dim_stride, view.head_dim, packed_keys);
+    const size_t next = HWY_MIN(first + columns, num_keys - 1);
+    tile = KeyTile<TKey>(keys, next, num_keys);
+    size_t prefetched = 0;
     for (size_t panel = 0; panel < rows; panel += kPanelRows) {
       const size_t num_rows = HWY_MIN(kPanelRows, rows - panel);
+      const size_t prefetch_end = HWY_MIN(columns, prefetched + ahead);
+      PrefetchKeys(tile, prefetched, prefetch_end, view.head_dim);
+      prefetched = prefetch_end;
       // Rows of another head begin anew.
       const size_t last = panel / block.num_rows == (panel + num_rows - 1) / block.num_rows
                               ? (panel + num_rows - 1) % block.num_rows
