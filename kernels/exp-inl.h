@@ -67,7 +67,6 @@ HWY_INLINE VF ExpOfScaled(DF df, const ExpScale& scale, VF x, VF low) {
   const VF magic = hn::Set(df, 12582912.0f);  // 1.5 * 2^23
   const VF whole = hn::Set(df, scale.whole);
 #if ATTNSCOPE_HAVE_FMA
-  const VF exponent = hn::Mul(x, whole);
   const VF shifted = hn::MulAdd(x, whole, magic);
   const VF integer = hn::Sub(shifted, magic);
   const VF fraction = hn::MulAdd(x, hn::Set(df, scale.rest), hn::MulSub(x, whole, integer));
@@ -75,8 +74,7 @@ HWY_INLINE VF ExpOfScaled(DF df, const ExpScale& scale, VF x, VF low) {
   // Halves of 12 bits have exact products.
   const VF head = hn::BitCast(df, hn::And(hn::BitCast(di, x), hn::Set(di, static_cast<int32_t>(0xFFFFF000u))));
   const VF product = hn::Mul(head, hn::Set(df, scale.head));
-  const VF exponent = hn::Mul(x, whole);
-  const VF shifted = hn::Add(exponent, magic);
+  const VF shifted = hn::Add(hn::Mul(x, whole), magic);
   const VF integer = hn::Sub(shifted, magic);
   const VF small = hn::Add(hn::Mul(hn::Sub(x, head), whole), hn::Mul(head, hn::Set(df, scale.tail)));
   const VF fraction = hn::Add(hn::Sub(product, integer), small);
@@ -89,7 +87,7 @@ HWY_INLINE VF ExpOfScaled(DF df, const ExpScale& scale, VF x, VF low) {
   power = hn::MulAdd(power, f, hn::Set(df, 0x1.62e432p-1f));
   power = hn::MulAdd(power, f, hn::Set(df, 1.0f));
   const VF result = hn::BitCast(df, hn::Add(hn::BitCast(di, power), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
-  return hn::IfThenElseZero(hn::Ge(exponent, hn::Set(df, kLeastExponent)), result);
+  return hn::IfThenElseZero(hn::Ge(shifted, hn::Set(df, 12582912.0f + kLeastExponent)), result);
 }
 
 }  // namespace HWY_NAMESPACE

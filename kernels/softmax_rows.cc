@@ -306,7 +306,7 @@ void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scal
     hn::Store(hn::Log(dd, hn::Load(dd, log_sums + i)), dd, log_sums + i);
   }
   for (size_t i = 0; i < num_rows; ++i) {
-    measures[i].entropy_nats += log_sums[i];
+    measures[i].entropy_nats = HWY_MAX(0.0, measures[i].entropy_nats + log_sums[i]);
     measures[i].log_sum_exp += log_sums[i];
   }
 }
