@@ -57,7 +57,7 @@ struct ExpScale {
 };
 
 // exp(scale * (x + low)) for x in [-inf, 2^20 / scale], |low * scale| < 1e-3: zero below 2^kLeastExponent, one at zero.
-// Relative error below 2e-7: 6.9e-9 of the polynomial (Remez exchange, its coefficients rounded one after another), the
+// Relative error below 1e-7: 6.9e-9 of the polynomial (Remez exchange, its coefficients rounded one after another), the
 // rest of float32 arithmetic (ExpTest walks it). The product of x and the scale carries all its digits, so large
 // differences lose none.
 template <class DF, class VF = hn::Vec<DF>>
