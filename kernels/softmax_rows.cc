@@ -217,6 +217,14 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
           hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, shifted_sums)))};
 }
 
+// The largest of weights[0, keys), which are followed by zeros up to a whole vector.
+HWY_INLINE float LargestWeight(size_t keys, const float* HWY_RESTRICT weights) {
+  const hn::ScalableTag<float> df;
+  auto max = hn::Zero(df);
+  for (size_t i = 0; i < keys; i += hn::Lanes(df)) max = hn::Max(max, hn::LoadU(df, weights + i));
+  return hn::GetLane(hn::MaxOfLanes(df, max));
+}
+
 // weights[0, keys) *= factor, up to a whole vector.
 HWY_INLINE void Normalise(float factor, size_t keys, float* HWY_RESTRICT weights) {
   const hn::ScalableTag<float> df;
@@ -253,7 +261,8 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t 
   measures.keys = scan.keys;
   measures.entropy_nats = -scale * (sums.shifted / sums.weights - static_cast<double>(shift.low));
   measures.log_sum_exp = scale * static_cast<double>(scan.max);
-  measures.max_weight = 1.0 / sums.weights;
+  // With `low`, the largest logit is not known to all its digits.
+  measures.max_weight = kLow ? static_cast<double>(LargestWeight(keys, weights)) : 1.0 / sums.weights;
   measures.sum = scale * scan.sum;
   measures.squares = scale * scale * scan.squares;
   measures.max_abs = scale * static_cast<double>(HWY_MAX(scan.max, -scan.min));
