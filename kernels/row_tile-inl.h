@@ -98,10 +98,10 @@ HWY_INLINE void RaiseSlots(DU du, size_t column, VU bits0, VU bits1, VU bits2, V
 }
 
 // Sweeps `count` groups at `from`, whose first column is column `begin` of its tile: adds them to `columns`, to the
-// row's lanes (which it sets if `set`) and to its slots. Maxima are those of the bit patterns as unsigned numbers:
-// above the pattern of the largest weight there is a negative, infinite or NaN one. Prefetches as many bytes at
-// `ahead`.
-template <typename T, class DF>
+// row's lanes (which it sets if `set`; the entropy only with kEntropy) and to its slots. Maxima are those of the bit
+// patterns as unsigned numbers: above the pattern of the largest weight there is a negative, infinite or NaN one.
+// Prefetches as many bytes at `ahead`.
+template <bool kEntropy, typename T, class DF>
 HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
                             float* HWY_RESTRICT columns, uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
   const hn::RebindToUnsigned<DF> du;
@@ -125,14 +125,15 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
       RaiseSlots(du, begin + column, hn::BitCast(du, weight0), hn::BitCast(du, weight1), hn::BitCast(du, weight2),
                  hn::BitCast(du, weight3), slots);
       sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
-      auto log0 = weight0;
-      auto log1 = weight1;
-      auto log2 = weight2;
-      auto log3 = weight3;
-      Log2OfFour(df, log0, log1, log2, log3);
-      const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, p_log2_p));
-      const auto odd = hn::MulAdd(weight3, log3, hn::Mul(weight1, log1));
-      p_log2_p = hn::Add(even, odd);
+      if constexpr (kEntropy) {
+        auto log0 = weight0;
+        auto log1 = weight1;
+        auto log2 = weight2;
+        auto log3 = weight3;
+        Log2OfFour(df, log0, log1, log2, log3);
+        const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, p_log2_p));
+        p_log2_p = hn::Add(even, hn::MulAdd(weight3, log3, hn::Mul(weight1, log1)));
+      }
     }
     FlushLanes(df, set, p_log2_p, lanes->p_log2_p);
     FlushLanes(df, set, sum, lanes->sum);
@@ -141,19 +142,19 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
 }
 
 // Sweeps groups [begin, end) of a row, all in one tile, which begins at group `tile`.
-template <typename T>
+template <bool kEntropy, typename T>
 HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
                            uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
   const hn::ScalableTag<float> df;
   const size_t columns = GroupColumns();
   const size_t full = HWY_MIN(end, row.full_groups);
   if (begin < full) {
-    SweepGroups(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0, ahead,
-                row.columns + begin * columns, slots, lanes);
+    SweepGroups<kEntropy>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0, ahead,
+                          row.columns + begin * columns, slots, lanes);
   }
   if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
-    SweepGroups(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
-                row.columns + row.full_groups * columns, slots, lanes);
+    SweepGroups<kEntropy>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
+                          row.columns + row.full_groups * columns, slots, lanes);
   }
 }
 

@@ -157,16 +157,16 @@ class Ahead {
 };
 
 // Sweeps a tile of the block, strip by strip.
-template <typename T>
+template <bool kEntropy, typename T>
 HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t groups,
                           const Ahead<T>& ahead, SweepWorkspace& workspace) {
   const size_t strip_groups = kStripColumns / GroupColumns();
   const size_t tile_end = HWY_MIN(groups, tile + kTileColumns / GroupColumns());
   for (size_t strip = tile; strip < tile_end; strip += strip_groups) {
     for (size_t i = 0; i < num_rows; ++i) {
-      SweepStrip(rows[i], tile, strip, strip + strip_groups,
-                 ahead(i, strip * GroupColumns(), strip + strip_groups >= groups), workspace.slot_max[i],
-                 &workspace.lanes[i]);
+      SweepStrip<kEntropy>(rows[i], tile, strip, strip + strip_groups,
+                           ahead(i, strip * GroupColumns(), strip + strip_groups >= groups), workspace.slot_max[i],
+                           &workspace.lanes[i]);
     }
   }
   // Slots that no column of this tile has.
@@ -178,7 +178,7 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
 }
 
 // Sweeps rows [first, first + num_rows) of the range, at most a block. `columns` holds the block's column sums so far.
-template <typename T>
+template <typename T, bool kEntropy>
 HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows, const OpenColumns& open,
                            float* HWY_RESTRICT columns, SweepWorkspace& workspace, BlockResult& result) {
   const size_t N = hn::Lanes(DU());
@@ -195,7 +195,7 @@ HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows,
   const Ahead<T> ahead(range, first, num_rows);
   const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
-    SweepTile(rows, num_rows, tile, groups, ahead, workspace);
+    SweepTile<kEntropy>(rows, num_rows, tile, groups, ahead, workspace);
     const bool half = (groups - tile) * GroupColumns() <= kSlots / 2;
     for (size_t i = 0; i < num_batches; ++i) {
       batches[i].AddSlots({workspace.slot_max[i * N], kSlots}, tile == 0, half);
@@ -231,7 +231,10 @@ HWY_NOINLINE void AddRows(const RowRange& range, size_t first, size_t num_rows, 
   const auto zero = hn::Zero(dd);
   const auto one = hn::Set(dd, 1.0);
   HWY_ALIGN_MAX double visible[kPaddedRows] = {};
-  for (size_t i = 0; i < num_rows; ++i) visible[i] = static_cast<double>(range.visible(first + i));
+  for (size_t i = 0; i < num_rows; ++i) {
+    visible[i] = static_cast<double>(range.Keys(first + i));
+    if (range.softmax != nullptr) result.entropy_nats[i] = range.softmax[first + i].entropy_nats;
+  }
   HWY_ALIGN_MAX double values[kNumSweptSums][kPaddedRows];
   for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
     const auto keys = hn::Load(dd, visible + i);
@@ -289,7 +292,8 @@ HWY_INLINE void CommitColumns(bool first, bool complete, const float* HWY_RESTRI
   AddFloats(columns, open.keys, complete ? open.columns : open.partial);
 }
 
-template <typename T>
+// Without kEntropy rows are a softmax's, which knows their entropies.
+template <typename T, bool kEntropy = true>
 HWY_INLINE void SweepAllBlocks(const RowRange& range, OpenColumns open, double* HWY_RESTRICT row_sums,
                                float* HWY_RESTRICT columns, SweepWorkspace& workspace) {
   size_t first = 0;
@@ -301,7 +305,7 @@ HWY_INLINE void SweepAllBlocks(const RowRange& range, OpenColumns open, double* 
     const size_t keys = range.visible(first + num_rows - 1);
     LoadPartial(open, keys, columns);
     BlockResult result;
-    SweepBlock<T>(range, first, num_rows, open, columns, workspace, result);
+    SweepBlock<T, kEntropy>(range, first, num_rows, open, columns, workspace, result);
     open.keys = HWY_MAX(open.keys, keys);
 
     AddRows(range, first, num_rows, result, row_sums);
@@ -321,6 +325,7 @@ void SweepWeights(const RowRange& range, const OpenColumns& open, double* HWY_RE
                   float* HWY_RESTRICT columns, SweepWorkspace* workspace) {
   switch (range.type) {
     case ElementType::kFloat32:
+      if (range.softmax != nullptr) return SweepAllBlocks<float, false>(range, open, row_sums, columns, *workspace);
       return SweepAllBlocks<float>(range, open, row_sums, columns, *workspace);
     case ElementType::kFloat16:
       return SweepAllBlocks<hwy::float16_t>(range, open, row_sums, columns, *workspace);
