@@ -32,8 +32,12 @@ function(attnscope_library name)
   add_library(attnscope::${name} ALIAS ${target})
   attnscope_target_defaults(${target})
   if(BUILD_SHARED_LIBS)
-    # The C++ interface has no export macro: a shared library shows all of its symbols.
-    set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET default VISIBILITY_INLINES_HIDDEN OFF)
+    # Shows what ATTNSCOPE_EXPORT marks; the linker's script also hides the instances of the standard library's templates.
+    target_compile_definitions(${target} PRIVATE ATTNSCOPE_BUILDING_SHARED)
+    if(UNIX AND NOT APPLE)
+      target_link_options(${target} PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+      set_target_properties(${target} PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+    endif()
   endif()
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
