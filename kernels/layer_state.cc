@@ -172,6 +172,8 @@ void LayerAccumulator::State::FoldSequence(size_t sequence, double* closed_sums,
     FoldMatrix(row_sums, sums() + layout_.OpenColumns(sequence, head), sums() + layout_.OpenPartial(sequence, head),
                OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head),
                closed_maxima + layout_.HeadMaxima(head));
+    double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMax::kMaxAbsLogit);
+    *max_abs_logit = std::max(*max_abs_logit, maxima()[layout_.OpenMaxAbsLogit(sequence, head)]);
   }
 }
 
@@ -186,6 +188,7 @@ void LayerAccumulator::State::ClearSequence(size_t sequence) {
     std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
     std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
     maxima()[layout_.OpenKeys(sequence, head)] = 0.0;
+    maxima()[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
   }
 }
 

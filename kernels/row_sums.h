@@ -24,8 +24,15 @@ enum class RowSum : uint8_t {
   kUnnormalised,
   kInvalid,
   kEmpty,
+  // Of measured rows that came as logits; filled by the softmax, not by the sweep.
+  kLogitRows,
+  kLogSumExp,
+  kSaturated,
+  kLogits,  // unmasked logits
+  kLogitSum,
+  kLogitSquares,
 };
-inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kEmpty) + 1;
+inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kLogitSquares) + 1;
 
 class RowSums {
  public:

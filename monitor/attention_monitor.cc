@@ -58,6 +58,20 @@ Status AttentionMonitor::AddWeights(size_t layer, const AttentionView& weights, 
                       [&](LayerAccumulator& accumulator) { return accumulator.AddWeights(weights, mask, runner); });
 }
 
+Status AttentionMonitor::AddLogits(size_t layer, const AttentionView& logits, const SoftmaxParams& params,
+                                   const Runner& runner) {
+  if (state_ == nullptr) return NotCreated();
+  return state_->Feed(layer, logits.first_sequence + logits.first_head,
+                      [&](LayerAccumulator& accumulator) { return accumulator.AddLogits(logits, params, runner); });
+}
+
+Status AttentionMonitor::AddQueriesKeys(size_t layer, const QueryKeyView& view, const SoftmaxParams& params,
+                                        const Runner& runner) {
+  if (state_ == nullptr) return NotCreated();
+  return state_->Feed(layer, view.first_sequence + view.first_head,
+                      [&](LayerAccumulator& accumulator) { return accumulator.AddQueriesKeys(view, params, runner); });
+}
+
 Status AttentionMonitor::AddResidual(size_t layer, const ActivationView& before, const ActivationView& after) {
   if (state_ == nullptr) return NotCreated();
   return state_->Feed(layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddResidual(before, after); });
@@ -66,6 +80,10 @@ Status AttentionMonitor::AddResidual(size_t layer, const ActivationView& before,
 Status AttentionMonitor::AddGradient(size_t layer, const BufferView& gradient) {
   if (state_ == nullptr) return NotCreated();
   return state_->Feed(layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddGradient(gradient); });
+}
+
+Status AttentionMonitor::Reserve(const Runner& runner) {
+  return state_ == nullptr ? NotCreated() : state_->Reserve(runner);
 }
 
 Status AttentionMonitor::EndSequence(size_t sequence) {

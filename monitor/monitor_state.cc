@@ -69,6 +69,14 @@ Status AttentionMonitor::State::NotWatched(size_t layer) const {
   return {StatusCode::kOutOfRange, text + ", the monitor was made for " + std::to_string(layers_.size())};
 }
 
+Status AttentionMonitor::State::Reserve(const Runner& runner) {
+  for (const std::unique_ptr<Layer>& layer : layers_) {
+    if (layer == nullptr) continue;
+    if (Status status = layer->watched.Reserve(runner); !status.ok()) return status;
+  }
+  return {};
+}
+
 Status AttentionMonitor::State::EndSequence(size_t sequence) {
   for (const std::unique_ptr<Layer>& layer : layers_) {
     if (layer == nullptr) continue;

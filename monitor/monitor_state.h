@@ -39,6 +39,7 @@ class __attribute__((visibility("hidden"))) AttentionMonitor::State {
     return status;
   }
 
+  Status Reserve(const Runner& runner);
   Status EndSequence(size_t sequence);
   // Both may throw std::bad_alloc.
   void EndStep(uint64_t step, uint64_t tokens);

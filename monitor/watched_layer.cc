@@ -46,6 +46,14 @@ void WatchedLayer::Gather() {
   }
 }
 
+Status WatchedLayer::Reserve(const Runner& runner) {
+  const Hold hold(*this);
+  for (size_t i = 0; i < num_lanes_; ++i) {
+    if (Status status = lanes_[i].accumulator.Reserve(runner); !status.ok()) return status;
+  }
+  return {};
+}
+
 Status WatchedLayer::EndSequence(size_t sequence) {
   const Hold hold(*this);
   Gather();

@@ -45,6 +45,7 @@ class WatchedLayer {
   }
 
   // The rest is for one thread at a time.
+  Status Reserve(const Runner& runner);
   Status EndSequence(size_t sequence);
   // What was fed since the last call.
   Window Take();

@@ -29,7 +29,9 @@
 #include "attnscope/diagnosis.h"
 #include "attnscope/export.h"
 #include "attnscope/layer_accumulator.h"
+#include "attnscope/query_key_view.h"
 #include "attnscope/runner.h"
+#include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
 
 namespace attnscope {
@@ -91,10 +93,11 @@ struct MonitorConfig {
 
 // Threads: ShouldSample and the Add calls may run on any number of threads at once, also for one layer. They allocate
 // nothing, take no lock, never wait and make no system call (but a call that fails allocates its message, and the first
-// that brings a larger Runner than before makes room for it). Where more threads than lanes feed one layer, the rows of
-// those that come too late are not measured; the window's record counts them. EndStep, EndSequence, CloseWindow and
-// MergeInto are for one thread at a time; they may run while others feed, and wait for each lane's feeder to finish its
-// call. Rows that arrive in the meantime for a lane that is being read count as too late.
+// that brings a larger Runner than before, or logits, makes room for it unless Reserve did). Where more threads than
+// lanes feed one layer, the rows of those that come too late are not measured; the window's record counts them.
+// EndStep, EndSequence, CloseWindow and MergeInto are for one thread at a time; they may run while others feed, and
+// wait for each lane's feeder to finish its call. Rows that arrive in the meantime for a lane that is being read count
+// as too late.
 class ATTNSCOPE_EXPORT AttentionMonitor {
  public:
   // An empty monitor: samples nothing until it is assigned one from Create.
@@ -117,8 +120,16 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   // As those of LayerAccumulator, for a layer counted from 0 here; what they are given is measured, due or not. Errors:
   // theirs, and kOutOfRange for a layer that is not watched. On failure nothing is added.
   Status AddWeights(size_t layer, const AttentionView& weights, const Mask& mask = {}, const Runner& runner = {});
+  Status AddLogits(size_t layer, const AttentionView& logits, const SoftmaxParams& params = {},
+                   const Runner& runner = {});
+  Status AddQueriesKeys(size_t layer, const QueryKeyView& view, const SoftmaxParams& params = {},
+                        const Runner& runner = {});
   Status AddResidual(size_t layer, const ActivationView& before, const ActivationView& after);
   Status AddGradient(size_t layer, const BufferView& gradient);
+
+  // Allocates now, for all layers, what AddLogits and AddQueriesKeys with this runner would allocate in their first
+  // call. Not while others feed. Errors: kOutOfMemory.
+  Status Reserve(const Runner& runner = {});
 
   // Ends one sequence in all layers: a request that is complete, whose place another may take. No thread may be feeding
   // this sequence. Errors: kOutOfRange. O(layers * heads * max_keys).
