@@ -11,11 +11,13 @@ namespace attnscope {
 class WatchedLayer::Hold {
  public:
   explicit Hold(const WatchedLayer& layer) : layer_(layer) {
+    layer_.held_.store(true, std::memory_order_relaxed);
     for (size_t i = 0; i < layer_.num_lanes_; ++i) {
       while (layer_.lanes_[i].busy.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
     }
   }
   ~Hold() {
+    layer_.held_.store(false, std::memory_order_relaxed);
     for (size_t i = 0; i < layer_.num_lanes_; ++i) layer_.lanes_[i].busy.store(false, std::memory_order_release);
   }
   Hold(const Hold&) = delete;

@@ -32,7 +32,8 @@ class WatchedLayer {
   // lanes: they are merged before the sequence is folded.
   template <typename Add>
   Status Feed(size_t preferred, const Add& add) {
-    for (size_t i = 0; i < num_lanes_; ++i) {
+    // Without a look at `held_` a busy engine could keep the reader waiting for ever.
+    for (size_t i = 0; i < num_lanes_ && !held_.load(std::memory_order_relaxed); ++i) {
       Lane& lane = lanes_[(preferred + i) % num_lanes_];
       if (lane.busy.exchange(true, std::memory_order_acquire)) continue;
       Status status = add(lane.accumulator);
@@ -67,6 +68,7 @@ class WatchedLayer {
   std::unique_ptr<Lane[]> lanes_;
   size_t num_lanes_ = 0;
   std::atomic<uint64_t> late_{0};
+  mutable std::atomic<bool> held_{false};  // the reader has come: no feeder starts
 };
 
 }  // namespace attnscope

@@ -105,8 +105,8 @@ TEST_F(VerdictTrackerTest, WithoutMargin) {
 TEST(RecoveryThresholdsTest, MoveInwards) {
   const Thresholds defaults;
   const Thresholds recovery = RecoveryThresholds(defaults, 0.1);
-  EXPECT_DOUBLE_EQ(recovery.sink_mass_warning, 0.27);                // above it
-  EXPECT_DOUBLE_EQ(recovery.one_hot_effective_rank_warning, 5.5);    // below it
+  EXPECT_DOUBLE_EQ(recovery.sink_mass_warning, 0.27);              // above it
+  EXPECT_DOUBLE_EQ(recovery.one_hot_effective_rank_warning, 5.5);  // below it
   EXPECT_DOUBLE_EQ(recovery.vanishing_residual_ratio_critical, 0.011);
   EXPECT_EQ(recovery.one_hot_effective_rank_min_keys, defaults.one_hot_effective_rank_min_keys);
   const Thresholds same = RecoveryThresholds(defaults, 0.0);

@@ -48,10 +48,10 @@ struct VerdictChange {
 
 struct MonitorConfig {
   // The model.
-  size_t layers = 0;                   // that this process runs, 1 to 65536
-  int64_t first_layer = 0;             // index in the model of the first of them, >= 0: that of a pipeline's stage
-  std::vector<size_t> watched_layers;  // counted from 0 here; empty: all
-  LayerConfig layer;                   // heads, most keys and most sequences at once (max_batch) of each layer
+  size_t layers = 0;                        // that this process runs, 1 to 65536
+  int64_t first_layer = 0;                  // index in the model of the first of them, >= 0: that of a pipeline's stage
+  std::vector<size_t> watched_layers = {};  // counted from 0 here; empty: all
+  LayerConfig layer = {};                   // heads, most keys and most sequences at once (max_batch) of each layer
   // Threads that may feed one layer at the same time. Each costs a layer's state: address space for 16 bytes a key,
   // head and sequence, of which only what is used becomes memory, and 0.2 MB of scratch. 1 to 1024.
   size_t lanes = 1;
@@ -72,7 +72,7 @@ struct MonitorConfig {
   // What windows tell.
   std::string stage = "serve";  // copied into each record
   bool per_head = false;        // records hold each head's metrics
-  Thresholds thresholds;
+  Thresholds thresholds = {};
 
   // Hysteresis of the verdicts' changes. A severity rises when `worsen_windows` windows in a row are beyond its bound,
   // and falls when `recover_windows` in a row are within it by `recover_margin`, a share of the bound. Windows that did
