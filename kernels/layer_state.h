@@ -21,7 +21,7 @@
 
 namespace attnscope {
 
-class LayerAccumulator::State {
+class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
  public:
   explicit State(const LayerConfig& config);
 

@@ -20,7 +20,7 @@
 
 namespace attnscope {
 
-class __attribute__((visibility("hidden"))) AttentionMonitor::State {
+class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
  public:
   explicit State(const MonitorConfig& config) : config_(config), budget_(config.budget) {}
 

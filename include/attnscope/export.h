@@ -8,8 +8,11 @@
 // not show there, and those who include a header need nothing.
 #if defined(ATTNSCOPE_BUILDING_SHARED) && defined(__GNUC__)
 #define ATTNSCOPE_EXPORT __attribute__((visibility("default")))
+// For a class within one that is exported.
+#define ATTNSCOPE_NO_EXPORT __attribute__((visibility("hidden")))
 #else
 #define ATTNSCOPE_EXPORT
+#define ATTNSCOPE_NO_EXPORT
 #endif
 
 #endif  // ATTNSCOPE_EXPORT_H_
