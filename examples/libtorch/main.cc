@@ -30,7 +30,8 @@ Status Feed(AttentionMonitor& monitor, const example::LayerTensors& tensors) {
   attnscope::QueryKeyView view;
   Status status = attnscope::QueriesKeysFromDLPack(*tensors.queries, *tensors.keys, &view);
   const attnscope::Mask mask = {.causal = true, .causal_offset = static_cast<int64_t>(tensors.past)};
-  if (status.ok()) status = monitor.AddQueriesKeys(tensors.layer, view, {.mask = mask});
+  const attnscope::Runner threads = {.run = &example::Transformer::Run, .threads = example::Transformer::Threads()};
+  if (status.ok()) status = monitor.AddQueriesKeys(tensors.layer, view, {.mask = mask}, threads);
   attnscope::ActivationView before;
   attnscope::ActivationView after;
   if (status.ok()) status = attnscope::ActivationFromDLPack(*tensors.before, &before);

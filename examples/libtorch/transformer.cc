@@ -145,4 +145,12 @@ void Transformer::SetPast(size_t tokens) {
   state_->past = tokens;
 }
 
+void Transformer::Run(void*, void (*task)(void* argument, size_t index), void* argument, size_t count) {
+  at::parallel_for(0, Int(count), 1, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) task(argument, static_cast<size_t>(i));
+  });
+}
+
+size_t Transformer::Threads() { return static_cast<size_t>(at::get_num_threads()); }
+
 }  // namespace example

@@ -53,6 +53,10 @@ class Transformer {
   // Forgets the cache's tokens beyond the first `tokens`; with more than there are, makes up random ones.
   void SetPast(size_t tokens);
 
+  // The engine's own threads, to lend: runs task(argument, index) for each index below `count`.
+  static void Run(void* unused, void (*task)(void* argument, size_t index), void* argument, size_t count);
+  static size_t Threads();
+
  private:
   struct State;
   std::unique_ptr<State> state_;
