@@ -69,7 +69,7 @@ Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxPar
   if (Status status = CheckLogits(state_->config(), logits, params); !status.ok()) return status;
   if (logits.batch == 0 || logits.heads == 0 || logits.queries == 0) return {};
   if (!state_->EnsureLogitScratch(runner)) return NoScratch(runner);
-  state_->SweepLogits(logits, params, runner);
+  state_->AddLogits(LogitSource(logits, params), runner);
   return {};
 }
 
@@ -78,7 +78,7 @@ Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxP
   if (Status status = CheckQueriesKeys(state_->config(), view, params); !status.ok()) return status;
   if (view.batch == 0 || view.heads == 0 || view.queries == 0) return {};
   if (!state_->EnsureLogitScratch(runner)) return NoScratch(runner);
-  state_->SweepQueriesKeys(view, params, runner);
+  state_->AddLogits(LogitSource(view, params), runner);
   return {};
 }
 

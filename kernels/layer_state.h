@@ -10,10 +10,9 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
-#include "attnscope/query_key_view.h"
 #include "attnscope/runner.h"
-#include "attnscope/softmax_params.h"
 #include "kernels/aligned_buffer.h"
+#include "kernels/logit_source.h"
 #include "kernels/softmax_rows.h"
 #include "kernels/state_layout.h"
 #include "kernels/sweep_workspace.h"
@@ -42,8 +41,7 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   // Makes room for the logits of this runner's tasks; false if there is no memory.
   bool EnsureLogitScratch(const Runner& runner);
   size_t LogitScratchBytes(const Runner& runner) const;
-  void SweepLogits(const AttentionView& view, const SoftmaxParams& params, const Runner& runner);
-  void SweepQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner);
+  void AddLogits(const LogitSource& source, const Runner& runner);
   void AddResidual(const ActivationView& before, const ActivationView& after);
   void AddGradient(const BufferView& gradient);
 
@@ -63,31 +61,17 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
     AlignedBuffer<SweepWorkspace> workspace;
     AlignedBuffer<float> columns;
   };
-  // What one task needs besides while it makes weights from logits.
-  struct LogitScratch {
-    AlignedBuffer<float> rows;  // [PassRows(), LogitStride()]: products, then weights
-    AlignedBuffer<float> low;   // [PaddedColumns(max_keys)]
-    AlignedBuffer<float> packed_queries;
-    AlignedBuffer<float> packed_keys;
-  };
-  // Rows of one matrix on their way from logits to sums: at most kRowsPerBlock.
-  struct LogitBlock {
-    size_t sequence = 0;  // of the accumulator
-    size_t head = 0;
-    SoftmaxRow rows[kRowsPerBlock];
-    size_t num_rows = 0;
-    VisibleKeys visible;  // of row 0
-    LogitScale scale;
-  };
 
   // Adds rows to the open matrix [sequence, head].
   void Sweep(const RowRange& range, size_t sequence, size_t head, TaskScratch& scratch);
-  size_t PassRows() const;
-  size_t LogitStride() const;
-  void SweepLogitBlock(const LogitBlock& block, TaskScratch& scratch, LogitScratch& logit_scratch);
-  void AddLogitSums(const LogitBlock& block, const SoftmaxMeasures* measures);
-  void SweepKeyHead(const QueryKeyView& view, const SoftmaxParams& params, size_t sequence, size_t kv_head,
-                    TaskScratch& scratch, LogitScratch& logit_scratch);
+  void SweepLogits(const LogitSource& source, const Runner& runner);
+  void SweepMeanLogits(const LogitSource& source);
+  void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence, size_t head);
+  void SweepLogitChunk(const LogitSource& source, const LogitChunk& chunk, TaskScratch& scratch,
+                       const LogitScratch& logit_scratch);
+  void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, TaskScratch& scratch,
+                       const LogitScratch& logit_scratch);
+  void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
   size_t OpenKeys(size_t sequence, size_t head) const;
   double Tolerance(ElementType type) const;
   void AddTo(LayerSum which, double value) { sums_[static_cast<size_t>(which)] += value; }
@@ -96,7 +80,8 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   StateLayout layout_;
   AlignedBuffer<double> sums_;
   AlignedBuffer<double> maxima_;
-  AlignedBuffer<float> mean_rows_;  // [kRowsPerBlock, max_keys], mean-matrix mode only
+  AlignedBuffer<float> mean_rows_;   // [kRowsPerBlock, max_keys], mean-matrix mode only
+  AlignedBuffer<double> mean_sums_;  // the same, for logits
   std::vector<TaskScratch> scratch_;
   std::vector<LogitScratch> logit_scratch_;
 };

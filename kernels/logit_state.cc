@@ -2,27 +2,25 @@
 //
 // The part of the accumulator's state that turns logits, or queries and keys, into weights for its sweep.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <new>
 #include <utility>
 
 #include "kernels/layer_state.h"
+#include "kernels/logit_source.h"
 #include "kernels/query_key_product.h"
 #include "kernels/row_sums.h"
 
 namespace attnscope {
 namespace {
 
-LogitScale ScaleOf(const SoftmaxParams& params, double default_scale) {
-  return {params.scale == 0.0 ? default_scale : params.scale, params.soft_cap};
-}
-
-const void* BiasRow(const BiasView& bias, size_t sequence, size_t head, size_t row) {
-  if (bias.data == nullptr) return nullptr;
-  const int64_t offset = static_cast<int64_t>(sequence) * bias.batch_stride +
-                         static_cast<int64_t>(head) * bias.head_stride + static_cast<int64_t>(row) * bias.query_stride;
-  return static_cast<const uint8_t*>(bias.data) + offset * static_cast<int64_t>(ElementBytes(bias.type));
+// Rows of products that are held together: the more, the less often keys are packed. 64 MiB at most, unless a block of
+// rows alone is larger.
+size_t PassRows(size_t keys) {
+  constexpr size_t kMostPassRows = 256;
+  constexpr size_t kMostFloats = size_t{16} << 20;
+  return std::clamp(kMostFloats / LogitScratch::Stride(keys) / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock,
+                    kMostPassRows);
 }
 
 size_t MostLogitTasks(const Runner& runner) {
@@ -38,35 +36,22 @@ void RunTasks(const Runner& runner, Task task, void* argument, size_t count) {
   }
 }
 
-size_t KeysOf(const Mask& mask, size_t keys, size_t sequence) {
-  return mask.key_lengths == nullptr ? keys : std::min(keys, static_cast<size_t>(mask.key_lengths[sequence]));
-}
-
 }  // namespace
 
-// Rows of products that are held together: the more, the less often keys are packed. 32 MiB at most, unless a block of
-// rows alone is larger.
-size_t LayerAccumulator::State::PassRows() const {
-  constexpr size_t kMostPassRows = 128;
-  constexpr size_t kMostFloats = size_t{8} << 20;
-  return std::clamp(kMostFloats / LogitStride() / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock, kMostPassRows);
-}
-
-size_t LayerAccumulator::State::LogitStride() const { return PaddedColumns(config_.max_keys); }
-
 size_t LayerAccumulator::State::LogitScratchBytes(const Runner& runner) const {
-  const size_t floats = PassRows() * LogitStride() + PaddedColumns(config_.max_keys);
-  return std::min(MostLogitTasks(runner), layout_.heads() * layout_.batch()) * floats * sizeof(float);
+  const size_t mean = config_.mean_matrix ? kRowsPerBlock * config_.max_keys * sizeof(double) : 0;
+  return MostLogitTasks(runner) * LogitScratch::Bytes(PassRows(config_.max_keys), config_.max_keys) + mean;
 }
 
 bool LayerAccumulator::State::EnsureLogitScratch(const Runner& runner) {
   if (!EnsureScratch(runner)) return false;
-  const size_t tasks = std::min(MostLogitTasks(runner), layout_.heads() * layout_.batch());
-  while (logit_scratch_.size() < tasks) {
+  if (config_.mean_matrix && mean_sums_ == nullptr) {
+    mean_sums_ = AllocateAlignedBuffer<double>(kRowsPerBlock * config_.max_keys);
+    if (mean_sums_ == nullptr) return false;
+  }
+  while (logit_scratch_.size() < MostLogitTasks(runner)) {
     LogitScratch scratch;
-    scratch.rows = AllocateAlignedBuffer<float>(PassRows() * LogitStride());
-    scratch.low = AllocateAlignedBuffer<float>(PaddedColumns(config_.max_keys));
-    if (scratch.rows == nullptr || scratch.low == nullptr) return false;
+    if (!scratch.Allocate(PassRows(config_.max_keys), config_.max_keys)) return false;
     try {
       logit_scratch_.push_back(std::move(scratch));
     } catch (const std::bad_alloc&) {
@@ -76,10 +61,19 @@ bool LayerAccumulator::State::EnsureLogitScratch(const Runner& runner) {
   return true;
 }
 
-void LayerAccumulator::State::AddLogitSums(const LogitBlock& block, const SoftmaxMeasures* measures) {
-  double* row_sums = sums() + layout_.OpenRowSums(block.sequence, block.head);
-  double* max_abs = maxima() + layout_.OpenMaxAbsLogit(block.sequence, block.head);
-  for (size_t i = 0; i < block.num_rows; ++i) {
+void LayerAccumulator::State::AddLogits(const LogitSource& source, const Runner& runner) {
+  if (config_.mean_matrix) {
+    SweepMeanLogits(source);
+  } else {
+    SweepLogits(source, runner);
+  }
+}
+
+void LayerAccumulator::State::AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence,
+                                           size_t head) {
+  double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
+  double* max_abs = maxima() + layout_.OpenMaxAbsLogit(sequence, head);
+  for (size_t i = 0; i < num_rows; ++i) {
     const SoftmaxMeasures& row = measures[i];
     if (!row.valid || row.keys == 0) continue;
     const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };
@@ -93,119 +87,114 @@ void LayerAccumulator::State::AddLogitSums(const LogitBlock& block, const Softma
   }
 }
 
-void LayerAccumulator::State::SweepLogitBlock(const LogitBlock& block, TaskScratch& scratch,
-                                              LogitScratch& logit_scratch) {
-  SoftmaxMeasures measures[kRowsPerBlock];
-  SoftmaxRows(block.rows, block.num_rows, block.scale, logit_scratch.low.get(), measures);
-  AddLogitSums(block, measures);
-  RowRange range;
-  range.data = block.rows[0].weights;
-  range.row_stride = static_cast<int64_t>(LogitStride());
-  range.rows = block.num_rows;
-  range.visible = block.visible;
-  range.tolerance = config_.tolerance_float32;
-  Sweep(range, block.sequence, block.head, scratch);
-}
-
-void LayerAccumulator::State::SweepLogits(const AttentionView& view, const SoftmaxParams& params,
-                                          const Runner& runner) {
-  struct Call {
-    State* state;
-    const AttentionView* view;
-    const SoftmaxParams* params;
-    size_t matrices;
-    size_t tasks;
-  };
-  const auto task = [](void* argument, size_t index) {
-    const Call& call = *static_cast<const Call*>(argument);
-    const AttentionView& view = *call.view;
-    LogitScratch& logit_scratch = call.state->logit_scratch_[index];
-    for (size_t matrix = index; matrix < call.matrices; matrix += call.tasks) {
-      const size_t sequence = matrix / view.heads;
-      const size_t head = matrix % view.heads;
-      const RowRange range = RowsOf(view, call.params->mask, sequence, head);
-      for (size_t first = 0; first < view.queries; first += kRowsPerBlock) {
-        LogitBlock block;
-        block.sequence = view.first_sequence + sequence;
-        block.head = view.first_head + head;
-        block.num_rows = std::min(kRowsPerBlock, view.queries - first);
-        block.visible = VisibleKeys(KeysOf(call.params->mask, view.keys, sequence), call.params->mask, first);
-        block.scale = ScaleOf(*call.params, 1.0);
-        for (size_t i = 0; i < block.num_rows; ++i) {
-          block.rows[i] = {.logits = range.Row(first + i),
-                           .type = view.type,
-                           .bias = BiasRow(call.params->bias, sequence, head, first + i),
-                           .bias_type = call.params->bias.type,
-                           .keys = range.visible(first + i),
-                           .weights = logit_scratch.rows.get() + i * call.state->LogitStride()};
-        }
-        call.state->SweepLogitBlock(block, call.state->scratch_[index], logit_scratch);
-      }
-    }
-  };
-  const size_t matrices = view.batch * view.heads;
-  Call call = {this, &view, &params, matrices, std::min(matrices, MostLogitTasks(runner))};
-  RunTasks(runner, task, &call, call.tasks);
-}
-
-void LayerAccumulator::State::SweepKeyHead(const QueryKeyView& view, const SoftmaxParams& params, size_t sequence,
-                                           size_t kv_head, TaskScratch& scratch, LogitScratch& logit_scratch) {
-  const size_t group = view.heads / view.kv_heads;
-  const size_t stride = LogitStride();
-  const size_t keys = KeysOf(params.mask, view.keys, sequence);
-  for (size_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    for (size_t first = 0; first < view.queries; first += PassRows()) {
-      ProductBlock product;
-      product.view = &view;
-      product.sequence = sequence;
-      product.first_head = head;
-      product.num_heads = 1;
-      product.first_row = first;
-      product.num_rows = std::min(PassRows(), view.queries - first);
-      product.visible = VisibleKeys(keys, params.mask, first);
-      MultiplyQueriesKeys(product, logit_scratch.packed_queries.get(), logit_scratch.packed_keys.get(),
-                          logit_scratch.rows.get(), stride);
-      for (size_t begin = 0; begin < product.num_rows; begin += kRowsPerBlock) {
-        LogitBlock block;
-        block.sequence = view.first_sequence + sequence;
-        block.head = view.first_head + head;
-        block.num_rows = std::min(kRowsPerBlock, product.num_rows - begin);
-        block.visible = VisibleKeys(keys, params.mask, first + begin);
-        block.scale = ScaleOf(params, 1.0 / std::sqrt(static_cast<double>(view.head_dim)));
-        for (size_t i = 0; i < block.num_rows; ++i) {
-          float* row = logit_scratch.rows.get() + (begin + i) * stride;
-          block.rows[i] = {.logits = row,
-                           .type = ElementType::kFloat32,
-                           .bias = BiasRow(params.bias, sequence, head, first + begin + i),
-                           .bias_type = params.bias.type,
-                           .keys = block.visible(i),
-                           .weights = row};
-        }
-        SweepLogitBlock(block, scratch, logit_scratch);
-      }
+void LayerAccumulator::State::SweepLogitChunk(const LogitSource& source, const LogitChunk& chunk, TaskScratch& scratch,
+                                              const LogitScratch& logit_scratch) {
+  source.Prepare(chunk, logit_scratch);
+  const size_t sequence = source.first_sequence() + chunk.sequence;
+  for (size_t i = 0; i < chunk.num_heads; ++i) {
+    const size_t head = source.first_head() + chunk.first_head + i;
+    for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
+      const size_t num_rows = std::min(kRowsPerBlock, chunk.num_rows - first);
+      SoftmaxRow rows[kRowsPerBlock];
+      for (size_t row = 0; row < num_rows; ++row) rows[row] = source.Row(chunk, i, first + row, logit_scratch);
+      SoftmaxMeasures measures[kRowsPerBlock];
+      SoftmaxRows(rows, num_rows, source.scale(), logit_scratch.low(), measures);
+      AddLogitSums(measures, num_rows, sequence, head);
+      RowRange range;
+      range.data = rows[0].weights;
+      range.row_stride = static_cast<int64_t>(logit_scratch.stride());
+      range.rows = num_rows;
+      range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
+      range.tolerance = config_.tolerance_float32;
+      range.softmax = measures;
+      Sweep(range, sequence, head, scratch);
     }
   }
 }
 
-void LayerAccumulator::State::SweepQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params,
-                                               const Runner& runner) {
+// All chunks of the heads of one sequence that share their keys.
+void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group,
+                                              TaskScratch& scratch, const LogitScratch& logit_scratch) {
+  const size_t pass_rows = source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock;
+  const size_t num_rows = std::min(pass_rows, source.queries());
+  // While decoding, one row of several heads.
+  const size_t num_heads = std::min(source.heads_per_group(), pass_rows / num_rows);
+  LogitChunk chunk;
+  chunk.sequence = sequence;
+  const size_t end = (group + 1) * source.heads_per_group();
+  for (size_t head = group * source.heads_per_group(); head < end; head += num_heads) {
+    chunk.first_head = head;
+    chunk.num_heads = std::min(num_heads, end - head);
+    for (size_t row = 0; row < source.queries(); row += num_rows) {
+      chunk.first_row = row;
+      chunk.num_rows = std::min(num_rows, source.queries() - row);
+      SweepLogitChunk(source, chunk, scratch, logit_scratch);
+    }
+  }
+}
+
+void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runner& runner) {
   struct Call {
     State* state;
-    const QueryKeyView* view;
-    const SoftmaxParams* params;
-    size_t units;
+    const LogitSource* source;
+    size_t groups;  // of each sequence
     size_t tasks;
   };
   const auto task = [](void* argument, size_t index) {
     const Call& call = *static_cast<const Call*>(argument);
-    for (size_t unit = index; unit < call.units; unit += call.tasks) {
-      call.state->SweepKeyHead(*call.view, *call.params, unit / call.view->kv_heads, unit % call.view->kv_heads,
-                               call.state->scratch_[index], call.state->logit_scratch_[index]);
+    for (size_t i = index; i < call.source->batch() * call.groups; i += call.tasks) {
+      call.state->SweepLogitGroup(*call.source, i / call.groups, i % call.groups, call.state->scratch_[index],
+                                  call.state->logit_scratch_[index]);
     }
   };
-  const size_t units = view.batch * view.kv_heads;
-  Call call = {this, &view, &params, units, std::min(units, MostLogitTasks(runner))};
+  const size_t groups = source.heads() / source.heads_per_group();
+  Call call = {this, &source, groups, std::min(source.batch() * groups, MostLogitTasks(runner))};
   RunTasks(runner, task, &call, call.tasks);
+}
+
+// Averages a block of rows at a time in float64.
+void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
+  const LogitScratch& scratch = logit_scratch_[0];
+  const double scale = 1.0 / static_cast<double>(source.batch() * source.heads());
+  size_t keys = 0;
+  for (size_t sequence = 0; sequence < source.batch(); ++sequence) {
+    keys = std::max(keys, source.Visible(sequence, source.queries())(0));
+  }
+  for (size_t first = 0; first < source.queries(); first += kRowsPerBlock) {
+    LogitChunk chunk;
+    chunk.num_heads = 1;
+    chunk.first_row = first;
+    chunk.num_rows = std::min(kRowsPerBlock, source.queries() - first);
+    std::fill_n(mean_sums_.get(), chunk.num_rows * keys, 0.0);
+    for (chunk.sequence = 0; chunk.sequence < source.batch(); ++chunk.sequence) {
+      for (chunk.first_head = 0; chunk.first_head < source.heads(); ++chunk.first_head) {
+        AddToMean(source, chunk, scratch, keys);
+      }
+    }
+    for (size_t i = 0; i < chunk.num_rows * keys; ++i) mean_rows_[i] = static_cast<float>(mean_sums_[i] * scale);
+    RowRange range;
+    range.data = mean_rows_.get();
+    range.row_stride = static_cast<int64_t>(keys);
+    range.rows = chunk.num_rows;
+    range.visible = VisibleKeys(keys, source.mask(), first);
+    range.tolerance = config_.tolerance_float32;
+    Sweep(range, 0, 0, scratch_[0]);
+  }
+}
+
+// Adds the weights of one matrix's block of rows to the mean's sums [rows, keys]; an invalid row makes the sum NaN.
+void LayerAccumulator::State::AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch,
+                                        size_t keys) {
+  source.Prepare(chunk, scratch);
+  SoftmaxRow rows[kRowsPerBlock];
+  for (size_t row = 0; row < chunk.num_rows; ++row) rows[row] = source.Row(chunk, 0, row, scratch);
+  SoftmaxMeasures measures[kRowsPerBlock];
+  SoftmaxRows(rows, chunk.num_rows, source.scale(), scratch.low(), measures);
+  AddLogitSums(measures, chunk.num_rows, 0, 0);
+  for (size_t row = 0; row < chunk.num_rows; ++row) {
+    double* sums = mean_sums_.get() + row * keys;
+    for (size_t key = 0; key < rows[row].keys; ++key) sums[key] += static_cast<double>(rows[row].weights[key]);
+  }
 }
 
 }  // namespace attnscope

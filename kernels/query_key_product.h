@@ -7,11 +7,16 @@
 #include <cstddef>
 
 #include "attnscope/query_key_view.h"
+#include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
 namespace attnscope {
 
 inline constexpr size_t kMaxHeadDim = 256;
+// Columns of the widest tile of products that any target computes.
+inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
+// Elements of a packed tile of keys; of packed queries there are kMaxHeadDim for each row, rounded up to four rows.
+inline constexpr size_t kPackedKeys = kMaxProductColumns * kMaxHeadDim;
 
 // Rows [first_row, first_row + num_rows) of query heads [first_head, first_head + num_heads), which share one head of
 // keys, of one sequence.
@@ -25,9 +30,8 @@ struct ProductBlock {
   VisibleKeys visible;  // of row `first_row + i`, the same for all heads
 };
 
-// products[(head * num_rows + row) * stride + key] for each key that the row may see; what stands up to the next
-// multiple of ProductColumns() is overwritten. Scratch: packed_queries of PackedQueries(num_heads * num_rows) and
-// packed_keys of PackedKeys() elements, aligned for any vector, as are products and stride.
+// products[(head * num_rows + row) * stride + key] for each key that the row may see; up to kMaxProductColumns more are
+// overwritten. `packed_queries` and `packed_keys` are scratch, aligned for any vector.
 //
 // Each product is one chain of multiply-adds in the order of the dimensions, so it does not depend on the block it is
 // computed in.

@@ -18,7 +18,7 @@ struct SoftmaxRow {
   const void* bias = nullptr;  // null: none
   ElementType bias_type = ElementType::kFloat32;
   size_t keys = 0;
-  float* weights = nullptr;  // [keys], aligned for any vector; may be `logits` where these are float32
+  float* weights = nullptr;  // [keys], and kMaxFloatLanes that are overwritten; may be `logits` where these are float32
 };
 
 // s_j = soft_cap * tanh(scale * x_j / soft_cap) + bias_j; soft_cap 0: none.
@@ -40,8 +40,7 @@ struct SoftmaxMeasures {
 };
 
 // Fills weights and measures [num_rows]. An invalid row's first weight is NaN; the other weights of it, and all weights
-// of a row without keys, are 0. `low` is scratch of PaddedColumns(keys) float32, aligned for any vector, as are the
-// weights.
+// of a row without keys, are 0. `low` is scratch of PaddedColumns(keys) float32. At most kRowsPerBlock rows.
 void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
                  SoftmaxMeasures* measures);
 

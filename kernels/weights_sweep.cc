@@ -209,7 +209,7 @@ HWY_NOINLINE void BlockToSums(const RowRange& range, size_t first, size_t num_ro
   HWY_ALIGN_MAX double entropy[kPadded] = {};
   HWY_ALIGN_MAX double effective_rank[kPadded];
   for (size_t i = 0; i < num_rows; ++i) {
-    log_visible[i] = static_cast<double>(HWY_MAX(size_t{1}, range.visible(first + i)));
+    log_visible[i] = static_cast<double>(HWY_MAX(size_t{1}, range.Keys(first + i)));
   }
   for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
     hn::Store(hn::Log(dd, hn::Max(hn::Set(dd, 1.0), hn::Load(dd, log_visible + i))), dd, log_visible + i);
@@ -221,12 +221,17 @@ HWY_NOINLINE void BlockToSums(const RowRange& range, size_t first, size_t num_ro
     if (entropy[i] > log_visible[i] && entropy[i] <= log_visible[i] + slack) entropy[i] = log_visible[i];
     if (entropy[i] <= 0.0 && row.max <= 1.0) entropy[i] = 0.0;
   }
+  if (range.softmax != nullptr) {
+    for (size_t i = 0; i < num_rows; ++i) {
+      entropy[i] = HWY_MIN(range.softmax[first + i].entropy_nats, log_visible[i]);
+    }
+  }
   for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
     hn::Store(hn::Exp(dd, hn::Load(dd, entropy + i)), dd, effective_rank + i);
   }
   for (size_t i = 0; i < num_rows; ++i) {
     const RowMeasures& row = result.rows[i];
-    const size_t visible = range.visible(first + i);
+    const size_t visible = range.Keys(first + i);
     sums[i] = RowSums();
     if (!result.valid[i]) {
       sums[i][RowSum::kInvalid] = 1.0;

@@ -69,7 +69,7 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
 
   // Adds rows of logits, the softmax's input: everything that their weights would have measured, and the logit metrics.
   // Rows may arrive as in AddWeights, and in the same sequences as weights, queries and keys. Any finite logits are
-  // safe; of a row's weights, those below 2^-126 of its largest count as zero. Weights are float32 before they are
+  // safe; of a row's weights, those below 2^-125 of its largest count as zero. Weights are float32 before they are
   // measured: the bounds above hold against the exact softmax of the given logits. O(batch * heads * queries * keys):
   // one read of the logits from memory. Errors: those of AddWeights; kInvalidArgument for a scale, soft cap or bias
   // beyond its range.
