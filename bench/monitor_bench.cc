@@ -92,6 +92,7 @@ class Steps {
         monitor_(MakeMonitor(load, shape_, every)) {
     for (int i = 0; i < 2; ++i) Plain();
     Watched();
+    Require(monitor_.CloseWindow());  // touches the state's memory, and leaves nothing of the warm-up to be reported
     engine_.clear();
     monitor_of_sample_.clear();
     in_monitor_ = 0.0;

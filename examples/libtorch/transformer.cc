@@ -39,6 +39,12 @@ at::Tensor Rotate(const at::Tensor& x, const at::Tensor& cosine, const at::Tenso
   return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine}, -1);
 }
 
+// x [1, tokens, in], weight [out, in]. One token is a matrix times a vector, which at::linear does not notice.
+at::Tensor Linear(const at::Tensor& x, const at::Tensor& weight) {
+  if (x.size(1) > 1) return at::linear(x, weight);
+  return at::mv(weight, x.reshape({-1})).view({1, 1, -1});
+}
+
 int64_t Int(size_t value) { return static_cast<int64_t>(value); }
 
 }  // namespace
@@ -52,10 +58,10 @@ struct Transformer::State {
   at::Tensor Random(at::IntArrayRef sizes, double deviation) {
     return at::empty(sizes, at::kFloat).normal_(0.0, deviation, random);
   }
-  at::Tensor Linear(size_t out, size_t in) { return Random({Int(out), Int(in)}, 1.0 / std::sqrt(double(in))); }
+  at::Tensor RandomWeights(size_t out, size_t in) { return Random({Int(out), Int(in)}, 1.0 / std::sqrt(double(in))); }
 
   at::Tensor Heads(const at::Tensor& x, const at::Tensor& weight, size_t heads) const {
-    return at::linear(x, weight).view({1, x.size(1), Int(heads), Int(shape.head_dim)}).transpose(1, 2);
+    return Linear(x, weight).view({1, x.size(1), Int(heads), Int(shape.head_dim)}).transpose(1, 2);
   }
   at::Tensor Attend(Layer& layer, size_t index, const at::Tensor& x, const Observer* observer);
 };
@@ -88,7 +94,7 @@ at::Tensor Transformer::State::Attend(Layer& layer, size_t index, const at::Tens
   const at::Tensor weights = at::softmax(logits, -1);
   const at::Tensor attended = at::bmm(weights.view({Int(shape.kv_heads), groups * tokens, all}), value.squeeze(0));
   const at::Tensor heads = attended.view({1, Int(shape.heads), tokens, Int(shape.head_dim)}).transpose(1, 2);
-  const at::Tensor out = x + at::linear(heads.reshape({1, tokens, Int(shape.heads * shape.head_dim)}), layer.output);
+  const at::Tensor out = x + Linear(heads.reshape({1, tokens, Int(shape.heads * shape.head_dim)}), layer.output);
 
   if (observer != nullptr) {
     const Shown q(query), k(key), w(weights), before(x), after(out);
@@ -103,13 +109,13 @@ Transformer::Transformer(const TransformerShape& shape, uint64_t seed) : state_(
   state_->random = at::detail::createCPUGenerator(seed);
   for (size_t i = 0; i < shape.layers; ++i) {
     Layer layer;
-    layer.query = state_->Linear(shape.heads * shape.head_dim, shape.width);
-    layer.key = state_->Linear(shape.kv_heads * shape.head_dim, shape.width);
-    layer.value = state_->Linear(shape.kv_heads * shape.head_dim, shape.width);
-    layer.output = state_->Linear(shape.width, shape.heads * shape.head_dim);
-    layer.gate = state_->Linear(shape.feed_forward, shape.width);
-    layer.up = state_->Linear(shape.feed_forward, shape.width);
-    layer.down = state_->Linear(shape.width, shape.feed_forward);
+    layer.query = state_->RandomWeights(shape.heads * shape.head_dim, shape.width);
+    layer.key = state_->RandomWeights(shape.kv_heads * shape.head_dim, shape.width);
+    layer.value = state_->RandomWeights(shape.kv_heads * shape.head_dim, shape.width);
+    layer.output = state_->RandomWeights(shape.width, shape.heads * shape.head_dim);
+    layer.gate = state_->RandomWeights(shape.feed_forward, shape.width);
+    layer.up = state_->RandomWeights(shape.feed_forward, shape.width);
+    layer.down = state_->RandomWeights(shape.width, shape.feed_forward);
     const std::vector<int64_t> cache = {1, Int(shape.kv_heads), Int(shape.max_tokens), Int(shape.head_dim)};
     layer.key_cache = at::zeros(cache, at::kFloat);
     layer.value_cache = at::zeros(cache, at::kFloat);
@@ -127,8 +133,8 @@ void Transformer::Forward(size_t tokens, const Observer& observer) {
     const bool shown = observer.wants && observer.wants(i);
     x = state_->Attend(layer, i, x, shown ? &observer : nullptr);
     const at::Tensor normed = RmsNorm(x);
-    const at::Tensor gated = at::silu(at::linear(normed, layer.gate)) * at::linear(normed, layer.up);
-    x = x + at::linear(gated, layer.down);
+    const at::Tensor gated = at::silu(Linear(normed, layer.gate)) * Linear(normed, layer.up);
+    x = x + Linear(gated, layer.down);
   }
   state_->past += tokens;
 }
