@@ -22,23 +22,28 @@
 
 namespace attnscope::c_interface {
 
-// Copies what a caller's struct and ours both have to `*out`, which holds the defaults. Errors: kInvalidArgument for
-// null, a size that was not set, and fields that only a newer library knows and that are not zero.
-template <typename T>
-Status ReadStruct(const char* name, const T* in, T* out) {
+// Copies what a caller's struct, `size` bytes, and ours, `known` bytes, both have. Inline, since each of the libraries
+// needs it and none shows it.
+inline Status ReadBytes(const char* name, const void* in, size_t size, size_t known, void* out) {
   if (in == nullptr) return NullArgument(name);
-  const size_t size = in->struct_size;
   if (size < sizeof(uint64_t) || size > 4096) {
     return {StatusCode::kInvalidArgument,
             std::string(name) + "->struct_size is " + std::to_string(size) + ", expected the struct's sizeof"};
   }
-  const char* const bytes = reinterpret_cast<const char*>(in);
-  if (size > sizeof(T) && std::any_of(bytes + sizeof(T), bytes + size, [](char byte) { return byte != 0; })) {
+  const char* const bytes = static_cast<const char*>(in);
+  if (size > known && std::any_of(bytes + known, bytes + size, [](char byte) { return byte != 0; })) {
     return {StatusCode::kInvalidArgument,
             std::string(name) + " sets fields that attnscope " + AttnscopeVersion() + " does not know"};
   }
-  std::memcpy(static_cast<void*>(out), in, std::min(size, sizeof(T)));
+  std::memcpy(out, in, std::min(size, known));
   return {};
+}
+
+// Copies what a caller's struct and ours both have to `*out`, which holds the defaults. Errors: kInvalidArgument for
+// null, a size that was not set, and fields that only a newer library knows and that are not zero.
+template <typename T>
+Status ReadStruct(const char* name, const T* in, T* out) {
+  return ReadBytes(name, in, in == nullptr ? 0 : in->struct_size, sizeof(T), out);
 }
 
 // Copies ours to a caller's struct as far as that reaches, and keeps its size.

@@ -23,6 +23,16 @@ function(attnscope_target_defaults target)
   endif()
 endfunction()
 
+# attnscope_add_cold_sources(source...): adds sources of the current folder to the core that run once a call or a window,
+# not once a row. They are compiled for size: an engine links them in, and most of their code is messages of errors.
+function(attnscope_add_cold_sources)
+  target_sources(attnscope PRIVATE ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_source_files_properties(${ARGN} TARGET_DIRECTORY attnscope
+      PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+  endif()
+endfunction()
+
 # attnscope_library(NAME source...): the library attnscope_NAME ("attnscope" for the core), also known as
 # attnscope::NAME, whose public headers are those of include/.
 function(attnscope_library name)
