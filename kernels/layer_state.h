@@ -67,10 +67,12 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   void SweepLogits(const LogitSource& source, const Runner& runner);
   void SweepMeanLogits(const LogitSource& source);
   void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence, size_t head);
-  void SweepLogitChunk(const LogitSource& source, const LogitChunk& chunk, TaskScratch& scratch,
-                       const LogitScratch& logit_scratch);
-  void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, TaskScratch& scratch,
-                       const LogitScratch& logit_scratch);
+  static void MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
+                             const LogitScratch& scratch);
+  void SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
+                       const LogitScratch& logit_scratch, TaskScratch& scratch);
+  void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index);
+  void SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group, const Runner& runner);
   void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
   size_t OpenKeys(size_t sequence, size_t head) const;
   double Tolerance(ElementType type) const;

@@ -30,16 +30,19 @@ size_t LogitScratch::Stride(size_t keys) {
 }
 
 size_t LogitScratch::Bytes(size_t rows, size_t keys) {
-  return (rows * (Stride(keys) + kMaxHeadDim) + PaddedColumns(keys) + kPackedKeys) * sizeof(float);
+  return (rows * (Stride(keys) + kMaxHeadDim) + PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
+         rows * sizeof(SoftmaxMeasures);
 }
 
 bool LogitScratch::Allocate(size_t rows, size_t keys) {
   stride_ = Stride(keys);
   rows_ = AllocateAlignedBuffer<float>(rows * stride_);
+  measures_ = AllocateAlignedBuffer<SoftmaxMeasures>(rows);
   low_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   packed_queries_ = AllocateAlignedBuffer<float>(rows * kMaxHeadDim);
   packed_keys_ = AllocateAlignedBuffer<float>(kPackedKeys);
-  return rows_ != nullptr && low_ != nullptr && packed_queries_ != nullptr && packed_keys_ != nullptr;
+  return rows_ != nullptr && measures_ != nullptr && low_ != nullptr && packed_queries_ != nullptr &&
+         packed_keys_ != nullptr;
 }
 
 LogitSource::LogitSource(const AttentionView& logits, const SoftmaxParams& params)

@@ -16,6 +16,16 @@
 
 namespace attnscope {
 
+// Rows [first_row, first_row + num_rows) of heads [first_head, first_head + num_heads) of one sequence, all counted
+// from the view's first. Its row [head, row] is row `head * num_rows + row` of the scratch.
+struct LogitChunk {
+  size_t sequence = 0;
+  size_t first_head = 0;
+  size_t num_heads = 0;
+  size_t first_row = 0;
+  size_t num_rows = 0;
+};
+
 // What one task needs while it makes weights from logits: for rows of at most `keys` keys, `rows` of them at once.
 class LogitScratch {
  public:
@@ -28,27 +38,21 @@ class LogitScratch {
   bool Allocate(size_t rows, size_t keys);
 
   float* Row(size_t row) const { return rows_.get() + row * stride_; }
+  SoftmaxMeasures* Measures(size_t row) const { return measures_.get() + row; }
   size_t stride() const { return stride_; }
   float* low() const { return low_.get(); }
   float* packed_queries() const { return packed_queries_.get(); }
   float* packed_keys() const { return packed_keys_.get(); }
 
+  LogitChunk chunk;  // what the rows hold
+
  private:
   size_t stride_ = 0;
   AlignedBuffer<float> rows_;  // products, then weights
+  AlignedBuffer<SoftmaxMeasures> measures_;
   AlignedBuffer<float> low_;
   AlignedBuffer<float> packed_queries_;
   AlignedBuffer<float> packed_keys_;
-};
-
-// Rows [first_row, first_row + num_rows) of heads [first_head, first_head + num_heads) of one sequence, all counted
-// from the view's first. Its row [head, row] is row `head * num_rows + row` of the scratch.
-struct LogitChunk {
-  size_t sequence = 0;
-  size_t first_head = 0;
-  size_t num_heads = 0;
-  size_t first_row = 0;
-  size_t num_rows = 0;
 };
 
 // The matrices of one call. Thread-safe for different scratch.

@@ -87,50 +87,128 @@ void LayerAccumulator::State::AddLogitSums(const SoftmaxMeasures* measures, size
   }
 }
 
-void LayerAccumulator::State::SweepLogitChunk(const LogitSource& source, const LogitChunk& chunk, TaskScratch& scratch,
-                                              const LogitScratch& logit_scratch) {
-  source.Prepare(chunk, logit_scratch);
+// Weights and measures of rows [first, first + num_rows) of one head of a prepared chunk.
+void LayerAccumulator::State::MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head,
+                                             size_t first, const LogitScratch& scratch) {
+  SoftmaxRow rows[kRowsPerBlock];
+  const size_t num_rows = std::min(kRowsPerBlock, chunk.num_rows - first);
+  for (size_t row = 0; row < num_rows; ++row) rows[row] = source.Row(chunk, head, first + row, scratch);
+  SoftmaxRows(rows, num_rows, source.scale(), scratch.low(), scratch.Measures(head * chunk.num_rows + first));
+}
+
+// Adds such a block to its matrix.
+void LayerAccumulator::State::SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head,
+                                              size_t first, const LogitScratch& logit_scratch, TaskScratch& scratch) {
+  const size_t in_scratch = head * chunk.num_rows + first;
   const size_t sequence = source.first_sequence() + chunk.sequence;
-  for (size_t i = 0; i < chunk.num_heads; ++i) {
-    const size_t head = source.first_head() + chunk.first_head + i;
-    for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
-      const size_t num_rows = std::min(kRowsPerBlock, chunk.num_rows - first);
-      SoftmaxRow rows[kRowsPerBlock];
-      for (size_t row = 0; row < num_rows; ++row) rows[row] = source.Row(chunk, i, first + row, logit_scratch);
-      SoftmaxMeasures measures[kRowsPerBlock];
-      SoftmaxRows(rows, num_rows, source.scale(), logit_scratch.low(), measures);
-      AddLogitSums(measures, num_rows, sequence, head);
-      RowRange range;
-      range.data = rows[0].weights;
-      range.row_stride = static_cast<int64_t>(logit_scratch.stride());
-      range.rows = num_rows;
-      range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
-      range.tolerance = config_.tolerance_float32;
-      range.softmax = measures;
-      Sweep(range, sequence, head, scratch);
+  const size_t of_layer = source.first_head() + chunk.first_head + head;
+  RowRange range;
+  range.data = logit_scratch.Row(in_scratch);
+  range.row_stride = static_cast<int64_t>(logit_scratch.stride());
+  range.rows = std::min(kRowsPerBlock, chunk.num_rows - first);
+  range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
+  range.tolerance = config_.tolerance_float32;
+  range.softmax = logit_scratch.Measures(in_scratch);
+  AddLogitSums(range.softmax, range.rows, sequence, of_layer);
+  Sweep(range, sequence, of_layer, scratch);
+}
+
+namespace {
+
+// The chunks of a group of heads, in order: `at_once` rows of scratch are filled by each.
+class Chunks {
+ public:
+  Chunks(const LogitSource& source, size_t sequence, size_t group, size_t at_once)
+      : source_(source),
+        num_rows_(std::min(at_once, source.queries())),
+        // While decoding, one row of several heads.
+        num_heads_(std::min(source.heads_per_group(), at_once / num_rows_)),
+        end_((group + 1) * source.heads_per_group()) {
+    next_.sequence = sequence;
+    next_.first_head = group * source.heads_per_group();
+  }
+
+  // False if there are no more.
+  bool Next(LogitChunk* chunk) {
+    if (next_.first_head >= end_) return false;
+    *chunk = next_;
+    chunk->num_heads = std::min(num_heads_, end_ - next_.first_head);
+    chunk->num_rows = std::min(num_rows_, source_.queries() - next_.first_row);
+    next_.first_row += num_rows_;
+    if (next_.first_row >= source_.queries()) {
+      next_.first_row = 0;
+      next_.first_head += num_heads_;
+    }
+    return true;
+  }
+
+ private:
+  const LogitSource& source_;
+  size_t num_rows_;
+  size_t num_heads_;
+  size_t end_;
+  LogitChunk next_;
+};
+
+}  // namespace
+
+// All rows of the heads of one sequence that share their keys: each block of weights is swept while it is in cache.
+void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index) {
+  Chunks chunks(source, sequence, group, source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock);
+  const LogitScratch& logit_scratch = logit_scratch_[index];
+  for (LogitChunk chunk; chunks.Next(&chunk);) {
+    source.Prepare(chunk, logit_scratch);
+    for (size_t head = 0; head < chunk.num_heads; ++head) {
+      for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
+        MakeLogitBlock(source, chunk, head, first, logit_scratch);
+        SweepLogitBlock(source, chunk, head, first, logit_scratch, scratch_[index]);
+      }
     }
   }
 }
 
-// All chunks of the heads of one sequence that share their keys.
-void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group,
-                                              TaskScratch& scratch, const LogitScratch& logit_scratch) {
-  const size_t pass_rows = source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock;
-  const size_t num_rows = std::min(pass_rows, source.queries());
-  // While decoding, one row of several heads.
-  const size_t num_heads = std::min(source.heads_per_group(), pass_rows / num_rows);
-  LogitChunk chunk;
-  chunk.sequence = sequence;
-  const size_t end = (group + 1) * source.heads_per_group();
-  for (size_t head = group * source.heads_per_group(); head < end; head += num_heads) {
-    chunk.first_head = head;
-    chunk.num_heads = std::min(num_heads, end - head);
-    for (size_t row = 0; row < source.queries(); row += num_rows) {
-      chunk.first_row = row;
-      chunk.num_rows = std::min(num_rows, source.queries() - row);
-      SweepLogitChunk(source, chunk, scratch, logit_scratch);
+// The same by several tasks, in waves: each makes the weights of a chunk, and then each sweeps those of some heads, in
+// the order of the rows.
+void LayerAccumulator::State::SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group,
+                                                     const Runner& runner) {
+  struct Wave {
+    State* state;
+    const LogitSource* source;
+    size_t tasks;
+    size_t chunks = 0;  // of the first scratches
+  };
+  const auto make = [](void* argument, size_t index) {
+    const Wave& wave = *static_cast<const Wave*>(argument);
+    const LogitScratch& scratch = wave.state->logit_scratch_[index];
+    wave.source->Prepare(scratch.chunk, scratch);
+    for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
+      for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
+        MakeLogitBlock(*wave.source, scratch.chunk, head, first, scratch);
+      }
     }
-  }
+  };
+  const auto sweep = [](void* argument, size_t index) {
+    const Wave& wave = *static_cast<const Wave*>(argument);
+    for (size_t i = 0; i < wave.chunks; ++i) {
+      const LogitScratch& scratch = wave.state->logit_scratch_[i];
+      for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
+        if ((scratch.chunk.first_head + head) % wave.tasks != index) continue;
+        for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
+          wave.state->SweepLogitBlock(*wave.source, scratch.chunk, head, first, scratch, wave.state->scratch_[index]);
+        }
+      }
+    }
+  };
+  Wave wave = {this, &source, MostLogitTasks(runner)};
+  const size_t rows = source.queries() * source.heads_per_group();
+  const size_t share = (rows / wave.tasks / kRowsPerBlock + 1) * kRowsPerBlock;
+  Chunks chunks(source, sequence, group, std::min(PassRows(config_.max_keys), share));
+  do {
+    wave.chunks = 0;
+    while (wave.chunks < wave.tasks && chunks.Next(&logit_scratch_[wave.chunks].chunk)) ++wave.chunks;
+    RunTasks(runner, make, &wave, wave.chunks);
+    RunTasks(runner, sweep, &wave, std::min(wave.chunks, wave.tasks) == 0 ? 0 : wave.tasks);
+  } while (wave.chunks == wave.tasks);
 }
 
 void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runner& runner) {
@@ -143,12 +221,18 @@ void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runne
   const auto task = [](void* argument, size_t index) {
     const Call& call = *static_cast<const Call*>(argument);
     for (size_t i = index; i < call.source->batch() * call.groups; i += call.tasks) {
-      call.state->SweepLogitGroup(*call.source, i / call.groups, i % call.groups, call.state->scratch_[index],
-                                  call.state->logit_scratch_[index]);
+      call.state->SweepLogitGroup(*call.source, i / call.groups, i % call.groups, index);
     }
   };
   const size_t groups = source.heads() / source.heads_per_group();
-  Call call = {this, &source, groups, std::min(source.batch() * groups, MostLogitTasks(runner))};
+  const size_t all = source.batch() * groups;
+  const size_t tasks = MostLogitTasks(runner);
+  if (tasks > 1 && all % tasks != 0 && all < 4 * tasks) {
+    // Whole groups would leave tasks without work.
+    for (size_t i = 0; i < all; ++i) SweepLogitGroupInWaves(source, i / groups, i % groups, runner);
+    return;
+  }
+  Call call = {this, &source, groups, std::min(all, tasks)};
   RunTasks(runner, task, &call, call.tasks);
 }
 
