@@ -56,11 +56,12 @@ struct ExpScale {
   }
 };
 
-// exp(scale * (x + low)) for x in [-inf, 2^20 / scale], |low * scale| < 1e-3: zero below 2^kLeastExponent, one at zero.
+// exp(scale * (x + low)) for |low * scale| < 1e-3 and x <= 1e-3 / scale: one at zero, and with kFar zero below
+// 2^kLeastExponent; without, x must not be so far below.
 // Relative error below 1e-7: 6.9e-9 of the polynomial (Remez exchange, its coefficients rounded one after another), the
 // rest of float32 arithmetic (ExpTest walks it). The product of x and the scale carries all its digits, so large
 // differences lose none.
-template <class DF, class VF = hn::Vec<DF>>
+template <bool kFar, class DF, class VF = hn::Vec<DF>>
 HWY_INLINE VF ExpOfScaled(DF df, const ExpScale& scale, VF x, VF low) {
   const hn::RebindToSigned<DF> di;
   // Adding it rounds to a whole number, which stands in the last bits.
@@ -87,6 +88,7 @@ HWY_INLINE VF ExpOfScaled(DF df, const ExpScale& scale, VF x, VF low) {
   power = hn::MulAdd(power, f, hn::Set(df, 0x1.62e432p-1f));
   power = hn::MulAdd(power, f, hn::Set(df, 1.0f));
   const VF result = hn::BitCast(df, hn::Add(hn::BitCast(di, power), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+  if constexpr (!kFar) return result;
   return hn::IfThenElseZero(hn::Ge(shifted, hn::Set(df, 12582912.0f + kLeastExponent)), result);
 }
 

@@ -36,30 +36,29 @@ struct LogitScan {
   double squares = 0.0;
 };
 
-// What is subtracted from a row's logits: high + low is the largest of them. `high` is a multiple of the last place of
-// all logits that matter, so that the rounding error of x - high is exactly x - ((x - high) + high) (Dekker 1971).
+// What is subtracted from a row's logits: the largest of them, rounded to a multiple of the last place of all logits
+// that matter, so that the rounding error of x - shift is exactly x - ((x - shift) + shift) (Dekker 1971). A softmax
+// does not mind that it is off the largest by a few last places.
 struct RowShift {
-  float high = 0.0f;
-  float low = 0.0f;
+  float shift = 0.0f;
   float least = 0.0f;  // differences below count as this one; their weights are zero
 
   RowShift(float max, double scale) {
     // Differences beyond this many logits have no weight.
     const double reach = 90.0 / scale;
     least = static_cast<float>(-reach);
-    high = max;
+    shift = max;
     const double magnitude = fabs(static_cast<double>(max));
     // Else all logits within reach are within a factor of two of the largest, and differences are exact (Sterbenz).
     if (magnitude >= 2.0 * reach) return;
     const double last_place = ldexp(1.0, ilogb(magnitude + reach) - 23);
-    high = static_cast<float>(rint(static_cast<double>(max) / last_place) * last_place);
-    low = static_cast<float>(static_cast<double>(max) - static_cast<double>(high));
+    shift = static_cast<float>(rint(static_cast<double>(max) / last_place) * last_place);
   }
 };
 
 struct ExpSums {
-  double weights = 0.0;  // Z = sum_j exp(s_j - m)
-  double shifted = 0.0;  // sum_j (x_j - high) exp(s_j - m)
+  double weights = 0.0;  // Z = sum_j exp(scale * (x_j - shift))
+  double shifted = 0.0;  // sum_j (x_j - shift) exp(scale * (x_j - shift))
 };
 
 }  // namespace attnscope
@@ -153,16 +152,16 @@ HWY_NOINLINE LogitScan ScanMasked(const T* HWY_RESTRICT logits, size_t keys) {
 }
 
 // One vector of weights exp(scale * (x + low - shift)); adds it, and its product with the difference, to the sums.
-// `low` is read only with kLow.
-template <bool kLow, class DF, class VF = hn::Vec<DF>>
+// `low` is read only with kLow; without kFar, no logit is further from the shift than shift.least.
+template <bool kLow, bool kFar, class DF, class VF = hn::Vec<DF>>
 HWY_INLINE VF ExpVector(DF df, VF x, const float* low, const ExpScale& scale, const RowShift& shift, VF& sum,
                         VF& shifted) {
-  const VF shift_high = hn::Set(df, shift.high);
-  const VF rounded = hn::Sub(x, shift_high);
-  VF rest = hn::Sub(hn::Sub(x, hn::Add(rounded, shift_high)), hn::Set(df, shift.low));
-  VF difference = hn::Max(rounded, hn::Set(df, shift.least));
+  const VF row_shift = hn::Set(df, shift.shift);
+  VF difference = hn::Sub(x, row_shift);
+  VF rest = hn::Sub(x, hn::Add(difference, row_shift));
+  if constexpr (kFar) difference = hn::Max(difference, hn::Set(df, shift.least));
   if constexpr (kLow) rest = hn::Add(rest, hn::LoadU(df, low));
-  const VF weight = ExpOfScaled(df, scale, difference, rest);
+  const VF weight = ExpOfScaled<kFar>(df, scale, difference, rest);
   if constexpr (kLow) difference = hn::Add(difference, hn::LoadU(df, low));
   sum = hn::Add(sum, weight);
   shifted = hn::MulAdd(difference, weight, shifted);
@@ -183,7 +182,7 @@ HWY_INLINE void FlushSum(DF df, VF& from, double* HWY_RESTRICT to) {
 
 // weights[0, keys) = exp(scale * (logits + low - shift)), zeros up to a whole vector. The weights may stand where the
 // logits do.
-template <bool kLow, typename T>
+template <bool kLow, bool kFar, typename T>
 HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const ExpScale& scale, const RowShift& shift,
                           float* weights) {
   const hn::ScalableTag<float> df;
@@ -197,7 +196,7 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
   while (i + N <= keys) {
     const size_t end = HWY_MIN(i + kVectorsPerFlush * N, keys / N * N);
     for (; i < end; i += N) {
-      hn::StoreU(ExpVector<kLow>(df, LoadAsFloat(df, logits + i), low + i, scale, shift, sum, shifted), df,
+      hn::StoreU(ExpVector<kLow, kFar>(df, LoadAsFloat(df, logits + i), low + i, scale, shift, sum, shifted), df,
                  weights + i);
     }
     FlushSum(df, sum, sums);
@@ -209,7 +208,7 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
     memcpy(last, logits + i, (keys - i) * sizeof(T));
     const auto inside = hn::FirstN(df, keys - i);
     const auto x = hn::IfThenElse(inside, LoadAsFloat(df, last), hn::Set(df, -INFINITY));
-    hn::StoreU(ExpVector<kLow>(df, x, low + i, scale, shift, sum, shifted), df, weights + i);
+    hn::StoreU(ExpVector<kLow, true>(df, x, low + i, scale, shift, sum, shifted), df, weights + i);
     FlushSum(df, sum, sums);
     FlushSum(df, shifted, shifted_sums);
   }
@@ -248,21 +247,27 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t 
   weights_sum = 1.0;
   SoftmaxMeasures measures;
   LogitScan scan = ScanFinite(logits, keys);
-  if (HWY_UNLIKELY(!(fabs(scan.sum) <= DBL_MAX))) scan = ScanMasked(logits, keys);
+  const bool masked = !(fabs(scan.sum) <= DBL_MAX);
+  if (HWY_UNLIKELY(masked)) scan = ScanMasked(logits, keys);
   measures.valid = scan.valid;
   if (!scan.valid || scan.keys == 0) {
     FillUnmeasured(scan.valid, keys, weights);
     return measures;
   }
   const RowShift shift(scan.max, scale);
-  const ExpSums sums = ExpRow<kLow>(logits, low, keys, exp_scale, shift, weights);
+  const bool is_far = masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
+                                    0.9 * static_cast<double>(shift.least);
+  const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, exp_scale, shift, weights)
+                              : ExpRow<kLow, false>(logits, low, keys, exp_scale, shift, weights);
   weights_sum = sums.weights;
   Normalise(static_cast<float>(1.0 / sums.weights), keys, weights);
   measures.keys = scan.keys;
-  measures.entropy_nats = -scale * (sums.shifted / sums.weights - static_cast<double>(shift.low));
-  measures.log_sum_exp = scale * static_cast<double>(scan.max);
+  measures.entropy_nats = -scale * sums.shifted / sums.weights;
+  measures.log_sum_exp = scale * static_cast<double>(shift.shift);
   // With `low`, the largest logit is not known to all its digits.
-  measures.max_weight = kLow ? static_cast<double>(LargestWeight(keys, weights)) : 1.0 / sums.weights;
+  const double above = scale * (static_cast<double>(scan.max) - static_cast<double>(shift.shift));  // below 1e-4
+  measures.max_weight =
+      kLow ? static_cast<double>(LargestWeight(keys, weights)) : (1.0 + above + 0.5 * above * above) / sums.weights;
   measures.sum = scale * scan.sum;
   measures.squares = scale * scale * scan.squares;
   measures.max_abs = scale * static_cast<double>(HWY_MAX(scan.max, -scan.min));

@@ -30,7 +30,7 @@ void ExpAll(double scale, const float* x, const float* low, size_t count, float*
   const attnscope::HWY_NAMESPACE::ExpScale exp_scale(scale);
   for (size_t i = 0; i < count; i += hn::Lanes(df)) {
     const auto power =
-        attnscope::HWY_NAMESPACE::ExpOfScaled(df, exp_scale, hn::LoadU(df, x + i), hn::LoadU(df, low + i));
+        attnscope::HWY_NAMESPACE::ExpOfScaled<true>(df, exp_scale, hn::LoadU(df, x + i), hn::LoadU(df, low + i));
     hn::StoreU(power, df, powers + i);
   }
 }
