@@ -92,10 +92,13 @@ SoftmaxRow LogitSource::Row(const LogitChunk& chunk, size_t head, size_t row, co
   result.weights = scratch.Row(head * chunk.num_rows + row);
   result.logits = result.weights;
   result.keys = Visible(chunk.sequence, chunk.first_row)(row);
+  if (row + 1 < chunk.num_rows) result.ahead = scratch.Row(head * chunk.num_rows + row + 1);
   if (logits_ != nullptr) {
     const RowRange range = RowsOf(*logits_, params_.mask, chunk.sequence, chunk.first_head + head);
     result.logits = range.Row(chunk.first_row + row);
     result.type = range.type;
+    const size_t next = chunk.first_row + row + 1;
+    result.ahead = next < queries_ ? range.Row(next) : nullptr;
   }
   result.bias = BiasRow(params_.bias, chunk.sequence, chunk.first_head + head, chunk.first_row + row);
   result.bias_type = params_.bias.type;

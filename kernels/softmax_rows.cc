@@ -13,6 +13,7 @@
 #define HWY_TARGET_INCLUDE "kernels/softmax_rows.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
+#include "hwy/cache_control.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "kernels/exp-inl.h"
@@ -183,8 +184,8 @@ HWY_INLINE void FlushSum(DF df, VF& from, double* HWY_RESTRICT to) {
 // weights[0, keys) = exp(scale * (logits + low - shift)), zeros up to a whole vector. The weights may stand where the
 // logits do.
 template <bool kLow, bool kFar, typename T>
-HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const ExpScale& scale, const RowShift& shift,
-                          float* weights) {
+HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const T* ahead, const ExpScale& scale,
+                          const RowShift& shift, float* weights) {
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const size_t N = hn::Lanes(df);
@@ -196,6 +197,7 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
   while (i + N <= keys) {
     const size_t end = HWY_MIN(i + kVectorsPerFlush * N, keys / N * N);
     for (; i < end; i += N) {
+      hwy::Prefetch(ahead + i);
       hn::StoreU(ExpVector<kLow, kFar>(df, LoadAsFloat(df, logits + i), low + i, scale, shift, sum, shifted), df,
                  weights + i);
     }
@@ -242,7 +244,7 @@ HWY_INLINE void FillUnmeasured(bool valid, size_t keys, float* weights) {
 // All but the logarithm of the row's sum, `weights_sum`, which is left for all rows together: the entropy is -`shifted`
 // and log_sum_exp the largest logit until then.
 template <bool kLow, typename T>
-HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t keys, double scale,
+HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t keys, const T* ahead, double scale,
                                       const ExpScale& exp_scale, float* weights, double& weights_sum) {
   weights_sum = 1.0;
   SoftmaxMeasures measures;
@@ -257,8 +259,8 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t 
   const RowShift shift(scan.max, scale);
   const bool is_far = masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
                                     0.9 * static_cast<double>(shift.least);
-  const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, exp_scale, shift, weights)
-                              : ExpRow<kLow, false>(logits, low, keys, exp_scale, shift, weights);
+  const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, ahead, exp_scale, shift, weights)
+                              : ExpRow<kLow, false>(logits, low, keys, ahead, exp_scale, shift, weights);
   weights_sum = sums.weights;
   Normalise(static_cast<float>(1.0 / sums.weights), keys, weights);
   measures.keys = scan.keys;
@@ -278,8 +280,10 @@ template <typename T>
 HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
                                            float* low, double& weights_sum) {
   const T* logits = static_cast<const T*>(row.logits);
+  // Without a next row, this one again, which costs nothing.
+  const T* ahead = row.ahead == nullptr ? logits : static_cast<const T*>(row.ahead);
   if (row.bias == nullptr && scale.soft_cap == 0.0) {
-    return MeasureRow<false>(logits, low, row.keys, scale.scale, exp_scale, row.weights, weights_sum);
+    return MeasureRow<false>(logits, low, row.keys, ahead, scale.scale, exp_scale, row.weights, weights_sum);
   }
   switch (row.bias_type) {
     case ElementType::kFloat32:
@@ -292,8 +296,8 @@ HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitSca
       TransformRow(scale, logits, static_cast<const hwy::bfloat16_t*>(row.bias), row.keys, row.weights, low);
       break;
   }
-  return MeasureRow<true>(static_cast<const float*>(row.weights), low, row.keys, 1.0, ExpScale(1.0), row.weights,
-                          weights_sum);
+  const float* transformed = row.weights;
+  return MeasureRow<true>(transformed, low, row.keys, transformed, 1.0, ExpScale(1.0), row.weights, weights_sum);
 }
 
 void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,

@@ -17,6 +17,7 @@ struct SoftmaxRow {
   ElementType type = ElementType::kFloat32;
   const void* bias = nullptr;  // null: none
   ElementType bias_type = ElementType::kFloat32;
+  const void* ahead = nullptr;  // the next row of logits, to prefetch; null: none
   size_t keys = 0;
   float* weights = nullptr;  // [keys], and kMaxFloatLanes that are overwritten; may be `logits` where these are float32
 };
