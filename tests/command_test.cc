@@ -96,6 +96,35 @@ class CommandTest : public TemporaryFolderTest {
   std::filesystem::path outputs_;  // apart, so that folder_ has only what the program makes
 };
 
+TEST_F(CommandTest, InfoTellsVersionAndTargets) {
+  const std::string text = RunOk({"info"}).out;
+  EXPECT_NE(text.find("version           " ATTNSCOPE_VERSION "\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("targets compiled "), std::string::npos) << text;
+  const size_t last_name = text.rfind(' ') + 1;  // the portable target, which every CPU runs
+  const std::string name = text.substr(last_name, text.size() - last_name - 1);
+  const Outcome forced = Run({"info"}, [&] { setenv("ATTNSCOPE_TARGET", name.c_str(), 1); });
+  EXPECT_EQ(forced.exit_code, 0);
+  EXPECT_NE(forced.out.find("target            " + name + " (by ATTNSCOPE_TARGET)\n"), std::string::npos) << forced.out;
+}
+
+TEST_F(CommandTest, TargetsThatAreNotThereAreErrors) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"info"}, {"analyze", kShort0}}) {
+    const Outcome outcome = Run(arguments, [] { setenv("ATTNSCOPE_TARGET", "AVX9", 1); });
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err.find("is \"AVX9\", which is not compiled in; there are "), std::string::npos) << outcome.err;
+  }
+}
+
+// The same table, but for the last digits.
+TEST_F(CommandTest, AnalyzeRunsOnAForcedTarget) {
+  const std::string best = RunOk({"analyze", kShort0}).out;
+  const Outcome forced = Run({"analyze", kShort0}, [] { setenv("ATTNSCOPE_TARGET", "SSSE3", 1); });
+#if defined(__x86_64__)
+  EXPECT_EQ(forced.out, best) << forced.err;
+#endif
+}
+
 TEST_F(CommandTest, AnalyzePrintsTheGoldenNumbers) {
   const std::string run = std::string(kData) + "use_long_L";
   const Outcome outcome = RunOk({"analyze", run + "0_attn.npy", run + "1_attn.npy", "--json", "--per-head",

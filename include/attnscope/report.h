@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attnscope/export.h"
 #include "attnscope/metrics.h"
 #include "attnscope/status.h"
 
@@ -21,7 +22,7 @@ struct LayerReport {
   LayerStats stats;   // stats.heads may be empty: heads are optional in a report
 };
 
-struct Report {
+struct ATTNSCOPE_EXPORT Report {
   std::vector<LayerReport> layers;  // ascending by index, without duplicates; gaps are allowed
   std::optional<int64_t> epoch;     // JSON key "num_epochs"
   std::string stage;                // "train", "val", ...; may be empty
@@ -43,12 +44,12 @@ struct Report {
 // Unknown keys are ignored. Errors: kDataLoss for text that is no JSON, kInvalidArgument for a value of the wrong type,
 // a layer that is no whole number >= 0, a duplicate layer, or head arrays of different lengths; the message names the
 // path of keys. `*out` is unchanged on failure. Thread-safe. O(length).
-Status ReportFromJson(std::string_view json, Report* out);
+ATTNSCOPE_EXPORT Status ReportFromJson(std::string_view json, Report* out);
 
 // The same dictionary as text, with every measured metric; missing values are left out. Numbers are written with the
 // digits that read back to the same double. Infinities are the strings "Infinity" and "-Infinity". The same report
 // gives the same bytes. Thread-safe.
-std::string ReportToJson(const Report& report);
+ATTNSCOPE_EXPORT std::string ReportToJson(const Report& report);
 
 }  // namespace attnscope
 

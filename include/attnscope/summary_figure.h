@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "attnscope/export.h"
 #include "attnscope/report.h"
 #include "attnscope/status.h"
 
@@ -37,14 +38,14 @@ struct FigureOptions {
 // Labels and legends cover no data; of many values, the most telling are labelled. The same report and options give the
 // same bytes on every machine. Errors: kInvalidArgument for a size or scale beyond its range, kOutOfMemory; `*out` is
 // then unchanged. Thread-safe.
-Status RenderSummary(const Report& report, const FigureOptions& options, Image* out);
+ATTNSCOPE_EXPORT Status RenderSummary(const Report& report, const FigureOptions& options, Image* out);
 
 // The image as a PNG file in memory. Errors: kInvalidArgument if the image's sizes do not fit its pixels, kOutOfMemory.
-Status EncodePng(const Image& image, std::vector<uint8_t>* out);
+ATTNSCOPE_EXPORT Status EncodePng(const Image& image, std::vector<uint8_t>* out);
 
 // Writes a PNG file: to a temporary name beside `path`, flushed, then renamed, so that `path` is never half-written.
 // Errors: as EncodePng, and kIoError, whose message names the path and the system's reason.
-Status WritePng(const Image& image, const std::string& path);
+ATTNSCOPE_EXPORT Status WritePng(const Image& image, const std::string& path);
 
 }  // namespace attnscope
 
