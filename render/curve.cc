@@ -47,20 +47,20 @@ void Thin(double cell, std::vector<Point>* points) {
 
 }  // namespace
 
-Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, Marker marker,
+Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, CurveLook look,
              double spacing, const Style& style)
     : runs_(std::move(runs)),
       bridges_(std::move(bridges)),
-      marker_(marker),
+      look_(look),
       marker_size_(std::clamp(kMarkerShare * spacing, style.Points(kMinMarker), style.marker_size())),
-      line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width())) {
+      line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width()) * look.width) {
   const bool is_dense = spacing < style.Points(kDenseSpacing);
   for (const std::vector<CurvePoint>& run : runs_) {
     lines_.push_back(Thinned(run));
     for (const CurvePoint& point : run) {
       if (point.off_scale) {
         marked_off_scale_.push_back(point.at);
-      } else if (!is_dense || run.size() == 1) {
+      } else if ((!is_dense && look_.has_markers) || run.size() == 1) {
         marked_.push_back(point.at);
       }
     }
@@ -73,13 +73,15 @@ Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<P
 
 void Curve::Draw(const Color& color, Canvas* canvas) const {
   Shape dashed;
+  dashed.part = Part::kCurve;
   dashed.stroke = {.width = 0.5 * line_width_, .cap = Cap::kButt, .dash = 2.0 * line_width_, .gap = 1.5 * line_width_};
   for (const std::array<Point, 2>& bridge : bridges_) dashed.line.AddPolyline(bridge);
   if (!bridges_.empty()) canvas->Draw(dashed, color);
   Shape shape;
-  shape.stroke.width = line_width_;
+  shape.part = Part::kCurve;
+  shape.stroke = StrokeOf(look_.dashes, line_width_);
   for (const std::vector<Point>& line : lines_) shape.line.AddPolyline(line);
-  for (const Point& point : marked_) AddMarker(marker_, point, marker_size_, &shape.fill);
+  for (const Point& point : marked_) AddMarker(look_.marker, point, marker_size_, &shape.fill);
   for (const Point& point : marked_off_scale_) AddMarker(Marker::kDownwards, point, marker_size_, &shape.fill);
   canvas->Draw(shape, color);
 }
@@ -87,7 +89,7 @@ void Curve::Draw(const Color& color, Canvas* canvas) const {
 void Curve::AddTo(LabelPlacer* placer) const {
   for (const std::vector<Point>& line : lines_) placer->AddLine(line, line_width_);
   for (const std::array<Point, 2>& bridge : bridges_) placer->AddLine(bridge, 0.5 * line_width_);
-  for (const Point& point : marked_) placer->AddBox(MarkerBox(marker_, point, marker_size_));
+  for (const Point& point : marked_) placer->AddBox(MarkerBox(look_.marker, point, marker_size_));
   for (const Point& point : marked_off_scale_) placer->AddBox(MarkerBox(Marker::kDownwards, point, marker_size_));
 }
 

@@ -101,6 +101,20 @@ constexpr double kMinDash = 0.1;
 
 }  // namespace
 
+Stroke StrokeOf(Dashes dashes, double width) {
+  switch (dashes) {
+    case Dashes::kNone:
+      break;
+    case Dashes::kLong:
+      return {.width = width, .cap = Cap::kButt, .dash = 3.7 * width, .gap = 1.6 * width};
+    case Dashes::kMedium:
+      return {.width = width, .cap = Cap::kButt, .dash = 2.4 * width, .gap = 1.2 * width};
+    case Dashes::kShort:
+      return {.width = width, .cap = Cap::kButt, .dash = 1.0 * width, .gap = 1.0 * width};
+  }
+  return {.width = width};
+}
+
 void Outline(const Polylines& lines, const Stroke& stroke, Polylines* out) {
   Outliner outliner(stroke, out);
   const bool dashed = stroke.dash >= kMinDash && stroke.gap >= kMinDash;
