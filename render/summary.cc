@@ -111,7 +111,7 @@ std::vector<PanelSpec> MakeSpecs(const Report& report, const FigureLook& look, c
     return specs;
   }
   using enum Pathology;
-  for (const size_t panel : {0, 1, 2}) {
+  for (const size_t panel : {size_t{0}, size_t{1}, size_t{2}}) {
     AddFlags(report, verdicts, {kOneHotCollapse, kUniformAttention, kBadNumbers}, &specs[panel]);
   }
   AddFlags(report, verdicts, {kOneHotCollapse, kSaturatedSoftmax, kBadNumbers}, &specs[3]);
