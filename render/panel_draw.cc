@@ -15,6 +15,7 @@ namespace {
 constexpr double kAscent = 0.76;            // of a text size, above the baseline
 constexpr double kDescent = 0.24;           // below it
 constexpr double kTickLabelDistance = 1.0;  // least, of baselines, in sizes of the labels
+constexpr double kMaxStripe = 0.18;         // of the plot's width
 constexpr double kSliver = 0.2;    // of the distance of positions: what is left of the plot beside a stripe joins it
 constexpr double kReadable = 0.8;  // of an axis title's size
 constexpr double kFlagGap = 7.0;   // points, from a frame to the flags above it: markers reach over the frame
@@ -87,9 +88,10 @@ Box Panel::StripeOf(size_t i) const {
   // Beyond a gap of missing positions a stripe ends where that of the next missing one would begin.
   const double span =
       static_cast<double>(static_cast<uint64_t>(positions_.back()) - static_cast<uint64_t>(positions_[0]));
-  const double usual = span > 0.0
-                           ? (XOf(positions_.back()) - XOf(positions_[0])) / span * static_cast<double>(usual_distance_)
-                           : 0.1 * plot.Width();
+  const double distance =
+      span > 0.0 ? (XOf(positions_.back()) - XOf(positions_[0])) / span * static_cast<double>(usual_distance_)
+                 : plot.Width();
+  const double usual = std::min(distance, kMaxStripe * plot.Width());
   const double before = i > 0 ? std::min(usual, x - XOf(positions_[i - 1])) : usual;
   const double after = i + 1 < positions_.size() ? std::min(usual, XOf(positions_[i + 1]) - x) : usual;
   const auto to_border = [&](double edge, double border) {

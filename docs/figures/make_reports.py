@@ -48,7 +48,8 @@ def wandering(layers, start, noise, low, high, seed):
     source = random.Random(seed)
     values = [start]
     while len(values) < layers:
-        values.append(min(max(values[-1] + noise * source.gauss(0, 1), low), high))
+        back = 0.15 * ((low + high) / 2 - values[-1])
+        values.append(min(max(values[-1] + back + noise * source.gauss(0, 1), low), high))
     return values
 
 
