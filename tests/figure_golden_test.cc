@@ -12,6 +12,7 @@
 #include <string>
 
 #include "attnscope/figure.h"
+#include "example_report.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -24,13 +25,6 @@ namespace {
 std::string Read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-Report ExampleReport() {
-  Report report;
-  const Status status = ReportFromJson(Read(ATTNSCOPE_TEST_DATA "/summary_stats.json"), &report);
-  EXPECT_TRUE(status.ok()) << status.message();
-  return report;
 }
 
 // Exact on every machine: no function but products, sums and square roots.

@@ -81,6 +81,24 @@ TEST(History, MarksWhereAVerdictBegan) {
   EXPECT_EQ(plain.Count("layer 4"), 0);
 }
 
+// The lines of ill layers are drawn last; their rings must follow them.
+TEST(History, RingsAreOnTheLineOfTheirLayer) {
+  std::vector<Report> reports = Series(5, 8, 100);
+  for (size_t t = 3; t < 8; ++t) reports[t].layers[1].stats.layer[Metric::kMaxRowWeight] = 0.6;
+  const RecordingCanvas canvas = Drawn(reports);
+  EXPECT_EQ(canvas.Count("layer 1"), 2);
+  const std::vector<Ink> curves = CurvesOf(canvas);
+  const Point began = curves[4].segments[3].first;  // of the entropy of layer 1
+  EXPECT_LT(curves[4].color.green, curves[1].color.green) << "drawn after layer 2, and darker";
+  const std::vector<Ink> inks = StructureOf(canvas).inks;
+  const auto ring = std::find_if(inks.begin(), inks.end(), [](const Ink& ink) { return ink.part == Part::kRing; });
+  ASSERT_NE(ring, inks.end());
+  std::vector<Point> points;
+  for (const auto& segment : ring->segments) points.push_back(segment.first);
+  EXPECT_NEAR(BoundsOf(points).Center().x, began.x, 0.1);
+  EXPECT_NEAR(BoundsOf(points).Center().y, began.y, 0.1);
+}
+
 TEST(History, OneReportOneLayerAndNothing) {
   EXPECT_EQ(CurvesOf(Drawn(Series(1, 1, 100))).size(), 2U);
   EXPECT_EQ(Drawn({Report()}).Count("not measured"), 1);

@@ -6,10 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 
+#include "example_report.h"
 #include "random_report.h"
 
 #define STB_IMAGE_IMPLEMENTATION
@@ -19,15 +18,6 @@
 
 namespace attnscope {
 namespace {
-
-Report ExampleReport() {
-  std::ifstream file(ATTNSCOPE_TEST_DATA "/summary_stats.json");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  Report report;
-  const Status status = ReportFromJson(text, &report);
-  EXPECT_TRUE(status.ok()) << status.message();
-  return report;
-}
 
 Image Rendered(const Report& report, const FigureOptions& options = {}) {
   Image image;

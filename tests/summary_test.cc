@@ -7,26 +7,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include "attnscope/report.h"
+#include "example_report.h"
 #include "figure_checks.h"
 #include "random_report.h"
 #include "recording_canvas.h"
 
 namespace attnscope::render {
 namespace {
-
-Report ExampleReport() {
-  std::ifstream file(ATTNSCOPE_TEST_DATA "/summary_stats.json");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  Report report;
-  const Status status = ReportFromJson(text, &report);
-  EXPECT_TRUE(status.ok()) << status.message();
-  return report;
-}
 
 RecordingCanvas Drawn(const Report& report, double width = 2000.0, double height = 1500.0,
                       const FigureLook& look = {}) {
@@ -171,6 +161,18 @@ TEST(Summary, ManyLayersAreThinnedOut) {
   EXPECT_GE(labels, 4 * 4);
   EXPECT_LE(labels, 4 * 14);
   ExpectTidySummary(canvas, 2000, 1500);
+}
+
+TEST(Summary, AnAxisWithoutValuesHasNoNumbers) {
+  Report report = ExampleReport();
+  const auto right_labels = [](const RecordingCanvas& canvas) {
+    return std::count_if(canvas.texts.begin(), canvas.texts.end(), [](const auto& drawn) {
+      return drawn.style.part == Part::kTickLabel && drawn.style.align == Align::kLeft;
+    });
+  };
+  EXPECT_GE(right_labels(Drawn(report)), 3);
+  for (LayerReport& layer : report.layers) layer.stats.layer[Metric::kMaxColSum] = std::nan("");
+  EXPECT_EQ(right_labels(Drawn(report)), 0);
 }
 
 TEST(Summary, TidyForHundredsOfReports) {
