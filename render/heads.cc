@@ -124,6 +124,7 @@ void DrawHeads(const Report& report, const FigureLook& look, double width, doubl
   headline.Draw(width, canvas);
 
   std::vector<HeatMap> maps;
+  maps.reserve(kMaps.size());
   for (const MapKind& kind : kMaps) maps.emplace_back(MakeSpec(kind, report, verdicts), layers, heads, style);
   const ColorBar bar =
       MakeBar(std::any_of(maps.begin(), maps.end(), [](const HeatMap& map) { return map.HasMissing(); }));

@@ -221,6 +221,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   const double bar_width = ColorBarWidth(bar, style);
   const Box inner = {style.outer_gap(), headline.Bottom(), width - style.outer_gap(), height - style.outer_gap()};
   std::vector<Panel> panels;
+  panels.reserve(specs.size());
   for (PanelSpec& spec : specs) panels.emplace_back(std::move(spec), timeline.times, style);
   PanelGrid grid(std::move(panels), columns, style);
   grid.Fit({inner.left, inner.top, inner.right - bar_width - 2.0 * style.outer_gap(), inner.bottom});

@@ -65,12 +65,13 @@ struct Pixels {
 // figure 18 and 6 % larger. An index for each pixel takes a third of the time and half of the bytes, but most figures
 // have some 3000 colours, from blending at edges.
 //
-// Works in place, from the last row to the first: a figure leaves room for it, see RenderFigure.
-Pixels RgbPixels(Image&& image) {
+// Takes the image's pixels and works in place, from the last row to the first: a figure leaves room for it, see
+// RenderFigure.
+Pixels RgbPixels(Image* image) {
   Pixels pixels;
-  const size_t stride = 3 * static_cast<size_t>(image.width);
-  const auto height = static_cast<size_t>(image.height);
-  pixels.rows = std::move(image.rgb);
+  const size_t stride = 3 * static_cast<size_t>(image->width);
+  const auto height = static_cast<size_t>(image->height);
+  pixels.rows = std::move(image->rgb);
   pixels.rows.resize((stride + 1) * height);
   uint8_t* const rows = pixels.rows.data();
   for (size_t y = height; y-- > 0;) {
@@ -147,10 +148,10 @@ namespace render {
 
 Status EncodePngWith(Image&& image, Compress compress, std::vector<uint8_t>* out) {
   if (Status status = CheckImage(image); !status.ok()) return status;
-  const Status no_memory = NoMemory(image);
+  Status no_memory = NoMemory(image);
   try {
     Pixels pixels;
-    if (!IndexPixels(image, &pixels)) pixels = RgbPixels(std::move(image));
+    if (!IndexPixels(image, &pixels)) pixels = RgbPixels(&image);
     std::vector<uint8_t> stream;
     if (!compress(pixels.rows, &stream)) return no_memory;
     std::vector<uint8_t> png(kSignature.begin(), kSignature.end());
