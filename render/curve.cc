@@ -12,10 +12,10 @@ constexpr double kMarkerShare = 0.62;  // of the spacing
 constexpr double kMinMarker = 2.5;     // points
 constexpr double kMinLine = 1.0;       // points
 constexpr double kDenseSpacing = 3.0;  // points; markers would touch
-constexpr double kColumn = 1.0;        // layout units in which more than four points cannot be told apart
+constexpr double kColumn = 1.0;        // layout units in which more than two points cannot be told apart
 
-// Of all points in one column keeps the first, the lowest, the highest and the last: a polyline through a million
-// points then has at most four for each column, and looks the same.
+// Of all points in one column keeps the lowest and the highest, and both ends of the run: a polyline through a million
+// points then has at most two for each column, and looks the same.
 std::vector<Point> Thinned(const std::vector<CurvePoint>& run) {
   std::vector<Point> line;
   for (size_t begin = 0; begin < run.size();) {
@@ -26,11 +26,10 @@ std::vector<Point> Thinned(const std::vector<CurvePoint>& run) {
       if (run[end].at.y > run[low].at.y) low = end;
       if (run[end].at.y < run[high].at.y) high = end;
     }
-    size_t previous = end;
-    for (const size_t i : {begin, std::min(low, high), std::max(low, high), end - 1}) {
-      if (i != previous) line.push_back(run[i].at);
-      previous = i;
-    }
+    if (begin == 0 && std::min(low, high) > 0) line.push_back(run.front().at);
+    line.push_back(run[std::min(low, high)].at);
+    if (low != high) line.push_back(run[std::max(low, high)].at);
+    if (end == run.size() && std::max(low, high) + 1 < end) line.push_back(run.back().at);
     begin = end;
   }
   return line;

@@ -16,9 +16,10 @@ constexpr double kAscent = 0.76;            // of a text size, above the baselin
 constexpr double kDescent = 0.24;           // below it
 constexpr double kTickLabelDistance = 1.0;  // least, of baselines, in sizes of the labels
 constexpr double kMaxStripe = 0.18;         // of the plot's width
-constexpr double kSliver = 0.2;    // of the distance of positions: what is left of the plot beside a stripe joins it
-constexpr double kReadable = 0.8;  // of an axis title's size
-constexpr double kFlagGap = 7.0;   // points, from a frame to the flags above it: markers reach over the frame
+constexpr double kSliver = 0.2;     // of the distance of positions: what is left of the plot beside a stripe joins it
+constexpr double kLeastFlag = 0.6;  // of a flag's size
+constexpr double kReadable = 0.8;   // of an axis title's size
+constexpr double kFlagGap = 7.0;    // points, from a frame to the flags above it: markers reach over the frame
 
 void AddSegment(Point a, Point b, Path* path) { path->AddPolyline(std::array<Point, 2>{a, b}); }
 
@@ -142,12 +143,16 @@ void Panel::DrawFlags(Canvas* canvas) const {
     const std::optional<Point> at = PointOf(ring);
     if (at) DrawRing(ring.flag.severity, *at, style_.flag_size(), style_.theme, canvas);
   }
-  // Flags that would be wider than their stripe are smaller, critical ones on top.
+  // Where neighbours would meet, all are smaller; critical ones are on top.
+  double size = style_.flag_size();
+  for (size_t i = 1; i < spec_.flags.size(); ++i) {
+    size = std::min(size, XOf(positions_[spec_.flags[i].index]) - XOf(positions_[spec_.flags[i - 1].index]));
+  }
+  size = std::max(size, kLeastFlag * style_.flag_size());
+  const double y = place_.plot.top - style_.Points(kFlagGap) - 0.5 * size;
   for (const Severity severity : {Severity::kWarning, Severity::kCritical}) {
     for (const Flag& flag : spec_.flags) {
       if (flag.severity != severity) continue;
-      const double size = std::clamp(StripeOf(flag.index).Width(), 0.5 * style_.flag_size(), style_.flag_size());
-      const double y = place_.plot.top - style_.Points(kFlagGap) - 0.5 * size;
       DrawFlag(severity, {XOf(positions_[flag.index]), y}, size, ColorOf(severity, style_.theme), canvas);
     }
   }

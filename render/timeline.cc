@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -52,25 +51,18 @@ Timeline MakeTimeline(std::span<const Report> reports) {
 
 std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds) {
   using Key = std::pair<int64_t, Pathology>;  // layer, what it suffers from
-  std::map<Key, Severity> before;
+  std::map<Key, Severity> worst;              // so far
   std::vector<Onset> onsets;
   for (size_t time = 0; time < timeline.reports.size(); ++time) {
-    std::map<Key, Severity> now;
+    // Worst first, so that a pathology is met once at a time.
     for (const Verdict& verdict : Diagnose(*timeline.reports[time], thresholds)) {
-      Severity& severity = now.try_emplace({verdict.layer, verdict.pathology}, Severity::kHealthy).first->second;
-      severity = std::max(severity, verdict.severity);
+      Severity& before = worst.try_emplace({verdict.layer, verdict.pathology}, Severity::kHealthy).first->second;
+      if (before >= verdict.severity) continue;
+      before = verdict.severity;
+      const auto layer = std::lower_bound(timeline.layers.begin(), timeline.layers.end(), verdict.layer);
+      onsets.push_back(
+          {time, static_cast<size_t>(layer - timeline.layers.begin()), verdict.pathology, verdict.severity});
     }
-    const size_t first = onsets.size();
-    for (const auto& [key, severity] : now) {
-      const auto earlier = before.find(key);
-      if (earlier != before.end() && earlier->second >= severity) continue;
-      const auto layer = std::lower_bound(timeline.layers.begin(), timeline.layers.end(), key.first);
-      onsets.push_back({time, static_cast<size_t>(layer - timeline.layers.begin()), key.second, severity});
-    }
-    std::stable_sort(onsets.begin() + static_cast<ptrdiff_t>(first), onsets.end(), [](const Onset& a, const Onset& b) {
-      return std::pair(a.layer, -static_cast<int>(a.severity)) < std::pair(b.layer, -static_cast<int>(b.severity));
-    });
-    before = std::move(now);
   }
   return onsets;
 }

@@ -14,7 +14,8 @@
 
 namespace attnscope::render {
 
-// A layer's verdict that the report before did not have, or had as a milder one.
+// The first of a layer's verdicts of one kind, or the first that is worse than all before: one that comes and goes is
+// told once.
 struct Onset {
   size_t time = 0;   // index of the report
   size_t layer = 0;  // index among the timeline's layers
@@ -33,7 +34,7 @@ struct Timeline {
 // else as they are given, counted from 1. The reports must outlive the result.
 Timeline MakeTimeline(std::span<const Report> reports);
 
-// All onsets, by time; those of one time and layer worst first. A head's verdict counts as its layer's.
+// All onsets, by time; those of one time worst first. A head's verdict counts as its layer's.
 std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds);
 
 }  // namespace attnscope::render

@@ -42,7 +42,7 @@ TEST(Curve, DenseCurvesKeepTheirOutline) {
   RecordingCanvas canvas;
   Curve({run}, {}, {Marker::kSquare}, 800.0 / 200000.0, {}).Draw(Rgb(0x3978B5), &canvas);
   const Polylines lines = LinesOf(canvas.shapes[0].shape.line);
-  EXPECT_LE(lines.points.size(), 4U * 802U);
+  EXPECT_LE(lines.points.size(), 2U * 802U);
   EXPECT_TRUE(canvas.shapes[0].shape.fill.empty());
   EXPECT_EQ(lines.points.front(), run.front().at);
   EXPECT_EQ(lines.points.back(), run.back().at);
