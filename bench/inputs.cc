@@ -103,6 +103,14 @@ std::string_view NameOf(RowKind kind) {
 
 void AttentionRows::Free::operator()(uint8_t* memory) const { std::free(memory); }
 
+std::vector<float> GaussianFloats(uint64_t seed, size_t count) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> gaussian;
+  std::vector<float> values(count);
+  for (float& value : values) value = gaussian(random);
+  return values;
+}
+
 AttentionRows::AttentionRows(RowKind kind, ElementType type, size_t rows, size_t keys)
     : type_(type), rows_(rows), keys_(keys) {
   constexpr size_t kPage = 4096;

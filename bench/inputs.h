@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "attnscope/attention_view.h"
 
@@ -28,6 +29,9 @@ inline constexpr RowKind kAllRowKinds[] = {RowKind::kSoftmax1,  RowKind::kSoftma
                                            RowKind::kAscending, RowKind::kDescending};
 
 std::string_view NameOf(RowKind kind);
+
+// Numbers of a standard normal distribution.
+std::vector<float> GaussianFloats(uint64_t seed, size_t count);
 
 // [rows, keys] of one kind, in pages of this buffer's own. Every row differs from every other (but uniform rows).
 class AttentionRows {

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "bench/single_metrics.cc"
@@ -64,6 +65,7 @@ double ColumnSumsAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t k
   const hn::ScalableTag<float> df;
   const size_t N = hn::Lanes(df);
   size_t row = 0;
+  constexpr size_t kRowsPerTrip = 4;
   for (; row + kRowsPerTrip <= num_rows; row += kRowsPerTrip) {
     const float* HWY_RESTRICT from = rows + row * keys;
     for (size_t i = 0; i < keys; i += N) {
@@ -75,40 +77,38 @@ double ColumnSumsAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t k
   return static_cast<double>(columns[0]);
 }
 
-// The sweep's filter and network, with group maxima of their own.
+// The sweep's selection, with slots of its own.
 double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
-  const hn::ScalableTag<uint32_t> du;
+  const DU du;
   const size_t N = hn::Lanes(du);
   const size_t tile_groups = kTileColumns / GroupColumns();
   double total = 0.0;
   for (size_t first = 0; first + kRowsPerBlock <= num_rows; first += kRowsPerBlock) {
-    RowMeasures measures[kRowsPerBlock];
+    SweptRow<float> block[kRowsPerBlock];
     for (size_t row = 0; row < kRowsPerBlock; ++row) {
-      Candidates& candidates = workspace->candidates[row];
-      candidates.count = 0;
-      candidates.bound = 0;
-      TripRows<float> trip;
-      trip.num_rows = 1;
-      trip.rows[0] = rows + (first + row) * keys;
-      trip.full_groups = trip.groups = keys / GroupColumns();
-      for (size_t begin = 0; begin < trip.groups; begin += tile_groups) {
-        const size_t end = HWY_MIN(begin + tile_groups, trip.groups);
-        uint32_t* group_max = workspace->group_max[0];
-        for (size_t group = begin; group < end; ++group) {
-          const uint32_t* bits = reinterpret_cast<const uint32_t*>(trip.Group(0, group));
-          const auto max01 = hn::Max(hn::LoadU(du, bits), hn::LoadU(du, bits + N));
-          const auto max23 = hn::Max(hn::LoadU(du, bits + 2 * N), hn::LoadU(du, bits + 3 * N));
-          hn::Store(hn::Max(max01, max23), du, group_max + (group - begin) * N);
-        }
-        CoarseMaxima coarse;
-        Coarsen(du, group_max, (end - begin) * N, coarse);
-        DropWeakest(hn::ScalableTag<int32_t>(), kTopK, kMaxKept, &candidates, 1);
-        RaiseBounds(&coarse, 1, &candidates);
-        CollectCandidates<float>(trip, 0, begin, end, group_max, candidates);
-      }
+      block[row].data = rows + (first + row) * keys;
+      block[row].full_groups = block[row].groups = keys / GroupColumns();
     }
-    SumTopK(workspace->candidates, kRowsPerBlock, measures);
-    for (const RowMeasures& row : measures) total += row.top5 + row.top10 + row.top50;
+    for (size_t batch_first = 0; batch_first < kRowsPerBlock; batch_first += N) {
+      TopLists batch;
+      batch.Init(batch_first, HWY_MIN(N, kRowsPerBlock - batch_first), *workspace);
+      for (size_t tile = 0; tile < block[0].groups; tile += tile_groups) {
+        for (size_t i = 0; i < batch.num_rows(); ++i) {
+          uint32_t* HWY_RESTRICT slots = workspace->slot_max[batch_first + i];
+          memset(slots, 0, kSlots * sizeof(uint32_t));
+          const RowVectors<float> row = VectorsOfTile(block[batch_first + i], tile);
+          for (size_t j = row.begin; j < row.end; ++j) {
+            uint32_t* HWY_RESTRICT slot = slots + j * N % kSlots;
+            hn::Store(hn::Max(hn::Load(du, slot), hn::BitCast(du, row.LoadFull(j))), du, slot);
+          }
+        }
+        batch.AddSlots({workspace->slot_max[batch_first], kSlots}, tile == 0, /*half=*/false);
+        AddExtras(block, tile, batch, *workspace);
+      }
+      TopSums sums;
+      batch.Sum(sums);
+      total += static_cast<double>(sums.top5[batch_first] + sums.top10[batch_first] + sums.top50[batch_first]);
+    }
   }
   return total;
 }

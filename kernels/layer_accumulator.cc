@@ -23,7 +23,11 @@ Status NotCreated() {
 bool SameConfig(const LayerConfig& a, const LayerConfig& b) {
   return a.heads == b.heads && a.max_keys == b.max_keys && a.max_batch == b.max_batch &&
          a.mean_matrix == b.mean_matrix && a.tolerance_float32 == b.tolerance_float32 &&
-         a.tolerance_half == b.tolerance_half;
+         a.tolerance_half == b.tolerance_half && a.saturation_bound == b.saturation_bound;
+}
+
+Status NoScratch(const Runner& runner) {
+  return {StatusCode::kOutOfMemory, "no memory for a runner of " + std::to_string(runner.threads) + " threads"};
 }
 
 }  // namespace
@@ -49,15 +53,40 @@ Status LayerAccumulator::AddWeights(const AttentionView& weights, const Mask& ma
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckAttention(state_->config(), weights, mask); !status.ok()) return status;
   if (weights.batch == 0 || weights.heads == 0 || weights.queries == 0) return {};
-  if (!state_->EnsureScratch(runner)) {
-    return {StatusCode::kOutOfMemory, "no memory for a runner of " + std::to_string(runner.threads) + " threads"};
-  }
+  if (!state_->EnsureScratch(runner)) return NoScratch(runner);
   if (state_->config().mean_matrix) {
     state_->SweepMeanMatrix(weights, mask);
   } else {
     state_->SweepMatrices(weights, mask, runner);
   }
   return {};
+}
+
+Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) {
+  if (state_ == nullptr) return NotCreated();
+  if (Status status = CheckLogits(state_->config(), logits, params); !status.ok()) return status;
+  if (logits.batch == 0 || logits.heads == 0 || logits.queries == 0) return {};
+  if (!state_->EnsureLogitScratch(runner)) return NoScratch(runner);
+  state_->AddLogits(LogitSource(logits, params), runner);
+  return {};
+}
+
+Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) {
+  if (state_ == nullptr) return NotCreated();
+  if (Status status = CheckQueriesKeys(state_->config(), view, params); !status.ok()) return status;
+  if (view.batch == 0 || view.heads == 0 || view.queries == 0) return {};
+  if (!state_->EnsureLogitScratch(runner)) return NoScratch(runner);
+  state_->AddLogits(LogitSource(view, params), runner);
+  return {};
+}
+
+size_t LayerAccumulator::ScratchBytes(const Runner& runner) const {
+  return state_ == nullptr ? 0 : state_->LogitScratchBytes(runner);
+}
+
+Status LayerAccumulator::Reserve(const Runner& runner) {
+  if (state_ == nullptr) return NotCreated();
+  return state_->EnsureLogitScratch(runner) ? Status() : NoScratch(runner);
 }
 
 Status LayerAccumulator::AddResidual(const ActivationView& before, const ActivationView& after) {

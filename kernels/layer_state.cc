@@ -169,6 +169,8 @@ void LayerAccumulator::State::FoldOpen(double* closed_sums, double* closed_maxim
       FoldMatrix(row_sums, sums() + layout_.OpenColumns(sequence, head), sums() + layout_.OpenPartial(sequence, head),
                  OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head),
                  closed_maxima + layout_.HeadMaxima(head));
+      double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMax::kMaxAbsLogit);
+      *max_abs_logit = std::max(*max_abs_logit, maxima()[layout_.OpenMaxAbsLogit(sequence, head)]);
     }
   }
 }
@@ -181,6 +183,7 @@ void LayerAccumulator::State::ClearOpen() {
       std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
       std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
       maxima()[layout_.OpenKeys(sequence, head)] = 0.0;
+      maxima()[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
     }
   }
 }

@@ -12,6 +12,8 @@
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/runner.h"
 #include "kernels/aligned_buffer.h"
+#include "kernels/logit_source.h"
+#include "kernels/softmax_rows.h"
 #include "kernels/state_layout.h"
 #include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
@@ -36,6 +38,10 @@ class LayerAccumulator::State {
 
   void SweepMatrices(const AttentionView& view, const Mask& mask, const Runner& runner);
   void SweepMeanMatrix(const AttentionView& view, const Mask& mask);
+  // Makes room for the logits of this runner's tasks; false if there is no memory.
+  bool EnsureLogitScratch(const Runner& runner);
+  size_t LogitScratchBytes(const Runner& runner) const;
+  void AddLogits(const LogitSource& source, const Runner& runner);
   void AddResidual(const ActivationView& before, const ActivationView& after);
   void AddGradient(const BufferView& gradient);
 
@@ -53,6 +59,16 @@ class LayerAccumulator::State {
 
   // Adds rows to the open matrix [sequence, head].
   void Sweep(const RowRange& range, size_t sequence, size_t head, TaskScratch& scratch);
+  void SweepLogits(const LogitSource& source, const Runner& runner);
+  void SweepMeanLogits(const LogitSource& source);
+  void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence, size_t head);
+  static void MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
+                             const LogitScratch& scratch);
+  void SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
+                       const LogitScratch& logit_scratch, TaskScratch& scratch);
+  void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index);
+  void SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group, const Runner& runner);
+  void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
   size_t OpenKeys(size_t sequence, size_t head) const;
   double Tolerance(ElementType type) const;
   void AddTo(LayerSum which, double value) { sums_[static_cast<size_t>(which)] += value; }
@@ -61,8 +77,10 @@ class LayerAccumulator::State {
   StateLayout layout_;
   AlignedBuffer<double> sums_;
   AlignedBuffer<double> maxima_;
-  AlignedBuffer<float> mean_rows_;  // [kRowsPerBlock, max_keys], mean-matrix mode only
+  AlignedBuffer<float> mean_rows_;   // [kRowsPerBlock, max_keys], mean-matrix mode only
+  AlignedBuffer<double> mean_sums_;  // the same, for logits
   std::vector<TaskScratch> scratch_;
+  std::vector<LogitScratch> logit_scratch_;
 };
 
 }  // namespace attnscope

@@ -11,6 +11,7 @@
 #endif
 
 #include "hwy/highway.h"
+#include "kernels/mantissa-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
@@ -35,7 +36,6 @@ template <class DF, class VF = hn::Vec<DF>>
 HWY_INLINE void Log2OfFour(DF df, VF& p0, VF& p1, VF& p2, VF& p3) {
   const hn::RebindToSigned<DF> di;
   const auto one = hn::Set(di, 0x3F800000);
-  const auto fraction = hn::Set(di, 0x007FFFFF);
   const VF one_float = hn::Set(df, 1.0f);
   constexpr float kUnit = static_cast<float>(kLog2Unit);
   const VF coefficient4 = hn::Set(df, 0.02584142693f * kUnit);
@@ -48,10 +48,10 @@ HWY_INLINE void Log2OfFour(DF df, VF& p0, VF& p1, VF& p2, VF& p3) {
   const auto bits1 = hn::BitCast(di, p1);
   const auto bits2 = hn::BitCast(di, p2);
   const auto bits3 = hn::BitCast(di, p3);
-  const VF t0 = hn::Sub(hn::BitCast(df, hn::OrAnd(one, bits0, fraction)), one_float);
-  const VF t1 = hn::Sub(hn::BitCast(df, hn::OrAnd(one, bits1, fraction)), one_float);
-  const VF t2 = hn::Sub(hn::BitCast(df, hn::OrAnd(one, bits2, fraction)), one_float);
-  const VF t3 = hn::Sub(hn::BitCast(df, hn::OrAnd(one, bits3, fraction)), one_float);
+  const VF t0 = hn::Sub(Mantissa(df, p0), one_float);
+  const VF t1 = hn::Sub(Mantissa(df, p1), one_float);
+  const VF t2 = hn::Sub(Mantissa(df, p2), one_float);
+  const VF t3 = hn::Sub(Mantissa(df, p3), one_float);
   VF r0 = hn::MulAdd(coefficient4, t0, coefficient3);
   VF r1 = hn::MulAdd(coefficient4, t1, coefficient3);
   VF r2 = hn::MulAdd(coefficient4, t2, coefficient3);

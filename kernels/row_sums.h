@@ -5,7 +5,6 @@
 #ifndef ATTNSCOPE_KERNELS_ROW_SUMS_H_
 #define ATTNSCOPE_KERNELS_ROW_SUMS_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,22 +23,15 @@ enum class RowSum : uint8_t {
   kUnnormalised,
   kInvalid,
   kEmpty,
+  // Of measured rows that came as logits; filled by the softmax, not by the sweep.
+  kLogitRows,
+  kLogSumExp,
+  kSaturated,
+  kLogits,  // unmasked logits
+  kLogitSum,
+  kLogitSquares,
 };
-inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kEmpty) + 1;
-
-class RowSums {
- public:
-  double operator[](RowSum which) const { return values_[static_cast<size_t>(which)]; }
-  double& operator[](RowSum which) { return values_[static_cast<size_t>(which)]; }
-
-  // Adds this row to totals [kNumRowSums].
-  void AddTo(double* totals) const {
-    for (size_t i = 0; i < kNumRowSums; ++i) totals[i] += values_[i];
-  }
-
- private:
-  std::array<double, kNumRowSums> values_{};
-};
+inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kLogitSquares) + 1;
 
 // The measurements of one row before they become sums.
 struct RowMeasures {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inner loop of the weights sweep: a few rows of a tile of columns give entropy, row sum, maxima of groups of
-// columns and column sums in one read. Included per target by weights_sweep.cc.
+// The inner loop of the weights sweep: one row's share of a strip of columns gives entropy, row sum, the largest weight
+// of each slot and column sums in one read. Included per target by weights_sweep.cc.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_ROW_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -13,7 +13,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
@@ -26,121 +25,136 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Columns of one group: four vectors, whose lane-wise maximum the top-k filter looks at instead of the columns. Four
-// independent polynomials also cover the latency of FMA (4 cycles on two ports).
+// Columns of one group: four vectors, as four independent polynomials cover the latency of FMA (4 cycles on two ports).
 inline size_t GroupColumns() { return 4 * hn::Lanes(hn::ScalableTag<float>()); }
 
 // Groups whose entropy and sum stay in float32 before they move to float64. A lane then takes 8 * 3 roundings, at worst
 // 1.5e-6 relative, which stays within 2e-6 * log(n_k) as rows this long have log(n_k) > 3.
 inline constexpr size_t kGroupsPerFlush = 8;
 
-// Up to kRowsPerTrip rows of one matrix, from column 0. All rows have the same number of full groups; the remaining
-// columns (less than a group, and the ragged edge of a causal mask) stand in `rest`, padded by zeros.
+// One row of a block. Its full groups are read where they stand, the remaining columns (less than a group) from `rest`,
+// padded by zeros.
 template <typename T>
-struct TripRows {
-  size_t num_rows = 0;
+struct SweptRow {
+  const T* data = nullptr;
+  const T* rest = nullptr;
   size_t full_groups = 0;
-  size_t groups = 0;  // full groups and those in `rest`
-  const T* rows[kRowsPerTrip] = {};
-  const T* rest[kRowsPerTrip] = {};
-  const T* ahead[kRowsPerTrip] = {};  // rows to prefetch while these are swept, column by column
-
-  const T* Group(size_t row, size_t group) const {
-    return group < full_groups ? rows[row] + group * GroupColumns()
-                               : rest[row] + (group - full_groups) * GroupColumns();
-  }
+  size_t groups = 0;         // and the one in `rest`, if any
+  float* columns = nullptr;  // column sums of this row's matrix
 };
 
-// Prefetches the cache lines of one group; never faults.
-template <typename T>
-HWY_INLINE void PrefetchGroup(const T* from) {
-  constexpr size_t kLine = 64 / sizeof(T);
-  for (size_t i = 0; i < GroupColumns(); i += kLine) hwy::Prefetch(from + i);
+// Never faults. Prefetching to the L1 cache instead, as Highway does, fills its few miss buffers and halves the rate of
+// sweeps from memory (measured on Zen 4).
+HWY_INLINE void PrefetchToL2(const void* address) {
+#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
+  __builtin_prefetch(address, /*write=*/0, /*locality=*/2);
+#else
+  hwy::Prefetch(static_cast<const uint8_t*>(address));
+#endif
 }
 
-// Sweeps groups [begin, begin + count) of the rows, count <= kGroupsPerFlush: adds them to `columns` (row by row, in
-// order), to the rows' lanes, and stores the maxima of group `begin + i` at `group_max[row] + i * Lanes`. Maxima are
-// unsigned maxima of the bit patterns: above kMaxFiniteBits there is a negative, infinite or NaN weight.
-template <typename T, class DF>
-HWY_INLINE void SweepGroups(DF df, const TripRows<T>& trip, size_t begin, size_t count, float* HWY_RESTRICT columns,
-                            uint32_t* const* group_max, RowLanes* HWY_RESTRICT lanes) {
+// Adds the two halves of float32 lanes to float64 lanes in memory, or sets them.
+template <class DF>
+HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_RESTRICT to) {
+  const hn::ScalableTag<double> dd;
+#if HWY_TARGET == HWY_SCALAR
+  auto sum = hn::PromoteTo(dd, lanes);
+#else
+  const hn::Half<DF> half;
+  auto sum = hn::Add(hn::PromoteTo(dd, hn::LowerHalf(half, lanes)), hn::PromoteTo(dd, hn::UpperHalf(half, lanes)));
+#endif
+  if (!set) sum = hn::Add(sum, hn::Load(dd, to));
+  hn::Store(sum, dd, to);
+}
+
+// Raises the slots of the four vectors of a group whose first column is column `column` of the tile. The first lap
+// finds slots of an older tile.
+template <class DU, class VU = hn::Vec<DU>>
+HWY_INLINE void RaiseSlots(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3, uint32_t* HWY_RESTRICT slots) {
+  HWY_ALIGN_MAX static constexpr uint32_t kZeros[kSlots] = {};
+  const size_t N = hn::Lanes(du);
+  const auto raise = [&](size_t first, VU bits) HWY_ATTR {
+    const size_t slot = first % kSlots;
+    hn::Store(hn::Max(hn::Load(du, (first < kSlots ? kZeros : slots) + slot), bits), du, slots + slot);
+  };
+  if (hn::MaxLanes(du) * 4 > kSlots) {
+    raise(column, bits0);
+    raise(column + N, bits1);
+    raise(column + 2 * N, bits2);
+    raise(column + 3 * N, bits3);
+    return;
+  }
+  const size_t slot = column % kSlots;
+  const uint32_t* HWY_RESTRICT before = (column < kSlots ? kZeros : slots) + slot;
+  uint32_t* HWY_RESTRICT after = slots + slot;
+  const auto max0 = hn::Max(hn::Load(du, before), bits0);
+  const auto max1 = hn::Max(hn::Load(du, before + N), bits1);
+  const auto max2 = hn::Max(hn::Load(du, before + 2 * N), bits2);
+  const auto max3 = hn::Max(hn::Load(du, before + 3 * N), bits3);
+  hn::Store(max0, du, after);
+  hn::Store(max1, du, after + N);
+  hn::Store(max2, du, after + 2 * N);
+  hn::Store(max3, du, after + 3 * N);
+}
+
+// Sweeps `count` groups at `from`, whose first column is column `begin` of its tile: adds them to `columns`, to the
+// row's lanes (which it sets if `set`; the entropy only with kEntropy) and to its slots. Maxima are those of the bit
+// patterns as unsigned numbers: above the pattern of the largest weight there is a negative, infinite or NaN one.
+// Prefetches as many bytes at `ahead`.
+template <bool kEntropy, typename T, class DF>
+HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
+                            float* HWY_RESTRICT columns, uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
   const hn::RebindToUnsigned<DF> du;
   const size_t N = hn::Lanes(df);
-  for (size_t i = 0; i < count; ++i) {
-    float* HWY_RESTRICT to = columns + i * 4 * N;
-    auto column0 = hn::Load(df, to);
-    auto column1 = hn::Load(df, to + N);
-    auto column2 = hn::Load(df, to + 2 * N);
-    auto column3 = hn::Load(df, to + 3 * N);
-    for (size_t row = 0; row < trip.num_rows; ++row) {
-      const T* HWY_RESTRICT from = trip.Group(row, begin + i);
-      PrefetchGroup(trip.ahead[row] + (begin + i) * 4 * N);
-      const auto weight0 = LoadAsFloat(df, from);
-      const auto weight1 = LoadAsFloat(df, from + N);
-      const auto weight2 = LoadAsFloat(df, from + 2 * N);
-      const auto weight3 = LoadAsFloat(df, from + 3 * N);
-      column0 = hn::Add(column0, weight0);
-      column1 = hn::Add(column1, weight1);
-      column2 = hn::Add(column2, weight2);
-      column3 = hn::Add(column3, weight3);
-      const auto max01 = hn::Max(hn::BitCast(du, weight0), hn::BitCast(du, weight1));
-      const auto max23 = hn::Max(hn::BitCast(du, weight2), hn::BitCast(du, weight3));
-      hn::Store(hn::Max(max01, max23), du, group_max[row] + i * N);
-
-      const auto sum = hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3));
-      hn::Store(hn::Add(hn::Load(df, lanes[row].sum), sum), df, lanes[row].sum);
-      auto log0 = weight0;
-      auto log1 = weight1;
-      auto log2 = weight2;
-      auto log3 = weight3;
-      Log2OfFour(df, log0, log1, log2, log3);
-      const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, hn::Load(df, lanes[row].p_log2_p)));
-      const auto odd = hn::MulAdd(weight3, log3, hn::Mul(weight1, log1));
-      hn::Store(hn::Add(even, odd), df, lanes[row].p_log2_p);
+  for (size_t first = 0; first < count; first += kGroupsPerFlush) {
+    const size_t end = HWY_MIN(count, first + kGroupsPerFlush);
+    auto p_log2_p = hn::Zero(df);
+    auto sum = hn::Zero(df);
+    for (size_t i = first; i < end; ++i) {
+      const size_t column = i * 4 * N;
+      for (size_t j = 0; j < 4 * N; j += 64 / sizeof(T)) PrefetchToL2(ahead + column + j);
+      const auto weight0 = LoadAsFloat(df, from + column);
+      const auto weight1 = LoadAsFloat(df, from + column + N);
+      const auto weight2 = LoadAsFloat(df, from + column + 2 * N);
+      const auto weight3 = LoadAsFloat(df, from + column + 3 * N);
+      float* HWY_RESTRICT to = columns + column;
+      hn::Store(hn::Add(hn::Load(df, to), weight0), df, to);
+      hn::Store(hn::Add(hn::Load(df, to + N), weight1), df, to + N);
+      hn::Store(hn::Add(hn::Load(df, to + 2 * N), weight2), df, to + 2 * N);
+      hn::Store(hn::Add(hn::Load(df, to + 3 * N), weight3), df, to + 3 * N);
+      RaiseSlots(du, begin + column, hn::BitCast(du, weight0), hn::BitCast(du, weight1), hn::BitCast(du, weight2),
+                 hn::BitCast(du, weight3), slots);
+      sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
+      if constexpr (kEntropy) {
+        auto log0 = weight0;
+        auto log1 = weight1;
+        auto log2 = weight2;
+        auto log3 = weight3;
+        Log2OfFour(df, log0, log1, log2, log3);
+        const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, p_log2_p));
+        p_log2_p = hn::Add(even, hn::MulAdd(weight3, log3, hn::Mul(weight1, log1)));
+      }
     }
-    hn::Store(column0, df, to);
-    hn::Store(column1, df, to + N);
-    hn::Store(column2, df, to + 2 * N);
-    hn::Store(column3, df, to + 3 * N);
+    FlushLanes(df, set, p_log2_p, lanes->p_log2_p);
+    FlushLanes(df, set, sum, lanes->sum);
+    set = false;
   }
 }
 
-HWY_INLINE void ClearLanes(RowLanes& lanes) {
+// Sweeps groups [begin, end) of a row, all in one tile, which begins at group `tile`.
+template <bool kEntropy, typename T>
+HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
+                           uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
   const hn::ScalableTag<float> df;
-  const hn::ScalableTag<double> dd;
-  hn::Store(hn::Zero(df), df, lanes.p_log2_p);
-  hn::Store(hn::Zero(df), df, lanes.sum);
-  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
-    hn::Store(hn::Zero(dd), dd, lanes.p_log2_p_total + i);
-    hn::Store(hn::Zero(dd), dd, lanes.sum_total + i);
+  const size_t columns = GroupColumns();
+  const size_t full = HWY_MIN(end, row.full_groups);
+  if (begin < full) {
+    SweepGroups<kEntropy>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0, ahead,
+                          row.columns + begin * columns, slots, lanes);
   }
-}
-
-// Adds float32 lanes `from` to their float64 lanes `to` and clears them.
-template <class DF>
-HWY_INLINE void FlushLanes(DF df, float* HWY_RESTRICT from, double* HWY_RESTRICT to) {
-  const hn::ScalableTag<double> dd;
-  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
-    hn::Store(hn::Add(hn::Load(dd, to + i), LoadAsDouble(dd, from + i)), dd, to + i);
-  }
-  hn::Store(hn::Zero(df), df, from);
-}
-
-// Sweeps one tile: groups [begin, end) with the columns and maxima at `columns`, `group_max`.
-template <typename T>
-HWY_INLINE void SweepTile(const TripRows<T>& trip, size_t begin, size_t end, float* HWY_RESTRICT columns,
-                          uint32_t* const* group_max, RowLanes* HWY_RESTRICT lanes) {
-  const hn::ScalableTag<float> df;
-  const size_t N = hn::Lanes(df);
-  for (size_t group = begin; group < end; group += kGroupsPerFlush) {
-    const size_t count = HWY_MIN(kGroupsPerFlush, end - group);
-    uint32_t* maxima[kRowsPerTrip];
-    for (size_t row = 0; row < trip.num_rows; ++row) maxima[row] = group_max[row] + (group - begin) * N;
-    SweepGroups(df, trip, group, count, columns + (group - begin) * 4 * N, maxima, lanes);
-    for (size_t row = 0; row < trip.num_rows; ++row) {
-      FlushLanes(df, lanes[row].p_log2_p, lanes[row].p_log2_p_total);
-      FlushLanes(df, lanes[row].sum, lanes[row].sum_total);
-    }
+  if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
+    SweepGroups<kEntropy>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
+                          row.columns + row.full_groups * columns, slots, lanes);
   }
 }
 

@@ -34,6 +34,18 @@ class Totals {
 // NaN, "not measured", where there is nothing to take the mean of.
 double Mean(double sum, double count) { return count > 0.0 ? sum / count : std::numeric_limits<double>::quiet_NaN(); }
 
+void LogitMetrics(const Totals& totals, MetricValues* values) {
+  const double rows = totals[RowSum::kLogitRows];
+  if (rows == 0.0) return;
+  const double logits = totals[RowSum::kLogits];
+  const double mean = totals[RowSum::kLogitSum] / logits;
+  (*values)[Metric::kLogitMean] = mean;
+  (*values)[Metric::kLogitStd] = std::sqrt(std::max(0.0, totals[RowSum::kLogitSquares] / logits - mean * mean));
+  (*values)[Metric::kMaxAbsLogit] = totals[HeadMax::kMaxAbsLogit];
+  (*values)[Metric::kSaturationRatio] = totals[RowSum::kSaturated] / rows;
+  (*values)[Metric::kLogSumExp] = totals[RowSum::kLogSumExp] / rows;
+}
+
 MetricValues AttentionMetrics(const Totals& totals) {
   MetricValues values;
   const double measured = totals[RowSum::kMeasured];
@@ -50,6 +62,7 @@ MetricValues AttentionMetrics(const Totals& totals) {
   values[Metric::kInvalidRows] = totals[RowSum::kInvalid];
   values[Metric::kEmptyRows] = totals[RowSum::kEmpty];
   values[Metric::kUnnormalisedRows] = totals[RowSum::kUnnormalised];
+  LogitMetrics(totals, &values);
 
   const double matrices = totals[MatrixSum::kMatrices];
   values[Metric::kMatrices] = matrices;

@@ -4,7 +4,7 @@
 // when no sequence is open.
 //
 //   sums:   [layer sums] [head][head sums] | [sequence][head][row sums] [sequence][head][key] columns, then partial
-//   maxima: [head][head maxima]            | [sequence][head] keys of the open sequence
+//   maxima: [head][head maxima]            | [sequence][head] keys of the open sequence, then its largest logit
 #ifndef ATTNSCOPE_KERNELS_STATE_LAYOUT_H_
 #define ATTNSCOPE_KERNELS_STATE_LAYOUT_H_
 
@@ -43,8 +43,9 @@ inline constexpr size_t kNumHeadSums = kNumRowSums + kNumMatrixSums;
 enum class HeadMax : uint8_t {
   kSink,  // the largest sink mass and its position, see PackSink
   kKeys,
+  kMaxAbsLogit,
 };
-inline constexpr size_t kNumHeadMaxima = static_cast<size_t>(HeadMax::kKeys) + 1;
+inline constexpr size_t kNumHeadMaxima = static_cast<size_t>(HeadMax::kMaxAbsLogit) + 1;
 
 class StateLayout {
  public:
@@ -72,7 +73,8 @@ class StateLayout {
   size_t HeadMaxima(size_t head) const { return head * kNumHeadMaxima; }
   size_t closed_maxima() const { return HeadMaxima(heads_); }
   size_t OpenKeys(size_t sequence, size_t head) const { return closed_maxima() + Matrix(sequence, head); }
-  size_t maxima() const { return OpenKeys(batch_, 0); }
+  size_t OpenMaxAbsLogit(size_t sequence, size_t head) const { return OpenKeys(batch_, 0) + Matrix(sequence, head); }
+  size_t maxima() const { return OpenMaxAbsLogit(batch_, 0); }
 
  private:
   size_t Matrix(size_t sequence, size_t head) const { return sequence * heads_ + head; }

@@ -14,44 +14,50 @@ namespace attnscope {
 
 // float32 lanes of the longest vector that Highway supports (2048 bits).
 inline constexpr size_t kMaxFloatLanes = 64;
-// Rows that share one trip through the column sums.
-inline constexpr size_t kRowsPerTrip = 4;
 // Rows whose column sums stay in float32: at worst 15 roundings, 9e-7 relative. Blocks are aligned to the row's index
-// in its sequence, so that results do not depend on how rows are cut into calls.
+// in its sequence, so that results do not depend on how rows are cut into calls. Also the rows that go through one
+// selection network: one a lane, for vectors of 512 bits.
 inline constexpr size_t kRowsPerBlock = 16;
-inline constexpr size_t kTripsPerBlock = kRowsPerBlock / kRowsPerTrip;
-// Columns of a tile: with kRowsPerTrip rows of float32 64 KiB, which stays in the L2 cache until the top-k filter has
-// looked at it again. A multiple of kGroupsPerFlush groups of any vector length.
-inline constexpr size_t kTileColumns = 4096;
-// Coarse maxima of a tile, each of kTileColumns / kCoarseMaxima columns at most.
-inline constexpr size_t kCoarseMaxima = 256;
-// Candidates for the top 50 that are kept from earlier tiles.
-inline constexpr size_t kMaxKept = 128;
-// A tile adds at most 62 coarse maxima's worth of columns, 992.
-inline constexpr size_t kMaxCandidates = kMaxKept + 64 * (kTileColumns / kCoarseMaxima);
+// Columns whose sums stay in the L1 cache while the rows of a block pass: with a row's share 16 of 32 KiB.
+inline constexpr size_t kStripColumns = 2048;
+// Columns after which the largest weights of the block's rows are selected: a block's float32 tile is 256 KiB, which
+// is still in the L2 cache when the selection looks at it again. A multiple of kStripColumns.
+inline constexpr size_t kTileColumns = 2 * kStripColumns;
+// Column j belongs to slot j % kSlots. Neighbouring columns, which are often large together, have slots of their own.
+inline constexpr size_t kSlots = 128;
+// Vectors that a sorted list of the largest weights has room for; 50 are in use.
+inline constexpr size_t kListSize = 64;
+// Extras of a row that wait for selection before its scan pauses, and the room for them: those of one entry more
+// (top_k- inl.h), at most half a lap's vectors, and a vector that compression may write in vain.
+inline constexpr size_t kMostExtras = 256;
+inline constexpr size_t kExtrasCapacity = kMostExtras + (kTileColumns / kSlots / 2 + 1) * kMaxFloatLanes;
 
-// The running totals of one row, a partial sum in each lane.
+// The running totals of one row, a partial sum in each float64 lane.
 struct RowLanes {
-  HWY_ALIGN_MAX float p_log2_p[kMaxFloatLanes];
-  HWY_ALIGN_MAX float sum[kMaxFloatLanes];
-  HWY_ALIGN_MAX double p_log2_p_total[kMaxFloatLanes];
-  HWY_ALIGN_MAX double sum_total[kMaxFloatLanes];
+  HWY_ALIGN_MAX double p_log2_p[kMaxFloatLanes / 2];
+  HWY_ALIGN_MAX double sum[kMaxFloatLanes / 2];
 };
 
-// The candidates for the largest weights of one row: every weight above `bound` so far; at least 50 weights are >=
-// `bound`, or it is zero. Weights are bit patterns, which order as the weights do.
-struct Candidates {
-  HWY_ALIGN_MAX int32_t weights[kMaxCandidates + 2 * kMaxFloatLanes];
-  size_t count = 0;
-  int32_t bound = 0;
+// Bits of a tile's pairs of vectors (top_k-inl.h), and what a vector of bytes may read or write beyond.
+struct PairBits {
+  uint8_t extras[kTileColumns / 2 + 64];
+  uint8_t holds[kTileColumns / 2 + 64];
 };
 
 struct SweepWorkspace {
   RowLanes lanes[kRowsPerBlock];
-  Candidates candidates[kRowsPerBlock];
-  HWY_ALIGN_MAX uint32_t group_max[kRowsPerTrip][kTileColumns / 4];
-  // The last columns of each row, less than two groups of any element type, padded by zeros.
-  HWY_ALIGN_MAX float rest[kRowsPerBlock][8 * kMaxFloatLanes];
+  // The largest weight of each slot of the tile, as bit patterns, which order as weights do.
+  HWY_ALIGN_MAX uint32_t slot_max[kRowsPerBlock][kSlots];
+  // The last columns of each row, less than four vectors of any element type, padded by zeros.
+  HWY_ALIGN_MAX float rest[kRowsPerBlock][4 * kMaxFloatLanes];
+  // Sorted lists [kListSize, lanes] for each batch of rows: the largest weights so far, one row a lane.
+  HWY_ALIGN_MAX uint32_t lists[3][kListSize * kMaxFloatLanes];
+  // Weights that may be among the largest but are not their slot's maximum; the same before they are reduced; and the
+  // slots that reduce them.
+  HWY_ALIGN_MAX uint32_t extras[kRowsPerBlock][kExtrasCapacity];
+  HWY_ALIGN_MAX uint32_t extras_before[kRowsPerBlock][kExtrasCapacity];
+  HWY_ALIGN_MAX uint32_t extra_slots[kRowsPerBlock][kSlots];
+  PairBits pairs[kRowsPerBlock];
 };
 
 // Columns that a float32 buffer of column sums needs for `keys` keys: sweeps add zeros beyond the last key.

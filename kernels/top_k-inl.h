@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The exact sums of each row's 5, 10 and 50 largest weights, from a filter that looks at few weights twice. Weights are
-// handled as their bit patterns, which for weights >= 0 order as the weights do. Included per target by
-// weights_sweep.cc.
+// The exact sums of each row's 5, 10 and 50 largest weights. Weights are handled as their bit patterns, which for
+// weights >= 0 order as the weights do. Included per target by weights_sweep.cc.
 //
-// A tile's group maxima give a lower bound for the 50th largest weight; only groups whose maximum is above it are
-// looked at again, and their weights above it become candidates. Weights equal to the bound are never collected: the
-// sum of the k largest is that of the candidates, filled up to k by the bound. That is exact, since at least 50 weights
-// are >= the bound, and rows of equal weights cost nothing.
+// The sweep leaves the largest weight of each of 128 slots. A selection network turns these into a row's 50 largest so
+// far, of which the 50th is a bound: at least 50 weights are >= it, so that weights equal to it need no further look
+// (rows of equal weights cost nothing). A second look at the tile, which is still in cache, finds the few weights
+// above the bound that share a slot with a larger one, the extras, and another network merges them in.
 //
-// What is collected depends on the row alone, not on its neighbours, so that results do not depend on how rows are cut
-// into calls.
+// Whichever way the bound rose, the list is that of the 50 largest weights, in order: the sums depend on the row alone,
+// not on its neighbours in a block, and so not on how rows are cut into calls.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -22,10 +21,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
-#include "kernels/row_sums.h"
 #include "kernels/row_tile-inl.h"
 #include "kernels/sweep_workspace.h"
 #include "kernels/top_k_network-inl.h"
@@ -35,273 +34,360 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline constexpr size_t kTopK = 50;  // the largest k
+using DI = hn::ScalableTag<int32_t>;
+using DU = hn::ScalableTag<uint32_t>;
 
-// Values > bound among values[0, count), count a multiple of Lanes.
-template <class DI>
-HWY_INLINE size_t CountAbove(DI di, const int32_t* HWY_RESTRICT values, size_t count, int32_t bound) {
-  const auto limit = hn::Set(di, bound);
-  size_t above = 0;
-  for (size_t i = 0; i < count; i += hn::Lanes(di)) {
-    above += hn::CountTrue(di, hn::Gt(hn::Load(di, values + i), limit));
-  }
-  return above;
-}
-
-// The search for a threshold with `enough` values or a few more (at most `most`) above it.
-struct Search {
-  const int32_t* values;  // a multiple of Lanes
-  size_t count;
-  int32_t low;  // at least `enough` values are above
-  size_t above_low;
-  int32_t high;        // fewer than `enough` are above
-  int32_t* threshold;  // where the result goes
-};
-
-// Bisects bit patterns, for several rows side by side, as one row's steps wait for one another. If ties leave no such
-// threshold, the result is the `enough`-th largest value itself, which fewer values are above. At most 31 steps.
-template <class DI>
-HWY_INLINE void FindThresholds(DI di, size_t enough, size_t most, Search* HWY_RESTRICT searches, size_t num) {
-  while (num != 0) {
-    size_t unfinished = 0;
-    for (size_t i = 0; i < num; ++i) {
-      Search search = searches[i];
-      const int32_t middle = search.low + (search.high - search.low) / 2;
-      const size_t above = CountAbove(di, search.values, search.count, middle);
-      const bool raise = above >= enough;
-      search.low = raise ? middle : search.low;
-      search.above_low = raise ? above : search.above_low;
-      search.high = raise ? search.high : middle;
-      const bool found = search.above_low <= most;
-      // Once `low` and `high` touch, all values between them equal `high`.
-      *search.threshold = found ? search.low : search.high;
-      searches[unfinished] = search;
-      unfinished += found || search.high - search.low <= 1 ? 0 : 1;
-    }
-    num = unfinished;
-  }
-}
-
-// Appends the values > bound among values[0, count) at `to`, which may be `values` itself; writes up to Lanes values
-// more than it returns. Compress and an ordinary store: CompressStore is microcoded on some CPUs (Zen 4).
-template <class DI>
-HWY_INLINE size_t CompressAbove(DI di, const int32_t* values, size_t count, int32_t bound, int32_t* to) {
-  const auto limit = hn::Set(di, bound);
-  size_t written = 0;
-  for (size_t i = 0; i < count; i += hn::Lanes(di)) {
-    const auto value = hn::LoadU(di, values + i);
-    const auto above = hn::Gt(value, limit);
-    hn::StoreU(hn::Compress(value, above), di, to + written);
-    written += hn::CountTrue(di, above);
-  }
-  return written;
-}
-
-// Keeps at most `most` candidates of each row: at least the `enough` largest but for those equal to the new bound.
-template <class DI>
-HWY_NOINLINE void DropWeakest(DI di, size_t enough, size_t most, Candidates* HWY_RESTRICT rows, size_t num_rows) {
-  const hn::RebindToUnsigned<DI> du;
-  Search searches[kRowsPerBlock];
-  size_t num_searches = 0;
-  uint8_t full[kRowsPerBlock];
-  size_t num_full = 0;
-  for (size_t row = 0; row < num_rows; ++row) {
-    Candidates& candidates = rows[row];
-    if (candidates.count <= most) continue;
-    full[num_full++] = static_cast<uint8_t>(row);
-    hn::StoreU(hn::Zero(di), di, candidates.weights + candidates.count);
-    const size_t padded = hwy::RoundUpTo(candidates.count, hn::Lanes(di));
-    auto max = hn::Zero(di);
-    // The smallest but for padding, less one: zeros wrap around.
-    auto below = hn::Set(du, UINT32_MAX);
-    for (size_t i = 0; i < padded; i += hn::Lanes(di)) {
-      const auto value = hn::Load(di, candidates.weights + i);
-      max = hn::Max(max, value);
-      below = hn::Min(below, hn::BitCast(du, hn::Sub(value, hn::Set(di, 1))));
-    }
-    const int32_t low = HWY_MAX(candidates.bound, static_cast<int32_t>(hn::GetLane(hn::MinOfLanes(du, below))));
-    // A raised bound may have overtaken older candidates.
-    const size_t above = CountAbove(di, candidates.weights, padded, low);
-    if (above <= most) continue;
-    const int32_t high = hn::GetLane(hn::MaxOfLanes(di, max));
-    searches[num_searches++] = {candidates.weights, padded, low, above, high, &candidates.bound};
-  }
-  FindThresholds(di, enough, most, searches, num_searches);
-  for (size_t i = 0; i < num_full; ++i) {
-    Candidates& candidates = rows[full[i]];
-    const size_t padded = hwy::RoundUpTo(candidates.count, hn::Lanes(di));
-    candidates.count = CompressAbove(di, candidates.weights, padded, candidates.bound, candidates.weights);
-  }
-}
-
-// The group maxima of one tile of one row, reduced to at most kCoarseMaxima: the 50th largest of these is only slightly
-// smaller than the 50th largest of all.
-struct CoarseMaxima {
-  HWY_ALIGN_MAX uint32_t maxima[kCoarseMaxima];
-  size_t count;
-  uint32_t max;  // the largest and the smallest of them, as unsigned numbers
-  uint32_t min;
-};
-
-template <class DU>
-HWY_INLINE void Coarsen(DU du, const uint32_t* HWY_RESTRICT group_max, size_t count, CoarseMaxima& coarse) {
-  auto largest = hn::Zero(du);
-  auto smallest = hn::Set(du, 0xFFFFFFFFu);
-  coarse.count = HWY_MIN(kCoarseMaxima, count);
-  for (size_t i = 0; i < coarse.count; i += hn::Lanes(du)) {
-    auto max = hn::Load(du, group_max + i);
-    for (size_t j = i + kCoarseMaxima; j < count; j += kCoarseMaxima) max = hn::Max(max, hn::Load(du, group_max + j));
-    hn::Store(max, du, coarse.maxima + i);
-    largest = hn::Max(largest, max);
-    smallest = hn::Min(smallest, max);
-  }
-  coarse.max = hn::GetLane(hn::MaxOfLanes(du, largest));
-  coarse.min = hn::GetLane(hn::MinOfLanes(du, smallest));
-}
-
-// Raises the bounds of rows of which one tile alone has 50 weights above it; without this, rows that ascend would
-// collect every weight. Afterwards at most kMostAbove coarse maxima of a row are above its bound.
-inline constexpr size_t kMostAbove = kTopK + kTopK / 4;
-
-HWY_NOINLINE void RaiseBounds(const CoarseMaxima* HWY_RESTRICT coarse, size_t num_rows,
-                              Candidates* HWY_RESTRICT candidates) {
-  const hn::ScalableTag<int32_t> di;
-  Search searches[kRowsPerTrip];
-  size_t num_searches = 0;
-  for (size_t row = 0; row < num_rows; ++row) {
-    // A weight with a sign leaves the row to the careful path; as int32_t it is no upper end of a search.
-    if (coarse[row].count <= kMostAbove || coarse[row].max > INT32_MAX) continue;
-    const int32_t* maxima = reinterpret_cast<const int32_t*>(coarse[row].maxima);
-    const int32_t low = HWY_MAX(candidates[row].bound, static_cast<int32_t>(coarse[row].min) - 1);
-    const size_t above = CountAbove(di, maxima, coarse[row].count, low);
-    if (above <= kMostAbove) continue;
-    searches[num_searches++] = {
-        maxima, coarse[row].count, low, above, static_cast<int32_t>(coarse[row].max), &candidates[row].bound};
-  }
-  FindThresholds(di, kTopK, kMostAbove, searches, num_searches);
-}
-
-// Appends the weights > bound of one group.
-template <class DF, typename T>
-HWY_INLINE size_t CollectGroup(DF df, const T* HWY_RESTRICT from, hn::Vec<hn::RebindToSigned<DF>> bound,
-                               int32_t* HWY_RESTRICT to) {
-  const hn::RebindToSigned<DF> di;
-  const size_t N = hn::Lanes(df);
-  size_t count = 0;
-  for (size_t i = 0; i < 4; ++i) {
-    const auto weight = hn::BitCast(di, LoadAsFloat(df, from + i * N));
-    const auto above = hn::Gt(weight, bound);
-    hn::StoreU(hn::Compress(weight, above), di, to + count);
-    count += hn::CountTrue(di, above);
-  }
-  return count;
-}
-
-// Collects the candidates of one tile of one row: groups [begin, end) of `trip`, whose maxima stand at `group_max`.
+// Vectors [begin, end) of a row, all in one tile: those from `full` on stand in `rest`. Counted from the row's start.
 template <typename T>
-HWY_INLINE void CollectCandidates(const TripRows<T>& trip, size_t row, size_t begin, size_t end,
-                                  const uint32_t* HWY_RESTRICT group_max, Candidates& candidates) {
-  const hn::ScalableTag<float> df;
-  const hn::RebindToSigned<decltype(df)> di;
-  const size_t N = hn::Lanes(df);
-  const auto bound = hn::Set(di, candidates.bound);
-  // First the groups with a candidate, without a branch that half of them would mispredict.
-  uint16_t groups[kTileColumns / 4];
-  size_t num_groups = 0;
-  for (size_t i = 0; i < end - begin; ++i) {
-    const auto max = hn::BitCast(di, hn::Load(hn::RebindToUnsigned<decltype(di)>(), group_max + i * N));
-    groups[num_groups] = static_cast<uint16_t>(i);
-    num_groups += hn::AllFalse(di, hn::Gt(max, bound)) ? 0 : 1;
+struct RowVectors {
+  const T* data;
+  const T* rest;
+  size_t begin;
+  size_t full;
+  size_t end;
+
+  // Bit patterns of vector i, zeros from `end` on.
+  HWY_INLINE hn::Vec<DI> Load(size_t i) const {
+    const hn::ScalableTag<float> df;
+    if (i >= end) return hn::Zero(DI());
+    const T* from = i < full ? data + i * hn::Lanes(df) : rest + (i - full) * hn::Lanes(df);
+    return hn::BitCast(DI(), LoadAsFloat(df, from));
   }
-  size_t count = candidates.count;
-  for (size_t i = 0; i < num_groups; ++i) {
-    count += CollectGroup(df, trip.Group(row, begin + groups[i]), bound, candidates.weights + count);
+  HWY_INLINE hn::Vec<DI> LoadFull(size_t i) const {
+    const hn::ScalableTag<float> df;
+    return hn::BitCast(DI(), LoadAsFloat(df, data + i * hn::Lanes(df)));
   }
-  candidates.count = count;
+};
+
+// The part of a row in the tile that begins at group `tile`.
+template <typename T>
+HWY_INLINE RowVectors<T> VectorsOfTile(const SweptRow<T>& row, size_t tile) {
+  const size_t end = HWY_MIN(row.groups, tile + kTileColumns / GroupColumns());
+  return {row.data, row.rest, 4 * tile, 4 * row.full_groups, HWY_MAX(4 * tile, 4 * end)};
 }
 
-// Transposes `count` candidates (a multiple of 16) of Lanes rows: to[count, Lanes]. Interleaving fours of rows, and
-// then fours or pairs of these, is a transposition if the rows are taken in steps of Lanes / 4.
-template <class DI>
-HWY_INLINE void TransposeCandidates(DI di, Candidates* const* rows, size_t count, int32_t* HWY_RESTRICT to) {
+// Appends the values of a mask at `to`; writes up to Lanes values more than it returns. Compress and an ordinary
+// store: CompressStore is microcoded on some CPUs (Zen 4).
+HWY_INLINE size_t Append(hn::Vec<DI> values, hn::Mask<DI> which, uint32_t* HWY_RESTRICT to) {
+  hn::StoreU(hn::BitCast(DU(), hn::Compress(values, which)), DU(), to);
+  return hn::CountTrue(DI(), which);
+}
+
+// Extras of a row are the weights above the bound, but for one in each slot that is the slot's maximum. A pair is two
+// vectors of one slot vector, a lap of kSlots columns apart. For each pair, one bit a lane: where the larger weight is
+// the one that the slot counted, and where another one is an extra. Pairs are numbered in strands of eight slot
+// vectors, lap by lap, so that rows are read as they stand in memory.
+inline constexpr size_t kStrand = 8;
+// Bytes of one pair's bits, and all ones in as many bits as it has bytes.
+inline constexpr size_t kPairBytes = HWY_MAX(size_t{1}, hn::MaxLanes(DI()) / 8);
+inline constexpr uint64_t kPairMask = (uint64_t{1} << kPairBytes) - 1;
+
+// Finds one pair's bits. What equals the slot's maximum from here on is an extra.
+template <size_t kIndex>
+HWY_INLINE void LookAtPair(hn::Vec<DI> a, hn::Vec<DI> b, hn::Vec<DI> bound, List<DI>& max, PairBits& bits,
+                           size_t pair) {
+  const DI di;
+  const auto larger = hn::Max(a, b);
+  const auto holds = hn::Eq(larger, max.Get(kIndex));
+  const auto other = hn::IfThenElse(holds, hn::Min(a, b), larger);
+  hn::StoreMaskBits(di, hn::Gt(other, bound), bits.extras + (pair + kIndex) * kPairBytes);
+  hn::StoreMaskBits(di, holds, bits.holds + (pair + kIndex) * kPairBytes);
+  max.Set(kIndex, hn::IfThenElse(holds, hn::Set(di, INT32_MIN), max.Get(kIndex)));
+}
+
+template <typename T, size_t... kIndex>
+HWY_INLINE void LookAtStrand(const RowVectors<T>& row, size_t begin, const uint32_t* HWY_RESTRICT slots,
+                             hn::Vec<DI> bound, size_t pair, PairBits& bits, std::index_sequence<kIndex...>) {
+  const DI di;
   const size_t N = hn::Lanes(di);
-  if (N != 4 && N != 8 && N != 16) {
-    for (size_t i = 0; i < count; ++i) {
-      for (size_t row = 0; row < N; ++row) to[i * N + row] = rows[row]->weights[i];
-    }
-    return;
+  const size_t step = kSlots / N;
+  const size_t full_end = HWY_MIN(row.full, row.end);
+  List<DI> max;
+  (max.Set(kIndex, hn::BitCast(di, hn::Load(DU(), slots + kIndex * N))), ...);
+  size_t i = begin;
+  for (; i + step + kStrand <= full_end; i += 2 * step, pair += kStrand) {
+    (LookAtPair<kIndex>(row.LoadFull(i + kIndex), row.LoadFull(i + kIndex + step), bound, max, bits, pair), ...);
   }
-  const size_t step = N / 4;
-  HWY_ALIGN_MAX int32_t fours[4][4 * 16];
-  for (size_t i = 0; i < count; i += N) {
-    for (size_t j = 0; j < step; ++j) {
-      hn::StoreInterleaved4(hn::Load(di, rows[j]->weights + i), hn::Load(di, rows[j + step]->weights + i),
-                            hn::Load(di, rows[j + 2 * step]->weights + i),
-                            hn::Load(di, rows[j + 3 * step]->weights + i), di, step == 1 ? to + i * N : fours[j]);
+  for (; i < row.end; i += 2 * step, pair += kStrand) {
+    (LookAtPair<kIndex>(row.Load(i + kIndex), row.Load(i + kIndex + step), bound, max, bits, pair), ...);
+  }
+}
+
+HWY_INLINE size_t PairsOfStrand(size_t vectors) {
+  return kStrand * hwy::DivCeil(vectors, 2 * kSlots / hn::Lanes(DI()));
+}
+
+// No branch depends on a single pair, as a tenth to a third of them have an extra.
+template <typename T>
+HWY_INLINE void FindExtras(const RowVectors<T>& row, const uint32_t* HWY_RESTRICT slots, uint32_t bound,
+                           PairBits& bits) {
+  const DI di;
+  const size_t N = hn::Lanes(di);
+  const auto bound_vector = hn::Set(di, static_cast<int32_t>(bound));
+  const size_t pairs = PairsOfStrand(row.end - row.begin);
+  const size_t num_strands = hwy::DivCeil(kSlots / N, kStrand);
+  for (size_t strand = 0; strand < num_strands; ++strand) {
+    auto max = hn::Load(DU(), slots + strand * kStrand * N);
+    for (size_t i = 1; i < kStrand; ++i) max = hn::Max(max, hn::Load(DU(), slots + (strand * kStrand + i) * N));
+    if (hn::AllFalse(di, hn::Gt(hn::BitCast(di, max), bound_vector))) {
+      memset(bits.extras + strand * pairs * kPairBytes, 0, pairs * kPairBytes);
+      continue;
     }
-    for (size_t k = 0; k < 4 && step != 1; ++k) {
-      int32_t* out = to + i * N + k * step * N;
-      if (step == 2) {
-        hn::StoreInterleaved2(hn::Load(di, fours[0] + k * N), hn::Load(di, fours[1] + k * N), di, out);
-      } else {
-        hn::StoreInterleaved4(hn::Load(di, fours[0] + k * N), hn::Load(di, fours[1] + k * N),
-                              hn::Load(di, fours[2] + k * N), hn::Load(di, fours[3] + k * N), di, out);
+    LookAtStrand(row, row.begin + strand * kStrand, slots + strand * kStrand * N, bound_vector, strand * pairs, bits,
+                 std::make_index_sequence<kStrand>());
+  }
+  const hn::CappedTag<uint8_t, 64> d8;
+  hn::StoreU(hn::Zero(d8), d8, bits.extras + num_strands * pairs * kPairBytes);
+}
+
+// Appends the extras of one pair.
+template <typename T>
+HWY_INLINE size_t CollectPair(const RowVectors<T>& row, const PairBits& bits, size_t pair, size_t pairs_of_strand,
+                              hn::Vec<DI> bound, uint32_t* HWY_RESTRICT to) {
+  const DI di;
+  const size_t step = kSlots / hn::Lanes(di);
+  size_t strand = 0;
+  size_t of_strand = pair;
+  for (; of_strand >= pairs_of_strand; of_strand -= pairs_of_strand) ++strand;  // one strand, for vectors of 512 bits
+  const size_t i = row.begin + strand * kStrand + of_strand % kStrand + of_strand / kStrand * 2 * step;
+  const auto a = row.Load(i);
+  const auto b = row.Load(i + step);
+  const auto holds = hn::LoadMaskBits(di, bits.holds + pair * kPairBytes);
+  const auto smaller = hn::Min(a, b);
+  const size_t count =
+      Append(hn::IfThenElse(holds, smaller, hn::Max(a, b)), hn::LoadMaskBits(di, bits.extras + pair * kPairBytes), to);
+  const auto both = hn::AndNot(holds, hn::Gt(smaller, bound));
+  return HWY_LIKELY(hn::AllFalse(di, both)) ? count : count + Append(smaller, both, to + count);
+}
+
+// A row's search for extras, which pauses when many have gathered.
+struct Search {
+  size_t next = 0;   // the first pair that has not been collected; SIZE_MAX behind the last
+  size_t count = 0;  // extras
+};
+
+// Appends extras until there are `most`, and a vector of zeros.
+template <typename T>
+HWY_INLINE void CollectExtras(const RowVectors<T>& row, const PairBits& bits, uint32_t bound, size_t most,
+                              Search& search, uint32_t* HWY_RESTRICT extras) {
+  const hn::CappedTag<uint8_t, 64> d8;
+  const auto bound_vector = hn::Set(DI(), static_cast<int32_t>(bound));
+  const size_t pairs = PairsOfStrand(row.end - row.begin);
+  const size_t bytes = hwy::DivCeil(kSlots / hn::Lanes(DI()), kStrand) * pairs * kPairBytes;
+  size_t count = search.count;
+  size_t next = SIZE_MAX;
+  for (size_t begin = 0; begin < bytes && next == SIZE_MAX; begin += hn::Lanes(d8)) {
+    uint64_t word = 0;
+    hn::StoreMaskBits(d8, hn::Ne(hn::LoadU(d8, bits.extras + begin), hn::Zero(d8)), reinterpret_cast<uint8_t*>(&word));
+    while (word != 0) {
+      const size_t pair = (begin + hwy::Num0BitsBelowLS1Bit_Nonzero64(word)) / kPairBytes;
+      word &= ~(kPairMask << (pair * kPairBytes - begin));
+      if (HWY_UNLIKELY(pair < search.next)) continue;
+      if (HWY_UNLIKELY(count >= most)) {
+        next = pair;
+        break;
       }
+      count += CollectPair(row, bits, pair, pairs, bound_vector, extras + count);
     }
   }
+  hn::StoreU(hn::Zero(DU()), DU(), extras + count);
+  search.count = count;
+  search.next = next;
 }
 
-// Sums of the largest weights of Lanes rows with at most kCount candidates each; lanes from num_rows on repeat a row.
-template <size_t kCount, class DI>
-HWY_INLINE void SumTopKOfLanes(DI di, Candidates* const* rows, RowMeasures* const* measures, size_t num_rows) {
-  const size_t N = hn::Lanes(di);
-  HWY_ALIGN_MAX int32_t network[kCount * kMaxFloatLanes];
+// Sums of each row's largest weights; room for the lanes of any batch.
+struct TopSums {
   HWY_ALIGN_MAX float top5[kMaxFloatLanes];
   HWY_ALIGN_MAX float top10[kMaxFloatLanes];
   HWY_ALIGN_MAX float top50[kMaxFloatLanes];
-  for (size_t row = 0; row < num_rows; ++row) {
-    for (size_t i = rows[row]->count; i < kCount; i += N) {
-      hn::StoreU(hn::Set(di, rows[row]->bound), di, rows[row]->weights + i);
-    }
+};
+
+// The largest weights so far of the rows of one batch, at most Lanes rows of a block, one row a lane: the 50 largest
+// are among those of two sorted lists. One takes the weights of the lower half of the slots, the other all else.
+class TopLists {
+ public:
+  // The batch begins at row `first` of the block; the lists stay in the workspace.
+  void Init(size_t first, size_t num_rows, SweepWorkspace& workspace) {
+    first_ = first;
+    num_rows_ = num_rows;
+    for (size_t i = 0; i < 3; ++i) lists_[i] = workspace.lists[i] + first * kListSize;
   }
-  TransposeCandidates(di, rows, kCount, network);
-  if constexpr (kCount > kNetworkSize) KeepLargerHalf(di, network);
-  SumLargestOfNetwork(di, network, top5, top10, top50);
-  for (size_t row = 0; row < num_rows; ++row) {
-    measures[row]->top5 = static_cast<double>(top5[row]);
-    measures[row]->top10 = static_cast<double>(top10[row]);
-    measures[row]->top50 = static_cast<double>(top50[row]);
+  size_t first() const { return first_; }
+  size_t num_rows() const { return num_rows_; }
+
+  // Sorts the slots into the lists, which are empty if `set`; `half` says that the upper half is zero in all rows.
+  void AddSlots(const RowsInMemory& slots, bool set, bool half) {
+    AddHalf(slots, 0, set, lists_[0]);
+    if (!half) return AddHalf(slots, kSlots / 2, set, lists_[1]);
+    const DU du;
+    for (size_t i = 0; i < kTopK && set; ++i) hn::Store(hn::Zero(du), du, lists_[1] + i * hn::Lanes(du));
+  }
+
+  // The same for slots of extras.
+  void AddExtraSlots(const RowsInMemory& slots) {
+    AddHalf(slots, 0, /*set=*/false, lists_[1]);
+    AddHalf(slots, kSlots / 2, /*set=*/false, lists_[1]);
+  }
+
+  // Adds kCount extras in descending order.
+  template <size_t kCount>
+  void AddSorted(const uint32_t* HWY_RESTRICT values) {
+    Merge<kCount>(values, lists_[1]);
+  }
+
+  // The 50th largest weight of each row; the largest number where it has a sign, as such rows are left to the careful
+  // path and there is nothing more to find.
+  void Bounds(uint32_t* HWY_RESTRICT bounds) const {
+    const DU du;
+    const auto limit = hn::Set(du, INT32_MAX);
+    auto bound = limit;
+    for (size_t i = 0; i < kTopK; ++i) bound = hn::Min(bound, LargerOf(i, kTopK));
+    hn::Store(hn::IfThenElse(hn::Gt(Largest(), limit), limit, bound), du, bounds);
+  }
+
+  // Bit patterns of the largest.
+  hn::Vec<DU> Largest() const { return LargerOf(0, 1); }
+
+  // Writes the sums for the batch's rows. top5 <= top10 <= top50, whatever the rounding.
+  void Sum(TopSums& sums) const {
+    const hn::ScalableTag<float> df;
+    const auto top5 = SumLargest<5>();
+    const auto top10 = hn::Max(top5, SumLargest<10>());
+    const auto top50 = hn::Max(top10, SumLargest<kTopK>());
+    hn::Store(top5, df, sums.top5 + first_);
+    hn::Store(top10, df, sums.top10 + first_);
+    hn::Store(top50, df, sums.top50 + first_);
+  }
+
+ private:
+  void AddHalf(const RowsInMemory& slots, size_t column, bool set, uint32_t*& list) {
+    const DU du;
+    HWY_ALIGN_MAX uint32_t a[32 * kMaxFloatLanes];
+    HWY_ALIGN_MAX uint32_t b[32 * kMaxFloatLanes];
+    SortColumns(du, slots, column, a);
+    SortColumns(du, slots, column + 32, b);
+    if (set) return MergeHalves(du, a, b, list);
+    HWY_ALIGN_MAX uint32_t sorted[(kTopK + 1) * kMaxFloatLanes];
+    MergeHalves(du, a, b, sorted);
+    Merge<kTopK>(sorted, list);
+  }
+
+  template <size_t kCount>
+  void Merge(const uint32_t* HWY_RESTRICT values, uint32_t*& list) {
+    MergeTop<kCount>(DU(), list, values, lists_[2]);
+    uint32_t* merged = lists_[2];
+    lists_[2] = list;
+    list = merged;
+  }
+
+  // Of sorted lists a and b, the k largest of both are the larger ones of a[i] and b[k - 1 - i].
+  HWY_INLINE hn::Vec<DU> LargerOf(size_t i, size_t k) const {
+    const DU du;
+    return hn::Max(hn::Load(du, lists_[0] + i * hn::Lanes(du)), hn::Load(du, lists_[1] + (k - 1 - i) * hn::Lanes(du)));
+  }
+
+  // The sum of the kCount largest, in groups of five: at most 4 + 9 roundings, 8e-7 relative.
+  template <size_t kCount>
+  HWY_INLINE hn::Vec<hn::ScalableTag<float>> SumLargest() const {
+    const hn::ScalableTag<float> df;
+    const auto weight = [&](size_t i) HWY_ATTR { return hn::BitCast(df, LargerOf(i, kCount)); };
+    auto sum = hn::Zero(df);
+    for (size_t i = 0; i < kCount; i += 5) {
+      const auto four = hn::Add(hn::Add(weight(i), weight(i + 1)), hn::Add(weight(i + 2), weight(i + 3)));
+      sum = hn::Add(sum, hn::Add(four, weight(i + 4)));
+    }
+    return sum;
+  }
+
+  size_t first_;
+  size_t num_rows_;
+  uint32_t* lists_[3];  // the two, and room for the next merge
+};
+
+// The searches of a batch's rows.
+struct Searches {
+  Search of_row[kRowsPerBlock];
+
+  size_t MostExtras(const TopLists& batch) const {
+    size_t most = 0;
+    for (size_t i = 0; i < batch.num_rows(); ++i) most = HWY_MAX(most, of_row[i].count);
+    return most;
+  }
+};
+
+// Extras that one network takes.
+inline constexpr size_t kExtrasAtOnce = 32;
+
+// While there are too many extras for one network: treats them as another tile, whose slots raise the bound.
+HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, SweepWorkspace& workspace) {
+  const DU du;
+  const size_t N = hn::Lanes(du);
+  HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];
+  while (searches.MostExtras(batch) > kExtrasAtOnce) {
+    RowVectors<float> rows[kRowsPerBlock];
+    for (size_t i = 0; i < batch.num_rows(); ++i) {
+      const size_t row = batch.first() + i;
+      uint32_t* HWY_RESTRICT slots = workspace.extra_slots[row];
+      uint32_t* HWY_RESTRICT extras = workspace.extras[row];
+      memcpy(workspace.extras_before[row], extras, (searches.of_row[i].count + N) * sizeof(uint32_t));
+      const uint32_t* HWY_RESTRICT from = workspace.extras_before[row];
+      memset(slots, 0, kSlots * sizeof(uint32_t));
+      const size_t vectors = hwy::DivCeil(searches.of_row[i].count, N);
+      for (size_t j = 0; j < vectors * N; j += N) {
+        uint32_t* HWY_RESTRICT slot = slots + j % kSlots;
+        hn::Store(hn::Max(hn::Load(du, slot), hn::Load(du, from + j)), du, slot);
+      }
+      rows[i] = {reinterpret_cast<const float*>(from), nullptr, 0, vectors, vectors};
+    }
+    batch.AddExtraSlots({workspace.extra_slots[batch.first()], kSlots});
+    batch.Bounds(bounds);
+    for (size_t i = 0; i < batch.num_rows(); ++i) {
+      const size_t row = batch.first() + i;
+      Search search;
+      FindExtras(rows[i], workspace.extra_slots[row], bounds[i], workspace.pairs[row]);
+      CollectExtras(rows[i], workspace.pairs[row], bounds[i], SIZE_MAX, search, workspace.extras[row]);
+      searches.of_row[i].count = search.count;
+    }
   }
 }
 
-// Rows with more than `least` and at most kCount candidates, Lanes of them at a time. Which network a row goes through
-// depends on the row alone.
-template <size_t kCount>
-HWY_INLINE void SumTopKOfSize(size_t least, Candidates* HWY_RESTRICT candidates, size_t num_rows,
-                              RowMeasures* HWY_RESTRICT measures) {
-  const hn::ScalableTag<int32_t> di;
-  const size_t N = hn::Lanes(di);
-  Candidates* rows[kMaxFloatLanes];
-  RowMeasures* results[kMaxFloatLanes];
-  size_t waiting = 0;
-  for (size_t row = 0; row < num_rows; ++row) {
-    if (candidates[row].count >= least && candidates[row].count <= kCount) {
-      rows[waiting] = &candidates[row];
-      results[waiting++] = &measures[row];
-    }
-    if (waiting == N || (waiting != 0 && row + 1 == num_rows)) {
-      for (size_t lane = waiting; lane < N; ++lane) rows[lane] = rows[0];
-      SumTopKOfLanes<kCount>(di, rows, results, waiting);
-      waiting = 0;
-    }
-  }
+// Merges the extras of all rows.
+HWY_INLINE void MergeExtras(TopLists& batch, const SweepWorkspace& workspace) {
+  const DU du;
+  HWY_ALIGN_MAX uint32_t sorted[kExtrasAtOnce * kMaxFloatLanes];
+  SortColumns(du, {workspace.extras[batch.first()], kExtrasCapacity}, 0, sorted);
+  batch.AddSorted<kExtrasAtOnce>(sorted);
 }
 
-// Sums of the largest weights of up to kRowsPerBlock rows whose candidates are complete.
-HWY_NOINLINE void SumTopK(Candidates* HWY_RESTRICT candidates, size_t num_rows, RowMeasures* HWY_RESTRICT measures) {
-  DropWeakest(hn::ScalableTag<int32_t>(), kTopK, 2 * kNetworkSize, candidates, num_rows);
-  SumTopKOfSize<kNetworkSize>(0, candidates, num_rows, measures);
-  SumTopKOfSize<2 * kNetworkSize>(kNetworkSize + 1, candidates, num_rows, measures);
+// Finds and merges the extras of one tile.
+template <typename T>
+HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
+                            SweepWorkspace& workspace) {
+  Searches searches;
+  HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];
+  bool finished = false;
+  while (!finished) {
+    finished = true;
+    batch.Bounds(bounds);
+    for (size_t i = 0; i < batch.num_rows(); ++i) {
+      const size_t row = batch.first() + i;
+      searches.of_row[i].count = 0;
+      memset(workspace.extras[row], 0, kExtrasAtOnce * sizeof(uint32_t));
+      if (searches.of_row[i].next == SIZE_MAX) continue;
+      FindExtras(VectorsOfTile(rows[row], tile), workspace.slot_max[row], bounds[i], workspace.pairs[row]);
+    }
+    // Apart from the above, as bits that were stored one by one are loaded together: they must have left the store
+    // buffer, or the load waits.
+    for (size_t i = 0; i < batch.num_rows(); ++i) {
+      const size_t row = batch.first() + i;
+      if (searches.of_row[i].next == SIZE_MAX) continue;
+      CollectExtras(VectorsOfTile(rows[row], tile), workspace.pairs[row], bounds[i], kMostExtras, searches.of_row[i],
+                    workspace.extras[row]);
+      finished &= searches.of_row[i].next == SIZE_MAX;
+    }
+    ReduceExtras(batch, searches, workspace);
+    if (searches.MostExtras(batch) != 0) MergeExtras(batch, workspace);
+  }
 }
 
 }  // namespace HWY_NAMESPACE

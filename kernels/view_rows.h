@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
+#include "kernels/softmax_rows.h"
 
 namespace attnscope {
 
@@ -43,6 +44,11 @@ struct RowRange {
   size_t rows = 0;
   VisibleKeys visible;
   double tolerance = 1e-3;  // of a row's sum, around 1
+  // [rows] if a softmax made these weights: its entropies, and the keys that it saw, count instead of the weights' own.
+  const SoftmaxMeasures* softmax = nullptr;
+
+  // Keys that the row's entropy is compared with.
+  size_t Keys(size_t row) const { return softmax == nullptr ? visible(row) : softmax[row].keys; }
 
   const void* Row(size_t row) const {
     return static_cast<const uint8_t*>(data) +

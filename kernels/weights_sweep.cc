@@ -26,11 +26,26 @@ namespace attnscope {
 // 2^31 weights below it do not overflow.
 inline constexpr uint32_t kMaxFastBits = 0x5F800000u;
 
-// What a block of rows measured, before it is added to its sequence.
+inline float FloatOfBits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+// The sums that a sweep adds to: all up to this one.
+inline constexpr size_t kNumSweptSums = static_cast<size_t>(RowSum::kEmpty) + 1;
+inline constexpr size_t kPaddedRows = kRowsPerBlock + kMaxFloatLanes / 2;
+
+// What a block of rows measured, before it is added to its sequence. Padded for vectors.
 struct BlockResult {
-  RowMeasures rows[kRowsPerBlock];
-  bool valid[kRowsPerBlock];
-  bool slow[kRowsPerBlock];  // measured by the careful path; not in the block's column sums
+  HWY_ALIGN_MAX double entropy_nats[kPaddedRows];
+  HWY_ALIGN_MAX double sum[kPaddedRows];
+  HWY_ALIGN_MAX double max[kPaddedRows];
+  HWY_ALIGN_MAX double top5[kPaddedRows];
+  HWY_ALIGN_MAX double top10[kPaddedRows];
+  HWY_ALIGN_MAX double top50[kPaddedRows];
+  HWY_ALIGN_MAX double valid[kPaddedRows];  // 1 or 0
+  bool slow[kRowsPerBlock];                 // measured by the careful path; not in the block's column sums
 };
 
 }  // namespace attnscope
@@ -41,78 +56,31 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Prepares rows [first, first + num_rows) of the range for sweeping; `rest` has one buffer for each of them.
+// Prepares a row for sweeping; `rest` is room for its last columns.
 template <typename T>
-HWY_INLINE TripRows<T> PrepareTrip(const RowRange& range, size_t first, size_t num_rows,
-                                   float (*HWY_RESTRICT rest)[8 * kMaxFloatLanes]) {
-  TripRows<T> trip;
-  trip.num_rows = num_rows;
-  const size_t columns = GroupColumns();
-  size_t least = SIZE_MAX;
-  size_t most = 0;
-  for (size_t i = 0; i < num_rows; ++i) {
-    least = HWY_MIN(least, range.visible(first + i));
-    most = HWY_MAX(most, range.visible(first + i));
+HWY_INLINE SweptRow<T> PrepareRow(const void* data, size_t visible, float* columns, float* HWY_RESTRICT rest) {
+  SweptRow<T> row;
+  const size_t columns_of_group = GroupColumns();
+  row.data = static_cast<const T*>(data);
+  row.rest = reinterpret_cast<const T*>(rest);
+  row.columns = columns;
+  row.full_groups = visible / columns_of_group;
+  row.groups = hwy::DivCeil(visible, columns_of_group);
+  if (row.groups != row.full_groups) {
+    const size_t done = row.full_groups * columns_of_group;
+    T* to = reinterpret_cast<T*>(rest);
+    memcpy(to, row.data + done, (visible - done) * sizeof(T));
+    memset(reinterpret_cast<uint8_t*>(to + (visible - done)), 0, (done + columns_of_group - visible) * sizeof(T));
   }
-  trip.full_groups = least / columns;
-  trip.groups = (most + columns - 1) / columns;
-  const size_t done = trip.full_groups * columns;
-  for (size_t i = 0; i < num_rows; ++i) {
-    trip.rows[i] = static_cast<const T*>(range.Row(first + i));
-    T* to = reinterpret_cast<T*>(rest[i]);
-    trip.rest[i] = to;
-    if (trip.groups == trip.full_groups) continue;
-    // Rows of one trip differ by less than kRowsPerTrip visible keys, so that two groups hold the rest of each.
-    const size_t left = range.visible(first + i) - done;
-    HWY_DASSERT(left <= 2 * columns);
-    memcpy(to, trip.rows[i] + done, left * sizeof(T));
-    memset(reinterpret_cast<uint8_t*>(to + left), 0, ((trip.groups - trip.full_groups) * columns - left) * sizeof(T));
-  }
-  return trip;
+  return row;
 }
 
-// Sweeps one tile of one trip, and its candidates for the top 50. `max_bits` keeps each row's largest bit pattern; once
-// one is above kMaxFastBits, the row is left to the careful path.
-template <typename T>
-HWY_INLINE void SweepTripTile(const TripRows<T>& trip, size_t begin, size_t end, float* HWY_RESTRICT columns,
-                              SweepWorkspace& workspace, RowLanes* HWY_RESTRICT lanes,
-                              Candidates* HWY_RESTRICT candidates, uint32_t* HWY_RESTRICT max_bits) {
-  const hn::ScalableTag<uint32_t> du;
-  uint32_t* group_max[kRowsPerTrip];
-  for (size_t i = 0; i < kRowsPerTrip; ++i) group_max[i] = workspace.group_max[i];
-  SweepTile(trip, begin, end, columns, group_max, lanes);
-  CoarseMaxima coarse[kRowsPerTrip];
-  for (size_t i = 0; i < trip.num_rows; ++i) {
-    Coarsen(du, group_max[i], (end - begin) * hn::Lanes(du), coarse[i]);
-    max_bits[i] = HWY_MAX(max_bits[i], coarse[i].max);
-  }
-  DropWeakest(hn::ScalableTag<int32_t>(), kTopK, kMaxKept, candidates, trip.num_rows);
-  RaiseBounds(coarse, trip.num_rows, candidates);
-  for (size_t i = 0; i < trip.num_rows; ++i) {
-    if (HWY_UNLIKELY(max_bits[i] > kMaxFastBits)) {
-      candidates[i].count = 0;
-      continue;
-    }
-    CollectCandidates<T>(trip, i, begin, end, group_max[i], candidates[i]);
-  }
-}
-
-// Entropy, sum and maximum of a row whose columns have all been swept.
-HWY_NOINLINE void FinishMeasures(const RowLanes& lanes, uint32_t max_bits, RowMeasures& row) {
+// Entropy and sum of a row whose columns have all been swept.
+HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& sum) {
   constexpr double kLn2 = 0.69314718055994530942;
-  const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
-  auto p_log2_p = hn::Zero(dd);
-  auto sum = hn::Zero(dd);
-  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
-    p_log2_p = hn::Add(p_log2_p, hn::Load(dd, lanes.p_log2_p_total + i));
-    sum = hn::Add(sum, hn::Load(dd, lanes.sum_total + i));
-  }
-  row.entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, p_log2_p));
-  row.sum = hn::GetLane(hn::SumOfLanes(dd, sum));
-  float max;
-  memcpy(&max, &max_bits, sizeof(max));
-  row.max = static_cast<double>(max);
+  entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.p_log2_p)));
+  sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
 }
 
 // columns[0, keys) += row[0, keys), in float32; the remainder is added by single lanes.
@@ -135,122 +103,176 @@ HWY_INLINE void LoadPartial(const OpenColumns& open, size_t keys, float* HWY_RES
   for (size_t i = 0; i < open.keys; ++i) columns[i] = static_cast<float>(open.partial[i]);
 }
 
-// What is swept after this tile of trip `index`, and so prefetched meanwhile: the same tile of the next trip, or the
-// next tile of the first trip, or the next block. Beyond the last row, this trip itself, which costs nothing.
+// Measures slow rows by the careful path, and the columns of the block without them.
 template <typename T>
-HWY_INLINE void PlanPrefetch(const RowRange& range, size_t first, size_t num_rows, size_t index, bool last_tile,
-                             TripRows<T>& trip) {
-  const bool last_trip = (index + 1) * kRowsPerTrip >= num_rows;
-  const size_t next = last_trip ? (last_tile ? num_rows : 0) : (index + 1) * kRowsPerTrip;
-  const size_t ahead = last_trip && !last_tile ? kTileColumns : 0;
-  for (size_t i = 0; i < trip.num_rows; ++i) {
-    const size_t row = first + next + i;
-    trip.ahead[i] = row < range.rows ? static_cast<const T*>(range.Row(row)) + ahead : trip.rows[i];
+HWY_NOINLINE void RemeasureSlowRows(const RowRange& range, size_t first, size_t num_rows, const OpenColumns& open,
+                                    float* HWY_RESTRICT columns, BlockResult& result) {
+  LoadPartial(open, range.visible(first + num_rows - 1), columns);
+  for (size_t i = 0; i < num_rows; ++i) {
+    if (!result.slow[i]) {
+      AddToColumns(static_cast<const T*>(range.Row(first + i)), range.visible(first + i), columns);
+      continue;
+    }
+    RowMeasures row;
+    result.valid[i] = MeasureSlowRow(range.Row(first + i), range.type, range.visible(first + i), &row) ? 1.0 : 0.0;
+    result.entropy_nats[i] = row.entropy_nats;
+    result.sum[i] = row.sum;
+    result.max[i] = row.max;
+    result.top5[i] = row.top5;
+    result.top10[i] = row.top10;
+    result.top50[i] = row.top50;
+  }
+}
+
+// Where the rows that are swept next stand, and so are prefetched meanwhile: a whole block ahead if rows are short, as
+// memory then has time to answer, else the next row of the strip.
+template <typename T>
+class Ahead {
+ public:
+  Ahead(const RowRange& range, size_t first, size_t num_rows) : range_(range), first_(first), num_rows_(num_rows) {
+    constexpr size_t kShortBytes = 4096;
+    short_ = range.visible(first) * sizeof(T) <= kShortBytes;
+  }
+
+  const T* operator()(size_t row, size_t strip_column, bool last_strip) const {
+    size_t next = short_ ? row + num_rows_ : row + 1;
+    size_t column = strip_column;
+    if (!short_ && row + 1 == num_rows_) {
+      next = last_strip ? num_rows_ : 0;
+      column = last_strip ? 0 : strip_column + kStripColumns;
+    }
+    next += first_;
+    if (next >= range_.rows) {  // nothing: what is at hand costs nothing
+      next = first_ + row;
+      column = strip_column;
+    }
+    return static_cast<const T*>(range_.Row(next)) + column;
+  }
+
+ private:
+  const RowRange& range_;
+  size_t first_;
+  size_t num_rows_;
+  bool short_;
+};
+
+// Sweeps a tile of the block, strip by strip.
+template <bool kEntropy, typename T>
+HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t groups,
+                          const Ahead<T>& ahead, SweepWorkspace& workspace) {
+  const size_t strip_groups = kStripColumns / GroupColumns();
+  const size_t tile_end = HWY_MIN(groups, tile + kTileColumns / GroupColumns());
+  for (size_t strip = tile; strip < tile_end; strip += strip_groups) {
+    for (size_t i = 0; i < num_rows; ++i) {
+      SweepStrip<kEntropy>(rows[i], tile, strip, strip + strip_groups,
+                           ahead(i, strip * GroupColumns(), strip + strip_groups >= groups), workspace.slot_max[i],
+                           &workspace.lanes[i]);
+    }
+  }
+  // Slots that no column of this tile has.
+  for (size_t i = 0; i < num_rows; ++i) {
+    const size_t columns = HWY_MAX(tile, HWY_MIN(rows[i].groups, tile_end)) - tile;
+    const size_t used = HWY_MIN(columns * GroupColumns(), kSlots);
+    if (used < kSlots) memset(workspace.slot_max[i] + used, 0, (kSlots - used) * sizeof(uint32_t));
   }
 }
 
 // Sweeps rows [first, first + num_rows) of the range, at most a block. `columns` holds the block's column sums so far.
-template <typename T>
+template <typename T, bool kEntropy>
 HWY_INLINE void SweepBlock(const RowRange& range, size_t first, size_t num_rows, const OpenColumns& open,
                            float* HWY_RESTRICT columns, SweepWorkspace& workspace, BlockResult& result) {
-  const size_t tile_groups = kTileColumns / GroupColumns();
-  const size_t num_trips = hwy::DivCeil(num_rows, kRowsPerTrip);
-  TripRows<T> trips[kTripsPerBlock];
-  uint32_t max_bits[kRowsPerBlock] = {};
+  const size_t N = hn::Lanes(DU());
+  SweptRow<T> rows[kRowsPerBlock];
   size_t groups = 0;
-  for (size_t i = 0; i < num_trips; ++i) {
-    const size_t begin = i * kRowsPerTrip;
-    trips[i] = PrepareTrip<T>(range, first + begin, HWY_MIN(kRowsPerTrip, num_rows - begin), workspace.rest + begin);
-    groups = HWY_MAX(groups, trips[i].groups);
-  }
   for (size_t i = 0; i < num_rows; ++i) {
-    ClearLanes(workspace.lanes[i]);
-    workspace.candidates[i].count = 0;
-    workspace.candidates[i].bound = 0;
+    rows[i] = PrepareRow<T>(range.Row(first + i), range.visible(first + i), columns, workspace.rest[i]);
+    groups = HWY_MAX(groups, rows[i].groups);
+    if (rows[i].groups == 0) memset(&workspace.lanes[i], 0, sizeof(workspace.lanes[i]));
   }
-  for (size_t begin = 0; begin < groups; begin += tile_groups) {
-    for (size_t i = 0; i < num_trips; ++i) {
-      const size_t end = HWY_MIN(begin + tile_groups, trips[i].groups);
-      if (end <= begin) continue;
-      const size_t row = i * kRowsPerTrip;
-      PlanPrefetch(range, first, num_rows, i, begin + tile_groups >= groups, trips[i]);
-      SweepTripTile(trips[i], begin, end, columns + begin * GroupColumns(), workspace, workspace.lanes + row,
-                    workspace.candidates + row, max_bits + row);
+  const size_t num_batches = hwy::DivCeil(num_rows, N);
+  TopLists batches[kRowsPerBlock];
+  for (size_t i = 0; i < num_batches; ++i) batches[i].Init(i * N, HWY_MIN(N, num_rows - i * N), workspace);
+  const Ahead<T> ahead(range, first, num_rows);
+  const size_t tile_groups = kTileColumns / GroupColumns();
+  for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
+    SweepTile<kEntropy>(rows, num_rows, tile, groups, ahead, workspace);
+    const bool half = (groups - tile) * GroupColumns() <= kSlots / 2;
+    for (size_t i = 0; i < num_batches; ++i) {
+      batches[i].AddSlots({workspace.slot_max[i * N], kSlots}, tile == 0, half);
+      if ((groups - tile) * GroupColumns() > kSlots) AddExtras(rows, tile, batches[i], workspace);
     }
   }
+  TopSums sums;
+  HWY_ALIGN_MAX uint32_t max_bits[kMaxFloatLanes];
+  for (size_t i = 0; i < num_batches; ++i) {
+    batches[i].Sum(sums);
+    hn::Store(batches[i].Largest(), DU(), max_bits + i * N);
+  }
 
-  SumTopK(workspace.candidates, num_rows, result.rows);
   bool any_slow = false;
   for (size_t i = 0; i < num_rows; ++i) {
+    result.top5[i] = static_cast<double>(sums.top5[i]);
+    result.top10[i] = static_cast<double>(sums.top10[i]);
+    result.top50[i] = static_cast<double>(sums.top50[i]);
+    result.max[i] = static_cast<double>(FloatOfBits(max_bits[i]));
+    SumLanes(workspace.lanes[i], result.entropy_nats[i], result.sum[i]);
+    result.valid[i] = 1.0;
     result.slow[i] = max_bits[i] > kMaxFastBits;
     any_slow |= result.slow[i];
-    if (result.slow[i]) {
-      result.valid[i] = MeasureSlowRow(range.Row(first + i), range.type, range.visible(first + i), &result.rows[i]);
-    } else {
-      result.valid[i] = true;
-      FinishMeasures(workspace.lanes[i], max_bits[i], result.rows[i]);
-    }
   }
-  if (HWY_LIKELY(!any_slow)) return;
-  LoadPartial(open, range.visible(first + num_rows - 1), columns);
-  for (size_t i = 0; i < num_rows; ++i) {
-    if (result.slow[i]) continue;
-    AddToColumns(static_cast<const T*>(range.Row(first + i)), range.visible(first + i), columns);
-  }
+  if (HWY_UNLIKELY(any_slow)) RemeasureSlowRows<T>(range, first, num_rows, open, columns, result);
 }
 
-// What the rows of a block add to their head. Also bends what rounding pushed over an exact limit: no entropy of a
-// normalised row is negative or above the logarithm of the keys that the row sees.
-HWY_NOINLINE void BlockToSums(const RowRange& range, size_t first, size_t num_rows, const BlockResult& result,
-                              RowSums* HWY_RESTRICT sums) {
+// Adds what the rows of a block measured to their head, row by row, in order. Also bends what rounding pushed over an
+// exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees.
+HWY_NOINLINE void AddRows(const RowRange& range, size_t first, size_t num_rows, BlockResult& result,
+                          double* HWY_RESTRICT row_sums) {
   const hn::ScalableTag<double> dd;
-  constexpr size_t kPadded = kRowsPerBlock + kMaxFloatLanes / 2;
-  HWY_ALIGN_MAX double log_visible[kPadded] = {};
-  HWY_ALIGN_MAX double entropy[kPadded] = {};
-  HWY_ALIGN_MAX double effective_rank[kPadded];
+  const auto zero = hn::Zero(dd);
+  const auto one = hn::Set(dd, 1.0);
+  HWY_ALIGN_MAX double visible[kPaddedRows] = {};
   for (size_t i = 0; i < num_rows; ++i) {
-    log_visible[i] = static_cast<double>(HWY_MAX(size_t{1}, range.visible(first + i)));
+    visible[i] = static_cast<double>(range.Keys(first + i));
+    if (range.softmax != nullptr) result.entropy_nats[i] = range.softmax[first + i].entropy_nats;
   }
+  HWY_ALIGN_MAX double values[kNumSweptSums][kPaddedRows];
   for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
-    hn::Store(hn::Log(dd, hn::Max(hn::Set(dd, 1.0), hn::Load(dd, log_visible + i))), dd, log_visible + i);
+    const auto keys = hn::Load(dd, visible + i);
+    const auto max = hn::Load(dd, result.max + i);
+    const auto valid = hn::Ne(hn::Load(dd, result.valid + i), zero);
+    const auto measured = hn::And(valid, hn::Ne(max, zero));
+    const auto store = [&](RowSum which, hn::Mask<decltype(dd)> rows, hn::Vec<decltype(dd)> value) HWY_ATTR {
+      hn::Store(hn::IfThenElseZero(rows, value), dd, values[static_cast<size_t>(which)] + i);
+    };
+    const auto log_visible = hn::Log(dd, hn::Max(one, keys));
+    auto entropy = hn::Load(dd, result.entropy_nats + i);
+    const auto limit = hn::MulAdd(hn::Set(dd, 2e-6), hn::Max(one, log_visible), log_visible);
+    const auto uniform = hn::And(hn::Ge(entropy, log_visible), hn::Le(entropy, limit));
+    entropy = hn::IfThenElse(uniform, log_visible, entropy);
+    entropy = hn::IfThenZeroElse(hn::And(hn::Le(entropy, zero), hn::Le(max, one)), entropy);
+    store(RowSum::kMeasured, measured, one);
+    store(RowSum::kEntropy, measured, entropy);
+    store(RowSum::kEffectiveRank, measured, hn::IfThenElse(uniform, keys, hn::Exp(dd, entropy)));
+    store(RowSum::kTop5, measured, hn::Load(dd, result.top5 + i));
+    store(RowSum::kTop10, measured, hn::Load(dd, result.top10 + i));
+    store(RowSum::kTop50, measured, hn::Load(dd, result.top50 + i));
+    store(RowSum::kMaxWeight, measured, max);
+    const auto several = hn::And(measured, hn::Gt(keys, one));
+    store(RowSum::kNormalizedEntropy, several, hn::Div(entropy, hn::IfThenElse(several, log_visible, one)));
+    store(RowSum::kNormalizedRows, several, one);
+    const auto error = hn::Abs(hn::Sub(hn::Load(dd, result.sum + i), one));
+    store(RowSum::kUnnormalised, hn::And(measured, hn::Gt(error, hn::Set(dd, range.tolerance))), one);
+    store(RowSum::kInvalid, hn::Not(valid), one);
+    store(RowSum::kEmpty, hn::And(valid, hn::Eq(max, zero)), one);
+    hn::Store(entropy, dd, result.entropy_nats + i);
   }
   for (size_t i = 0; i < num_rows; ++i) {
-    const RowMeasures& row = result.rows[i];
-    const double slack = 2e-6 * HWY_MAX(1.0, log_visible[i]);
-    entropy[i] = row.entropy_nats;
-    if (entropy[i] > log_visible[i] && entropy[i] <= log_visible[i] + slack) entropy[i] = log_visible[i];
-    if (entropy[i] <= 0.0 && row.max <= 1.0) entropy[i] = 0.0;
-  }
-  for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
-    hn::Store(hn::Exp(dd, hn::Load(dd, entropy + i)), dd, effective_rank + i);
-  }
-  for (size_t i = 0; i < num_rows; ++i) {
-    const RowMeasures& row = result.rows[i];
-    const size_t visible = range.visible(first + i);
-    sums[i] = RowSums();
-    if (!result.valid[i]) {
-      sums[i][RowSum::kInvalid] = 1.0;
-      continue;
-    }
-    if (row.max == 0.0) {
-      sums[i][RowSum::kEmpty] = 1.0;
-      continue;
-    }
-    sums[i][RowSum::kMeasured] = 1.0;
-    sums[i][RowSum::kEntropy] = entropy[i];
-    sums[i][RowSum::kEffectiveRank] = entropy[i] == log_visible[i] ? static_cast<double>(visible) : effective_rank[i];
     // Beyond Highway's range of Exp, and far beyond any distribution.
-    if (HWY_UNLIKELY(entropy[i] > 700.0)) sums[i][RowSum::kEffectiveRank] = exp(entropy[i]);
-    sums[i][RowSum::kTop5] = row.top5;
-    sums[i][RowSum::kTop10] = row.top10;
-    sums[i][RowSum::kTop50] = row.top50;
-    sums[i][RowSum::kMaxWeight] = row.max;
-    if (visible > 1) {
-      sums[i][RowSum::kNormalizedEntropy] = entropy[i] / log_visible[i];
-      sums[i][RowSum::kNormalizedRows] = 1.0;
+    const bool measured = values[static_cast<size_t>(RowSum::kMeasured)][i] != 0.0;
+    if (HWY_UNLIKELY(measured && result.entropy_nats[i] > 700.0)) {
+      values[static_cast<size_t>(RowSum::kEffectiveRank)][i] = exp(result.entropy_nats[i]);
     }
-    const double error = row.sum - 1.0;
-    if (HWY_MAX(error, -error) > range.tolerance) sums[i][RowSum::kUnnormalised] = 1.0;
+    for (size_t j = 0; j < kNumSweptSums; ++j) row_sums[j] += values[j][i];
   }
 }
 
@@ -270,7 +292,8 @@ HWY_INLINE void CommitColumns(bool first, bool complete, const float* HWY_RESTRI
   AddFloats(columns, open.keys, complete ? open.columns : open.partial);
 }
 
-template <typename T>
+// Without kEntropy rows are a softmax's, which knows their entropies.
+template <typename T, bool kEntropy = true>
 HWY_INLINE void SweepAllBlocks(const RowRange& range, OpenColumns open, double* HWY_RESTRICT row_sums,
                                float* HWY_RESTRICT columns, SweepWorkspace& workspace) {
   size_t first = 0;
@@ -282,15 +305,13 @@ HWY_INLINE void SweepAllBlocks(const RowRange& range, OpenColumns open, double* 
     const size_t keys = range.visible(first + num_rows - 1);
     LoadPartial(open, keys, columns);
     BlockResult result;
-    SweepBlock<T>(range, first, num_rows, open, columns, workspace, result);
+    SweepBlock<T, kEntropy>(range, first, num_rows, open, columns, workspace, result);
     open.keys = HWY_MAX(open.keys, keys);
 
-    RowSums sums[kRowsPerBlock];
-    BlockToSums(range, first, num_rows, result, sums);
+    AddRows(range, first, num_rows, result, row_sums);
     for (size_t i = 0; i < num_rows; ++i) {
-      sums[i].AddTo(row_sums);
       // Before the block's own columns, in every way of cutting rows into calls.
-      if (HWY_UNLIKELY(result.slow[i] && result.valid[i])) {
+      if (HWY_UNLIKELY(result.slow[i] && result.valid[i] != 0.0)) {
         AddSlowRowToColumns(range.Row(first + i), range.type, range.visible(first + i), open.columns);
       }
     }
@@ -304,6 +325,7 @@ void SweepWeights(const RowRange& range, const OpenColumns& open, double* HWY_RE
                   float* HWY_RESTRICT columns, SweepWorkspace* workspace) {
   switch (range.type) {
     case ElementType::kFloat32:
+      if (range.softmax != nullptr) return SweepAllBlocks<float, false>(range, open, row_sums, columns, *workspace);
       return SweepAllBlocks<float>(range, open, row_sums, columns, *workspace);
     case ElementType::kFloat16:
       return SweepAllBlocks<hwy::float16_t>(range, open, row_sums, columns, *workspace);

@@ -123,6 +123,27 @@ TEST_F(AllocationOfRowsTest, MeanMatrix) {
   ExpectNoneAfterTheFirstRound({.heads = kHeads, .max_keys = kKeys, .mean_matrix = true}, {});
 }
 
+// With room made beforehand, logits, queries and keys allocate nothing either.
+TEST_F(AllocationOfRowsTest, LogitsQueriesAndKeysAfterReserve) {
+  ThreadRunner pool;
+  ASSERT_TRUE(ThreadRunner::Create(3, &pool).ok());
+  for (const bool mean_matrix : {false, true}) {
+    LayerAccumulator layer = CreateLayer({.heads = kHeads, .max_keys = kKeys, .mean_matrix = mean_matrix});
+    EXPECT_GT(AllocationsOf([&] { ASSERT_TRUE(layer.Reserve(pool.runner()).ok()); }), 0u);
+    const AttentionView logits = ViewOf(values_, 1, kHeads, kQueries, kKeys);
+    const QueryKeyView view = ContiguousQueryKey(values_.data(), values_.data(), ElementType::kFloat32, 1, kHeads, 2,
+                                                 kQueries, kKeys, 16);
+    EXPECT_EQ(AllocationsOf([&] {
+                for (const Runner& runner : {Runner(), pool.runner()}) {
+                  EXPECT_TRUE(layer.AddLogits(logits, {.soft_cap = 3.0}, runner).ok());
+                  EXPECT_TRUE(layer.AddQueriesKeys(view, {.mask = {.causal = true}}, runner).ok());
+                  layer.EndSequence();
+                }
+              }),
+              0u);
+  }
+}
+
 // Without a runner, not even the first call allocates.
 TEST_F(AllocationOfRowsTest, FirstCall) {
   LayerAccumulator layer = CreateLayer({.heads = kHeads, .max_keys = kKeys});

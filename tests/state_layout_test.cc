@@ -42,6 +42,7 @@ TEST(StateLayoutTest, PartsTileTheArrays) {
             Claim(sums, layout.OpenColumns(sequence, head), keys);
             Claim(sums, layout.OpenPartial(sequence, head), keys);
             Claim(maxima, layout.OpenKeys(sequence, head), 1);
+            Claim(maxima, layout.OpenMaxAbsLogit(sequence, head), 1);
             EXPECT_GE(layout.OpenRowSums(sequence, head), layout.closed_sums());
             EXPECT_GE(layout.OpenKeys(sequence, head), layout.closed_maxima());
           }

@@ -17,7 +17,9 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/metrics.h"
+#include "attnscope/query_key_view.h"
 #include "attnscope/runner.h"
+#include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
 
 namespace attnscope {
@@ -34,11 +36,13 @@ struct LayerConfig {
   // A row is counted as unnormalised if its sum is off 1 by more than this.
   double tolerance_float32 = 1e-3;
   double tolerance_half = 2e-2;  // float16 and bfloat16
+  // A row of logits is counted as saturated if its largest weight is at least this.
+  double saturation_bound = 0.99;
 };
 
-// Memory is allocated by Create, and by the first call that brings a larger Runner than before; nothing is allocated
-// while rows are measured. Not thread-safe: one thread at a time uses an accumulator; different accumulators are
-// independent. After a failed call the state is as before that call.
+// Memory is allocated by Create, and by the first call that brings a larger Runner than before, or the first logits;
+// nothing is allocated while rows are measured. Not thread-safe: one thread at a time uses an accumulator; different
+// accumulators are independent. After a failed call the state is as before that call.
 //
 // Bit for bit, results do not depend on how the rows of a sequence are cut into calls, on the runner, or on the
 // alignment of the buffers (on one SIMD target; across targets they agree within the error bounds). Errors of the
@@ -61,6 +65,27 @@ class LayerAccumulator {
   // kInvalidArgument (null data, sizes whose product overflows, a key length that is negative or above `keys`, missing
   // heads in mean-matrix mode), kOutOfRange (more heads, sequences or keys than the configuration has).
   Status AddWeights(const AttentionView& weights, const Mask& mask = {}, const Runner& runner = {});
+
+  // Adds rows of logits, the softmax's input: everything that their weights would have measured, and the logit metrics.
+  // Rows may arrive as in AddWeights, and in the same sequences as weights, queries and keys. Any finite logits are
+  // safe; of a row's weights, those below 2^-125 of its largest count as zero. Weights are float32 before they are
+  // measured: the bounds above hold against the exact softmax of the given logits. O(batch * heads * queries * keys):
+  // one read of the logits from memory. Errors: those of AddWeights; kInvalidArgument for a scale, soft cap or bias
+  // beyond its range.
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params = {}, const Runner& runner = {});
+
+  // The same from queries and keys; their products are float32 and are never all in memory: a product is off by at most
+  // head_dim * 1e-7 of the sum of its terms' magnitudes, and must not overflow a float32. What a causal mask hides is
+  // not multiplied. O(batch * heads * queries * keys * head_dim). Errors: those of AddLogits; kInvalidArgument for
+  // heads that kv_heads does not divide, a head_dim beyond 1 to 256, pages that do not hold `keys` keys, or pages with
+  // a batch other than 1.
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params = {}, const Runner& runner = {});
+
+  // Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner: in proportion to max_keys and to the
+  // runner's threads, independent of the queries. They allocate it in their first call, unless Reserve did.
+  size_t ScratchBytes(const Runner& runner = {}) const;
+  // Allocates it now. Errors: kOutOfMemory.
+  Status Reserve(const Runner& runner = {});
 
   // Adds one block's residual stream before and after it: the same shape, and each sequence of the batch whole. NaN and
   // infinities are not looked for: they make the ratio NaN or infinite. Norms neither overflow nor underflow for any

@@ -105,6 +105,7 @@ class LayerAnalysis {
   }
 
   Status AddAttention(const AttentionPart& part) {
+    if (part.kind == AttentionKind::kQueriesKeys) return AddQueriesKeys(part);
     const uint8_t* elements = nullptr;
     Status status = last_tensor_->Read(part.source, &elements);
     if (!status.ok()) return status;
@@ -123,9 +124,7 @@ class LayerAnalysis {
 
   Status AddBlock(const AttentionPart& part, const uint8_t* elements, const Block& block) {
     const Dtype dtype = part.source.info().dtype;
-    Mask mask;
-    mask.causal = options_.causal;
-    mask.causal_offset = static_cast<int64_t>(part.keys + block.first_row) - static_cast<int64_t>(part.queries);
+    const SoftmaxParams params = ParamsOf(part, block.first_row);
     AttentionView view =
         ContiguousAttention(nullptr, KernelType(dtype), block.sequences, part.heads, block.rows, part.keys);
     if (dtype == Dtype::kFloat64) {
@@ -137,9 +136,70 @@ class LayerAnalysis {
       view.head_stride = static_cast<int64_t>(part.queries * part.keys);
       view.batch_stride = static_cast<int64_t>(part.heads * part.queries * part.keys);
     }
-    Status status = accumulator_.AddWeights(view, mask, options_.runner);
+    Status status = part.kind == AttentionKind::kLogits ? accumulator_.AddLogits(view, params, options_.runner)
+                                                        : accumulator_.AddWeights(view, params.mask, options_.runner);
     options_.on_progress(block.sequences * part.heads * block.rows * part.keys);
     return status;
+  }
+
+  // Of rows that begin with `first_row`: the last query sees all keys.
+  SoftmaxParams ParamsOf(const AttentionPart& part, size_t first_row) const {
+    SoftmaxParams params;
+    params.scale = options_.scale;
+    params.soft_cap = options_.soft_cap;
+    params.mask.causal = options_.causal;
+    params.mask.causal_offset = static_cast<int64_t>(part.keys + first_row) - static_cast<int64_t>(part.queries);
+    return params;
+  }
+
+  Status AddQueriesKeys(const AttentionPart& part) {
+    TensorData query_data;
+    TensorData key_data;
+    Status status = part.source.file->Read(part.source.tensor, &query_data);
+    if (status.ok()) status = part.key_source.file->Read(part.key_source.tensor, &key_data);
+    if (!status.ok()) return status;
+    const QueryKeyView all =
+        QueryKeyViewOf(part, LayerOfTensor(part, part.source, query_data, part.query_elements(), &narrowed_),
+                       LayerOfTensor(part, part.key_source, key_data, part.key_elements(), &narrowed_after_));
+    const BlockSteps steps = StepsOf(part, options_);
+    for (size_t b = 0; b < part.batch; b += steps.sequences) {
+      for (size_t row = 0; row < part.queries; row += steps.rows) {
+        QueryKeyView view = all;
+        view.batch = std::min(steps.sequences, part.batch - b);
+        view.queries = std::min(steps.rows, part.queries - row);
+        view.query_data =
+            static_cast<const uint8_t*>(all.query_data) +
+            (b * static_cast<size_t>(all.query_batch_stride) + row * static_cast<size_t>(all.query_stride)) *
+                ElementBytes(all.query_type);
+        view.key_data = static_cast<const uint8_t*>(all.key_data) +
+                        b * static_cast<size_t>(all.key_batch_stride) * ElementBytes(all.key_type);
+        status = accumulator_.AddQueriesKeys(view, ParamsOf(part, row), options_.runner);
+        if (!status.ok()) return status;
+        options_.on_progress(view.batch * part.heads * view.queries * part.keys);
+      }
+      accumulator_.EndSequence();
+    }
+    return {};
+  }
+
+  // The part's layer of a tensor of queries or keys, narrowed into `scratch` if it must be.
+  static const void* LayerOfTensor(const AttentionPart& part, const TensorRef& source, const TensorData& data,
+                                   size_t elements, std::vector<float>* scratch) {
+    const Dtype dtype = source.info().dtype;
+    const uint8_t* from = data.bytes().data() + part.outer * elements * ElementBytes(dtype);
+    if (dtype != Dtype::kFloat64) return from;
+    scratch->resize(elements);
+    NarrowToFloat32({reinterpret_cast<const double*>(from), elements}, scratch->data());
+    return scratch->data();
+  }
+
+  static QueryKeyView QueryKeyViewOf(const AttentionPart& part, const void* queries, const void* keys) {
+    const auto make = part.layout == QueryKeyLayout::kTokenMajor ? &TokenMajorQueryKey : &ContiguousQueryKey;
+    QueryKeyView view = make(queries, keys, ElementType::kFloat32, part.batch, part.heads, part.kv_heads, part.queries,
+                             part.keys, part.head_dim);
+    view.query_type = KernelType(part.source.info().dtype);
+    view.key_type = KernelType(part.key_source.info().dtype);
+    return view;
   }
 
   // Fills narrowed_ with the block, contiguous: [sequences, heads, rows, keys].

@@ -18,6 +18,9 @@ struct AnalysisOptions {
   // Query i sees the first i + 1 + keys - queries keys: the queries are the last ones.
   bool causal = false;
   bool mean_matrix = false;
+  // Of logits, and of queries and keys; as in SoftmaxParams, zero is the default.
+  double scale = 0.0;
+  double soft_cap = 0.0;
   Runner runner;
   // About how much is measured at once, and at most copied of float64; results do not depend on it. 64 MB of float32.
   size_t block_elements = size_t{16} << 20;

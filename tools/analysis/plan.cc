@@ -5,32 +5,12 @@
 #include <filesystem>
 #include <span>
 
+#include "tools/analysis/query_key_plan.h"
+#include "tools/analysis/tensor_choice.h"
 #include "tools/analysis/tensor_name.h"
 
 namespace attnscope::tools {
 namespace {
-
-constexpr size_t kMaxLayers = 65536;  // of one tensor; no model comes near
-
-Status Invalid(const std::string& message) { return {StatusCode::kInvalidArgument, message}; }
-
-Status Open(const std::string& path, Plan* plan, const TensorFile** out) {
-  std::unique_ptr<TensorFile> file;
-  Status status = TensorFile::Open(path, &file);
-  if (!status.ok()) return status;
-  *out = file.get();
-  plan->files.push_back(std::move(file));
-  return {};
-}
-
-// Why a tensor cannot be attention (or, with other ranks, a residual stream), or nothing.
-std::string Misfit(const TensorInfo& info, size_t min_rank, size_t max_rank, const char* shapes) {
-  if (!info.problem.empty()) return info.problem;
-  const size_t rank = info.shape.size();
-  if (rank < min_rank || rank > max_rank) return "has shape " + ShapeText(info.shape) + ", not " + shapes;
-  const bool is_empty = std::find(info.shape.begin(), info.shape.end(), size_t{0}) != info.shape.end();
-  return is_empty ? "is empty: its shape is " + ShapeText(info.shape) : "";
-}
 
 std::string AttentionMisfit(const TensorInfo& info) {
   return Misfit(info, 2, 5, "[n, n], [heads, n, n], [batch, heads, n, n] or [layers, batch, heads, n, n]");
@@ -38,20 +18,6 @@ std::string AttentionMisfit(const TensorInfo& info) {
 
 std::string ResidualMisfit(const TensorInfo& info) {
   return Misfit(info, 2, 3, "[tokens, channels] or [batch, tokens, channels]");
-}
-
-std::optional<int64_t> LayerOf(const TensorRef& source, const std::optional<int64_t>& chosen) {
-  if (chosen.has_value()) return chosen;
-  if (const auto number = LastNumber(source.info().name)) return number;
-  return LastNumber(std::filesystem::path(source.file->path()).stem().string());
-}
-
-// A list for a message: the first few names.
-std::string Names(const std::vector<std::string>& names) {
-  constexpr size_t kShown = 8;
-  std::string text;
-  for (size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? "'" : ", '") + names[i] + "'";
-  return names.size() > kShown ? text + " and " + std::to_string(names.size() - kShown) + " more" : text;
 }
 
 // Chooses the tensors of one archive.
@@ -85,10 +51,11 @@ Status SelectFromArchive(const TensorFile& file, std::span<const std::string> gl
   return {};
 }
 
-Status SelectAttention(const PlanInputs& inputs, Plan* plan, std::vector<TensorRef>* selected) {
-  for (const std::string& path : inputs.files) {
+Status SelectAttention(const PlanInputs& inputs, const std::vector<std::string>& files, Plan* plan,
+                       std::vector<TensorRef>* selected) {
+  for (const std::string& path : files) {
     const TensorFile* file = nullptr;
-    Status status = Open(path, plan, &file);
+    Status status = OpenInPlan(path, plan, &file);
     if (!status.ok()) return status;
     if (file->is_archive()) {
       status = SelectFromArchive(*file, inputs.tensor_globs, selected, &plan->notes);
@@ -103,39 +70,20 @@ Status SelectAttention(const PlanInputs& inputs, Plan* plan, std::vector<TensorR
 }
 
 // Puts a tensor, which fits, into its layer or layers.
-Status PlaceAttention(const PlanInputs& inputs, const TensorRef& source, bool is_alone, Plan* plan) {
+Status PlaceAttention(const PlanInputs& inputs, const TensorRef& source, AttentionKind kind, bool is_alone,
+                      Plan* plan) {
   const std::vector<size_t>& shape = source.info().shape;
   const size_t rank = shape.size();
-  AttentionPart part = {.source = source, .queries = shape[rank - 2], .keys = shape[rank - 1]};
+  AttentionPart part = {.kind = kind, .source = source, .queries = shape[rank - 2], .keys = shape[rank - 1]};
   if (rank >= 3) part.heads = shape[rank - 3];
   if (rank >= 4) part.batch = shape[rank - 4];
-  const size_t layers = rank == 5 ? shape[0] : 1;
-  if (layers > kMaxLayers) {
-    return Invalid(source.Describe() + " has " + std::to_string(layers) + " layers, more than " +
-                   std::to_string(kMaxLayers));
-  }
-  std::optional<int64_t> first = rank == 5 ? inputs.layer.value_or(0) : LayerOf(source, inputs.layer);
-  if (!first.has_value() && is_alone) first = 0;
-  if (!first.has_value()) {
-    return Invalid(source.file->Describe(source.tensor) + ": its name has no layer number; rename it or give --layer");
-  }
-  for (part.outer = 0; part.outer < layers; ++part.outer) {
-    const int64_t layer = *first + static_cast<int64_t>(part.outer);
-    std::vector<AttentionPart>& parts = plan->layers[layer].attention;
-    if (!parts.empty() && parts[0].heads != part.heads) {
-      return Invalid("layer " + std::to_string(layer) + ": " + source.Describe() + " has " +
-                     std::to_string(part.heads) + " heads, but " + parts[0].source.Describe() + " has " +
-                     std::to_string(parts[0].heads) + "; choose tensors with --tensor");
-    }
-    parts.push_back(part);
-  }
-  return {};
+  return PlacePart(inputs, part, rank == 5 ? shape[0] : 0, is_alone, plan);
 }
 
 // A residual file holds one tensor, also if it is an archive.
 Status OpenResidual(const std::string& path, Plan* plan, TensorRef* out) {
   const TensorFile* file = nullptr;
-  Status status = Open(path, plan, &file);
+  Status status = OpenInPlan(path, plan, &file);
   if (!status.ok()) return status;
   if (file->tensors().size() != 1) {
     return Invalid(path + ": --residual needs files of one tensor, this has " + std::to_string(file->tensors().size()));
@@ -172,11 +120,18 @@ Status PlaceResidual(const PlanInputs& inputs, const std::pair<std::string, std:
 
 Status MakePlan(const PlanInputs& inputs, Plan* out) {
   Plan plan;
-  std::vector<TensorRef> attention;
-  Status status = SelectAttention(inputs, &plan, &attention);
-  for (size_t i = 0; i < attention.size() && status.ok(); ++i) {
-    status = PlaceAttention(inputs, attention[i], attention.size() == 1, &plan);
+  std::vector<TensorRef> weights;
+  std::vector<TensorRef> logits;
+  Status status = SelectAttention(inputs, inputs.files, &plan, &weights);
+  if (status.ok()) status = SelectAttention(inputs, inputs.logit_files, &plan, &logits);
+  const bool is_alone = weights.size() + logits.size() == 1;
+  for (size_t i = 0; i < weights.size() && status.ok(); ++i) {
+    status = PlaceAttention(inputs, weights[i], AttentionKind::kWeights, is_alone, &plan);
   }
+  for (size_t i = 0; i < logits.size() && status.ok(); ++i) {
+    status = PlaceAttention(inputs, logits[i], AttentionKind::kLogits, is_alone, &plan);
+  }
+  if (status.ok()) status = PlaceQueriesKeys(inputs, &plan);
   for (size_t i = 0; i < inputs.residuals.size() && status.ok(); ++i) {
     status = PlaceResidual(inputs, inputs.residuals[i], &plan);
   }

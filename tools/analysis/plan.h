@@ -19,8 +19,20 @@
 
 namespace attnscope::tools {
 
+// How the keys and queries of --qk lie in their tensors.
+enum class QueryKeyLayout : uint8_t {
+  kHeadMajor,   // [..., heads, tokens, head_dim]
+  kTokenMajor,  // [..., tokens, heads, head_dim]
+};
+
 struct PlanInputs {
-  std::vector<std::string> files = {};                              // of attention
+  std::vector<std::string> files = {};                         // of attention weights
+  std::vector<std::string> logit_files = {};                   // of logits
+  std::vector<std::vector<std::string>> query_key_files = {};  // each: queries and keys, or one archive of both
+  std::vector<std::string> query_globs = {};                   // which tensors of archives; none: by their words
+  std::vector<std::string> key_globs = {};
+  QueryKeyLayout layout = QueryKeyLayout::kHeadMajor;
+  size_t kv_heads = 0;                                              // zero: what the shape of the keys says
   std::vector<std::pair<std::string, std::string>> residuals = {};  // files: before and after a block
   std::vector<std::string> tensor_globs = {};                       // which tensors of archives; none: all that fit
   std::optional<int64_t> layer = {};                                // instead of the numbers in names
@@ -34,16 +46,27 @@ struct TensorRef {
   std::string Describe() const { return file->Describe(tensor) + " " + ShapeText(info().shape); }
 };
 
-// Attention of one layer: [batch, heads, queries, keys].
+enum class AttentionKind : uint8_t { kWeights, kLogits, kQueriesKeys };
+
+// Attention of one layer: [batch, heads, queries, keys], or the queries and keys that it is made of.
 struct AttentionPart {
-  TensorRef source;
+  AttentionKind kind = AttentionKind::kWeights;
+  TensorRef source;  // weights, logits or queries
   size_t outer = 0;  // which of the tensor's layers, if it has five dimensions
   size_t batch = 1;
   size_t heads = 1;
   size_t queries = 0;
   size_t keys = 0;
+  // Of queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim], or token-major.
+  TensorRef key_source = {};
+  size_t kv_heads = 0;
+  size_t head_dim = 0;
+  QueryKeyLayout layout = QueryKeyLayout::kHeadMajor;
 
+  // Weights, given or implied: the work.
   size_t size() const { return batch * heads * queries * keys; }
+  size_t query_elements() const { return batch * heads * queries * head_dim; }
+  size_t key_elements() const { return batch * kv_heads * keys * head_dim; }
 };
 
 // The residual stream on both sides of one block: [batch, tokens, channels].
@@ -71,7 +94,8 @@ struct Plan {
 // The layer of a tensor is `inputs.layer`, else the last number in its name, else (of an archive) in the file's name; a
 // tensor without a number that is alone is layer 0. Five dimensions are layers of their own, from `inputs.layer` or 0.
 // Tensors of archives that cannot be attention (rank, element type) are left out, with a note, unless a glob asks for
-// them. Errors: as TensorFile::Open; kInvalidArgument and kNotFound name file, tensor and shape.
+// them. Of archives of queries and keys, see query_key_plan.h. Errors: as TensorFile::Open; kInvalidArgument and
+// kNotFound name file, tensor and shape.
 Status MakePlan(const PlanInputs& inputs, Plan* out);
 
 }  // namespace attnscope::tools

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The part of the accumulator's state that turns logits, or queries and keys, into weights for its sweep.
+#include <algorithm>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "kernels/layer_state.h"
+#include "kernels/logit_source.h"
+#include "kernels/query_key_product.h"
+#include "kernels/row_sums.h"
+
+namespace attnscope {
+namespace {
+
+// Rows of products that are held together: the more, the less often keys are packed. 64 MiB at most, unless a block of
+// rows alone is larger.
+size_t PassRows(size_t keys) {
+  constexpr size_t kMostPassRows = 256;
+  constexpr size_t kMostFloats = size_t{16} << 20;
+  return std::clamp(kMostFloats / LogitScratch::Stride(keys) / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock,
+                    kMostPassRows);
+}
+
+size_t MostLogitTasks(const Runner& runner) {
+  return runner.run == nullptr ? 1 : std::clamp<size_t>(runner.threads, 1, 4096);
+}
+
+// Runs tasks [0, count) on the runner, or on the caller.
+void RunTasks(const Runner& runner, Task task, void* argument, size_t count) {
+  if (count > 1) {
+    runner.run(runner.opaque, task, argument, count);
+  } else if (count == 1) {
+    task(argument, 0);
+  }
+}
+
+}  // namespace
+
+size_t LayerAccumulator::State::LogitScratchBytes(const Runner& runner) const {
+  const size_t mean = config_.mean_matrix ? kRowsPerBlock * config_.max_keys * sizeof(double) : 0;
+  return MostLogitTasks(runner) * LogitScratch::Bytes(PassRows(config_.max_keys), config_.max_keys) + mean;
+}
+
+bool LayerAccumulator::State::EnsureLogitScratch(const Runner& runner) {
+  if (!EnsureScratch(runner)) return false;
+  if (config_.mean_matrix && mean_sums_ == nullptr) {
+    mean_sums_ = AllocateAlignedBuffer<double>(kRowsPerBlock * config_.max_keys);
+    if (mean_sums_ == nullptr) return false;
+  }
+  while (logit_scratch_.size() < MostLogitTasks(runner)) {
+    LogitScratch scratch;
+    if (!scratch.Allocate(PassRows(config_.max_keys), config_.max_keys)) return false;
+    try {
+      logit_scratch_.push_back(std::move(scratch));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void LayerAccumulator::State::AddLogits(const LogitSource& source, const Runner& runner) {
+  if (config_.mean_matrix) {
+    SweepMeanLogits(source);
+  } else {
+    SweepLogits(source, runner);
+  }
+}
+
+void LayerAccumulator::State::AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence,
+                                           size_t head) {
+  double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
+  double* max_abs = maxima() + layout_.OpenMaxAbsLogit(sequence, head);
+  for (size_t i = 0; i < num_rows; ++i) {
+    const SoftmaxMeasures& row = measures[i];
+    if (!row.valid || row.keys == 0) continue;
+    const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };
+    add(RowSum::kLogitRows, 1.0);
+    add(RowSum::kLogSumExp, row.log_sum_exp);
+    add(RowSum::kSaturated, row.max_weight >= config_.saturation_bound ? 1.0 : 0.0);
+    add(RowSum::kLogits, static_cast<double>(row.keys));
+    add(RowSum::kLogitSum, row.sum);
+    add(RowSum::kLogitSquares, row.squares);
+    *max_abs = std::max(*max_abs, row.max_abs);
+  }
+}
+
+// Weights and measures of rows [first, first + num_rows) of one head of a prepared chunk.
+void LayerAccumulator::State::MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head,
+                                             size_t first, const LogitScratch& scratch) {
+  SoftmaxRow rows[kRowsPerBlock];
+  const size_t num_rows = std::min(kRowsPerBlock, chunk.num_rows - first);
+  for (size_t row = 0; row < num_rows; ++row) rows[row] = source.Row(chunk, head, first + row, scratch);
+  SoftmaxRows(rows, num_rows, source.scale(), scratch.low(), scratch.Measures(head * chunk.num_rows + first));
+}
+
+// Adds such a block to its matrix.
+void LayerAccumulator::State::SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head,
+                                              size_t first, const LogitScratch& logit_scratch, TaskScratch& scratch) {
+  const size_t in_scratch = head * chunk.num_rows + first;
+  const size_t sequence = source.first_sequence() + chunk.sequence;
+  const size_t of_layer = source.first_head() + chunk.first_head + head;
+  RowRange range;
+  range.data = logit_scratch.Row(in_scratch);
+  range.row_stride = static_cast<int64_t>(logit_scratch.stride());
+  range.rows = std::min(kRowsPerBlock, chunk.num_rows - first);
+  range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
+  range.tolerance = config_.tolerance_float32;
+  range.softmax = logit_scratch.Measures(in_scratch);
+  AddLogitSums(range.softmax, range.rows, sequence, of_layer);
+  Sweep(range, sequence, of_layer, scratch);
+}
+
+namespace {
+
+// The chunks of a group of heads, in order: `at_once` rows of scratch are filled by each.
+class Chunks {
+ public:
+  Chunks(const LogitSource& source, size_t sequence, size_t group, size_t at_once)
+      : source_(source),
+        num_rows_(std::min(at_once, source.queries())),
+        // While decoding, one row of several heads.
+        num_heads_(std::min(source.heads_per_group(), at_once / num_rows_)),
+        end_((group + 1) * source.heads_per_group()) {
+    next_.sequence = sequence;
+    next_.first_head = group * source.heads_per_group();
+  }
+
+  // False if there are no more.
+  bool Next(LogitChunk* chunk) {
+    if (next_.first_head >= end_) return false;
+    *chunk = next_;
+    chunk->num_heads = std::min(num_heads_, end_ - next_.first_head);
+    chunk->num_rows = std::min(num_rows_, source_.queries() - next_.first_row);
+    next_.first_row += num_rows_;
+    if (next_.first_row >= source_.queries()) {
+      next_.first_row = 0;
+      next_.first_head += num_heads_;
+    }
+    return true;
+  }
+
+ private:
+  const LogitSource& source_;
+  size_t num_rows_;
+  size_t num_heads_;
+  size_t end_;
+  LogitChunk next_;
+};
+
+}  // namespace
+
+// All rows of the heads of one sequence that share their keys: each block of weights is swept while it is in cache.
+void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index) {
+  Chunks chunks(source, sequence, group, source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock);
+  const LogitScratch& logit_scratch = logit_scratch_[index];
+  for (LogitChunk chunk; chunks.Next(&chunk);) {
+    source.Prepare(chunk, logit_scratch);
+    for (size_t head = 0; head < chunk.num_heads; ++head) {
+      for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
+        MakeLogitBlock(source, chunk, head, first, logit_scratch);
+        SweepLogitBlock(source, chunk, head, first, logit_scratch, scratch_[index]);
+      }
+    }
+  }
+}
+
+// The same by several tasks, in waves: each makes the weights of a chunk, and then each sweeps those of some heads, in
+// the order of the rows.
+void LayerAccumulator::State::SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group,
+                                                     const Runner& runner) {
+  struct Wave {
+    State* state;
+    const LogitSource* source;
+    size_t tasks;
+    size_t chunks = 0;  // of the first scratches
+  };
+  const auto make = [](void* argument, size_t index) {
+    const Wave& wave = *static_cast<const Wave*>(argument);
+    const LogitScratch& scratch = wave.state->logit_scratch_[index];
+    wave.source->Prepare(scratch.chunk, scratch);
+    for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
+      for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
+        MakeLogitBlock(*wave.source, scratch.chunk, head, first, scratch);
+      }
+    }
+  };
+  const auto sweep = [](void* argument, size_t index) {
+    const Wave& wave = *static_cast<const Wave*>(argument);
+    for (size_t i = 0; i < wave.chunks; ++i) {
+      const LogitScratch& scratch = wave.state->logit_scratch_[i];
+      for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
+        if ((scratch.chunk.first_head + head) % wave.tasks != index) continue;
+        for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
+          wave.state->SweepLogitBlock(*wave.source, scratch.chunk, head, first, scratch, wave.state->scratch_[index]);
+        }
+      }
+    }
+  };
+  Wave wave = {this, &source, MostLogitTasks(runner)};
+  const size_t rows = source.queries() * source.heads_per_group();
+  const size_t share = (rows / wave.tasks / kRowsPerBlock + 1) * kRowsPerBlock;
+  Chunks chunks(source, sequence, group, std::min(PassRows(config_.max_keys), share));
+  do {
+    wave.chunks = 0;
+    while (wave.chunks < wave.tasks && chunks.Next(&logit_scratch_[wave.chunks].chunk)) ++wave.chunks;
+    RunTasks(runner, make, &wave, wave.chunks);
+    RunTasks(runner, sweep, &wave, std::min(wave.chunks, wave.tasks) == 0 ? 0 : wave.tasks);
+  } while (wave.chunks == wave.tasks);
+}
+
+void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runner& runner) {
+  struct Call {
+    State* state;
+    const LogitSource* source;
+    size_t groups;  // of each sequence
+    size_t tasks;
+  };
+  const auto task = [](void* argument, size_t index) {
+    const Call& call = *static_cast<const Call*>(argument);
+    for (size_t i = index; i < call.source->batch() * call.groups; i += call.tasks) {
+      call.state->SweepLogitGroup(*call.source, i / call.groups, i % call.groups, index);
+    }
+  };
+  const size_t groups = source.heads() / source.heads_per_group();
+  const size_t all = source.batch() * groups;
+  const size_t tasks = MostLogitTasks(runner);
+  if (tasks > 1 && all % tasks != 0 && all < 4 * tasks) {
+    // Whole groups would leave tasks without work.
+    for (size_t i = 0; i < all; ++i) SweepLogitGroupInWaves(source, i / groups, i % groups, runner);
+    return;
+  }
+  Call call = {this, &source, groups, std::min(all, tasks)};
+  RunTasks(runner, task, &call, call.tasks);
+}
+
+// Averages a block of rows at a time in float64.
+void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
+  const LogitScratch& scratch = logit_scratch_[0];
+  const double scale = 1.0 / static_cast<double>(source.batch() * source.heads());
+  size_t keys = 0;
+  for (size_t sequence = 0; sequence < source.batch(); ++sequence) {
+    keys = std::max(keys, source.Visible(sequence, source.queries())(0));
+  }
+  for (size_t first = 0; first < source.queries(); first += kRowsPerBlock) {
+    LogitChunk chunk;
+    chunk.num_heads = 1;
+    chunk.first_row = first;
+    chunk.num_rows = std::min(kRowsPerBlock, source.queries() - first);
+    std::fill_n(mean_sums_.get(), chunk.num_rows * keys, 0.0);
+    for (chunk.sequence = 0; chunk.sequence < source.batch(); ++chunk.sequence) {
+      for (chunk.first_head = 0; chunk.first_head < source.heads(); ++chunk.first_head) {
+        AddToMean(source, chunk, scratch, keys);
+      }
+    }
+    for (size_t i = 0; i < chunk.num_rows * keys; ++i) mean_rows_[i] = static_cast<float>(mean_sums_[i] * scale);
+    RowRange range;
+    range.data = mean_rows_.get();
+    range.row_stride = static_cast<int64_t>(keys);
+    range.rows = chunk.num_rows;
+    range.visible = VisibleKeys(keys, source.mask(), first);
+    range.tolerance = config_.tolerance_float32;
+    Sweep(range, 0, 0, scratch_[0]);
+  }
+}
+
+// Adds the weights of one matrix's block of rows to the mean's sums [rows, keys]; an invalid row makes the sum NaN.
+void LayerAccumulator::State::AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch,
+                                        size_t keys) {
+  source.Prepare(chunk, scratch);
+  SoftmaxRow rows[kRowsPerBlock];
+  for (size_t row = 0; row < chunk.num_rows; ++row) rows[row] = source.Row(chunk, 0, row, scratch);
+  SoftmaxMeasures measures[kRowsPerBlock];
+  SoftmaxRows(rows, chunk.num_rows, source.scale(), scratch.low(), measures);
+  AddLogitSums(measures, chunk.num_rows, 0, 0);
+  for (size_t row = 0; row < chunk.num_rows; ++row) {
+    double* sums = mean_sums_.get() + row * keys;
+    for (size_t key = 0; key < rows[row].keys; ++key) sums[key] += static_cast<double>(rows[row].weights[key]);
+  }
+}
+
+}  // namespace attnscope

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Soft cap and bias, for the rows of logits that have one. Included per target by softmax_rows.cc.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_LOGIT_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_LOGIT_TRANSFORM_INL_H_
+#undef ATTNSCOPE_KERNELS_LOGIT_TRANSFORM_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_LOGIT_TRANSFORM_INL_H_
+#endif
+
+#include <stddef.h>
+#include <string.h>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "kernels/load-inl.h"
+#include "kernels/softmax_rows.h"
+#include "kernels/sweep_workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// cap * tanh(x / cap) to an absolute error below 1e-15 * cap. NaN and infinities stay what they are, so that masked
+// keys stay masked and invalid rows invalid.
+template <class DD, class VD = hn::Vec<DD>>
+HWY_INLINE VD SoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
+  const VD one = hn::Set(dd, 1.0);
+  // tanh is 1 from here on, in float64.
+  const VD exponent = hn::Min(hn::Mul(hn::Abs(x), twice_inverse_cap), hn::Set(dd, 40.0));
+  const VD tanh = hn::Sub(one, hn::Div(hn::Set(dd, 2.0), hn::Add(hn::Exp(dd, exponent), one)));
+  const auto is_finite = hn::Lt(hn::Abs(x), hn::Inf(dd));
+  return hn::IfThenElse(is_finite, hn::CopySign(hn::Mul(cap, tanh), x), x);
+}
+
+// float64 to float32, where too large a number becomes infinite.
+template <class DF, class VD>
+HWY_INLINE hn::Vec<DF> RoundToFloat(DF df, VD value) {
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  // There Highway 1.0.3 makes infinity the largest float32; twice that is infinite again. To be removed with the last
+  // Highway that does so.
+  const hn::Rebind<double, DF> dd;
+  const auto most = hn::Set(dd, 3.402823466385288598e38);
+  const auto more = hn::IfThenElseZero(hn::Gt(hn::Abs(value), most), hn::CopySign(most, value));
+  return hn::Add(hn::DemoteTo(df, value), hn::DemoteTo(df, more));
+#else
+  return hn::DemoteTo(df, value);
+#endif
+}
+
+// The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each.
+template <typename T, typename TBias>
+HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT logits, const TBias* HWY_RESTRICT bias,
+                                float* HWY_RESTRICT high, float* HWY_RESTRICT low) {
+  const hn::ScalableTag<double> dd;
+  const hn::Rebind<float, decltype(dd)> df;
+  auto s = hn::Mul(LoadAsDouble(dd, logits), hn::Set(dd, scale.scale));
+  if (scale.soft_cap != 0.0) {
+    s = SoftCap(dd, hn::Set(dd, scale.soft_cap), hn::Set(dd, 2.0 / scale.soft_cap), s);
+  }
+  if (bias != nullptr) s = hn::Add(s, LoadAsDouble(dd, bias));
+  const auto rounded = RoundToFloat(df, s);
+  const auto as_double = hn::PromoteTo(dd, rounded);
+  // Infinities have no rest.
+  const auto rest = hn::IfThenZeroElse(hn::Eq(s, as_double), hn::Sub(s, as_double));
+  hn::StoreU(rounded, df, high);
+  hn::StoreU(hn::DemoteTo(df, rest), df, low);
+}
+
+// high[0, keys) and low[0, keys); up to a vector more is written. `high` may be `logits` where these are float32.
+template <typename T, typename TBias>
+HWY_INLINE void TransformRow(const LogitScale& scale, const T* logits, const TBias* bias, size_t keys, float* high,
+                             float* low) {
+  const size_t N = hn::Lanes(hn::ScalableTag<double>());
+  size_t i = 0;
+  for (; i + N <= keys; i += N) {
+    TransformVector(scale, logits + i, bias == nullptr ? bias : bias + i, high + i, low + i);
+  }
+  if (i == keys) return;
+  T last_logits[kMaxFloatLanes] = {};
+  TBias last_bias[kMaxFloatLanes] = {};
+  memcpy(last_logits, logits + i, (keys - i) * sizeof(T));
+  if (bias != nullptr) memcpy(last_bias, bias + i, (keys - i) * sizeof(TBias));
+  TransformVector(scale, last_logits, bias == nullptr ? bias : last_bias, high + i, low + i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_LOGIT_TRANSFORM_INL_H_

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/analysis/query_key_plan.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/analysis/tensor_choice.h"
+#include "tools/analysis/tensor_name.h"
+
+namespace attnscope::tools {
+namespace {
+
+constexpr size_t kMaxHeadDim = 256;
+
+// A shape as [layers, batch, heads, tokens, head_dim], where what it lacks is 1.
+struct Sizes {
+  size_t layers = 0;  // 0: no such dimension
+  size_t batch = 1;
+  size_t heads = 1;
+  size_t tokens = 0;
+  size_t head_dim = 0;
+};
+
+Sizes SizesOf(const TensorInfo& info, QueryKeyLayout layout) {
+  const std::vector<size_t>& shape = info.shape;
+  const size_t rank = shape.size();
+  Sizes sizes;
+  sizes.head_dim = shape[rank - 1];
+  sizes.tokens = shape[rank - 2];
+  if (rank >= 3) {
+    sizes.heads = shape[rank - 3];
+    if (layout == QueryKeyLayout::kTokenMajor) std::swap(sizes.heads, sizes.tokens);
+  }
+  if (rank >= 4) sizes.batch = shape[rank - 4];
+  if (rank == 5) sizes.layers = shape[0];
+  return sizes;
+}
+
+std::string QueryKeyMisfit(const TensorInfo& info) {
+  return Misfit(info, 2, 5,
+                "[n, head_dim], [heads, n, head_dim], [batch, heads, n, head_dim] or "
+                "[layers, batch, heads, n, head_dim]");
+}
+
+Status PlacePair(const PlanInputs& inputs, const TensorRef& queries, const TensorRef& keys, bool is_alone, Plan* plan) {
+  for (const TensorRef& source : {queries, keys}) {
+    const std::string misfit = QueryKeyMisfit(source.info());
+    if (!misfit.empty()) return Invalid(source.file->Describe(source.tensor) + ": " + misfit);
+  }
+  const Sizes q = SizesOf(queries.info(), inputs.layout);
+  Sizes k = SizesOf(keys.info(), inputs.layout);
+  const std::string pair = queries.Describe() + " and " + keys.Describe();
+  AttentionPart part = {.kind = AttentionKind::kQueriesKeys, .source = queries};
+  part.layout = inputs.layout;
+  if (keys.info().shape.size() == 2 && inputs.kv_heads > 1 && k.head_dim == inputs.kv_heads * q.head_dim) {
+    // [tokens, kv_heads * head_dim]. Queries with one head dimension are the same in both layouts.
+    if (queries.info().shape.size() != 2 && inputs.layout != QueryKeyLayout::kTokenMajor) {
+      return Invalid(keys.Describe() + " has its heads within each token: " + queries.Describe() +
+                     " must be token-major too; give --token-major");
+    }
+    part.layout = QueryKeyLayout::kTokenMajor;
+    k.heads = inputs.kv_heads;
+    k.head_dim = q.head_dim;
+  }
+  if (inputs.kv_heads != 0 && k.heads != inputs.kv_heads) {
+    return Invalid(keys.Describe() + " has " + std::to_string(k.heads) + " heads, but --kv-heads says " +
+                   std::to_string(inputs.kv_heads));
+  }
+  if (q.head_dim != k.head_dim || q.batch != k.batch || q.layers != k.layers || q.heads % k.heads != 0) {
+    return Invalid("--qk: " + pair +
+                   " do not fit: head_dim, batch and layers must be the same, and the heads of keys divide those of "
+                   "queries");
+  }
+  if (q.head_dim > kMaxHeadDim) {
+    return Invalid("--qk: " + pair + " have head_dim " + std::to_string(q.head_dim) + ", more than " +
+                   std::to_string(kMaxHeadDim));
+  }
+  part.key_source = keys;
+  part.batch = q.batch;
+  part.heads = q.heads;
+  part.queries = q.tokens;
+  part.keys = k.tokens;
+  part.kv_heads = k.heads;
+  part.head_dim = q.head_dim;
+  return PlacePart(inputs, part, q.layers, is_alone, plan);
+}
+
+// One file's tensors of one role.
+std::vector<TensorRef> TensorsOf(const TensorFile& file, QueryKeyRole role, const std::vector<std::string>& globs) {
+  std::vector<TensorRef> tensors;
+  for (size_t t = 0; t < file.tensors().size(); ++t) {
+    const std::string& name = file.tensors()[t].name;
+    const bool is_one = globs.empty() ? RoleOf(name) == role : MatchesAny(name, globs);
+    if (is_one) tensors.push_back({.file = &file, .tensor = t});
+  }
+  return tensors;
+}
+
+// By layer, in the order of the file.
+std::map<std::optional<int64_t>, std::vector<TensorRef>> ByLayer(const std::vector<TensorRef>& tensors,
+                                                                 const PlanInputs& inputs) {
+  std::map<std::optional<int64_t>, std::vector<TensorRef>> layers;
+  for (const TensorRef& tensor : tensors) layers[LayerOf(tensor, inputs.layer)].push_back(tensor);
+  return layers;
+}
+
+Status PlaceArchive(const PlanInputs& inputs, const TensorFile& file, Plan* plan) {
+  const std::vector<TensorRef> queries = TensorsOf(file, QueryKeyRole::kQueries, inputs.query_globs);
+  const std::vector<TensorRef> keys = TensorsOf(file, QueryKeyRole::kKeys, inputs.key_globs);
+  if (queries.empty() || keys.empty()) {
+    std::vector<std::string> names;
+    for (const TensorInfo& info : file.tensors()) names.push_back(info.name);
+    return {StatusCode::kNotFound, file.path() + ": no tensor of " + (queries.empty() ? "queries" : "keys") +
+                                       " by its name; give --q-tensor and --k-tensor; it has " + Names(names)};
+  }
+  const auto query_layers = ByLayer(queries, inputs);
+  auto key_layers = ByLayer(keys, inputs);
+  for (const auto& [layer, of_layer] : query_layers) {
+    const std::vector<TensorRef>& partners = key_layers[layer];
+    if (partners.size() != of_layer.size()) {
+      return Invalid(file.path() + ": " + of_layer[0].Describe() + " is one of " + std::to_string(of_layer.size()) +
+                     " tensors of queries of its layer, which has " + std::to_string(partners.size()) +
+                     " of keys; choose with --q-tensor and --k-tensor");
+    }
+    for (size_t i = 0; i < of_layer.size(); ++i) {
+      Status status = PlacePair(inputs, of_layer[i], partners[i], queries.size() == 1, plan);
+      if (!status.ok()) return status;
+    }
+    key_layers.erase(layer);
+  }
+  if (key_layers.empty()) return {};
+  return Invalid(file.path() + ": no queries for " + key_layers.begin()->second[0].Describe());
+}
+
+}  // namespace
+
+QueryKeyRole RoleOf(std::string_view name) {
+  QueryKeyRole role = QueryKeyRole::kNeither;
+  std::string word;
+  for (size_t i = 0; i <= name.size(); ++i) {
+    if (i < name.size() && std::isalnum(static_cast<unsigned char>(name[i])) != 0) {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(name[i])));
+      continue;
+    }
+    if (word == "weight" || word == "bias" || word == "norm") return QueryKeyRole::kNeither;
+    if (word == "q" || word == "query" || word == "queries") role = QueryKeyRole::kQueries;
+    if (word == "k" || word == "key" || word == "keys") role = QueryKeyRole::kKeys;
+    word.clear();
+  }
+  return role;
+}
+
+Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan) {
+  for (const std::vector<std::string>& paths : inputs.query_key_files) {
+    const TensorFile* query_file = nullptr;
+    Status status = OpenInPlan(paths[0], plan, &query_file);
+    if (!status.ok()) return status;
+    if (paths.size() == 1) {
+      if (!query_file->is_archive()) return Invalid("--qk " + paths[0] + ": one file must be an archive of both");
+      status = PlaceArchive(inputs, *query_file, plan);
+      if (!status.ok()) return status;
+      continue;
+    }
+    const TensorFile* key_file = nullptr;
+    status = OpenInPlan(paths[1], plan, &key_file);
+    if (!status.ok()) return status;
+    if (query_file->tensors().size() != 1 || key_file->tensors().size() != 1) {
+      return Invalid("--qk " + paths[0] + " " + paths[1] + ": two files must hold one tensor each");
+    }
+    status = PlacePair(inputs, {.file = query_file, .tensor = 0}, {.file = key_file, .tensor = 0},
+                       inputs.query_key_files.size() == 1, plan);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace attnscope::tools
