@@ -4,7 +4,10 @@
 function(attnscope_target_defaults target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES
+    C_STANDARD 11
+    C_EXTENSIONS OFF
     CXX_EXTENSIONS OFF
+    C_VISIBILITY_PRESET hidden
     CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON
     POSITION_INDEPENDENT_CODE ON)
@@ -20,6 +23,16 @@ function(attnscope_target_defaults target)
   endif()
 endfunction()
 
+# attnscope_add_cold_sources(source...): adds sources of the current folder to the core that run once a call or a window,
+# not once a row. They are compiled for size: an engine links them in, and most of their code is messages of errors.
+function(attnscope_add_cold_sources)
+  target_sources(attnscope PRIVATE ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_source_files_properties(${ARGN} TARGET_DIRECTORY attnscope
+      PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+  endif()
+endfunction()
+
 # attnscope_library(NAME source...): the library attnscope_NAME ("attnscope" for the core), also known as
 # attnscope::NAME, whose public headers are those of include/.
 function(attnscope_library name)
@@ -32,8 +45,12 @@ function(attnscope_library name)
   add_library(attnscope::${name} ALIAS ${target})
   attnscope_target_defaults(${target})
   if(BUILD_SHARED_LIBS)
-    # The C++ interface has no export macro: a shared library shows all of its symbols.
-    set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET default VISIBILITY_INLINES_HIDDEN OFF)
+    # Shows what ATTNSCOPE_EXPORT marks; the linker's script also hides the instances of the standard library's templates.
+    target_compile_definitions(${target} PRIVATE ATTNSCOPE_BUILDING_SHARED)
+    if(UNIX AND NOT APPLE)
+      target_link_options(${target} PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+      set_target_properties(${target} PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+    endif()
   endif()
   target_include_directories(${target}
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>

@@ -9,6 +9,9 @@ install(TARGETS ${attnscope_libraries} EXPORT attnscopeTargets
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attnscope DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+if(NOT BUILD_SHARED_LIBS)
+  set(BUILD_SHARED_LIBS OFF)  # as a word, for the package's config
+endif()
 set(attnscope_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attnscope)
 install(EXPORT attnscopeTargets NAMESPACE attnscope:: DESTINATION ${attnscope_package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/attnscopeConfig.cmake.in
@@ -24,3 +27,15 @@ install(FILES
 file(RELATIVE_PATH attnscope_pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/attnscope.pc.in ${PROJECT_BINARY_DIR}/attnscope.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/attnscope.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# attnscope_install_part_pc(PART REQUIRES DESCRIPTION): the file of attnscope_PART.
+function(attnscope_install_part_pc part part_requires part_description)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/attnscope_part.pc.in ${PROJECT_BINARY_DIR}/attnscope_${part}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/attnscope_${part}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+if(ATTNSCOPE_BUILD_REPORT)
+  attnscope_install_part_pc(report attnscope "Reads attnscope's reports from JSON")
+endif()
+if(ATTNSCOPE_BUILD_RENDER)
+  attnscope_install_part_pc(render attnscope_report "Draws attnscope's reports")
+endif()

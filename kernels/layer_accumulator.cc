@@ -11,6 +11,7 @@
 
 #include "kernels/layer_state.h"
 #include "kernels/state_layout.h"
+#include "kernels/target_choice.h"
 #include "kernels/view_checks.h"
 
 namespace attnscope {
@@ -38,6 +39,7 @@ LayerAccumulator& LayerAccumulator::operator=(LayerAccumulator&&) noexcept = def
 LayerAccumulator::~LayerAccumulator() = default;
 
 Status LayerAccumulator::Create(const LayerConfig& config, LayerAccumulator* out) {
+  if (Status status = ForceTargetFromEnvironment(); !status.ok()) return status;
   if (Status status = CheckConfig(config); !status.ok()) return status;
   std::unique_ptr<State> state(new (std::nothrow) State(config));
   if (state == nullptr || !state->Allocate()) {
@@ -110,6 +112,17 @@ void LayerAccumulator::EndSequence() {
   state_->ClearOpen();
 }
 
+Status LayerAccumulator::EndSequence(size_t sequence) {
+  if (state_ == nullptr) return NotCreated();
+  if (sequence >= state_->layout().batch()) {
+    return {StatusCode::kOutOfRange, "sequence is " + std::to_string(sequence) + ", the accumulator was made for " +
+                                         std::to_string(state_->layout().batch())};
+  }
+  state_->FoldSequence(sequence, state_->sums(), state_->maxima());
+  state_->ClearSequence(sequence);
+  return {};
+}
+
 LayerStats LayerAccumulator::Stats() const {
   if (state_ == nullptr) return {};
   const StateLayout& layout = state_->layout();
@@ -131,12 +144,7 @@ Status LayerAccumulator::Merge(const LayerAccumulator& other) {
   if (!SameConfig(state_->config(), other.state_->config())) {
     return {StatusCode::kInvalidArgument, "the accumulators to merge were made with different configurations"};
   }
-  const std::span<double> to_sums = sums();
-  const std::span<const double> from_sums = other.sums();
-  for (size_t i = 0; i < to_sums.size(); ++i) to_sums[i] += from_sums[i];
-  const std::span<double> to_maxima = maxima();
-  const std::span<const double> from_maxima = other.maxima();
-  for (size_t i = 0; i < to_maxima.size(); ++i) to_maxima[i] = std::max(to_maxima[i], from_maxima[i]);
+  state_->Merge(*other.state_);
   return {};
 }
 

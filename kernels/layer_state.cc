@@ -162,28 +162,50 @@ void LayerAccumulator::State::AddGradient(const BufferView& gradient) {
 }
 
 void LayerAccumulator::State::FoldOpen(double* closed_sums, double* closed_maxima) const {
-  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
-    for (size_t head = 0; head < layout_.heads(); ++head) {
-      const double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
-      if (OpenRows(row_sums) == 0) continue;
-      FoldMatrix(row_sums, sums() + layout_.OpenColumns(sequence, head), sums() + layout_.OpenPartial(sequence, head),
-                 OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head),
-                 closed_maxima + layout_.HeadMaxima(head));
-      double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMax::kMaxAbsLogit);
-      *max_abs_logit = std::max(*max_abs_logit, maxima()[layout_.OpenMaxAbsLogit(sequence, head)]);
-    }
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) FoldSequence(sequence, closed_sums, closed_maxima);
+}
+
+void LayerAccumulator::State::FoldSequence(size_t sequence, double* closed_sums, double* closed_maxima) const {
+  for (size_t head = 0; head < layout_.heads(); ++head) {
+    const double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
+    if (OpenRows(row_sums) == 0) continue;
+    FoldMatrix(row_sums, sums() + layout_.OpenColumns(sequence, head), sums() + layout_.OpenPartial(sequence, head),
+               OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head),
+               closed_maxima + layout_.HeadMaxima(head));
+    double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMax::kMaxAbsLogit);
+    *max_abs_logit = std::max(*max_abs_logit, maxima()[layout_.OpenMaxAbsLogit(sequence, head)]);
   }
 }
 
 void LayerAccumulator::State::ClearOpen() {
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) ClearSequence(sequence);
+}
+
+void LayerAccumulator::State::ClearSequence(size_t sequence) {
+  for (size_t head = 0; head < layout_.heads(); ++head) {
+    const size_t keys = OpenKeys(sequence, head);
+    std::fill_n(sums() + layout_.OpenRowSums(sequence, head), kNumRowSums, 0.0);
+    std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
+    std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
+    maxima()[layout_.OpenKeys(sequence, head)] = 0.0;
+    maxima()[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
+  }
+}
+
+void LayerAccumulator::State::Merge(const State& other) {
+  const auto add = [](const double* from, size_t count, double* to) {
+    for (size_t i = 0; i < count; ++i) to[i] += from[i];
+  };
+  const auto raise = [](const double* from, size_t count, double* to) {
+    for (size_t i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
+  };
+  add(other.sums(), layout_.OpenColumns(0, 0), sums());
+  raise(other.maxima(), layout_.maxima(), maxima());
   for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
     for (size_t head = 0; head < layout_.heads(); ++head) {
-      const size_t keys = OpenKeys(sequence, head);
-      std::fill_n(sums() + layout_.OpenRowSums(sequence, head), kNumRowSums, 0.0);
-      std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
-      std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
-      maxima()[layout_.OpenKeys(sequence, head)] = 0.0;
-      maxima()[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
+      const size_t keys = other.OpenKeys(sequence, head);
+      add(other.sums() + layout_.OpenColumns(sequence, head), keys, sums() + layout_.OpenColumns(sequence, head));
+      add(other.sums() + layout_.OpenPartial(sequence, head), keys, sums() + layout_.OpenPartial(sequence, head));
     }
   }
 }

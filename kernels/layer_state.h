@@ -20,7 +20,7 @@
 
 namespace attnscope {
 
-class LayerAccumulator::State {
+class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
  public:
   explicit State(const LayerConfig& config);
 
@@ -49,6 +49,11 @@ class LayerAccumulator::State {
   void FoldOpen(double* closed_sums, double* closed_maxima) const;
   // Zeros what FoldOpen reads.
   void ClearOpen();
+  // The same for the matrices of one sequence.
+  void FoldSequence(size_t sequence, double* closed_sums, double* closed_maxima) const;
+  void ClearSequence(size_t sequence);
+  // Adds another state of the same configuration; of its open sequences only what they hold.
+  void Merge(const State& other);
 
  private:
   // What one task needs while it sweeps.

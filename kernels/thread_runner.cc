@@ -12,7 +12,7 @@
 
 namespace attnscope {
 
-class ThreadRunner::Pool {
+class ATTNSCOPE_NO_EXPORT ThreadRunner::Pool {
  public:
   // Throws std::system_error if a thread cannot start; those already started are joined by the destructor.
   void Start(size_t helpers) {

@@ -4,97 +4,44 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <functional>
-
-#include "attnscope/report.h"
+#include "tests/command_fixture.h"
 #include "tests/golden.h"
-#include "tests/temporary_folder.h"
-#include "tests/tensor_writers.h"
 
 namespace attnscope::tools {
 namespace {
 
 using namespace testing_tools;  // NOLINT: a test of what these write
 
-constexpr const char* kData = ATTNSCOPE_TEST_DATA "/";
-const std::string kShort0 = std::string(kData) + "use_short_L0_attn.npy";
-const std::string kShort1 = std::string(kData) + "use_short_L1_attn.npy";
-const std::string kStats = std::string(kData) + "summary_stats.json";
+TEST_F(CommandTest, InfoTellsVersionAndTargets) {
+  const std::string text = RunOk({"info"}).out;
+  EXPECT_NE(text.find("version           " ATTNSCOPE_VERSION "\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("targets compiled "), std::string::npos) << text;
+  const size_t last_name = text.rfind(' ') + 1;  // the portable target, which every CPU runs
+  const std::string name = text.substr(last_name, text.size() - last_name - 1);
+  const Outcome forced = Run({"info"}, [&] { setenv("ATTNSCOPE_TARGET", name.c_str(), 1); });
+  EXPECT_EQ(forced.exit_code, 0);
+  EXPECT_NE(forced.out.find("target            " + name + " (by ATTNSCOPE_TARGET)\n"), std::string::npos) << forced.out;
+}
 
-struct Outcome {
-  int exit_code;  // or minus the signal that ended it
-  std::string out;
-  std::string err;
-};
-
-class CommandTest : public TemporaryFolderTest {
- protected:
-  void SetUp() override {
-    TemporaryFolderTest::SetUp();
-    outputs_ = folder_;
-    outputs_ += "-outputs";
-    std::filesystem::create_directory(outputs_);
-  }
-  void TearDown() override {
-    std::filesystem::remove_all(outputs_);
-    TemporaryFolderTest::TearDown();
-  }
-
-  // Runs the program. `prepare` is called in the new process, after its standard streams lead to files.
-  Outcome Run(
-      std::vector<std::string> arguments, const std::function<void()>& prepare = [] {}) const {
-    const std::string out = (outputs_ / "out").string();
-    const std::string err = (outputs_ / "err").string();
-    arguments.insert(arguments.begin(), ATTNSCOPE_COMMAND);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    const pid_t child = fork();
-    if (child == 0) {
-      dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
-      dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
-      prepare();
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), Read(out), Read(err)};
-  }
-
-  Outcome RunOk(const std::vector<std::string>& arguments) const {
-    Outcome outcome = Run(arguments);
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    EXPECT_EQ(outcome.err, "");
-    return outcome;
-  }
-
-  // Exit code 2, nothing on standard output, and a message.
-  void ExpectError(const std::vector<std::string>& arguments, const std::string& part) const {
-    const Outcome outcome = Run(arguments);
-    EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+TEST_F(CommandTest, TargetsThatAreNotThereAreErrors) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"info"}, {"analyze", kShort0}}) {
+    const Outcome outcome = Run(arguments, [] { setenv("ATTNSCOPE_TARGET", "AVX9", 1); });
+    EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_EQ(outcome.out, "");
-    EXPECT_TRUE(outcome.err.starts_with("attnscope: ")) << outcome.err;
-    EXPECT_NE(outcome.err.find(part), std::string::npos) << part << " in: " << outcome.err;
+    EXPECT_NE(outcome.err.find("is \"AVX9\", which is not compiled in; there are "), std::string::npos) << outcome.err;
   }
+}
 
-  static Report Parse(const std::string& json) {
-    Report report;
-    const Status status = ReportFromJson(json, &report);
-    EXPECT_TRUE(status.ok()) << status.message();
-    return report;
-  }
-
-  std::string WriteWeights(const std::string& name, const std::vector<size_t>& shape,
-                           const std::vector<float>& weights) const {
-    return Write(name, Npy("<f4", shape, BytesOf(weights)));
-  }
-
-  std::filesystem::path outputs_;  // apart, so that folder_ has only what the program makes
-};
+// The same table, but for the last digits.
+TEST_F(CommandTest, AnalyzeRunsOnAForcedTarget) {
+  const std::string best = RunOk({"analyze", kShort0}).out;
+  const Outcome forced = Run({"analyze", kShort0}, [] { setenv("ATTNSCOPE_TARGET", "SSSE3", 1); });
+#if defined(__x86_64__)
+  EXPECT_EQ(forced.out, best) << forced.err;
+#endif
+}
 
 TEST_F(CommandTest, AnalyzePrintsTheGoldenNumbers) {
   const std::string run = std::string(kData) + "use_long_L";
@@ -256,7 +203,7 @@ TEST_F(CommandTest, BadInputIsExitCodeTwo) {
   ExpectError({"analyze", Write("text.npy", "hello, world")}, "text.npy: is no .npy array");
   ExpectError({"analyze", Write("i8.npy", Npy("<i8", {1}, "12345678"))}, "element type '<i8'");
   ExpectError({"analyze", WriteWeights("L1.npy", {2}, {1, 2})}, "has shape [2]");
-  ExpectError({"analyze"}, "needs a FILE or --residual");
+  ExpectError({"analyze"}, "needs a FILE, --logits, --qk or --residual");
   ExpectError({"analyze", kShort0, "--residual", kShort0}, "--residual");
   ExpectError({"analyze", kShort0, "--layer", "-1"}, "--layer");
   ExpectError({"analyze", kShort0, "--fail-on", "never"}, "--fail-on");

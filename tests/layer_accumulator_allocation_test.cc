@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// No memory is allocated while rows are measured. Every allocator that this program can call is counted: operator new,
-// and malloc's family by the linker's --wrap.
+// No memory is allocated while rows are measured.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -13,54 +11,8 @@
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/thread_runner.h"
 #include "tests/accumulator_checks.h"
+#include "tests/call_counts.h"
 #include "tests/row_inputs.h"
-
-namespace {
-
-std::atomic<size_t> allocations{0};
-
-}  // namespace
-
-// The linker sends calls of malloc here, and these to the C library. Names are the linker's.
-// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
-extern "C" {
-void* __real_malloc(size_t bytes);
-void* __real_calloc(size_t count, size_t bytes);
-void* __real_realloc(void* memory, size_t bytes);
-void* __real_aligned_alloc(size_t alignment, size_t bytes);
-
-void* __wrap_malloc(size_t bytes) {
-  allocations.fetch_add(1);
-  return __real_malloc(bytes);
-}
-void* __wrap_calloc(size_t count, size_t bytes) {
-  allocations.fetch_add(1);
-  return __real_calloc(count, bytes);
-}
-void* __wrap_realloc(void* memory, size_t bytes) {
-  allocations.fetch_add(1);
-  return __real_realloc(memory, bytes);
-}
-void* __wrap_aligned_alloc(size_t alignment, size_t bytes) {
-  allocations.fetch_add(1);
-  return __real_aligned_alloc(alignment, bytes);
-}
-}
-// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
-
-// Not inlined, so that the compiler does not take the pair for a mismatched one.
-[[gnu::noinline]] void* operator new(size_t bytes) {
-  allocations.fetch_add(1);
-  void* memory = __real_malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1);
-  return __real_malloc(bytes == 0 ? 1 : bytes);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 
 namespace attnscope::test {
 namespace {
@@ -68,14 +20,6 @@ namespace {
 constexpr size_t kHeads = 6;
 constexpr size_t kQueries = 40;
 constexpr size_t kKeys = 5000;
-
-// Allocations while `work` runs.
-template <typename Work>
-size_t AllocationsOf(const Work& work) {
-  const size_t before = allocations.load();
-  work();
-  return allocations.load() - before;
-}
 
 TEST(AllocationTest, AllocationsAreSeen) {
   void* volatile kept = nullptr;  // seen by nobody, an allocation may be left out

@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <new>
 #include <sstream>
+#include <string>
 
+#include "attnscope/target.h"
 #include "tools/commands/command.h"
 #include "tools/output/terminal.h"
 
@@ -31,14 +33,15 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
 int Main(int argc, char** argv) {
   PrepareStandardStreams();
   CLI::App app("Measures the health of a transformer's attention.", "attnscope");
-  app.set_version_flag("--version", "attnscope " ATTNSCOPE_VERSION);
+  app.set_version_flag("--version", "attnscope " + std::string(Version()));
   app.require_subcommand(0, 1);
   app.footer(
       "Examples:\n"
       "  attnscope analyze run_L*_attn.npy --png summary.png\n"
       "  attnscope render report.json -o summary.png\n"
       "Each command has its own --help.\n");
-  const Command commands[] = {AddAnalyzeCommand(&app), AddDiagnoseCommand(&app), AddRenderCommand(&app)};
+  const Command commands[] = {AddAnalyzeCommand(&app), AddDiagnoseCommand(&app), AddRenderCommand(&app),
+                              AddInfoCommand(&app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -50,7 +53,7 @@ int Main(int argc, char** argv) {
     Status status = command.run(&findings);
     return ReportStatus(status, findings ? kExitFindings : kExitOk);
   }
-  return ReportStatus({StatusCode::kInvalidArgument, "needs a command: analyze, diagnose or render; see --help"},
+  return ReportStatus({StatusCode::kInvalidArgument, "needs a command: analyze, diagnose, render or info; see --help"},
                       kExitOk);
 }
 

@@ -4,12 +4,14 @@
 #ifndef ATTNSCOPE_DIAGNOSIS_H_
 #define ATTNSCOPE_DIAGNOSIS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "attnscope/export.h"
 #include "attnscope/metrics.h"
 #include "attnscope/report.h"
 
@@ -25,12 +27,14 @@ enum class Pathology : uint8_t {
   kBadNumbers,        // NaN, infinities or negative weights
 };
 
+inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kBadNumbers) + 1;
+
 enum class Severity : uint8_t { kHealthy = 0, kWarning = 1, kCritical = 2 };
 
 // "one-hot collapse", ...
-std::string_view NameOf(Pathology pathology);
+ATTNSCOPE_EXPORT std::string_view NameOf(Pathology pathology);
 // "healthy", "warning", "critical"
-std::string_view NameOf(Severity severity);
+ATTNSCOPE_EXPORT std::string_view NameOf(Severity severity);
 
 // The bounds of each verdict; the defaults are the documented ones (see README.md, "Verdicts"). A bound that is NaN
 // never fires.
@@ -78,10 +82,10 @@ struct Verdict {
 // head: the most severe, and of its metrics the one furthest beyond its bound. A bound is crossed strictly: a value
 // that equals it is healthy. Missing metrics give no verdict; without "keys", bounds that need n_k are skipped.
 // Thread-safe. O(layers * heads).
-std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds = {});
+ATTNSCOPE_EXPORT std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds = {});
 
 // The worst severity among the verdicts; kHealthy if there are none.
-Severity WorstSeverity(std::span<const Verdict> verdicts);
+ATTNSCOPE_EXPORT Severity WorstSeverity(std::span<const Verdict> verdicts);
 
 }  // namespace attnscope
 

@@ -16,6 +16,7 @@
 #include <span>
 
 #include "attnscope/attention_view.h"
+#include "attnscope/export.h"
 #include "attnscope/metrics.h"
 #include "attnscope/query_key_view.h"
 #include "attnscope/runner.h"
@@ -48,7 +49,7 @@ struct LayerConfig {
 // alignment of the buffers (on one SIMD target; across targets they agree within the error bounds). Errors of the
 // results against exact arithmetic: a row's entropy 2e-6 * max(1, log n_k) nats, top-k masses and row sums 2e-6
 // relative, column sums 1e-6 relative; maxima are exact.
-class LayerAccumulator {
+class ATTNSCOPE_EXPORT LayerAccumulator {
  public:
   // An empty accumulator: accepts nothing until it is assigned one from Create.
   LayerAccumulator();
@@ -100,6 +101,10 @@ class LayerAccumulator {
   // sequences. Without open rows it does nothing. O(max_batch * heads * max_keys).
   void EndSequence();
 
+  // The same for one sequence, while others stay open: a server's requests end one by one. In mean-matrix mode there is
+  // one, 0. O(heads * max_keys). Errors: kOutOfRange for a sequence beyond the configuration's max_batch.
+  Status EndSequence(size_t sequence);
+
   // What was measured so far, as if EndSequence had been called now; the state stays as it is.
   // O(max_batch * heads * max_keys).
   LayerStats Stats() const;
@@ -107,7 +112,8 @@ class LayerAccumulator {
   // Forgets everything but the configuration.
   void Reset();
 
-  // Adds what `other` measured. Errors: kInvalidArgument if its configuration differs.
+  // Adds what `other` measured; sequences that are open in both go on as one. O(max_batch * heads) and the keys of the
+  // other's open sequences. Errors: kInvalidArgument if its configuration differs.
   Status Merge(const LayerAccumulator& other);
 
   // The whole state, for any all-reduce (MPI, NCCL, Gloo): add `sums` element by element, take the maximum of `maxima`.

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "attnscope/export.h"
+
 namespace attnscope {
 
 // `a_ij` is the weight that query i of n_q gives key j of n_k, `H_i` a row's entropy, `c_j = sum_i a_ij`, `s_ij` a
@@ -75,7 +77,7 @@ struct MetricInfo {
 };
 
 // Every metric, in the order of the enumeration. Thread-safe; the data is static.
-std::span<const MetricInfo, kNumMetrics> AllMetrics();
+ATTNSCOPE_EXPORT std::span<const MetricInfo, kNumMetrics> AllMetrics();
 
 inline const MetricInfo& InfoOf(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attnscope/export.h"
 #include "attnscope/metrics.h"
 #include "attnscope/status.h"
 
@@ -21,10 +22,11 @@ struct LayerReport {
   LayerStats stats;   // stats.heads may be empty: heads are optional in a report
 };
 
-struct Report {
-  std::vector<LayerReport> layers;  // ascending by index, without duplicates; gaps are allowed
-  std::optional<int64_t> epoch;     // JSON key "num_epochs"
-  std::string stage;                // "train", "val", ...; may be empty
+struct ATTNSCOPE_EXPORT Report {
+  std::vector<LayerReport> layers;             // ascending by index, without duplicates; gaps are allowed
+  std::optional<int64_t> epoch;                // JSON key "num_epochs"
+  std::string stage;                           // "train", "val", ...; may be empty
+  std::optional<int64_t> step = std::nullopt;  // of the optimizer; JSON key "step"
 
   // The entry of a layer, made in its place if it is not there. Invalidates references. O(log layers) to find.
   LayerReport& Layer(int64_t index);
@@ -36,19 +38,19 @@ struct Report {
 //
 //   {"attention_stats": {"0": {"entropy": 4.6, "effective_rank": 121.3, ..., "heads": {"entropy": [..], ...}}, ...},
 //    "residual_ratios": {"0": 0.3}, "token_residual_ratios": {..}, "qk_logit_stats": {"0": {"logit_mean": ..}},
-//    "gradient_norms": {"0": ..}, "num_epochs": 10, "stage": "val"}
+//    "gradient_norms": {"0": ..}, "num_epochs": 10, "stage": "val", "step": 20000}
 //
 // Every group but "attention_stats" and every metric is optional; layers may come in any order and with gaps. null and
 // NaN (also Python's bare NaN) are missing values; infinities may be bare or the strings "Infinity", "-Infinity".
 // Unknown keys are ignored. Errors: kDataLoss for text that is no JSON, kInvalidArgument for a value of the wrong type,
 // a layer that is no whole number >= 0, a duplicate layer, or head arrays of different lengths; the message names the
 // path of keys. `*out` is unchanged on failure. Thread-safe. O(length).
-Status ReportFromJson(std::string_view json, Report* out);
+ATTNSCOPE_EXPORT Status ReportFromJson(std::string_view json, Report* out);
 
 // The same dictionary as text, with every measured metric; missing values are left out. Numbers are written with the
 // digits that read back to the same double. Infinities are the strings "Infinity" and "-Infinity". The same report
 // gives the same bytes. Thread-safe.
-std::string ReportToJson(const Report& report);
+ATTNSCOPE_EXPORT std::string ReportToJson(const Report& report);
 
 }  // namespace attnscope
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "attnscope/export.h"
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
 
@@ -14,7 +15,7 @@ namespace attnscope {
 
 // Threads wait on a condition variable between calls. A ThreadRunner may serve many accumulators, one call at a time:
 // concurrent calls from several threads are queued, and a task must not start another run on the same pool.
-class ThreadRunner {
+class ATTNSCOPE_EXPORT ThreadRunner {
  public:
   // An empty pool: runs tasks on the caller's thread.
   ThreadRunner();

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "attnscope/export.h"
 #include "attnscope/status.h"
 
 namespace attnscope {
@@ -15,7 +16,7 @@ namespace attnscope {
 // failure ever leaves `path` half-written; on failure the temporary file is removed and an older `path` is as it was.
 // Where `path` exists and is no regular file (a pipe, /dev/stdout), it is written directly. Errors: kIoError, whose
 // message names the path and the system's reason. Thread-safe for different paths.
-Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+ATTNSCOPE_EXPORT Status WriteFileAtomically(const std::string& path, std::string_view bytes);
 
 }  // namespace attnscope
 

@@ -20,6 +20,7 @@ struct Command {
 // Each adds its subcommand, with options and help, to `parent`.
 Command AddAnalyzeCommand(CLI::App* parent);
 Command AddDiagnoseCommand(CLI::App* parent);
+Command AddInfoCommand(CLI::App* parent);
 Command AddRenderCommand(CLI::App* parent);
 
 }  // namespace attnscope::tools

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reports from and to JSON. Both directions walk AllMetrics(), so a metric that is added there is read and written.
-#include <algorithm>
+// Reports from JSON. Walks AllMetrics(), so a metric that is added there is read.
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <map>
 #include <new>
@@ -16,6 +14,7 @@
 
 #include "attnscope/report.h"
 #include "report/json_text.h"
+#include "report/report_keys.h"
 
 namespace attnscope {
 namespace {
@@ -111,15 +110,6 @@ Status ReadLayer(const json& value, std::string_view report_key, const std::stri
   return heads == nullptr ? Status() : ReadHeads(*heads, report_key, path + "." + std::string(kHeadsKey), layer);
 }
 
-// The keys of a report's groups, in the order of their first metric.
-std::vector<std::string_view> GroupKeys() {
-  std::vector<std::string_view> keys;
-  for (const MetricInfo& info : AllMetrics()) {
-    if (keys.empty() || keys.back() != info.report_key) keys.push_back(info.report_key);
-  }
-  return keys;
-}
-
 Status ReadGroup(const json& group, std::string_view report_key, std::map<int64_t, LayerInput>* layers) {
   if (!group.is_object()) return WrongType(std::string(report_key), "an object", group);
   std::set<int64_t> seen;  // "1" and "01" are one layer
@@ -137,6 +127,18 @@ Status ReadGroup(const json& group, std::string_view report_key, std::map<int64_
   return {};
 }
 
+// A member that is a whole number, if it is there.
+Status ReadInteger(const json& root, const char* key, std::optional<int64_t>* out) {
+  const json* const value = Member(root, key);
+  if (value == nullptr) return {};
+  // Larger unsigned numbers would wrap around.
+  const bool fits =
+      value->is_number_integer() && (!value->is_number_unsigned() || value->get<uint64_t>() <= uint64_t{INT64_MAX});
+  if (!fits) return WrongType(key, "a whole number", *value);
+  *out = value->get<int64_t>();
+  return {};
+}
+
 Status ReadReport(std::string_view text, Report* out) {
   json root;
   Status status = ParseJson(text, &root);
@@ -146,7 +148,7 @@ Status ReadReport(std::string_view text, Report* out) {
     return {StatusCode::kInvalidArgument, "a report needs the key \"attention_stats\""};
   }
   std::map<int64_t, LayerInput> layers;
-  for (const std::string_view key : GroupKeys()) {
+  for (const std::string_view key : ReportKeys()) {
     const json* const group = Member(root, key);
     if (group == nullptr) continue;
     status = ReadGroup(*group, key, &layers);
@@ -154,93 +156,14 @@ Status ReadReport(std::string_view text, Report* out) {
   }
   Report report;
   for (auto& [index, layer] : layers) report.layers.push_back({.layer = index, .stats = std::move(layer.stats)});
-  if (const json* const epoch = Member(root, "num_epochs")) {
-    // Larger unsigned numbers would wrap around.
-    const bool fits =
-        epoch->is_number_integer() && (!epoch->is_number_unsigned() || epoch->get<uint64_t>() <= uint64_t{INT64_MAX});
-    if (!fits) return WrongType("num_epochs", "a whole number", *epoch);
-    report.epoch = epoch->get<int64_t>();
-  }
+  if (status = ReadInteger(root, "num_epochs", &report.epoch); !status.ok()) return status;
+  if (status = ReadInteger(root, "step", &report.step); !status.ok()) return status;
   if (const json* const stage = Member(root, "stage")) {
     if (!stage->is_string()) return WrongType("stage", "a string", *stage);
     report.stage = stage->get<std::string>();
   }
   *out = std::move(report);
   return {};
-}
-
-// The shortest digits that read back to the same double. Counts are whole; every other number shows that it is none.
-void AppendNumber(double value, bool is_count, std::string* out) {
-  if (std::isnan(value)) {
-    *out += "null";
-    return;
-  }
-  if (std::isinf(value)) {
-    *out += value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-    return;
-  }
-  char digits[400];  // a count's fixed notation may have 309 digits
-  const bool is_whole = is_count && value == std::floor(value);
-  const auto end = is_whole ? std::to_chars(digits, digits + sizeof(digits), value, std::chars_format::fixed)
-                            : std::to_chars(digits, digits + sizeof(digits), value);
-  const std::string_view text(digits, static_cast<size_t>(end.ptr - digits));
-  *out += text;
-  if (!is_whole && text.find_first_of(".e") == std::string_view::npos) *out += ".0";
-}
-
-void AppendKey(std::string_view key, std::string* out) { ((*out += '"') += key) += "\": "; }
-
-void AppendHeads(const LayerStats& stats, std::string_view report_key, std::string* members) {
-  std::string arrays;
-  for (const MetricInfo& info : AllMetrics()) {
-    if (info.report_key != report_key || !info.per_head) continue;
-    if (std::none_of(stats.heads.begin(), stats.heads.end(),
-                     [&](const MetricValues& head) { return head.Has(info.metric); })) {
-      continue;
-    }
-    if (!arrays.empty()) arrays += ",\n                ";
-    AppendKey(info.name, &arrays);
-    char separator = '[';
-    for (const MetricValues& head : stats.heads) {
-      arrays += separator;
-      AppendNumber(head[info.metric], info.is_count, &arrays);
-      separator = ',';
-    }
-    arrays += ']';
-  }
-  if (arrays.empty()) return;
-  if (!members->empty()) *members += ",\n      ";
-  AppendKey(kHeadsKey, members);
-  *members += "{" + arrays + "}";
-}
-
-// What a group says of one layer, or nothing.
-std::string LayerText(const LayerStats& stats, std::string_view report_key) {
-  std::string members;
-  for (const MetricInfo& info : AllMetrics()) {
-    if (info.report_key != report_key || !stats.layer.Has(info.metric)) continue;
-    if (info.group == MetricGroup::kLayer) {
-      AppendNumber(stats.layer[info.metric], info.is_count, &members);
-      return members;
-    }
-    if (!members.empty()) members += ", ";
-    AppendKey(info.name, &members);
-    AppendNumber(stats.layer[info.metric], info.is_count, &members);
-  }
-  AppendHeads(stats, report_key, &members);
-  return members.empty() ? members : "{" + members + "}";
-}
-
-std::string GroupText(const Report& report, std::string_view report_key) {
-  std::string text;
-  for (const LayerReport& layer : report.layers) {
-    const std::string members = LayerText(layer.stats, report_key);
-    if (members.empty()) continue;
-    text += text.empty() ? "\n    " : ",\n    ";
-    AppendKey(std::to_string(layer.layer), &text);
-    text += members;
-  }
-  return text.empty() ? text : "{" + text + "\n  }";
 }
 
 }  // namespace
@@ -251,22 +174,6 @@ Status ReportFromJson(std::string_view json_text, Report* out) {
   } catch (const std::bad_alloc&) {
     return {StatusCode::kOutOfMemory, "a report of " + std::to_string(json_text.size()) + " bytes does not fit"};
   }
-}
-
-std::string ReportToJson(const Report& report) {
-  std::string text = "{";
-  for (const std::string_view key : GroupKeys()) {
-    std::string group = GroupText(report, key);
-    if (group.empty() && key != "attention_stats") continue;
-    text += text.size() > 1 ? ",\n  " : "\n  ";
-    AppendKey(key, &text);
-    text += group.empty() ? "{}" : group;
-  }
-  if (report.epoch.has_value()) text += ",\n  \"num_epochs\": " + std::to_string(*report.epoch);
-  if (!report.stage.empty()) {
-    text += ",\n  \"stage\": " + json(report.stage).dump(-1, ' ', false, json::error_handler_t::replace);
-  }
-  return text + "\n}\n";
 }
 
 }  // namespace attnscope

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "c_interface/handles.h"
+#include "c_interface/structs.h"
+
+namespace attnscope::c_interface {
+namespace {
+
+static_assert(kNumMetrics == ATTNSCOPE_NUM_METRICS, "a metric is missing in attnscope_c.h");
+
+// Runs `work` on the accumulator of a handle.
+template <typename Work>
+AttnscopeStatus With(AttnscopeAccumulator* handle, const Work& work) {
+  return Guarded([&] { return handle == nullptr ? NullArgument("accumulator") : work(handle->accumulator); });
+}
+
+void WriteMetrics(const MetricValues& values, size_t count, double* out) {
+  for (size_t i = 0; i < std::min(count, kNumMetrics); ++i) out[i] = values[static_cast<Metric>(i)];
+}
+
+Status ReadStats(const LayerAccumulator& accumulator, double* layer, double* heads, size_t num_metrics,
+                 size_t num_heads) {
+  constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
+  const LayerStats stats = accumulator.Stats();
+  if (layer != nullptr) {
+    std::fill_n(layer, num_metrics, kNotMeasured);
+    WriteMetrics(stats.layer, num_metrics, layer);
+  }
+  if (heads == nullptr) return {};
+  std::fill_n(heads, num_heads * num_metrics, kNotMeasured);
+  for (size_t h = 0; h < std::min(num_heads, stats.heads.size()); ++h) {
+    WriteMetrics(stats.heads[h], num_metrics, heads + h * num_metrics);
+  }
+  return {};
+}
+
+}  // namespace
+}  // namespace attnscope::c_interface
+
+using namespace attnscope;               // NOLINT: this file is all definitions of C functions
+using namespace attnscope::c_interface;  // NOLINT
+
+size_t AttnscopeNumMetrics() { return kNumMetrics; }
+
+const char* AttnscopeMetricName(int32_t metric) {
+  if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) return nullptr;
+  return AllMetrics()[static_cast<size_t>(metric)].name.data();
+}
+
+AttnscopeStatus AttnscopeThreadPoolCreate(size_t threads, AttnscopeThreadPool** out) {
+  return Guarded([&]() -> Status {
+    if (out == nullptr) return NullArgument("out");
+    auto pool = std::make_unique<AttnscopeThreadPool>();
+    if (Status status = ThreadRunner::Create(threads, &pool->pool); !status.ok()) return status;
+    *out = pool.release();
+    return {};
+  });
+}
+
+void AttnscopeThreadPoolDestroy(AttnscopeThreadPool* pool) { delete pool; }
+
+AttnscopeStatus AttnscopeThreadPoolRunner(AttnscopeThreadPool* pool, AttnscopeRunner* out) {
+  return Guarded([&]() -> Status {
+    if (pool == nullptr) return NullArgument("pool");
+    if (out == nullptr) return NullArgument("out");
+    const Runner runner = pool->pool.runner();
+    AttnscopeRunner filled = {};
+    filled.opaque = runner.opaque;
+    filled.run = runner.run;
+    filled.threads = runner.threads;
+    WriteStruct(filled, out);
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorCreate(const AttnscopeLayerConfig* config, AttnscopeAccumulator** out) {
+  return Guarded([&]() -> Status {
+    if (out == nullptr) return NullArgument("out");
+    LayerConfig read;
+    if (Status status = Read(config, &read); !status.ok()) return status;
+    auto handle = std::make_unique<AttnscopeAccumulator>();
+    if (Status status = LayerAccumulator::Create(read, &handle->accumulator); !status.ok()) return status;
+    *out = handle.release();
+    return {};
+  });
+}
+
+void AttnscopeAccumulatorDestroy(AttnscopeAccumulator* accumulator) { delete accumulator; }
+
+AttnscopeStatus AttnscopeAccumulatorAddWeights(AttnscopeAccumulator* accumulator, const AttnscopeAttentionView* weights,
+                                               const AttnscopeMask* mask, const AttnscopeRunner* runner) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    const CallOf<AttentionView, Mask> call("weights", weights, mask, runner);
+    return call.ok() ? to.AddWeights(call.view, call.params, call.runner) : call.status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddLogits(AttnscopeAccumulator* accumulator, const AttnscopeAttentionView* logits,
+                                              const AttnscopeSoftmaxParams* params, const AttnscopeRunner* runner) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    const CallOf<AttentionView, SoftmaxParams> call("logits", logits, params, runner);
+    return call.ok() ? to.AddLogits(call.view, call.params, call.runner) : call.status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddQueriesKeys(AttnscopeAccumulator* accumulator, const AttnscopeQueryKeyView* view,
+                                                   const AttnscopeSoftmaxParams* params,
+                                                   const AttnscopeRunner* runner) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    const CallOf<QueryKeyView, SoftmaxParams> call("view", view, params, runner);
+    return call.ok() ? to.AddQueriesKeys(call.view, call.params, call.runner) : call.status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorReserve(AttnscopeAccumulator* accumulator, const AttnscopeRunner* runner) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    Runner read;
+    Status status = Read(runner, &read);
+    return status.ok() ? to.Reserve(read) : status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddResidual(AttnscopeAccumulator* accumulator,
+                                                const AttnscopeActivationView* before,
+                                                const AttnscopeActivationView* after) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    ActivationView views[2];
+    Status status = Read("before", before, &views[0]);
+    if (status.ok()) status = Read("after", after, &views[1]);
+    return status.ok() ? to.AddResidual(views[0], views[1]) : status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddGradient(AttnscopeAccumulator* accumulator,
+                                                const AttnscopeBufferView* gradient) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    BufferView view;
+    Status status = Read(gradient, &view);
+    return status.ok() ? to.AddGradient(view) : status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorEndSequences(AttnscopeAccumulator* accumulator) {
+  return With(accumulator, [](LayerAccumulator& to) -> Status {
+    to.EndSequence();
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorEndSequence(AttnscopeAccumulator* accumulator, uint64_t sequence) {
+  return With(accumulator, [&](LayerAccumulator& to) { return to.EndSequence(sequence); });
+}
+
+AttnscopeStatus AttnscopeAccumulatorReset(AttnscopeAccumulator* accumulator) {
+  return With(accumulator, [](LayerAccumulator& to) -> Status {
+    to.Reset();
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorMerge(AttnscopeAccumulator* accumulator, const AttnscopeAccumulator* other) {
+  return With(accumulator, [&](LayerAccumulator& to) {
+    return other == nullptr ? NullArgument("other") : to.Merge(other->accumulator);
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumulator* accumulator, double* layer, double* heads,
+                                          size_t num_metrics, size_t num_heads) {
+  return Guarded([&] {
+    if (accumulator == nullptr) return NullArgument("accumulator");
+    return ReadStats(accumulator->accumulator, layer, heads, num_metrics, num_heads);
+  });
+}
+
+double* AttnscopeAccumulatorSums(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed) {
+  if (accumulator == nullptr) return nullptr;
+  if (count != nullptr) *count = accumulator->accumulator.sums().size();
+  if (closed != nullptr) *closed = accumulator->accumulator.closed_sums();
+  return accumulator->accumulator.sums().data();
+}
+
+double* AttnscopeAccumulatorMaxima(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed) {
+  if (accumulator == nullptr) return nullptr;
+  if (count != nullptr) *count = accumulator->accumulator.maxima().size();
+  if (closed != nullptr) *closed = accumulator->accumulator.closed_maxima();
+  return accumulator->accumulator.maxima().data();
+}

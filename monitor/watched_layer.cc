@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/watched_layer.h"
+
+#include <new>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace attnscope {
+
+class WatchedLayer::Hold {
+ public:
+  explicit Hold(const WatchedLayer& layer) : layer_(layer) {
+    layer_.held_.store(true, std::memory_order_relaxed);
+    for (size_t i = 0; i < layer_.num_lanes_; ++i) {
+      while (layer_.lanes_[i].busy.exchange(true, std::memory_order_acquire)) std::this_thread::yield();
+    }
+  }
+  ~Hold() {
+    layer_.held_.store(false, std::memory_order_relaxed);
+    for (size_t i = 0; i < layer_.num_lanes_; ++i) layer_.lanes_[i].busy.store(false, std::memory_order_release);
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  const WatchedLayer& layer_;
+};
+
+Status WatchedLayer::Create(const LayerConfig& config, size_t lanes) {
+  std::unique_ptr<Lane[]> created(new (std::nothrow) Lane[lanes]);
+  if (created == nullptr) return {StatusCode::kOutOfMemory, "no memory for " + std::to_string(lanes) + " lanes"};
+  for (size_t i = 0; i < lanes; ++i) {
+    if (Status status = LayerAccumulator::Create(config, &created[i].accumulator); !status.ok()) return status;
+  }
+  lanes_ = std::move(created);
+  num_lanes_ = lanes;
+  return {};
+}
+
+void WatchedLayer::Gather() {
+  for (size_t i = 1; i < num_lanes_; ++i) {
+    if (lanes_[i].samples == 0) continue;
+    // The configurations are the same, so there is nothing to fail.
+    (void)lanes_[0].accumulator.Merge(lanes_[i].accumulator);
+    lanes_[i].accumulator.Reset();
+    lanes_[0].samples += std::exchange(lanes_[i].samples, 0);
+  }
+}
+
+Status WatchedLayer::Reserve(const Runner& runner) {
+  const Hold hold(*this);
+  for (size_t i = 0; i < num_lanes_; ++i) {
+    if (Status status = lanes_[i].accumulator.Reserve(runner); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status WatchedLayer::EndSequence(size_t sequence) {
+  const Hold hold(*this);
+  Gather();
+  return lanes_[0].accumulator.EndSequence(sequence);
+}
+
+WatchedLayer::Window WatchedLayer::Take() {
+  const Hold hold(*this);
+  Gather();
+  Window window;
+  window.samples = std::exchange(lanes_[0].samples, 0);
+  window.late = late_.exchange(0, std::memory_order_relaxed);
+  if (window.samples == 0) return window;
+  lanes_[0].accumulator.EndSequence();
+  window.stats = lanes_[0].accumulator.Stats();
+  lanes_[0].accumulator.Reset();
+  return window;
+}
+
+Status WatchedLayer::MergeInto(LayerAccumulator* out) const {
+  const Hold hold(*this);
+  for (size_t i = 0; i < num_lanes_; ++i) {
+    if (Status status = out->Merge(lanes_[i].accumulator); !status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace attnscope

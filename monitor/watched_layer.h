@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One layer of the monitor: an accumulator for each thread that may feed it at once. Included by the monitor's state.
+#ifndef ATTNSCOPE_MONITOR_WATCHED_LAYER_H_
+#define ATTNSCOPE_MONITOR_WATCHED_LAYER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "attnscope/layer_accumulator.h"
+#include "attnscope/metrics.h"
+#include "attnscope/status.h"
+
+namespace attnscope {
+
+// A lane is an accumulator and a flag that says whether a thread uses it. A feeder takes a free one and never waits;
+// the reader waits for all of them.
+class WatchedLayer {
+ public:
+  struct Window {
+    LayerStats stats;
+    uint64_t samples = 0;  // calls that were measured
+    uint64_t late = 0;     // calls that found no free lane
+  };
+
+  // Errors: as LayerAccumulator::Create.
+  Status Create(const LayerConfig& config, size_t lanes);
+
+  // Calls `add(accumulator)` on a free lane, `preferred` if that is free. Rows of one sequence may so spread over
+  // lanes: they are merged before the sequence is folded.
+  template <typename Add>
+  Status Feed(size_t preferred, const Add& add) {
+    // Without a look at `held_` a busy engine could keep the reader waiting for ever.
+    for (size_t i = 0; i < num_lanes_ && !held_.load(std::memory_order_relaxed); ++i) {
+      Lane& lane = lanes_[(preferred + i) % num_lanes_];
+      if (lane.busy.exchange(true, std::memory_order_acquire)) continue;
+      Status status = add(lane.accumulator);
+      if (status.ok()) ++lane.samples;
+      lane.busy.store(false, std::memory_order_release);
+      return status;
+    }
+    late_.fetch_add(1, std::memory_order_relaxed);
+    return {};
+  }
+
+  // The rest is for one thread at a time.
+  Status Reserve(const Runner& runner);
+  Status EndSequence(size_t sequence);
+  // What was fed since the last call.
+  Window Take();
+  Status MergeInto(LayerAccumulator* out) const;
+
+ private:
+  // On a cache line of its own, as threads write their lane's members.
+  struct alignas(64) Lane {
+    std::atomic<bool> busy{false};
+    uint64_t samples = 0;
+    LayerAccumulator accumulator;
+  };
+
+  // Holds all lanes while it lives.
+  class Hold;
+  // Moves everything to the first lane. All lanes are held.
+  void Gather();
+
+  std::unique_ptr<Lane[]> lanes_;
+  size_t num_lanes_ = 0;
+  std::atomic<uint64_t> late_{0};
+  mutable std::atomic<bool> held_{false};  // the reader has come: no feeder starts
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_MONITOR_WATCHED_LAYER_H_
