@@ -57,7 +57,7 @@ class Products {
     stride_ = (block.view->keys + kMaxProductColumns + 63) / 64 * 64;
     products_ = AllocateAlignedBuffer<float>(rows * stride_ + kMaxProductColumns);
     for (size_t i = 0; i < rows * stride_ + kMaxProductColumns; ++i) products_[i] = kUntouched;
-    const auto queries = AllocateAlignedBuffer<float>((rows + 3) / 4 * 4 * kMaxHeadDim);
+    const auto queries = AllocateAlignedBuffer<float>((rows + 7) / 8 * 8 * kMaxHeadDim);
     const auto keys = AllocateAlignedBuffer<float>(kPackedKeys);
     MultiplyQueriesKeys(block, queries.get(), keys.get(), products_.get(), stride_);
     for (size_t i = rows * stride_; i < rows * stride_ + kMaxProductColumns; ++i) {
