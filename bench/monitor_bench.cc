@@ -182,8 +182,9 @@ void ShouldSample(benchmark::State& state) {
     benchmark::DoNotOptimize(sampled);
     ++step;
   }
-  state.counters["per_layer"] = benchmark::Counter(static_cast<double>(state.iterations() * kDecode.layers),
-                                                   benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["per_layer"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(kDecode.layers),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 // One row of each head, with one more key each time, through the monitor: what a decode step pays for a layer.
@@ -207,7 +208,7 @@ void DecodeRows(benchmark::State& state) {
     Require(monitor.EndStep(step++));
   }
   const double weights = static_cast<double>(state.iterations()) * static_cast<double>(kLayers * kHeads * keys);
-  state.counters["per_row"] = benchmark::Counter(static_cast<double>(state.iterations() * kLayers * kHeads),
+  state.counters["per_row"] = benchmark::Counter(static_cast<double>(state.iterations()) * kLayers * kHeads,
                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["per_key"] = benchmark::Counter(weights, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }

@@ -75,8 +75,8 @@ TEST_F(AllocationOfRowsTest, LogitsQueriesAndKeysAfterReserve) {
     LayerAccumulator layer = CreateLayer({.heads = kHeads, .max_keys = kKeys, .mean_matrix = mean_matrix});
     EXPECT_GT(AllocationsOf([&] { ASSERT_TRUE(layer.Reserve(pool.runner()).ok()); }), 0u);
     const AttentionView logits = ViewOf(values_, 1, kHeads, kQueries, kKeys);
-    const QueryKeyView view = ContiguousQueryKey(values_.data(), values_.data(), ElementType::kFloat32, 1, kHeads, 2,
-                                                 kQueries, kKeys, 16);
+    const QueryKeyView view =
+        ContiguousQueryKey(values_.data(), values_.data(), ElementType::kFloat32, 1, kHeads, 2, kQueries, kKeys, 16);
     EXPECT_EQ(AllocationsOf([&] {
                 for (const Runner& runner : {Runner(), pool.runner()}) {
                   EXPECT_TRUE(layer.AddLogits(logits, {.soft_cap = 3.0}, runner).ok());

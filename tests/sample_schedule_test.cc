@@ -32,7 +32,7 @@ SampleSchedule Created(size_t layers, const std::vector<bool>& watched, uint64_t
 }
 
 TEST(SampleScheduleTest, MultiplesOfThePeriod) {
-  for (const uint64_t every : {1, 2, 3, 16, 100}) {
+  for (const uint64_t every : {1u, 2u, 3u, 16u, 100u}) {
     SampleSchedule schedule = Created(1, {true}, every, false);
     Steps expected;
     for (uint64_t step = 0; step <= 300; step += every) expected.push_back(step);

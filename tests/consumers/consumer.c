@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A C program outside of attnscope's tree. Prints the entropy of four equal weights, and what the monitor says of it. */
+ * A C program outside of attnscope's tree. Prints the entropy of four equal weights, and what the monitor says of it.
+ */
 #include <attnscope/attnscope_c.h>
 #include <stdio.h>
 
