@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,7 @@ TEST_P(LogitCutsTest, CutsDoNotMatter) {
   const Attention attention(75, 80, 20);
   LayerAccumulator whole = CreateLayer(attention.config());
   attention.AddRows(0, 75, whole);
-  for (const size_t count : {1, 2, 7, 16, 17, 40}) {
+  for (const size_t count : std::initializer_list<size_t>{1, 2, 7, 16, 17, 40}) {
     LayerAccumulator cut = CreateLayer(attention.config());
     for (size_t first = 0; first < 75; first += count) attention.AddRows(first, std::min(count, 75 - first), cut);
     EXPECT_TRUE(SameBits(StateOf(cut), StateOf(whole))) << "cut into " << count;
@@ -81,7 +82,7 @@ TEST_P(LogitCutsTest, ThreadsDoNotMatter) {
   const Attention attention(300, 310, 8);
   LayerAccumulator whole = CreateLayer(attention.config());
   attention.AddRows(0, 300, whole);
-  for (const size_t threads : {1, 2, 3, 5, 16}) {
+  for (const size_t threads : std::initializer_list<size_t>{1, 2, 3, 5, 16}) {
     ThreadRunner runner;
     ASSERT_TRUE(ThreadRunner::Create(threads, &runner).ok());
     LayerAccumulator other = CreateLayer(attention.config());
@@ -96,7 +97,7 @@ TEST_P(LogitCutsTest, ThreadsDoNotMatterForLogitsOfOneMatrix) {
   const std::vector<float> logits = Normals(5, rows * keys, 3.0);
   LayerAccumulator whole = CreateLayer({.max_keys = keys});
   ASSERT_TRUE(whole.AddLogits(ViewOf(logits, 1, 1, rows, keys)).ok());
-  for (const size_t threads : {2, 3, 7}) {
+  for (const size_t threads : std::initializer_list<size_t>{2, 3, 7}) {
     ThreadRunner runner;
     ASSERT_TRUE(ThreadRunner::Create(threads, &runner).ok());
     LayerAccumulator other = CreateLayer({.max_keys = keys});

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -140,9 +141,10 @@ std::string ShapeOf(const QueryKeyView& view) {
 }
 
 TEST_P(QueryKeyProductTest, ShapesAroundTiles) {
-  for (const size_t keys : {1, 2, 3, 4, 5, 11, 12, 13, 15, 16, 17, 23, 24, 25, 47, 48, 49, 95, 96, 97, 145}) {
-    for (const size_t queries : {1, 2, 3, 4, 5, 7, 8, 9}) {
-      for (const size_t head_dim : {1, 3, 4, 5, 8, 17}) {
+  for (const size_t keys :
+       std::initializer_list<size_t>{1, 2, 3, 4, 5, 11, 12, 13, 15, 16, 17, 23, 24, 25, 47, 48, 49, 95, 96, 97, 145}) {
+    for (const size_t queries : std::initializer_list<size_t>{1, 2, 3, 4, 5, 7, 8, 9}) {
+      for (const size_t head_dim : std::initializer_list<size_t>{1, 3, 4, 5, 8, 17}) {
         const Inputs inputs(ElementType::kFloat32, 1, 1, queries, keys, head_dim);
         const QueryKeyView view = inputs.view();
         Check(AllOf(view), ShapeOf(view));
@@ -164,8 +166,8 @@ TEST_P(QueryKeyProductTest, EveryHeadSizeAndType) {
 }
 
 TEST_P(QueryKeyProductTest, MasksAndGroups) {
-  for (const size_t group : {1, 2, 3, 8}) {
-    for (const size_t queries : {1, 2, 5, 16}) {
+  for (const size_t group : std::initializer_list<size_t>{1, 2, 3, 8}) {
+    for (const size_t queries : std::initializer_list<size_t>{1, 2, 5, 16}) {
       for (const int64_t offset : {-3, 0, 1, 40, 60}) {
         const Inputs inputs(ElementType::kFloat32, 2 * group, 2, queries, 61, 8);
         const QueryKeyView view = inputs.view();
@@ -238,7 +240,7 @@ TEST_P(QueryKeyProductTest, BlocksDoNotMatter) {
   const QueryKeyView view = inputs.view();
   const Products whole(AllOf(view));
   for (size_t head = 0; head < 2; ++head) {
-    for (const size_t count : {1, 2, 6}) {
+    for (const size_t count : std::initializer_list<size_t>{1, 2, 6}) {
       for (size_t row = 0; row + count <= 21; ++row) {
         ProductBlock block = AllOf(view);
         block.first_head = head;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
@@ -125,7 +126,7 @@ TEST_P(SoftmaxRowsTest, EveryLength) {
 }
 
 TEST_P(SoftmaxRowsTest, AnyFiniteLogits) {
-  for (const size_t keys : {1, 2, 17, 100, 333}) {
+  for (const size_t keys : std::initializer_list<size_t>{1, 2, 17, 100, 333}) {
     for (const double mean : {0.0, 20.0, -20.0, 87.3, 1e3, -1e4, 1e4, 1e8, -1e30, 1e38}) {
       for (const double sigma : {0.0, 1e-3, 1.0, 30.0, 1e4, 1e30}) {
         if (sigma > 1e4 && std::abs(mean) > 1e30) continue;  // beyond float32
@@ -158,7 +159,7 @@ TEST_P(SoftmaxRowsTest, WeightsFarBelowTheLargestKeepTheirDigits) {
 
 TEST_P(SoftmaxRowsTest, Scales) {
   for (const double scale : {0.125, 1.0 / std::sqrt(128.0), 0.3, 25.0, 1e-6, 0x1p-96, 0x1p96}) {
-    for (const size_t keys : {5, 64, 257}) {
+    for (const size_t keys : std::initializer_list<size_t>{5, 64, 257}) {
       Check(ElementType::kFloat32, Normals(keys, keys, std::min(4.0 / scale, 1e30)), "scale " + std::to_string(scale),
             {.scale = scale});
     }
@@ -168,7 +169,7 @@ TEST_P(SoftmaxRowsTest, Scales) {
 }
 
 TEST_P(SoftmaxRowsTest, SoftCapsAndBiases) {
-  for (const size_t keys : {1, 7, 16, 33, 300}) {
+  for (const size_t keys : std::initializer_list<size_t>{1, 7, 16, 33, 300}) {
     for (const ElementType type : kAllTypes) {
       const std::vector<float> logits = Normals(keys, keys, 40.0);
       Check(type, logits, "cap", {.soft_cap = 50.0});
@@ -188,7 +189,7 @@ TEST_P(SoftmaxRowsTest, SoftCapsAndBiases) {
 }
 
 TEST_P(SoftmaxRowsTest, MaskedKeys) {
-  for (const size_t keys : {1, 2, 15, 16, 17, 100}) {
+  for (const size_t keys : std::initializer_list<size_t>{1, 2, 15, 16, 17, 100}) {
     for (size_t masked = 0; masked < keys; masked += 3) {
       std::vector<float> logits = Normals(keys, keys, 2.0);
       std::vector<float> bias(keys, 0.5f);
@@ -207,7 +208,7 @@ TEST_P(SoftmaxRowsTest, MaskedKeys) {
 
 TEST_P(SoftmaxRowsTest, InvalidRows) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const size_t keys : {1, 2, 16, 17, 40, 300}) {
+  for (const size_t keys : std::initializer_list<size_t>{1, 2, 16, 17, 40, 300}) {
     for (size_t at = 0; at < keys; at += 1 + keys / 20) {
       for (const float bad : {nan, kInfinity}) {
         std::vector<float> logits = Normals(keys, keys, 2.0);
