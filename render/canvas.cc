@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/canvas.h"
 
+#include <array>
+
 namespace attnscope::render {
+
+std::string_view NameOf(Part part) {
+  constexpr std::array<std::string_view, 19> kNames = {
+      "title", "caption", "panel-title", "axis-title",  "tick-label", "value-label", "note",
+      "band",  "stripe",  "flag",        "ring",        "grid",       "frame",       "bound",
+      "curve", "legend",  "legend-key",  "legend-text", "cell"};
+  static_assert(kNames.size() == static_cast<size_t>(Part::kCell) + 1);
+  return kNames[static_cast<size_t>(part)];
+}
 
 double AlignOffset(std::string_view text, const TextStyle& style) {
   if (style.align == Align::kLeft) return 0.0;

@@ -205,9 +205,14 @@ void CoverageRasterizer::Emit(int y, const PixelBox& clip, const RowFunction& ro
   const int last = std::min(last_, width - 1);
   if (first_ <= last) {
     double sum = 0.0;
+    uint8_t level = 0;
     for (int x = first_; x <= last; ++x) {
-      sum += differences_[static_cast<size_t>(x)];
-      coverage_[static_cast<size_t>(x)] = static_cast<uint8_t>(std::clamp(sum, 0.0, 1.0) * 255.0 + kRoundUp);
+      const double difference = differences_[static_cast<size_t>(x)];
+      if (difference != 0.0) {
+        sum += difference;
+        level = static_cast<uint8_t>(std::clamp(sum, 0.0, 1.0) * 255.0 + kRoundUp);
+      }
+      coverage_[static_cast<size_t>(x)] = level;
     }
     row(clip.left + first_, y,
         std::span<const uint8_t>(coverage_).subspan(static_cast<size_t>(first_),

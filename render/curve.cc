@@ -12,10 +12,10 @@ constexpr double kMarkerShare = 0.62;  // of the spacing
 constexpr double kMinMarker = 2.5;     // points
 constexpr double kMinLine = 1.0;       // points
 constexpr double kDenseSpacing = 3.0;  // points; markers would touch
-constexpr double kColumn = 1.0;        // layout units in which more than four points cannot be told apart
+constexpr double kColumn = 1.0;        // layout units in which more than two points cannot be told apart
 
-// Of all points in one column keeps the first, the lowest, the highest and the last: a polyline through a million
-// points then has at most four for each column, and looks the same.
+// Of all points in one column keeps the lowest and the highest, and both ends of the run: a polyline through a million
+// points then has at most two for each column, and looks the same.
 std::vector<Point> Thinned(const std::vector<CurvePoint>& run) {
   std::vector<Point> line;
   for (size_t begin = 0; begin < run.size();) {
@@ -26,11 +26,10 @@ std::vector<Point> Thinned(const std::vector<CurvePoint>& run) {
       if (run[end].at.y > run[low].at.y) low = end;
       if (run[end].at.y < run[high].at.y) high = end;
     }
-    size_t previous = end;
-    for (const size_t i : {begin, std::min(low, high), std::max(low, high), end - 1}) {
-      if (i != previous) line.push_back(run[i].at);
-      previous = i;
-    }
+    if (begin == 0 && std::min(low, high) > 0) line.push_back(run.front().at);
+    line.push_back(run[std::min(low, high)].at);
+    if (low != high) line.push_back(run[std::max(low, high)].at);
+    if (end == run.size() && std::max(low, high) + 1 < end) line.push_back(run.back().at);
     begin = end;
   }
   return line;
@@ -47,20 +46,20 @@ void Thin(double cell, std::vector<Point>* points) {
 
 }  // namespace
 
-Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, Marker marker,
+Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, CurveLook look,
              double spacing, const Style& style)
     : runs_(std::move(runs)),
       bridges_(std::move(bridges)),
-      marker_(marker),
+      look_(look),
       marker_size_(std::clamp(kMarkerShare * spacing, style.Points(kMinMarker), style.marker_size())),
-      line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width())) {
+      line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width()) * look.width) {
   const bool is_dense = spacing < style.Points(kDenseSpacing);
   for (const std::vector<CurvePoint>& run : runs_) {
     lines_.push_back(Thinned(run));
     for (const CurvePoint& point : run) {
       if (point.off_scale) {
         marked_off_scale_.push_back(point.at);
-      } else if (!is_dense || run.size() == 1) {
+      } else if ((!is_dense && look_.has_markers) || run.size() == 1) {
         marked_.push_back(point.at);
       }
     }
@@ -73,13 +72,15 @@ Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<P
 
 void Curve::Draw(const Color& color, Canvas* canvas) const {
   Shape dashed;
+  dashed.part = Part::kCurve;
   dashed.stroke = {.width = 0.5 * line_width_, .cap = Cap::kButt, .dash = 2.0 * line_width_, .gap = 1.5 * line_width_};
   for (const std::array<Point, 2>& bridge : bridges_) dashed.line.AddPolyline(bridge);
   if (!bridges_.empty()) canvas->Draw(dashed, color);
   Shape shape;
-  shape.stroke.width = line_width_;
+  shape.part = Part::kCurve;
+  shape.stroke = StrokeOf(look_.dashes, line_width_);
   for (const std::vector<Point>& line : lines_) shape.line.AddPolyline(line);
-  for (const Point& point : marked_) AddMarker(marker_, point, marker_size_, &shape.fill);
+  for (const Point& point : marked_) AddMarker(look_.marker, point, marker_size_, &shape.fill);
   for (const Point& point : marked_off_scale_) AddMarker(Marker::kDownwards, point, marker_size_, &shape.fill);
   canvas->Draw(shape, color);
 }
@@ -87,7 +88,7 @@ void Curve::Draw(const Color& color, Canvas* canvas) const {
 void Curve::AddTo(LabelPlacer* placer) const {
   for (const std::vector<Point>& line : lines_) placer->AddLine(line, line_width_);
   for (const std::array<Point, 2>& bridge : bridges_) placer->AddLine(bridge, 0.5 * line_width_);
-  for (const Point& point : marked_) placer->AddBox(MarkerBox(marker_, point, marker_size_));
+  for (const Point& point : marked_) placer->AddBox(MarkerBox(look_.marker, point, marker_size_));
   for (const Point& point : marked_off_scale_) placer->AddBox(MarkerBox(Marker::kDownwards, point, marker_size_));
 }
 

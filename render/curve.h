@@ -16,6 +16,13 @@
 
 namespace attnscope::render {
 
+struct CurveLook {
+  Marker marker = Marker::kCircle;
+  Dashes dashes = Dashes::kNone;
+  double width = 1.0;       // times the style's
+  bool has_markers = true;  // if not, only points that stand alone are marked
+};
+
 struct CurvePoint {
   Point at;
   size_t index = 0;        // in the series
@@ -27,7 +34,7 @@ class Curve {
   // `runs` from left to right: the line breaks between one run and the next. `bridges` are drawn thin and dashed: there
   // may be more between their ends than was measured. `spacing` is the usual distance between neighbours: where it is
   // small, line and markers are smaller, and a very dense curve has markers only where a point stands alone.
-  Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, Marker marker,
+  Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<Point, 2>> bridges, CurveLook look,
         double spacing, const Style& style);
 
   const std::vector<std::vector<CurvePoint>>& runs() const { return runs_; }
@@ -45,7 +52,7 @@ class Curve {
   std::vector<std::vector<Point>> lines_;
   std::vector<Point> marked_;
   std::vector<Point> marked_off_scale_;
-  Marker marker_;
+  CurveLook look_;
   double marker_size_;
   double line_width_;
 };

@@ -27,17 +27,18 @@ Legend::Legend(std::vector<LegendEntry> entries, const Style& style, int max_col
 
 size_t Legend::Rows() const { return (entries_.size() + columns_ - 1) / columns_; }
 
-double Legend::EntryWidth() const {
+double Legend::ColumnWidth(size_t column) const {
   double width = 0.0;
-  for (const LegendEntry& entry : entries_) {
-    width = std::max(width, TextWidth(entry.name, Face::kRegular, style_.legend_text()));
+  for (size_t i = column; i < entries_.size(); i += columns_) {
+    width = std::max(width, TextWidth(entries_[i].name, Face::kRegular, style_.legend_text()));
   }
   return width + (kHandle + kHandleGap) * style_.legend_text();
 }
 
 double Legend::Width() const {
-  const auto columns = static_cast<double>(columns_);
-  return columns * EntryWidth() + (2.0 * kPadding + (columns - 1.0) * kColumnGap) * style_.legend_text();
+  double width = (2.0 * kPadding + static_cast<double>(columns_ - 1) * kColumnGap) * style_.legend_text();
+  for (size_t column = 0; column < columns_; ++column) width += ColumnWidth(column);
+  return width;
 }
 
 double Legend::Height() const {
@@ -50,29 +51,36 @@ void Legend::Draw(Point origin, Canvas* canvas) const {
   Shape background;
   background.fill.AddRoundedBox(box, kCornerRadius * em);
   background.crisp = true;
+  background.part = Part::kLegend;
   canvas->Draw(background, style_.theme.legend_fill);
   Shape border;
   border.line.AddRoundedBox(box, kCornerRadius * em);
   border.stroke.width = style_.frame_width();
   border.crisp = true;
+  border.part = Part::kLegend;
   canvas->Draw(border, style_.theme.legend_frame);
 
   const double cap = CapHeight(Face::kRegular, em);
   for (size_t i = 0; i < entries_.size(); ++i) {
     const LegendEntry& entry = entries_[i];
     const size_t row = i / columns_;
-    const size_t column = i % columns_;
-    const double left = box.left + kPadding * em + static_cast<double>(column) * (EntryWidth() + kColumnGap * em);
+    double left = box.left + kPadding * em;
+    for (size_t column = 0; column < i % columns_; ++column) left += ColumnWidth(column) + kColumnGap * em;
     const double middle = box.top + (kPadding + 0.5 * (kLine - kLeading) + static_cast<double>(row) * kLine) * em;
     Shape handle;
-    handle.line.AddPolyline(std::array<Point, 2>{{{left, middle}, {left + kHandle * em, middle}}});
+    handle.part = Part::kLegendKey;
+    if (entry.is_area) {
+      handle.fill.AddBox({left, middle - 0.5 * cap, left + kHandle * em, middle + 0.5 * cap});
+    } else {
+      handle.line.AddPolyline(std::array<Point, 2>{{{left, middle}, {left + kHandle * em, middle}}});
+    }
     handle.stroke = entry.stroke;
     if (entry.marker) {
       AddMarker(*entry.marker, {left + 0.5 * kHandle * em, middle}, style_.marker_size(), &handle.fill);
     }
     canvas->Draw(handle, entry.color);
     canvas->DrawText(entry.name, {left + (kHandle + kHandleGap) * em, middle + 0.5 * cap},
-                     {.size = em, .color = entry.text_color});
+                     {.size = em, .color = entry.text_color, .part = Part::kLegendText});
   }
 }
 

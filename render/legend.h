@@ -20,6 +20,7 @@ struct LegendEntry {
   Color text_color;
   Stroke stroke;
   std::optional<Marker> marker;
+  bool is_area = false;  // shown as a filled box, without line and marker
 };
 
 class Legend {
@@ -35,7 +36,7 @@ class Legend {
 
  private:
   size_t Rows() const;
-  double EntryWidth() const;
+  double ColumnWidth(size_t column) const;
 
   std::vector<LegendEntry> entries_;
   Style style_;

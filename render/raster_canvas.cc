@@ -2,6 +2,7 @@
 #include "render/raster_canvas.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -58,16 +59,26 @@ void RasterCanvas::Blend(int left, int y, std::span<const uint8_t> coverage, con
   const auto opacity = static_cast<uint32_t>(std::lround(color.alpha * 255.0));
   uint8_t* pixel = image_->rgb.data() +
                    3 * (static_cast<size_t>(y) * static_cast<size_t>(image_->width) + static_cast<size_t>(begin));
+  // Neighbours are often alike: what was mixed last is kept.
+  uint32_t last_share = 0;
+  uint32_t last_below = 0;
+  std::array<uint8_t, 3> mixed = {};
   for (int x = begin; x < end; ++x, pixel += 3) {
     const uint32_t share = coverage[static_cast<size_t>(x - left)];
     if (share == 0) continue;
-    const uint32_t alpha = share * opacity;
-    const auto mix = [&](uint8_t below, uint8_t above) {
-      return static_cast<uint8_t>((below * (kOne - alpha) + above * alpha + kOne / 2) / kOne);
-    };
-    pixel[0] = mix(pixel[0], color.red);
-    pixel[1] = mix(pixel[1], color.green);
-    pixel[2] = mix(pixel[2], color.blue);
+    const uint32_t below = uint32_t{pixel[0]} << 16 | uint32_t{pixel[1]} << 8 | pixel[2];
+    if (share != last_share || below != last_below) {
+      const uint32_t alpha = share * opacity;
+      const auto mix = [&](uint32_t under, uint32_t above) {
+        return static_cast<uint8_t>((under * (kOne - alpha) + above * alpha + kOne / 2) / kOne);
+      };
+      mixed = {mix(pixel[0], color.red), mix(pixel[1], color.green), mix(pixel[2], color.blue)};
+      last_share = share;
+      last_below = below;
+    }
+    pixel[0] = mixed[0];
+    pixel[1] = mixed[1];
+    pixel[2] = mixed[2];
   }
 }
 

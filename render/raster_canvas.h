@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "attnscope/summary_figure.h"
+#include "attnscope/figure.h"
 #include "render/canvas.h"
 #include "render/coverage.h"
 

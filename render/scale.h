@@ -4,11 +4,14 @@
 #ifndef ATTNSCOPE_RENDER_SCALE_H_
 #define ATTNSCOPE_RENDER_SCALE_H_
 
+#include <algorithm>
+
 namespace attnscope::render {
 
 // Magnitudes beyond these are drawn as these, so that no range overflows or loses its digits.
 inline constexpr double kLargestValue = 1e300;
 inline constexpr double kSmallestLogValue = 1e-300;
+inline double Clamped(double value) { return std::clamp(value, -kLargestValue, kLargestValue); }
 
 // The range of an axis, low < high; on a logarithmic one both are above zero.
 struct Scale {

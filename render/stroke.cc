@@ -28,15 +28,56 @@ class Outliner {
     const bool round_ends = closed || stroke_.cap == Cap::kRound;
     for (size_t i = 0; i < points.size(); ++i) {
       const bool is_end = i == 0 || i + 1 == points.size();
-      if (is_end ? round_ends : Turns(points[i - 1], points[i], points[i + 1])) AddDisc(points[i]);
+      if (!is_end) {
+        AddJoin(points[i - 1], points[i], points[i + 1]);
+      } else if (round_ends) {
+        AddDisc(points[i]);
+      }
     }
   }
 
  private:
-  static bool Turns(Point a, Point b, Point c) {
-    const double cross = (b.x - a.x) * (c.y - b.y) - (b.y - a.y) * (c.x - b.x);
-    const double dot = (b.x - a.x) * (c.x - b.x) + (b.y - a.y) * (c.y - b.y);
-    return cross != 0.0 || dot < 0.0;
+  static double Cross(Point a, Point b) { return a.x * b.y - a.y * b.x; }
+
+  static Point Direction(Point from, Point to) {
+    const double x = to.x - from.x;
+    const double y = to.y - from.y;
+    const double length = std::sqrt(x * x + y * y);
+    return {x / length, y / length};
+  }
+
+  // The sector that two segments leave open on the outer side of their joint: a few edges, where a whole disc would
+  // have several times as many, most of them inside the segments. In a noisy curve joints are most of the work.
+  void AddJoin(Point a, Point b, Point c) {
+    constexpr double kStraight = 1e-9;
+    const Point before = Direction(a, b);
+    const Point after = Direction(b, c);
+    const double turn = Cross(before, after);
+    if (std::abs(turn) < kStraight) {
+      if (before.x * after.x + before.y * after.y < 0.0) AddDisc(b);  // back the way it came
+      return;
+    }
+    // Unit normals on the outer side, such that the sector runs from one to the other in the common direction.
+    Point from = {before.y, -before.x};
+    Point to = {after.y, -after.x};
+    if (turn < 0.0) {
+      from = {-after.y, after.x};
+      to = {-before.y, before.x};
+    }
+    const auto is_between = [&](Point p) { return Cross(from, p) > 0.0 && Cross(p, to) > 0.0; };
+    const double radius = 0.5 * stroke_.width;
+    sector_ = {{0.0, 0.0}, {radius * from.x, radius * from.y}};
+    const size_t count = circle_.points.size();
+    size_t first = 0;
+    while (first < count &&
+           (is_between(circle_.points[(first + count - 1) % count]) || !is_between(circle_.points[first]))) {
+      ++first;
+    }
+    for (size_t i = 0; i < count && is_between(circle_.points[(first + i) % count]); ++i) {
+      sector_.push_back(circle_.points[(first + i) % count]);
+    }
+    sector_.push_back({radius * to.x, radius * to.y});
+    AddContour(sector_, b);
   }
 
   void AddContour(std::span<const Point> points, Point offset) {
@@ -62,6 +103,7 @@ class Outliner {
 
   Stroke stroke_;
   Polylines circle_;
+  std::vector<Point> sector_;  // scratch
   Polylines* out_;
 };
 
@@ -100,6 +142,20 @@ void ForEachDash(std::span<const Point> points, const Stroke& stroke, const Add&
 constexpr double kMinDash = 0.1;
 
 }  // namespace
+
+Stroke StrokeOf(Dashes dashes, double width) {
+  switch (dashes) {
+    case Dashes::kNone:
+      break;
+    case Dashes::kLong:
+      return {.width = width, .cap = Cap::kButt, .dash = 3.7 * width, .gap = 1.6 * width};
+    case Dashes::kMedium:
+      return {.width = width, .cap = Cap::kButt, .dash = 2.4 * width, .gap = 1.2 * width};
+    case Dashes::kShort:
+      return {.width = width, .cap = Cap::kButt, .dash = 1.0 * width, .gap = 1.0 * width};
+  }
+  return {.width = width};
+}
 
 void Outline(const Polylines& lines, const Stroke& stroke, Polylines* out) {
   Outliner outliner(stroke, out);

@@ -4,6 +4,8 @@
 #ifndef ATTNSCOPE_RENDER_STROKE_H_
 #define ATTNSCOPE_RENDER_STROKE_H_
 
+#include <cstdint>
+
 #include "render/path.h"
 
 namespace attnscope::render {
@@ -18,6 +20,12 @@ struct Stroke {
   double dash = 0.0;
   double gap = 0.0;
 };
+
+// How curves and bounds that lie close together differ in black and white, too.
+enum class Dashes : uint8_t { kNone, kLong, kMedium, kShort };
+
+// A line of this width with the dashes, whose lengths grow with the width.
+Stroke StrokeOf(Dashes dashes, double width);
 
 // Appends closed contours, all turning the common way of Path, whose union (non-zero rule) is the stroked line. All
 // lengths are in pixels; round joins leave the true circle by at most 0.05. Dashes begin with the first point of each

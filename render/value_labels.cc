@@ -14,7 +14,8 @@ constexpr double kApart = 1.2;
 
 }  // namespace
 
-std::vector<size_t> RankForLabels(std::span<const Point> points, double label_width, double width) {
+std::vector<size_t> RankForLabels(std::span<const Point> points, double label_width, double width,
+                                  const std::vector<bool>& is_flagged) {
   std::vector<size_t> order(points.size());
   std::iota(order.begin(), order.end(), size_t{0});
   if (points.size() < 2) return order;
@@ -23,6 +24,7 @@ std::vector<size_t> RankForLabels(std::span<const Point> points, double label_wi
     const double before = points[i > 0 ? i - 1 : i + 1].y;
     const double after = points[i + 1 < points.size() ? i + 1 : i - 1].y;
     weights[i] = std::abs(points[i].y - 0.5 * (before + after));
+    if (i < is_flagged.size() && is_flagged[i]) weights[i] += 3e6;
   }
   const auto [highest, lowest] =
       std::minmax_element(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.y < b.y; });

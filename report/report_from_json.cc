@@ -127,6 +127,18 @@ Status ReadGroup(const json& group, std::string_view report_key, std::map<int64_
   return {};
 }
 
+// A member that is a whole number, if it is there.
+Status ReadInteger(const json& root, const char* key, std::optional<int64_t>* out) {
+  const json* const value = Member(root, key);
+  if (value == nullptr) return {};
+  // Larger unsigned numbers would wrap around.
+  const bool fits =
+      value->is_number_integer() && (!value->is_number_unsigned() || value->get<uint64_t>() <= uint64_t{INT64_MAX});
+  if (!fits) return WrongType(key, "a whole number", *value);
+  *out = value->get<int64_t>();
+  return {};
+}
+
 Status ReadReport(std::string_view text, Report* out) {
   json root;
   Status status = ParseJson(text, &root);
@@ -144,13 +156,8 @@ Status ReadReport(std::string_view text, Report* out) {
   }
   Report report;
   for (auto& [index, layer] : layers) report.layers.push_back({.layer = index, .stats = std::move(layer.stats)});
-  if (const json* const epoch = Member(root, "num_epochs")) {
-    // Larger unsigned numbers would wrap around.
-    const bool fits =
-        epoch->is_number_integer() && (!epoch->is_number_unsigned() || epoch->get<uint64_t>() <= uint64_t{INT64_MAX});
-    if (!fits) return WrongType("num_epochs", "a whole number", *epoch);
-    report.epoch = epoch->get<int64_t>();
-  }
+  if (status = ReadInteger(root, "num_epochs", &report.epoch); !status.ok()) return status;
+  if (status = ReadInteger(root, "step", &report.step); !status.ok()) return status;
   if (const json* const stage = Member(root, "stage")) {
     if (!stage->is_string()) return WrongType("stage", "a string", *stage);
     report.stage = stage->get<std::string>();

@@ -79,6 +79,7 @@ std::string ReportToJson(const Report& report) {
     text += group.empty() ? "{}" : group;
   }
   if (report.epoch.has_value()) text += ",\n  \"num_epochs\": " + std::to_string(*report.epoch);
+  if (report.step.has_value()) text += ",\n  \"step\": " + std::to_string(*report.step);
   if (!report.stage.empty()) {
     text += ",\n  \"stage\": ";
     AppendJsonString(report.stage, &text);

@@ -30,7 +30,7 @@ Polylines LinesOf(const Path& path) {
 
 TEST(Curve, DrawsEveryPointWhereThereIsRoom) {
   RecordingCanvas canvas;
-  Curve({Noise(20, 800)}, {}, Marker::kSquare, 40.0, {}).Draw(Rgb(0x3978B5), &canvas);
+  Curve({Noise(20, 800)}, {}, {Marker::kSquare}, 40.0, {}).Draw(Rgb(0x3978B5), &canvas);
   ASSERT_EQ(canvas.shapes.size(), 1U);
   EXPECT_EQ(LinesOf(canvas.shapes[0].shape.line).points.size(), 20U);
   EXPECT_EQ(LinesOf(canvas.shapes[0].shape.fill).contours.size(), 20U);
@@ -40,9 +40,9 @@ TEST(Curve, DrawsEveryPointWhereThereIsRoom) {
 TEST(Curve, DenseCurvesKeepTheirOutline) {
   const std::vector<CurvePoint> run = Noise(200000, 800);
   RecordingCanvas canvas;
-  Curve({run}, {}, Marker::kSquare, 800.0 / 200000.0, {}).Draw(Rgb(0x3978B5), &canvas);
+  Curve({run}, {}, {Marker::kSquare}, 800.0 / 200000.0, {}).Draw(Rgb(0x3978B5), &canvas);
   const Polylines lines = LinesOf(canvas.shapes[0].shape.line);
-  EXPECT_LE(lines.points.size(), 4U * 802U);
+  EXPECT_LE(lines.points.size(), 2U * 802U);
   EXPECT_TRUE(canvas.shapes[0].shape.fill.empty());
   EXPECT_EQ(lines.points.front(), run.front().at);
   EXPECT_EQ(lines.points.back(), run.back().at);
@@ -70,27 +70,48 @@ TEST(Curve, DenseCurvesKeepTheirOutline) {
 TEST(Curve, PointsThatStandAloneAreMarkedEvenIfDense) {
   std::vector<std::vector<CurvePoint>> runs = {{{{10, 10}, 0}}, {{{300, 20}, 1}, {{301, 30}, 2}}};
   RecordingCanvas canvas;
-  Curve(runs, {}, Marker::kCircle, 1.0, {}).Draw(Rgb(0x000000), &canvas);
+  Curve(runs, {}, {Marker::kCircle}, 1.0, {}).Draw(Rgb(0x000000), &canvas);
   EXPECT_EQ(LinesOf(canvas.shapes[0].shape.fill).contours.size(), 1U);
   EXPECT_EQ(LinesOf(canvas.shapes[0].shape.line).contours.size(), 1U);
 }
 
 TEST(Curve, PointsOffTheScalePointDownwards) {
   RecordingCanvas canvas;
-  Curve({{{{10, 10}, 0}, {{60, 200}, 1, true}}}, {}, Marker::kCircle, 50.0, {}).Draw(Rgb(0x000000), &canvas);
+  Curve({{{{10, 10}, 0}, {{60, 200}, 1, true}}}, {}, {Marker::kCircle}, 50.0, {}).Draw(Rgb(0x000000), &canvas);
   const Polylines fills = LinesOf(canvas.shapes[0].shape.fill);
   ASSERT_EQ(fills.contours.size(), 2U);
   EXPECT_EQ(fills.PointsOf(fills.contours[1]).size(), 3U);
 }
 
 TEST(Curve, IsAnObstacleWhereItIsDrawn) {
-  const Curve curve({{{{100, 100}, 0}, {{200, 100}, 1}}}, {{{{200, 100}, {300, 200}}}}, Marker::kCircle, 100.0, {});
+  const Curve curve({{{{100, 100}, 0}, {{200, 100}, 1}}}, {{{{200, 100}, {300, 200}}}}, {Marker::kCircle}, 100.0, {});
   LabelPlacer placer({0, 0, 400, 300});
   curve.AddTo(&placer);
   EXPECT_FALSE(placer.IsFree({148, 98, 152, 102}));
   EXPECT_FALSE(placer.IsFree({96, 92, 98, 95}));      // the marker
   EXPECT_FALSE(placer.IsFree({245, 145, 255, 155}));  // the bridge
   EXPECT_TRUE(placer.IsFree({140, 110, 160, 120}));
+}
+
+TEST(Curve, WithoutMarkersOnlyLonePointsAreMarked) {
+  RecordingCanvas canvas;
+  const std::vector<CurvePoint> line = {{{0, 0}, 0}, {{50, 9}, 1}, {{100, 4}, 2}};
+  Curve({line, {{{200, 5}, 4}}}, {}, {.has_markers = false}, 50.0, {}).Draw(Rgb(0x000000), &canvas);
+  ASSERT_EQ(canvas.shapes.size(), 1U);
+  Polylines fills;
+  Flatten(canvas.shapes[0].shape.fill, {}, &fills);
+  ASSERT_EQ(fills.contours.size(), 1U);
+  EXPECT_NEAR(fills.points[0].x, 200.0, 10.0);
+}
+
+TEST(Curve, DashesAndWidth) {
+  RecordingCanvas canvas;
+  const std::vector<CurvePoint> line = {{{0, 0}, 0}, {{50, 9}, 1}};
+  Curve({line}, {}, {.dashes = Dashes::kLong, .width = 0.5}, 50.0, {}).Draw(Rgb(0x000000), &canvas);
+  Curve({line}, {}, {}, 50.0, {}).Draw(Rgb(0x000000), &canvas);
+  EXPECT_EQ(canvas.shapes[0].shape.stroke.width, 0.5 * canvas.shapes[1].shape.stroke.width);
+  EXPECT_GT(canvas.shapes[0].shape.stroke.dash, canvas.shapes[0].shape.stroke.gap);
+  EXPECT_EQ(canvas.shapes[1].shape.stroke.dash, 0.0);
 }
 
 }  // namespace

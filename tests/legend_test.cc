@@ -60,6 +60,15 @@ TEST(Legend, ShowsColourMarkerAndDashes) {
   EXPECT_EQ(canvas.texts[2].style.color, Rgb(0x8A8A8A));
 }
 
+TEST(Legend, AnAreaIsAFilledBox) {
+  RecordingCanvas canvas;
+  Legend({{"Healthy Range", Rgb(0x009E73, 0.1), Rgb(0x000000), {}, {}, true}}, {}, 1, 1000.0).Draw({0, 0}, &canvas);
+  const auto& key = canvas.shapes.back().shape;
+  EXPECT_EQ(key.part, Part::kLegendKey);
+  EXPECT_TRUE(key.line.empty());
+  EXPECT_EQ(key.fill.points().size(), 4U);
+}
+
 TEST(Legend, EmptyIsEmpty) { EXPECT_TRUE(Legend({}, {}, 1, 100.0).empty()); }
 
 }  // namespace

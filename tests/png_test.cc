@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include "attnscope/summary_figure.h"
+#include "render/png.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -81,6 +81,36 @@ TEST(EncodePng, ChunksAreWellFormedAndStateTheResolution) {
   }
   EXPECT_EQ(at, png.size());
   EXPECT_EQ(names, "IHDR pHYs IDAT IEND ");
+}
+
+// The colour type is the tenth byte of IHDR's data: 2 is RGB, 3 indexed.
+TEST(EncodePng, FewColoursAreIndexed) {
+  for (const int colors : {1, 2, 255, 256, 257}) {
+    Image image;
+    image.width = 60;
+    image.height = 50;
+    for (int i = 0; i < 3000; ++i) {
+      const int color = i % colors;
+      image.rgb.insert(image.rgb.end(), {static_cast<uint8_t>(color), static_cast<uint8_t>(color >> 8), 77});
+    }
+    std::vector<uint8_t> png;
+    ASSERT_TRUE(EncodePng(image, &png).ok());
+    EXPECT_EQ(png[25], colors <= 256 ? 3 : 2) << colors;
+    int w = 0, h = 0, channels = 0;
+    unsigned char* pixels = stbi_load_from_memory(png.data(), static_cast<int>(png.size()), &w, &h, &channels, 3);
+    ASSERT_NE(pixels, nullptr) << stbi_failure_reason();
+    EXPECT_EQ(std::vector<uint8_t>(pixels, pixels + image.rgb.size()), image.rgb);
+    std::free(pixels);
+  }
+}
+
+TEST(EncodePng, ACompressorWithoutMemoryIsAnError) {
+  std::vector<uint8_t> png = {1, 2, 3};
+  const Status status = render::EncodePngWith(
+      RandomImage(40, 30), [](std::span<const uint8_t>, std::vector<uint8_t>*) { return false; }, &png);
+  EXPECT_EQ(status.code(), StatusCode::kOutOfMemory);
+  EXPECT_NE(status.message().find("40 x 30"), std::string::npos) << status.message();
+  EXPECT_EQ(png, (std::vector<uint8_t>{1, 2, 3}));
 }
 
 TEST(EncodePng, RefusesImagesThatDoNotFit) {

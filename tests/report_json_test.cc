@@ -65,6 +65,7 @@ void ExpectSameValues(const MetricValues& a, const MetricValues& b) {
 void ExpectSame(const Report& a, const Report& b) {
   EXPECT_EQ(a.epoch, b.epoch);
   EXPECT_EQ(a.stage, b.stage);
+  EXPECT_EQ(a.step, b.step);
   ASSERT_EQ(a.layers.size(), b.layers.size());
   for (size_t l = 0; l < a.layers.size(); ++l) {
     EXPECT_EQ(a.layers[l].layer, b.layers[l].layer);
@@ -90,6 +91,7 @@ Report RandomReport(unsigned seed) {
   };
   Report report;
   report.epoch = static_cast<int64_t>(random());
+  if (seed % 2 == 0) report.step = static_cast<int64_t>(random());
   report.stage = "stage \"\xC3\xA9\" \\ \n" + std::to_string(seed);
   for (const int64_t index : {0, 2, 10, 100}) {
     LayerStats& stats = report.Layer(index).stats;
@@ -169,6 +171,13 @@ TEST(ReportJsonTest, RoundTripIsExact) {
     EXPECT_EQ(ReportToJson(Parse(text)), text);
     EXPECT_FALSE(nlohmann::json::parse(text).is_discarded());  // standard JSON, no bare constants
   }
+}
+
+TEST(ReportJsonTest, StepsAreWholeNumbers) {
+  EXPECT_EQ(Parse(R"({"attention_stats": {}, "step": 9223372036854775807})").step, INT64_MAX);
+  EXPECT_FALSE(Parse(R"({"attention_stats": {}, "step": null})").step.has_value());
+  ExpectError(R"({"attention_stats": {}, "step": 1.5})", StatusCode::kInvalidArgument, "step must be a whole number");
+  ExpectError(R"({"attention_stats": {}, "step": 9223372036854775808})", StatusCode::kInvalidArgument, "step");
 }
 
 TEST(ReportJsonTest, RoundTripOfAnEmptyReport) {

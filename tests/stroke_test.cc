@@ -62,5 +62,15 @@ TEST(Stroke, DashesTooShortToSeeAreALine) {
               200.0, 0.5);
 }
 
+TEST(StrokeOf, PatternsDifferAndGrowWithTheWidth) {
+  EXPECT_EQ(StrokeOf(Dashes::kNone, 2.0).dash, 0.0);
+  const Stroke strokes[] = {StrokeOf(Dashes::kLong, 2.0), StrokeOf(Dashes::kMedium, 2.0),
+                            StrokeOf(Dashes::kShort, 2.0)};
+  EXPECT_GT(strokes[0].dash, 1.4 * strokes[1].dash);
+  EXPECT_GT(strokes[1].dash, 1.4 * strokes[2].dash);
+  for (const Stroke& stroke : strokes) EXPECT_GT(stroke.gap, 0.0);
+  EXPECT_EQ(StrokeOf(Dashes::kLong, 4.0).dash, 2.0 * strokes[0].dash);
+}
+
 }  // namespace
 }  // namespace attnscope::render

@@ -6,28 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 
+#include "example_report.h"
+#include "golden_picture.h"
 #include "random_report.h"
-
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#include <stb_image.h>
 
 namespace attnscope {
 namespace {
-
-Report ExampleReport() {
-  std::ifstream file(ATTNSCOPE_TEST_DATA "/summary_stats.json");
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
-  Report report;
-  const Status status = ReportFromJson(text, &report);
-  EXPECT_TRUE(status.ok()) << status.message();
-  return report;
-}
 
 Image Rendered(const Report& report, const FigureOptions& options = {}) {
   Image image;
@@ -124,40 +110,9 @@ TEST(RenderSummary, DrawsThousandsOfLayers) {
   EXPECT_EQ(image.width, 1000);
 }
 
-// What differs, in red, on a faint copy of the expected picture.
-Image DifferenceOf(const Image& expected, const Image& actual) {
-  Image difference = expected;
-  for (size_t i = 0; i < expected.rgb.size(); i += 3) {
-    const bool same = std::equal(&expected.rgb[i], &expected.rgb[i] + 3, &actual.rgb[i]);
-    for (size_t c = 0; c < 3; ++c) {
-      const int faint = 192 + expected.rgb[i + c] / 4;
-      difference.rgb[i + c] = static_cast<uint8_t>(same ? faint : c == 0 ? 220 : 0);
-    }
-  }
-  return difference;
-}
-
-// The same picture on every machine and with every compiler. After a change that is meant, look at the new picture that
-// the failing test leaves in the temporary folder, and let it replace tests/data/summary_golden.png.
+// The same picture on every machine and with every compiler.
 TEST(RenderSummary, ExampleIsTheGoldenPicture) {
-  const Image actual = Rendered(ExampleReport(), {.width = 1000, .height = 750});
-  Image expected;
-  int channels = 0;
-  unsigned char* pixels =
-      stbi_load(ATTNSCOPE_TEST_DATA "/summary_golden.png", &expected.width, &expected.height, &channels, 3);
-  if (pixels != nullptr) {
-    expected.rgb.assign(pixels,
-                        pixels + 3 * static_cast<size_t>(expected.width) * static_cast<size_t>(expected.height));
-    std::free(pixels);
-  }
-  if (expected.rgb == actual.rgb) return;
-  const std::string actual_path = testing::TempDir() + "summary_actual.png";
-  EXPECT_TRUE(WritePng(actual, actual_path).ok());
-  const std::string difference_path = testing::TempDir() + "summary_difference.png";
-  if (expected.rgb.size() == actual.rgb.size()) {
-    EXPECT_TRUE(WritePng(DifferenceOf(expected, actual), difference_path).ok());
-  }
-  FAIL() << "the picture changed: see " << actual_path << " and " << difference_path;
+  ExpectGolden("summary_golden", FigureKind::kSummary, {ExampleReport()}, {.width = 1000, .height = 750});
 }
 
 }  // namespace

@@ -46,5 +46,20 @@ TEST(RankForLabels, ThinsOutAndKeepsApart) {
   }
 }
 
+TEST(RankForLabels, FlaggedPointsComeAfterTheExtremes) {
+  std::vector<Point> points;
+  for (int i = 0; i < 60; ++i) points.push_back({10.0 * i, 100.0 + (i % 2 == 0 ? 5.0 : -5.0)});
+  points[20].y = 10.0;
+  points[40].y = 190.0;
+  std::vector<bool> is_flagged(points.size());
+  is_flagged[31] = true;
+  const std::vector<size_t> chosen = RankForLabels(points, 40, 600, is_flagged);
+  ASSERT_GE(chosen.size(), 3U);
+  EXPECT_EQ(chosen[0], 20U);
+  EXPECT_EQ(chosen[1], 40U);
+  EXPECT_EQ(chosen[2], 31U);
+  EXPECT_NE(RankForLabels(points, 40, 600)[2], 31U);
+}
+
 }  // namespace
 }  // namespace attnscope::render

@@ -23,9 +23,10 @@ struct LayerReport {
 };
 
 struct ATTNSCOPE_EXPORT Report {
-  std::vector<LayerReport> layers;  // ascending by index, without duplicates; gaps are allowed
-  std::optional<int64_t> epoch;     // JSON key "num_epochs"
-  std::string stage;                // "train", "val", ...; may be empty
+  std::vector<LayerReport> layers;             // ascending by index, without duplicates; gaps are allowed
+  std::optional<int64_t> epoch;                // JSON key "num_epochs"
+  std::string stage;                           // "train", "val", ...; may be empty
+  std::optional<int64_t> step = std::nullopt;  // of the optimizer; JSON key "step"
 
   // The entry of a layer, made in its place if it is not there. Invalidates references. O(log layers) to find.
   LayerReport& Layer(int64_t index);
@@ -37,7 +38,7 @@ struct ATTNSCOPE_EXPORT Report {
 //
 //   {"attention_stats": {"0": {"entropy": 4.6, "effective_rank": 121.3, ..., "heads": {"entropy": [..], ...}}, ...},
 //    "residual_ratios": {"0": 0.3}, "token_residual_ratios": {..}, "qk_logit_stats": {"0": {"logit_mean": ..}},
-//    "gradient_norms": {"0": ..}, "num_epochs": 10, "stage": "val"}
+//    "gradient_norms": {"0": ..}, "num_epochs": 10, "stage": "val", "step": 20000}
 //
 // Every group but "attention_stats" and every metric is optional; layers may come in any order and with gaps. null and
 // NaN (also Python's bare NaN) are missing values; infinities may be bare or the strings "Infinity", "-Infinity".

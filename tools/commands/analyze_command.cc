@@ -3,7 +3,7 @@
 // attnscope analyze: files of attention to a table, verdicts, a report and a picture.
 #include <memory>
 
-#include "attnscope/summary_figure.h"
+#include "attnscope/figure.h"
 #include "attnscope/thread_runner.h"
 #include "attnscope/write_file.h"
 #include "tools/analysis/analysis.h"
@@ -11,6 +11,7 @@
 #include "tools/commands/command.h"
 #include "tools/commands/picture_path.h"
 #include "tools/commands/verdict_options.h"
+#include "tools/output/figure_file.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -103,7 +104,8 @@ void AddOptions(CLI::App* app, AnalyzeOptions* options) {
   constexpr size_t kMaxThreads = 4096;
   app->add_option("FILE", options->inputs.files, "Files of attention weights, see below")->type_name("");
   app->add_option("-o,--output", options->report_path, "Write the report as JSON")->type_name("PATH");
-  app->add_option("--png", options->png, "Draw the summary to this file, or into this folder")->type_name("PATH");
+  app->add_option("--png", options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
+      ->type_name("PATH");
   app->add_option("--residual", options->inputs.residuals,
                   "Residual stream before and after a block, [tokens, channels] or\n"
                   "[batch, tokens, channels]. Once for each layer, the last number in IN's name")
@@ -169,11 +171,11 @@ Status WriteFiles(const AnalyzeOptions& options, const Report& report, const std
   Status status;
   if (!options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
   if (!status.ok() || options.png.empty()) return status;
-  Image image;
-  status = RenderSummary(report, {}, &image);
+  FigureOptions figure;
+  status = ReadThresholds(options.verdicts.thresholds, &figure.thresholds);
   std::string path;
   if (status.ok()) status = PicturePath(options.png, options.stage, &path);
-  return status.ok() ? WritePng(image, path) : status;
+  return status.ok() ? WriteFigureFile(FigureKind::kSummary, {&report, 1}, figure, path) : status;
 }
 
 Status Run(const AnalyzeOptions& options, bool* findings) {

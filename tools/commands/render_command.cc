@@ -1,32 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// attnscope render: the picture of a report.
+// attnscope render: the pictures of reports.
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <string_view>
 
-#include "attnscope/summary_figure.h"
+#include "attnscope/figure.h"
 #include "tools/commands/command.h"
 #include "tools/commands/report_file.h"
+#include "tools/commands/verdict_options.h"
+#include "tools/output/figure_file.h"
 
 namespace attnscope::tools {
 namespace {
 
-constexpr const char* kSummary = "Draw the picture of a report.";
+constexpr const char* kSummary = "Draw a picture of reports.";
 
 constexpr const char* kDetails =
-    "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON. The picture "
-    "has\n"
-    "the same bytes as the one that analyze --png draws.\n"
+    "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON; one a file,\n"
+    "or one on each line.\n"
+    "Figures:\n"
+    "  summary  six panels over the layers of one report, as analyze --png draws them\n"
+    "  heads    maps of layers by heads of one report that has them (analyze --per-head)\n"
+    "  history  each metric of several reports over \"step\", else over \"num_epochs\", else in the order given\n"
     "\n"
     "Examples:\n"
     "  attnscope render report.json -o summary.png\n"
-    "  attnscope render report.json -o small.png --size 1200x900 --scale 2\n";
+    "  attnscope render report.json -o summary.svg --dark\n"
+    "  attnscope render report.json -o heads.png --figure heads --size 1200x900 --scale 2\n"
+    "  attnscope render epoch*.json -o history.png --figure history\n"
+    "  attnscope render run.jsonl -o history.svg --figure history\n";
 
 struct RenderOptions {
-  std::string report;
+  std::vector<std::string> reports;
   std::string output;
+  std::string kind = "summary";
   std::string size;
+  std::vector<std::string> thresholds;
   FigureOptions figure;
 };
 
@@ -41,14 +52,37 @@ Status ParseSize(const std::string& text, FigureOptions* figure) {
   return {StatusCode::kInvalidArgument, "--size " + text + ": needs WIDTHxHEIGHT, such as 2000x1500"};
 }
 
+FigureKind KindOf(const std::string& name) {
+  if (name == "heads") return FigureKind::kHeads;
+  return name == "history" ? FigureKind::kHistory : FigureKind::kSummary;
+}
+
+// A picture that would show nothing, or not all that was asked for, is none.
+Status CheckReports(const RenderOptions& options, const std::vector<Report>& reports) {
+  const FigureKind kind = KindOf(options.kind);
+  if (kind != FigureKind::kHistory && reports.size() != 1) {
+    return {StatusCode::kInvalidArgument, "--figure " + options.kind + " shows one report, but " +
+                                              std::to_string(reports.size()) +
+                                              " are given; --figure history shows several"};
+  }
+  const auto has_heads = [](const LayerReport& layer) { return !layer.stats.heads.empty(); };
+  if (kind == FigureKind::kHeads && std::none_of(reports[0].layers.begin(), reports[0].layers.end(), has_heads)) {
+    return {StatusCode::kNotFound,
+            options.reports[0] + ": has no heads; attnscope analyze --per-head -o writes reports that do"};
+  }
+  return {};
+}
+
 Status Run(RenderOptions options) {
   Status status;
   if (!options.size.empty()) status = ParseSize(options.size, &options.figure);
-  Report report;
-  if (status.ok()) status = ReadReportFile(options.report, &report);
-  Image image;
-  if (status.ok()) status = RenderSummary(report, options.figure, &image);
-  return status.ok() ? WritePng(image, options.output) : status;
+  if (status.ok()) status = ReadThresholds(options.thresholds, &options.figure.thresholds);
+  std::vector<Report> reports;
+  for (const std::string& path : options.reports) {
+    if (status.ok()) status = ReadReportsFile(path, &reports);
+  }
+  if (status.ok()) status = CheckReports(options, reports);
+  return status.ok() ? WriteFigureFile(KindOf(options.kind), reports, options.figure, options.output) : status;
 }
 
 }  // namespace
@@ -57,12 +91,22 @@ Command AddRenderCommand(CLI::App* parent) {
   const auto options = std::make_shared<RenderOptions>();
   CLI::App* const app = parent->add_subcommand("render", kSummary);
   app->footer(kDetails);
-  app->add_option("REPORT", options->report, "A report, see below")->required()->type_name("");
-  app->add_option("-o,--output", options->output, "The picture, a .png file")->required()->type_name("PATH");
-  app->add_option("--size", options->size, "Size of the layout, in points; 2000x1500 if not given")->type_name("WxH");
-  app->add_option("--scale", options->figure.scale, "Pixels for each point: the density, never the layout")
+  app->add_option("REPORT", options->reports, "Reports, see below")->required()->type_name("");
+  app->add_option("-o,--output", options->output, "The picture: SVG if it ends in .svg, else PNG")
+      ->required()
+      ->type_name("PATH");
+  app->add_option("--figure", options->kind, "What to draw, see below")
+      ->check(CLI::IsMember({"summary", "heads", "history"}).description(""))
+      ->type_name("summary|heads|history")
+      ->capture_default_str();
+  app->add_flag("--plain", options->figure.plain, "Curves and axes only: no healthy ranges, marks or verdict");
+  app->add_flag("--dark", options->figure.dark, "For dark backgrounds");
+  app->add_option("--size", options->size, "Size of the layout, in 1/100 inch; 2000x1500 if not given")
+      ->type_name("WxH");
+  app->add_option("--scale", options->figure.scale, "Pixels for each 1/100 inch: the density, never the layout")
       ->type_name("S")
       ->capture_default_str();
+  AddThresholdOption(app, &options->thresholds);
   return {app, [options](bool*) { return Run(*options); }};
 }
 

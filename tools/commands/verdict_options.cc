@@ -49,11 +49,16 @@ std::string ThresholdHelp() {
 
 std::span<const ThresholdField> ThresholdFields() { return kFields; }
 
-void AddVerdictOptions(CLI::App* app, VerdictOptions* options) {
-  app->add_option("--threshold", options->thresholds,
+void AddThresholdOption(CLI::App* app, std::vector<std::string>* thresholds) {
+  app->add_option("--threshold", *thresholds,
                   "Move a bound of the verdicts; nan switches it off. The names are listed below.\nMay be repeated")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
+  app->footer(app->get_footer() + "\n" + ThresholdHelp());
+}
+
+void AddVerdictOptions(CLI::App* app, VerdictOptions* options) {
+  AddThresholdOption(app, &options->thresholds);
   app->add_option("--fail-on", options->fail_on, "Exit with 1 if a verdict is at least this severe")
       ->check(CLI::IsMember({"warning", "critical"}).description(""))
       ->type_name("warning|critical");
@@ -61,7 +66,6 @@ void AddVerdictOptions(CLI::App* app, VerdictOptions* options) {
       ->type_name("N")
       ->capture_default_str();
   app->add_flag("--per-head", options->per_head, "Show each head, not only in verdicts");
-  app->footer(app->get_footer() + "\n" + ThresholdHelp());
 }
 
 Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {
@@ -83,14 +87,20 @@ Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {
   return {};
 }
 
-Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts) {
-  Thresholds thresholds;
-  for (const std::string& assignment : options.thresholds) {
-    Status status = SetThreshold(assignment, &thresholds);
+Status ReadThresholds(const std::vector<std::string>& assignments, Thresholds* thresholds) {
+  *thresholds = {};
+  for (const std::string& assignment : assignments) {
+    Status status = SetThreshold(assignment, thresholds);
     if (!status.ok()) return status;
   }
-  *verdicts = Diagnose(report, thresholds);
   return {};
+}
+
+Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts) {
+  Thresholds thresholds;
+  Status status = ReadThresholds(options.thresholds, &thresholds);
+  if (status.ok()) *verdicts = Diagnose(report, thresholds);
+  return status;
 }
 
 bool IsFailure(const VerdictOptions& options, std::span<const Verdict> verdicts) {

@@ -38,6 +38,12 @@ std::span<const ThresholdField> ThresholdFields();
 // Sets what "name=value" says; nan switches a bound off. Errors: kInvalidArgument.
 Status SetThreshold(const std::string& assignment, Thresholds* thresholds);
 
+// Adds --threshold alone, and the names of all bounds to the help.
+void AddThresholdOption(CLI::App* app, std::vector<std::string>* thresholds);
+
+// The defaults with the assignments "name=value". Errors: kInvalidArgument.
+Status ReadThresholds(const std::vector<std::string>& assignments, Thresholds* thresholds);
+
 // Diagnoses with the thresholds of the options. Errors: kInvalidArgument for a threshold.
 Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts);
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The pictures of reports, drawn by attnscope's own rasterizer or written as SVG. Link attnscope::render.
+//
+//   attnscope::Status status = attnscope::WriteFigure(attnscope::FigureKind::kSummary, {&report, 1}, {},
+//   "summary.svg");
+#ifndef ATTNSCOPE_FIGURE_H_
+#define ATTNSCOPE_FIGURE_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "attnscope/diagnosis.h"
+#include "attnscope/export.h"
+#include "attnscope/report.h"
+#include "attnscope/status.h"
+
+namespace attnscope {
+
+enum class FigureKind : uint8_t {
+  // One report: six panels over the layer index. Attention entropy; effective rank (log axis); top-5, -10 and -50 mass;
+  // max row weight; column entropy and max column sum (two axes); residual update ratio (log axis) with its healthy
+  // bounds. A missing or non-finite value is a gap in its curve, never a zero; a zero on a log axis is drawn at the
+  // axis's lower end by a marker that points down; layers that the report skips are bridged by a thin dashed line.
+  // Labels and legends cover no data; of many values, the most telling are labelled. Healthy ranges are shaded, layers
+  // with verdicts (their own or a head's) are marked, and the worst verdict stands under the title.
+  kSummary,
+  // One report with heads: maps of layers by heads for normalized entropy, max row weight and sink mass, because means
+  // over a layer hide a collapsed head. Heads with verdicts are marked.
+  kHeads,
+  // One report or more, of one model at different times: each metric over time, one line for each layer, coloured by
+  // depth. A mark is where a layer's verdict began, or first became critical. Time is the reports' steps if all have
+  // one and no two the same, else their epochs if that holds for them, else the order in which the reports are given.
+  // Reports are sorted by it.
+  kHistory,
+};
+
+// 8-bit sRGB pixels, rows from top to bottom, three bytes a pixel (red, green, blue), no padding.
+struct Image {
+  int width = 0;
+  int height = 0;
+  double pixels_per_inch = 100.0;  // resolution metadata only
+  std::vector<uint8_t> rgb;        // [height, width, 3]
+};
+
+struct FigureOptions {
+  // Layout size, in 1/100 inch (one pixel each at scale 1). From 400 x 300 to 20000 x 20000. Text has its full size
+  // from 1400 x 1050 on, and is smaller in smaller figures.
+  int width = 2000;
+  int height = 1500;
+  // Pixels per 1/100 inch: changes the density, never the layout. From 0.1 to 16; at most 2^28 pixels in all.
+  double scale = 1.0;
+  bool plain = false;          // curves, axes and legends only: no healthy ranges, no marks, no verdict
+  bool dark = false;           // for dark backgrounds
+  Thresholds thresholds = {};  // of the verdicts that are shown
+};
+
+// Draws a figure. The same reports and options give the same bytes on every machine. Errors: kInvalidArgument for a
+// size or scale beyond its range, a number of reports that the kind cannot show, or layers
+// that do not ascend; kOutOfMemory. `*out` is then
+// unchanged. Thread-safe. O(pixels + values).
+ATTNSCOPE_EXPORT Status RenderFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
+                                     Image* out);
+
+// The same drawing as a standalone SVG document: text is text, every element's class tells what it is. `scale` only
+// sets the size that the document asks for. Errors and determinism as RenderFigure's.
+ATTNSCOPE_EXPORT Status RenderFigureSvg(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
+                                        std::string* out);
+
+// The image as a PNG file in memory, with its resolution. Errors: kInvalidArgument if the image's sizes do not fit its
+// pixels, kOutOfMemory; `*out` is then unchanged. Thread-safe.
+ATTNSCOPE_EXPORT Status EncodePng(const Image& image, std::vector<uint8_t>* out);
+
+// Writes a PNG file: to a temporary name beside `path`, flushed, then renamed, so that `path` is never half-written.
+// Errors: as EncodePng, and kIoError, whose message names the path and the system's reason.
+ATTNSCOPE_EXPORT Status WritePng(const Image& image, const std::string& path);
+
+// Draws a figure into a file in the same safe way: SVG if `path` ends in ".svg", else PNG. Errors: those of the calls
+// above.
+ATTNSCOPE_EXPORT Status WriteFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
+                                    const std::string& path);
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_FIGURE_H_

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The attnscope program as its users meet it: run as a process of its own, with files, pipes and exit codes. Included
+// by tests of commands; ATTNSCOPE_COMMAND is its path.
+#ifndef ATTNSCOPE_TESTS_COMMAND_FIXTURE_H_
+#define ATTNSCOPE_TESTS_COMMAND_FIXTURE_H_
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "attnscope/report.h"
+#include "tests/temporary_folder.h"
+#include "tests/tensor_writers.h"
+
+namespace attnscope::tools {
+
+inline const std::string kData = ATTNSCOPE_TEST_DATA "/";
+inline const std::string kShort0 = kData + "use_short_L0_attn.npy";
+inline const std::string kShort1 = kData + "use_short_L1_attn.npy";
+inline const std::string kStats = kData + "summary_stats.json";
+
+// What a run of the program left.
+struct Outcome {
+  int exit_code;  // or minus the signal that ended it
+  std::string out;
+  std::string err;
+};
+
+// Runs the attnscope program in a folder of its own.
+class CommandTest : public testing_tools::TemporaryFolderTest {
+ protected:
+  void SetUp() override {
+    TemporaryFolderTest::SetUp();
+    outputs_ = folder_;
+    outputs_ += "-outputs";
+    std::filesystem::create_directory(outputs_);
+  }
+  void TearDown() override {
+    std::filesystem::remove_all(outputs_);
+    TemporaryFolderTest::TearDown();
+  }
+
+  // Runs the program. `prepare` is called in the new process, after its standard streams lead to files.
+  Outcome Run(
+      std::vector<std::string> arguments, const std::function<void()>& prepare = [] {}) const {
+    const std::string out = (outputs_ / "out").string();
+    const std::string err = (outputs_ / "err").string();
+    arguments.insert(arguments.begin(), ATTNSCOPE_COMMAND);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+      dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+      dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+      prepare();
+      execv(argv[0], argv.data());
+      _exit(127);
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), Read(out), Read(err)};
+  }
+
+  Outcome RunOk(const std::vector<std::string>& arguments) const {
+    Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.err, "");
+    return outcome;
+  }
+
+  // Exit code 2, nothing on standard output, and a message.
+  void ExpectError(const std::vector<std::string>& arguments, const std::string& part) const {
+    const Outcome outcome = Run(arguments);
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_TRUE(outcome.err.starts_with("attnscope: ")) << outcome.err;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << part << " in: " << outcome.err;
+  }
+
+  static Report Parse(const std::string& json) {
+    Report report;
+    const Status status = ReportFromJson(json, &report);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return report;
+  }
+
+  std::string WriteWeights(const std::string& name, const std::vector<size_t>& shape,
+                           const std::vector<float>& weights) const {
+    return Write(name, testing_tools::Npy("<f4", shape, testing_tools::BytesOf(weights)));
+  }
+
+  std::filesystem::path outputs_;  // apart, so that folder_ has only what the program makes
+};
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TESTS_COMMAND_FIXTURE_H_

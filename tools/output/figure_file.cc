@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/output/figure_file.h"
+
+#include <libdeflate.h>
+
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attnscope/write_file.h"
+#include "render/png.h"
+
+namespace attnscope::tools {
+namespace {
+
+// The default figure, medians of seven: level 2 takes 16.5 ms for 321 kB, 6 takes 20.5 ms for 300 kB, 7 takes 31 ms for
+// 290 kB. stb takes 60 ms for 343 kB, zlib's level 1 19.5 ms for 363 kB.
+constexpr int kLevel = 2;
+
+bool Deflate(std::span<const uint8_t> bytes, std::vector<uint8_t>* out) {
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(kLevel), &libdeflate_free_compressor);
+  if (compressor == nullptr) return false;
+  // Not initialised: most of this memory is never touched.
+  const size_t bound = libdeflate_zlib_compress_bound(compressor.get(), bytes.size());
+  const auto stream = std::make_unique_for_overwrite<uint8_t[]>(bound);
+  const size_t size = libdeflate_zlib_compress(compressor.get(), bytes.data(), bytes.size(), stream.get(), bound);
+  out->assign(stream.get(), stream.get() + size);
+  return size > 0;
+}
+
+}  // namespace
+
+Status WriteFigureFile(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
+                       const std::string& path) {
+  if (path.ends_with(".svg")) return WriteFigure(kind, reports, options, path);
+  Image image;
+  Status status = RenderFigure(kind, reports, options, &image);
+  std::vector<uint8_t> png;
+  if (status.ok()) status = render::EncodePngWith(std::move(image), &Deflate, &png);
+  if (!status.ok()) return status;
+  return WriteFileAtomically(path, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()));
+}
+
+}  // namespace attnscope::tools
