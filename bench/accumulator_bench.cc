@@ -70,7 +70,7 @@ double Read(const AttentionView& view) {
 
 void Run(benchmark::State& state, Interleaved& work, size_t bytes) {
   for (auto _ : state) state.SetIterationTime(work.Turn());
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * bytes));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
 }
 
 void Threads(benchmark::State& state, size_t keys) {
