@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
@@ -100,7 +101,7 @@ TEST_P(LogitsTest, EveryMaskAndType) {
 }
 
 TEST_P(LogitsTest, QueriesAndKeysOfEveryMaskTypeAndGroup) {
-  for (const size_t kv_heads : {1, 2, 4}) {
+  for (const size_t kv_heads : std::initializer_list<size_t>{1, 2, 4}) {
     Shape shape;
     shape.kv_heads = kv_heads;
     const std::vector<float> bias = BiasOf(shape);
