@@ -113,14 +113,16 @@ inline std::string Zip(const std::vector<ZipEntry>& entries, bool zip64 = false,
     const std::string common = Le(uint16_t{20}) + Le(entry.flags) + Le(method) + Le(uint32_t{0}) +
                                Le(crc ^ entry.crc_error) + small(content.size()) + small(size) +
                                Le(static_cast<uint16_t>(entry.name.size()));
-    const std::string extra = zip64
-                                  ? Le(uint16_t{0x9999}) + Le(uint16_t{2}) + "xx" + Le(uint16_t{1}) + Le(uint16_t{24}) +
-                                        Le(size) + Le(uint64_t{content.size()}) + Le(uint64_t{archive.size()})
-                                  : "";
+    const std::string sizes = Le(size) + Le(uint64_t{content.size()});
+    const std::string extra = zip64 ? Le(uint16_t{0x9999}) + Le(uint16_t{2}) + "xx" + Le(uint16_t{1}) +
+                                          Le(uint16_t{24}) + sizes + Le(uint64_t{archive.size()})
+                                    : "";
+    const std::string local_extra =
+        (zip64 ? Le(uint16_t{1}) + Le(uint16_t{16}) + sizes : "") + std::string(entry.padding, '\0');
     directory += std::string("PK\1\2") + Le(uint16_t{20}) + common + Le(static_cast<uint16_t>(extra.size())) +
                  std::string(10, '\0') + small(archive.size()) + entry.name + extra;
-    archive += std::string("PK\3\4") + common + Le(static_cast<uint16_t>(entry.padding)) + entry.name +
-               std::string(entry.padding, '\0') + content;
+    archive += std::string("PK\3\4") + common + Le(static_cast<uint16_t>(local_extra.size())) + entry.name +
+               local_extra + content;
   }
   const size_t start = archive.size();
   archive += directory;

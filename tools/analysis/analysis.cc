@@ -35,9 +35,10 @@ struct BlockSteps {
   size_t rows;
 };
 
-// Whole sequences if several fit into a block, else rows. Mean-matrix mode averages over all sequences at once.
-BlockSteps StepsOf(const AttentionPart& part, const AnalysisOptions& options) {
-  const size_t sequence = part.heads * part.queries * part.keys;
+// Whole sequences if several fit into a block, and a state for `max_keys` keys of each too, else rows. Mean-matrix mode
+// averages over all sequences at once.
+BlockSteps StepsOf(const AttentionPart& part, size_t max_keys, const AnalysisOptions& options) {
+  const size_t sequence = part.heads * std::max(part.queries * part.keys, max_keys);
   BlockSteps steps = {};
   steps.sequences =
       options.mean_matrix ? part.batch : std::clamp(options.block_elements / sequence, size_t{1}, part.batch);
@@ -80,7 +81,10 @@ class LayerAnalysis {
     for (const AttentionPart& part : plan_.attention) {
       config.heads = part.heads;
       config.max_keys = std::max(config.max_keys, part.keys);
-      config.max_batch = std::max(config.max_batch, StepsOf(part, options_).sequences);
+    }
+    max_keys_ = config.max_keys;
+    for (const AttentionPart& part : plan_.attention) {
+      config.max_batch = std::max(config.max_batch, StepsOf(part, max_keys_, options_).sequences);
     }
     Status status = LayerAccumulator::Create(config, &accumulator_);
     if (!status.ok()) return plan_.attention.empty() ? status : Named(plan_.attention[0].source, status);
@@ -110,7 +114,7 @@ class LayerAnalysis {
     Status status = last_tensor_->Read(part.source, &elements);
     if (!status.ok()) return status;
     elements += part.outer * part.size() * ElementBytes(part.source.info().dtype);
-    const BlockSteps steps = StepsOf(part, options_);
+    const BlockSteps steps = StepsOf(part, max_keys_, options_);
     for (size_t b = 0; b < part.batch; b += steps.sequences) {
       const size_t sequences = std::min(steps.sequences, part.batch - b);
       for (size_t row = 0; row < part.queries; row += steps.rows) {
@@ -161,7 +165,7 @@ class LayerAnalysis {
     const QueryKeyView all =
         QueryKeyViewOf(part, LayerOfTensor(part, part.source, query_data, part.query_elements(), &narrowed_),
                        LayerOfTensor(part, part.key_source, key_data, part.key_elements(), &narrowed_after_));
-    const BlockSteps steps = StepsOf(part, options_);
+    const BlockSteps steps = StepsOf(part, max_keys_, options_);
     for (size_t b = 0; b < part.batch; b += steps.sequences) {
       for (size_t row = 0; row < part.queries; row += steps.rows) {
         QueryKeyView view = all;
@@ -243,6 +247,7 @@ class LayerAnalysis {
   const LayerPlan& plan_;
   const AnalysisOptions& options_;
   LastTensor* last_tensor_;
+  size_t max_keys_ = 0;  // of all parts
   LayerAccumulator accumulator_;
   std::vector<float> narrowed_;
   std::vector<float> narrowed_after_;

@@ -13,7 +13,6 @@ namespace attnscope::tools {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr size_t kMaxDimensions = 64;  // as numpy
 
 // Where the dictionary starts: the length before it has two bytes in version 1, and four later.
 size_t DictionaryOffset(Bytes prelude) { return prelude[6] == 1 ? 10 : 12; }
@@ -128,7 +127,9 @@ class DictionaryParser {
       if (error != std::errc()) return Unexpected("a size of the shape below 2^64");
       text_.remove_prefix(static_cast<size_t>(stop - text_.data()));
       out->push_back(size);
-      if (out->size() > kMaxDimensions) return {StatusCode::kDataLoss, "the shape has more than 64 dimensions"};
+      if (out->size() > kMaxDimensions) {
+        return {StatusCode::kDataLoss, "the shape has more than " + std::to_string(kMaxDimensions) + " dimensions"};
+      }
       if (!Take(',') && Next() != ')') return Unexpected("',' or ')'");
     }
     return {};
@@ -164,7 +165,8 @@ Status NpyHeaderBytes(Bytes prelude, size_t* header_bytes) {
   if (prelude[6] > 1) length += (size_t{prelude[10]} << 16) + (size_t{prelude[11]} << 24);
   const size_t total = DictionaryOffset(prelude) + length;
   if (total < kNpyPreludeBytes || total > kMaxNpyHeaderBytes) {
-    return {StatusCode::kDataLoss, "the header's length is " + std::to_string(length) + " bytes"};
+    return {StatusCode::kDataLoss, "the header's length is " + std::to_string(length) + " bytes, of " +
+                                       std::to_string(kMaxNpyHeaderBytes) + " at most"};
   }
   *header_bytes = total;
   return {};

@@ -3,6 +3,7 @@
 // A .npz file: a zip archive of .npy files. Stored members are used where they lie, without a trip over them for their
 // checksum, as a .npy file has none either; deflated ones are inflated when they are read, and checked.
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "tools/files/npy.h"
@@ -38,9 +39,13 @@ class NpzFile : public TensorFile {
   Status ReadInfo() override {
     std::vector<ZipMember> members;
     Status status = ReadZipDirectory(bytes(), &members);
+    std::set<std::string> names;
     for (ZipMember& member : members) {
       if (!status.ok()) return status;
       if (!member.name.ends_with(kSuffix)) continue;
+      if (!names.insert(member.name).second) {
+        return {StatusCode::kDataLoss, "member '" + member.name + "' is there twice"};
+      }
       arrays_.push_back({.member = std::move(member)});
       status = ReadArrayInfo(&arrays_.back(), &tensors_.emplace_back());
     }

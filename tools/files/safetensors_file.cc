@@ -91,6 +91,10 @@ class SafetensorsFile : public TensorFile {
         offsets.size() != 2) {
       return DataLoss("its header entry needs a dtype, a shape and two data_offsets");
     }
+    if (info->shape.size() > kMaxDimensions) {
+      return DataLoss("the shape has " + std::to_string(info->shape.size()) + " dimensions, more than " +
+                      std::to_string(kMaxDimensions));
+    }
     *range = {offsets[0], offsets[1]};
     if (range->begin > range->end || range->end > elements_.size()) {
       return DataLoss("data_offsets " + ShapeText(offsets) + " lie outside of the file's " +
@@ -110,14 +114,16 @@ class SafetensorsFile : public TensorFile {
   }
 
   Status CheckOverlap() const {
-    std::vector<Range> sorted;
-    for (const Range& range : ranges_) {
-      if (range.begin < range.end) sorted.push_back(range);
+    std::vector<size_t> sorted;
+    for (size_t i = 0; i < ranges_.size(); ++i) {
+      if (ranges_[i].begin < ranges_[i].end) sorted.push_back(i);
     }
-    std::sort(sorted.begin(), sorted.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    std::sort(sorted.begin(), sorted.end(), [this](size_t a, size_t b) { return ranges_[a].begin < ranges_[b].begin; });
     for (size_t i = 1; i < sorted.size(); ++i) {
-      if (sorted[i - 1].end > sorted[i].begin) {
-        return DataLoss("tensors overlap at byte " + std::to_string(sorted[i].begin) + " of the elements");
+      const Range& next = ranges_[sorted[i]];
+      if (ranges_[sorted[i - 1]].end > next.begin) {
+        return DataLoss("tensors '" + tensors_[sorted[i - 1]].name + "' and '" + tensors_[sorted[i]].name +
+                        "' overlap at byte " + std::to_string(next.begin) + " of the elements");
       }
     }
     return {};

@@ -24,6 +24,9 @@ using Bytes = std::span<const uint8_t>;
 
 enum class Dtype : uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kOther };
 
+// Of a shape: as many as numpy allows.
+inline constexpr size_t kMaxDimensions = 64;
+
 // Zero for kOther.
 constexpr size_t ElementBytes(Dtype dtype) {
   switch (dtype) {

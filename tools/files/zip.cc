@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The directory at the archive's end is what counts (PKWARE's APPNOTE 6.3); of the local headers only their length is
-// used. A local header's sizes may be zero with the true ones behind the data, so they are not looked at.
+// The directory at the archive's end is what counts (PKWARE's APPNOTE 6.3). Local headers must agree with it, but for
+// the sizes of streamed members, which are zero there and true behind the data.
 #include "tools/files/zip.h"
 
-#define ZLIB_CONST
-#include <zlib.h>
-
 #include <algorithm>
-#include <cstring>
-#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -30,6 +25,7 @@ constexpr size_t kDirectoryEntryBytes = 46;
 constexpr size_t kLocalHeaderBytes = 30;
 constexpr uint16_t kZip64ExtraField = 1;
 constexpr uint16_t kEncryptedFlag = 1;
+constexpr uint16_t kStreamedFlag = 8;
 constexpr uint16_t kStored = 0;
 constexpr uint16_t kDeflated = 8;
 // Deflate's best is 258 bytes for two bits, and a few bytes of framing.
@@ -113,15 +109,42 @@ Status ReadZip64Sizes(Bytes extra, Sizes* sizes) {
   return Malformed("a zip64 field is missing");
 }
 
-// Sets the member's content from where its local header says that it starts.
-Status LocateContent(Bytes archive, const Sizes& sizes, ZipMember* member) {
+std::string TextOf(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+// Where the content starts, from the member's local header, if that tells the same of the member as the directory.
+Status ReadLocalHeader(Bytes archive, const Sizes& sizes, const ZipMember& member, uint64_t* start) {
+  const std::string who = "member '" + member.name + "'";
   if (!Fits(archive, sizes.local_offset, kLocalHeaderBytes) ||
       LoadLittleEndian<uint32_t>(archive, sizes.local_offset) != kLocalSignature) {
-    return Malformed("no member at " + std::to_string(sizes.local_offset));
+    return Malformed("no " + who + " at " + std::to_string(sizes.local_offset));
   }
-  const uint64_t start = sizes.local_offset + kLocalHeaderBytes +
-                         LoadLittleEndian<uint16_t>(archive, sizes.local_offset + 26) +
-                         LoadLittleEndian<uint16_t>(archive, sizes.local_offset + 28);
+  const Bytes header = archive.subspan(sizes.local_offset);
+  const size_t name = LoadLittleEndian<uint16_t>(header, 26);
+  const size_t extra = LoadLittleEndian<uint16_t>(header, 28);
+  *start = sizes.local_offset + kLocalHeaderBytes + name + extra;
+  if (!Fits(header, kLocalHeaderBytes, name + extra)) return Malformed(who + " starts at " + std::to_string(*start));
+  const std::string local_name = TextOf(header.subspan(kLocalHeaderBytes, name));
+  if (local_name != member.name) return Malformed(who + " calls itself '" + local_name + "'");
+  if ((LoadLittleEndian<uint16_t>(header, 8) == kStored) != member.is_stored) {
+    return Malformed(who + " is compressed by one of its headers and stored by the other");
+  }
+  if ((LoadLittleEndian<uint16_t>(header, 6) & kStreamedFlag) != 0) return {};
+  Sizes local = {.inflated = LoadLittleEndian<uint32_t>(header, 22),
+                 .compressed = LoadLittleEndian<uint32_t>(header, 18),
+                 .local_offset = 0};
+  Status status = ReadZip64Sizes(header.subspan(kLocalHeaderBytes + name, extra), &local);
+  if (!status.ok() || (local.inflated == sizes.inflated && local.compressed == sizes.compressed)) return status;
+  const auto text = [](const Sizes& s) {
+    return std::to_string(s.inflated) + " bytes in " + std::to_string(s.compressed);
+  };
+  return Malformed(who + " has " + text(sizes) + " by the directory, " + text(local) + " by its own header");
+}
+
+// Sets where the member's content lies.
+Status LocateContent(Bytes archive, const Sizes& sizes, ZipMember* member) {
+  uint64_t start = 0;
+  Status status = ReadLocalHeader(archive, sizes, *member, &start);
+  if (!status.ok()) return status;
   if (!Fits(archive, start, sizes.compressed)) {
     return Malformed("member '" + member->name + "' of " + std::to_string(sizes.compressed) + " bytes at " +
                      std::to_string(start));
@@ -147,7 +170,7 @@ Status ReadEntry(Bytes archive, Bytes* directory, ZipMember* member) {
   if (!Fits(entry, kDirectoryEntryBytes, name + extra + comment)) return Malformed("an entry exceeds the directory");
   *directory = entry.subspan(kDirectoryEntryBytes + name + extra + comment);
 
-  member->name.assign(reinterpret_cast<const char*>(entry.data()) + kDirectoryEntryBytes, name);
+  member->name = TextOf(entry.subspan(kDirectoryEntryBytes, name));
   const auto method = LoadLittleEndian<uint16_t>(entry, 10);
   member->is_stored = method == kStored;
   if (method != kStored && method != kDeflated) {
@@ -165,19 +188,20 @@ Status ReadEntry(Bytes archive, Bytes* directory, ZipMember* member) {
 
 // Overlapping members are how a small archive is made to inflate to any size.
 Status CheckOverlap(const std::vector<ZipMember>& members) {
-  std::vector<Bytes> contents;
+  std::vector<const ZipMember*> sorted;
   for (const ZipMember& member : members) {
-    if (!member.content.empty()) contents.push_back(member.content);
+    if (!member.content.empty()) sorted.push_back(&member);
   }
-  std::sort(contents.begin(), contents.end(), [](Bytes a, Bytes b) { return a.data() < b.data(); });
-  for (size_t i = 1; i < contents.size(); ++i) {
-    if (contents[i - 1].data() + contents[i - 1].size() > contents[i].data()) return Malformed("members overlap");
+  std::sort(sorted.begin(), sorted.end(),
+            [](const ZipMember* a, const ZipMember* b) { return a->content.data() < b->content.data(); });
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    const Bytes before = sorted[i - 1]->content;
+    if (before.data() + before.size() > sorted[i]->content.data()) {
+      return Malformed("members '" + sorted[i - 1]->name + "' and '" + sorted[i]->name + "' overlap");
+    }
   }
   return {};
 }
-
-// zlib counts in 32 bits.
-uInt Step(size_t size) { return static_cast<uInt>(std::min<size_t>(size, std::numeric_limits<uInt>::max())); }
 
 }  // namespace
 
@@ -189,80 +213,13 @@ Status ReadZipDirectory(Bytes archive, std::vector<ZipMember>* out) {
   for (uint64_t i = 0; i < entries && status.ok(); ++i) {
     status = ReadEntry(archive, &directory, &members.emplace_back());
   }
+  if (status.ok() && !directory.empty()) {
+    status = Malformed("its directory has " + std::to_string(directory.size()) + " bytes behind its " +
+                       std::to_string(entries) + " entries");
+  }
   if (status.ok()) status = CheckOverlap(members);
   if (status.ok()) *out = std::move(members);
   return status;
-}
-
-class ZipMemberReader::Inflater {
- public:
-  explicit Inflater(Bytes content) : rest_(content) {
-    // Negative window bits: raw deflate, without zlib's own header.
-    is_ready_ = inflateInit2(&stream_, -MAX_WBITS) == Z_OK;
-  }
-  ~Inflater() {
-    if (is_ready_) inflateEnd(&stream_);
-  }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-
-  Status Read(uint8_t* to, size_t size) {
-    if (!is_ready_) return {StatusCode::kOutOfMemory, "inflating needs more memory than there is"};
-    while (size > 0) {
-      const uInt out_step = Step(size);
-      const uInt in_step = Step(rest_.size());
-      stream_.next_out = to;
-      stream_.avail_out = out_step;
-      stream_.next_in = rest_.data();
-      stream_.avail_in = in_step;
-      const int result = inflate(&stream_, Z_NO_FLUSH);
-      const size_t produced = out_step - stream_.avail_out;
-      rest_ = rest_.subspan(in_step - stream_.avail_in);
-      to += produced;
-      size -= produced;
-      if (result == Z_MEM_ERROR) return {StatusCode::kOutOfMemory, "inflating needs more memory than there is"};
-      if (result != Z_OK && (result != Z_STREAM_END || size > 0)) {
-        return {StatusCode::kDataLoss, std::string("deflated bytes are malformed or too few") +
-                                           (stream_.msg == nullptr ? "" : std::string(": ") + stream_.msg)};
-      }
-    }
-    return {};
-  }
-
- private:
-  Bytes rest_;  // deflated bytes not read yet
-  z_stream stream_ = {};
-  bool is_ready_ = false;
-};
-
-ZipMemberReader::ZipMemberReader(const ZipMember& member)
-    : member_(member), inflater_(member.is_stored ? nullptr : std::make_unique<Inflater>(member.content)) {}
-
-ZipMemberReader::~ZipMemberReader() = default;
-
-Status ZipMemberReader::Read(uint8_t* to, size_t size) {
-  if (size > member_.size - position_) {
-    return {StatusCode::kDataLoss,
-            "is truncated: it has " + std::to_string(member_.size) + " bytes, not " + std::to_string(position_ + size)};
-  }
-  if (size == 0) return {};  // `to` may be null, which neither memcpy nor crc32 takes
-  if (inflater_ == nullptr) {
-    std::memcpy(to, member_.content.data() + position_, size);
-  } else {
-    Status status = inflater_->Read(to, size);
-    if (!status.ok()) return status;
-  }
-  crc_ = static_cast<uint32_t>(crc32_z(crc_, to, size));
-  position_ += size;
-  return {};
-}
-
-Status ZipMemberReader::Finish() {
-  if (position_ != member_.size) {
-    return {StatusCode::kDataLoss, "has " + std::to_string(member_.size - position_) + " bytes too many"};
-  }
-  if (crc_ != member_.crc) return {StatusCode::kDataLoss, "its checksum is wrong"};
-  return {};
 }
 
 }  // namespace attnscope::tools

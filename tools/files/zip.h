@@ -24,8 +24,9 @@ struct ZipMember {
   std::string problem;     // why it cannot be read (encrypted, another compression), or empty
 };
 
-// The members of an archive, in the order of its directory. Each lies inside the archive, none overlaps another, and
-// none claims a size beyond what deflate can reach. Errors: kDataLoss. O(members * log(members)).
+// The members of an archive, in the order of its directory. Each lies inside the archive, its own header agrees with
+// the directory, none overlaps another, and none claims a size beyond what deflate can reach. Errors: kDataLoss.
+// O(members * log(members)).
 Status ReadZipDirectory(Bytes archive, std::vector<ZipMember>* out);
 
 // Reads a member from its beginning. The archive must outlive it. Not thread-safe.
