@@ -67,9 +67,9 @@ void Session::CreateAccumulator(CallBytes bytes) {
   AttnscopeLayerConfig config = {};
   config.struct_size = sizeof(config);
   AttnscopeLayerConfigDefaults(&config);
-  config.heads = bytes.OneOf<uint64_t>({4, 1, 2, 3, 8});
-  config.max_keys = bytes.OneOf<uint64_t>({64, 1, 2, 17, 130, 300, 0, 4097});
-  config.max_batch = bytes.OneOf<uint64_t>({2, 1, 3});
+  config.heads = bytes.OneOf<uint64_t>({4, 1, 2, 3});
+  config.max_keys = bytes.OneOf<uint64_t>({64, 1, 2, 17, 130, 300, 0, 513});
+  config.max_batch = bytes.OneOf<uint64_t>({2, 1});  // scratch is for each thread and matrix
   config.mean_matrix = bytes.OneIn(4) ? 1 : 0;
   if (bytes.OneIn(4)) config.saturation_bound = bytes.OneOf({0.0, 1.0, 1e300});
   if (bytes.OneIn(6)) {

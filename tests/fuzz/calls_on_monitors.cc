@@ -67,7 +67,7 @@ void Session::CreateMonitor(CallBytes bytes) {
   AttnscopeLayerConfig layer = {};
   layer.struct_size = sizeof(layer);
   AttnscopeLayerConfigDefaults(&layer);
-  layer.heads = bytes.OneOf<uint64_t>({2, 1, 4});
+  layer.heads = bytes.OneOf<uint64_t>({2, 1});
   layer.max_keys = bytes.OneOf<uint64_t>({64, 1, 33, 0});
   layer.max_batch = bytes.OneOf<uint64_t>({2, 1});
   layer.mean_matrix = bytes.OneIn(5) ? 1 : 0;
