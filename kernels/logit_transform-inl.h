@@ -70,11 +70,16 @@ HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT l
   hn::StoreU(hn::DemoteTo(df, rest), df, low);
 }
 
-// high[0, keys) and low[0, keys); up to a vector more is written. `high` may be `logits` where these are float32.
+// high[0, keys) and low[0, keys); up to a vector more is written, of `low` zeros up to a whole vector of float32.
+// `high` may be `logits` where these are float32.
 template <typename T, typename TBias>
 HWY_INLINE void TransformRow(const LogitScale& scale, const T* logits, const TBias* bias, size_t keys, float* high,
                              float* low) {
+  const hn::ScalableTag<float> df;
   const size_t N = hn::Lanes(hn::ScalableTag<double>());
+  // Whoever reads the last vector must not find there what a longer row, which may have been invalid, has left.
+  const size_t last = keys / hn::Lanes(df) * hn::Lanes(df);
+  if (last != keys) hn::StoreU(hn::Zero(df), df, low + last);
   size_t i = 0;
   for (; i + N <= keys; i += N) {
     TransformVector(scale, logits + i, bias == nullptr ? bias : bias + i, high + i, low + i);

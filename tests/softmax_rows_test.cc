@@ -50,6 +50,8 @@ class SoftmaxRowsTest : public TargetTest {
     row.weights = weights.data();
     SoftmaxMeasures measures;
     const LogitScale scale = {params.scale == 0.0 ? 1.0 : params.scale, params.soft_cap};
+    // What an invalid row may have left there.
+    std::fill_n(low_.begin(), keys + kMaxFloatLanes, std::numeric_limits<float>::quiet_NaN());
     SoftmaxRows(&row, 1, scale, low_.data(), &measures);
     EXPECT_EQ(weights[keys + kMaxFloatLanes], kUntouched);
 

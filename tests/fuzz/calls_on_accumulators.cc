@@ -97,7 +97,7 @@ void Session::AddAttention(AttentionKind kind, CallBytes bytes) {
   const std::vector<double> after = StatsOf(to.handle);
   if (status != ATTNSCOPE_OK) {
     FUZZ_CHECK(call.must_fail() || call.is_resized(), AttnscopeLastError());
-    FUZZ_CHECK(SameStats(before, after), "a failed call that adds nothing");
+    CheckSameStats(before, after, "a failed call that adds nothing");
     return;
   }
   FUZZ_CHECK(!call.must_fail(), "an error");
@@ -121,9 +121,9 @@ void Session::CheckCuts(AttentionKind kind, const AttnscopeLayerConfig& config, 
     FUZZ_CHECK(status == ATTNSCOPE_OK, AttnscopeLastError());
     first += rows;
   }
-  FUZZ_CHECK(SameStats(StatsOf(a.get()), StatsOf(b.get())), "results that do not depend on the cuts");
+  CheckSameStats(StatsOf(a.get()), StatsOf(b.get()), "results that do not depend on the cuts");
   AttnscopeAccumulatorEndSequences(b.get());
-  FUZZ_CHECK(SameStats(StatsOf(a.get()), StatsOf(b.get())), "stats as if the sequences had ended");
+  CheckSameStats(StatsOf(a.get()), StatsOf(b.get()), "stats as if the sequences had ended");
 }
 
 void Session::AddResidual(CallBytes bytes) {
@@ -184,7 +184,7 @@ void Session::EndSequences(CallBytes bytes) {
   const uint64_t sequence = bytes.OneOf<uint64_t>({UINT64_MAX, 0, 1, 2, 3});
   if (sequence == UINT64_MAX) {
     CheckStatus(AttnscopeAccumulatorEndSequences(of.handle));
-    FUZZ_CHECK(SameStats(before, StatsOf(of.handle)), "stats as if the sequences had ended");
+    CheckSameStats(before, StatsOf(of.handle), "stats as if the sequences had ended");
   } else {
     const AttnscopeStatus status = AttnscopeAccumulatorEndSequence(of.handle, sequence);
     CheckStatus(status);
@@ -200,7 +200,7 @@ void Session::ResetOrReserve(CallBytes bytes) {
     CheckStatus(AttnscopeAccumulatorReset(of.handle));
     if (of.handle == nullptr) return;
     const Owned fresh(Fresh(of.config));
-    FUZZ_CHECK(SameStats(StatsOf(of.handle), StatsOf(fresh.get())), "nothing left");
+    CheckSameStats(StatsOf(of.handle), StatsOf(fresh.get()), "nothing left");
   } else {
     CheckStatus(AttnscopeAccumulatorReserve(of.handle, RunnerOf(&bytes)));
   }
@@ -236,10 +236,10 @@ void Session::CopyState(CallBytes bytes) {
   std::copy_n(sums, counts[0], AttnscopeAccumulatorSums(copy.get(), nullptr, nullptr));
   std::copy_n(maxima, counts[1], AttnscopeAccumulatorMaxima(copy.get(), nullptr, nullptr));
   const std::vector<double> stats = StatsOf(of.handle);
-  FUZZ_CHECK(SameStats(StatsOf(copy.get()), stats), "the same from its arrays");
+  CheckSameStats(StatsOf(copy.get()), stats, "the same from its arrays");
   const Owned merged(Fresh(of.config));
   FUZZ_CHECK(AttnscopeAccumulatorMerge(merged.get(), of.handle) == ATTNSCOPE_OK, AttnscopeLastError());
-  FUZZ_CHECK(SameStats(StatsOf(merged.get()), stats), "the same merged into nothing");
+  CheckSameStats(StatsOf(merged.get()), stats, "the same merged into nothing");
   double* const copied = AttnscopeAccumulatorSums(copy.get(), nullptr, nullptr);
   for (size_t i = 0; i < counts[0]; ++i) copied[i] += sums[i];
   FUZZ_CHECK(RowsOf(StatsOf(copy.get())) == 2.0 * RowsOf(stats), "the rows of two ranks");

@@ -2,6 +2,7 @@
 #include "tests/fuzz/session.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "tests/fuzz/fuzz_check.h"
@@ -37,12 +38,16 @@ std::vector<double> StatsOf(const AttnscopeAccumulator* accumulator) {
   return stats;
 }
 
-bool SameStats(const std::vector<double>& a, const std::vector<double>& b) {
+void CheckSameStats(const std::vector<double>& a, const std::vector<double>& b, const char* why) {
   for (size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    if (std::memcmp(&a[i], &b[i], sizeof(double)) != 0) return false;
+    if (std::memcmp(&a[i], &b[i], sizeof(double)) == 0) continue;
+    const char* const metric = AttnscopeMetricName(static_cast<int32_t>(i % AttnscopeNumMetrics()));
+    std::array<char, 200> detail;
+    std::snprintf(detail.data(), detail.size(), "%s: %s of %s %zu is %.17g and %.17g", why, metric,
+                  i < AttnscopeNumMetrics() ? "layer" : "head", i / AttnscopeNumMetrics(), a[i], b[i]);
+    FUZZ_CHECK(false, detail.data());
   }
-  return a.size() == b.size();
 }
 
 Session::Session() {

@@ -23,8 +23,8 @@ void CheckRefused(AttnscopeStatus status);
 
 // The layer's metrics and those of up to eight heads; NaN where there are none.
 std::vector<double> StatsOf(const AttnscopeAccumulator* accumulator);
-// Bit by bit, but that any NaN is like any other.
-bool SameStats(const std::vector<double>& a, const std::vector<double>& b);
+// Both must be the same, bit by bit, but that any NaN is like any other.
+void CheckSameStats(const std::vector<double>& a, const std::vector<double>& b, const char* why);
 
 class Session {
  public:
