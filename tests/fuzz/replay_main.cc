@@ -35,10 +35,10 @@ int main(int argc, char** argv) {
   for (const Path& path : files) {
     std::fprintf(stderr, "%s\n", path.c_str());
     std::ifstream file(path, std::ios::binary);
+    if (!file.is_open()) return 2;
     const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
-    if (!file.good() && bytes.empty()) std::fprintf(stderr, "  is empty\n");
     // A copy of exactly this size, so that the address sanitizer sees what is read behind it.
-    std::vector<uint8_t> exact(bytes.begin(), bytes.end());
+    const std::vector<uint8_t> exact(bytes.begin(), bytes.end());
     LLVMFuzzerTestOneInput(exact.data(), exact.size());
   }
   std::printf("%zu inputs\n", files.size());
