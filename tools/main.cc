@@ -8,6 +8,7 @@
 
 #include "attnscope/target.h"
 #include "tools/commands/command.h"
+#include "tools/output/page_error.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -32,6 +33,7 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
 
 int Main(int argc, char** argv) {
   PrepareStandardStreams();
+  ExitOnPageErrors(kExitError);
   CLI::App app("Measures the health of a transformer's attention.", "attnscope");
   app.set_version_flag("--version", "attnscope " + std::string(Version()));
   app.require_subcommand(0, 1);
