@@ -33,8 +33,15 @@ bool ColorsWanted() {
 }
 
 Status PrintOut(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
-  return {StatusCode::kIoError, "cannot write to standard output: " + std::generic_category().message(errno)};
+  while (!text.empty()) {  // not by stdio, which gives up where a call is interrupted
+    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<size_t>(written));
+    } else if (errno != EINTR) {
+      return {StatusCode::kIoError, "cannot write to standard output: " + std::generic_category().message(errno)};
+    }
+  }
+  return {};
 }
 
 void PrintError(std::string_view message) {
