@@ -21,8 +21,8 @@ namespace attnscope {
 // (/dev/stdout, /dev/fd/3), whatever it leads to: from where that stands, after what was written to it before.
 //
 // Signals that may end the process wait, in the calling thread, until the temporary file is renamed or removed; a
-// process that is killed (SIGKILL), or whose other threads take the signal, may leave `.attnscope-*.tmp` behind, never a
-// part of `path`.
+// process that is killed (SIGKILL), or whose other threads take the signal, may leave `.attnscope-*.tmp` behind, never
+// a part of `path`.
 //
 // Errors: kIoError, whose message names the path and the system's reason; also for an older file without permission to
 // write. Thread-safe.

@@ -14,19 +14,12 @@
 
 #include "attnscope/figure.h"
 #include "tests/command_fixture.h"
+#include "tests/faults/sanitized.h"
 
 namespace attnscope::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 class EnvironmentFaultsTest : public CommandTest {
  protected:
@@ -90,7 +83,7 @@ TEST_F(EnvironmentFaultsTest, LocaleOfTheHostChangesNothing) {
 // At every limit, from where the program can just start: either all of it, or exit code 2, a message, and no part of
 // a file.
 TEST_F(EnvironmentFaultsTest, TooLittleMemoryIsAnError) {
-  if (kSanitized) GTEST_SKIP() << "sanitizers reserve more address space than any limit";
+  if (testing_tools::kSanitized) GTEST_SKIP() << "sanitizers reserve more address space than any limit";
   const auto run = [&](const std::vector<std::string>& arguments, rlim_t bytes) {
     return Run(arguments, [bytes] {
       const rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};

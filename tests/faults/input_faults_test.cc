@@ -2,6 +2,7 @@
 //
 // Inputs that cannot be read, or change under the reader's hands.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "tests/command_fixture.h"
 #include "tests/faults/without_privileges.h"
 #include "tools/analysis/analysis.h"
+#include "tools/files/mapped_ranges.h"
 #include "tools/output/page_error.h"
 
 namespace attnscope::tools {
@@ -85,7 +87,7 @@ TEST_F(InputFaultsTest, MoreFilesThanHandles) {
   }
   arguments.insert(arguments.end(), {"-o", Path("r.json")});
   const Outcome outcome = Run(arguments, [] {
-    const rlimit limit = {.rlim_cur = 4, .rlim_max = 4};
+    const rlimit limit = {.rlim_cur = 16, .rlim_max = 16};
     setrlimit(RLIMIT_NOFILE, &limit);
   });
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -106,28 +108,43 @@ TEST_F(PageErrorDeathTest, TruncatedFileEndsWithItsNameAndTheOffset) {
 }
 
 TEST_F(PageErrorDeathTest, OtherFaultsEndAsBefore) {
-  const std::string path = WriteZeros("L0.npy", {64, 64});
-  const auto fault = [](const Status&) {
-    MappedFile file;
-    ASSERT_TRUE(MappedFile::Open(kShort0, &file).ok());
+  MappedFile file;
+  ASSERT_TRUE(MappedFile::Open(kShort0, &file).ok());
+  const auto sent = [] {
+    ExitOnPageErrors(2);
     raise(SIGBUS);
   };
-  EXPECT_EXIT(
-      {
-        ExitOnPageErrors(2);
-        fault({});
-      },
-      testing::KilledBySignal(SIGBUS), "");
-  EXPECT_EXIT(
-      {
-        ExitOnPageErrors(2);
-        MappedFile file;
-        const Status status = MappedFile::Open(path, &file);
-        const volatile uint8_t* const byte = file.bytes().data() + 4096;
-        file = {};  // what is no longer mapped is no longer listed
-        std::fprintf(stderr, "%d", *byte + (status.ok() ? 0 : 1));
-      },
-      testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT(sent(), testing::KilledBySignal(SIGBUS), "");
+  // A mapping that is no MappedFile's.
+  const std::string path = WriteZeros("L0.npy", {64, 64});
+  const auto of_another = [&path] {
+    ExitOnPageErrors(2);
+    const int descriptor = open(path.c_str(), O_RDONLY);
+    const void* const memory = mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    fs::resize_file(path, 0);
+    std::fprintf(stderr, "read %d", *static_cast<const volatile uint8_t*>(memory));
+  };
+  EXPECT_EXIT(of_another(), testing::KilledBySignal(SIGBUS), "");
+}
+
+// What is no longer mapped is no longer listed.
+TEST_F(InputFaultsTest, MappedRangesComeAndGo) {
+  std::vector<MappedFile> files(3);
+  std::vector<const uint8_t*> bytes;
+  for (MappedFile& file : files) {
+    ASSERT_TRUE(MappedFile::Open(kShort0, &file).ok());
+    bytes.push_back(file.bytes().data());
+  }
+  const size_t size = files[0].bytes().size();
+  for (const size_t gone : {size_t{1}, size_t{0}, size_t{2}}) {
+    const MappedRange* const range = MappedRange::Find(bytes[gone] + size - 1);
+    ASSERT_NE(range, nullptr);
+    EXPECT_EQ(range->path(), kShort0);
+    EXPECT_EQ(range->bytes().data(), bytes[gone]);
+    EXPECT_NE(MappedRange::Find(bytes[gone] + size), range);
+    files[gone] = {};
+    EXPECT_EQ(MappedRange::Find(bytes[gone]), nullptr);
+  }
 }
 
 // The whole program: several threads multiply queries and keys while the file of the queries shrinks.
