@@ -5,6 +5,7 @@ complete; no temporary file stays; the exit status tells which. Included by the 
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -83,6 +84,10 @@ class Task:
 
 def tasks(program):
     """A report and a picture that replace older ones, and a picture that is new."""
+    # Programs inherit what is ignored: nohup's SIGHUP, and SIGINT in a shell's background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     short = [str(DATA / f"use_short_L{layer}_attn.npy") for layer in (0, 1)]
     yield Task(program, "analyze", ["analyze", *short, "-o", "r.json", "--png", "p.png", "--threads", "1"],
                ["r.json", "p.png"], b"older and good")

@@ -188,7 +188,7 @@ uint64_t DecodingEngine::Step(uint64_t step, AttentionMonitor* monitor, std::vec
   }
   for (size_t layer = 0; layer < kLayers && status->ok(); ++layer) {
     // What is given is measured, due or not.
-    if (monitor->ShouldSample(layer, step) || random_.Below(100) == 0) {
+    if (monitor->ShouldSample(layer, step) || random_.Below(300) == 0) {
       *status = FeedLayer(layer, monitor, &(*oracles)[layer]);
     }
   }

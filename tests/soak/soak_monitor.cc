@@ -106,7 +106,7 @@ class Soak {
                     .tolerance_float32 = WindowOracle::kTolerance,
                     .tolerance_half = WindowOracle::kTolerance};
     config.lanes = 1 + choice_.Below(2);
-    config.every_steps = 1 + choice_.Below(24);
+    config.every_steps = 16 + choice_.Below(49);
     config.stagger_layers = choice_.Below(2) == 0;
     config.budget = choice_.Below(3) == 0 ? 0.5 : 0.0;
     config.window_steps = 16 + choice_.Below(200);

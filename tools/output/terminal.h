@@ -25,7 +25,10 @@ Status PrintOut(std::string_view text);
 
 // What may be shown of a character of a name from a hostile file: control characters, which act on terminals, become
 // question marks.
-constexpr char Printable(char c) { return (c >= '\0' && c < ' ' && c != '\n') || c == '\x7F' ? '?' : c; }
+constexpr char Printable(char c) {
+  const auto byte = static_cast<unsigned char>(c);  // plain char has a sign on x86 and none on Arm
+  return (byte < ' ' && c != '\n') || c == '\x7F' ? '?' : c;
+}
 
 // Writes "attnscope: <message>" to standard error, in printable characters. Allocates nothing.
 void PrintError(std::string_view message);
