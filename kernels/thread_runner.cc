@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
+#include <new>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -93,8 +94,9 @@ Status ThreadRunner::Create(size_t threads, ThreadRunner* out) {
     auto pool = std::make_unique<Pool>();
     pool->Start(threads - 1);
     out->pool_ = std::move(pool);
-  } catch (const std::exception&) {
-    // std::system_error or std::bad_alloc: the system's limit is reached.
+  } catch (const std::bad_alloc&) {
+    return {StatusCode::kOutOfMemory, "no memory for " + std::to_string(threads) + " threads"};
+  } catch (const std::system_error&) {  // the system's limit is reached
     return {StatusCode::kOutOfMemory, "the system refused to start " + std::to_string(threads) + " threads"};
   }
   return {};

@@ -4,8 +4,24 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <span>
 
+namespace {
+
+// Where there is no memory, stb leaves out a glyph, or an accent of one; `failed`, a bool, tells.
+void* AllocateForShape(size_t size, void* failed) {
+  void* const memory = std::malloc(size);
+  if (memory == nullptr && failed != nullptr) *static_cast<bool*>(failed) = true;
+  return memory;
+}
+
+}  // namespace
+
+#define STBTT_malloc(size, user) AllocateForShape(size, user)
+#define STBTT_free(memory, user) (static_cast<void>(user), std::free(memory))
 #define STB_TRUETYPE_IMPLEMENTATION
 #define STBTT_STATIC
 #include <stb_truetype.h>
@@ -41,6 +57,26 @@ const Font& FontOf(Face face) {
   static const Font bold(attnscope_font_bold);
   return face == Face::kBold ? bold : regular;
 }
+
+// What a glyph is drawn of. Throws std::bad_alloc.
+class Shape {
+ public:
+  Shape(const Font& font, int glyph) {
+    bool failed = false;
+    stbtt_fontinfo info = font.info;
+    info.userdata = &failed;
+    stbtt_vertex* vertices = nullptr;
+    count_ = static_cast<size_t>(stbtt_GetGlyphShape(&info, glyph, &vertices));
+    vertices_.reset(vertices);
+    if (failed) throw std::bad_alloc();
+  }
+
+  std::span<const stbtt_vertex> vertices() const { return {vertices_.get(), count_}; }
+
+ private:
+  std::unique_ptr<stbtt_vertex, decltype(&std::free)> vertices_{nullptr, &std::free};
+  size_t count_ = 0;
+};
 
 constexpr int kReplacement = 0xFFFD;
 
@@ -145,9 +181,8 @@ Path GlyphOutline(int glyph, Face face, double size_pixels) {
   const HeightFitter fit(font, size_pixels);
   const auto to_pixels = [&](double x, double y) { return Point{x * scale, -fit(y)}; };
   Path path;
-  stbtt_vertex* vertices = nullptr;
-  const int count = stbtt_GetGlyphShape(&font.info, glyph, &vertices);
-  for (const stbtt_vertex& v : std::span(vertices, static_cast<size_t>(count))) {
+  const Shape shape(font, glyph);  // outlives the loop, which a temporary would not
+  for (const stbtt_vertex& v : shape.vertices()) {
     switch (v.type) {
       case STBTT_vmove:
         if (!path.empty()) path.Close();
@@ -164,7 +199,6 @@ Path GlyphOutline(int glyph, Face face, double size_pixels) {
     }
   }
   if (!path.empty()) path.Close();
-  stbtt_FreeShape(&font.info, vertices);
   return path;
 }
 

@@ -46,26 +46,44 @@ class CommandTest : public testing_tools::TemporaryFolderTest {
     TemporaryFolderTest::TearDown();
   }
 
-  // Runs the program. `prepare` is called in the new process, after its standard streams lead to files.
-  Outcome Run(
+  // A program that runs, and the files that its standard streams lead to.
+  struct Process {
+    pid_t id;
+    std::string out;
+    std::string err;
+  };
+
+  // Starts the program. `prepare` is called in the new process, after its standard streams lead to files.
+  Process Start(
       std::vector<std::string> arguments, const std::function<void()>& prepare = [] {}) const {
-    const std::string out = (outputs_ / "out").string();
-    const std::string err = (outputs_ / "err").string();
+    static int count = 0;
+    const std::string out = (outputs_ / ("out" + std::to_string(++count))).string();
+    const std::string err = (outputs_ / ("err" + std::to_string(count))).string();
     arguments.insert(arguments.begin(), ATTNSCOPE_COMMAND);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     const pid_t child = fork();
     if (child == 0) {
-      dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
-      dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+      dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDOUT_FILENO);
+      dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDERR_FILENO);
       prepare();
       execv(argv[0], argv.data());
       _exit(127);
     }
+    return {child, out, err};
+  }
+
+  static Outcome Wait(const Process& process) {
     int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), Read(out), Read(err)};
+    EXPECT_EQ(waitpid(process.id, &status, 0), process.id);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), Read(process.out), Read(process.err)};
+  }
+
+  // Runs it to its end.
+  Outcome Run(
+      const std::vector<std::string>& arguments, const std::function<void()>& prepare = [] {}) const {
+    return Wait(Start(arguments, prepare));
   }
 
   Outcome RunOk(const std::vector<std::string>& arguments) const {

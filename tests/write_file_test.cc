@@ -3,6 +3,7 @@
 // WriteFileAtomically: whole files, the right permissions, and after each kind of failure nothing left behind.
 #include "attnscope/write_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -70,6 +71,30 @@ TEST_F(WriteFileTest, FollowsSymbolicLinks) {
   EXPECT_EQ(Read(Path("target")), "new");
 }
 
+TEST_F(WriteFileTest, MakesTheFileBehindALink) {
+  fs::create_directory(folder_ / "there");
+  fs::create_symlink("there/new", folder_ / "link");
+  ASSERT_TRUE(WriteFileAtomically(Path("link"), "new").ok());
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(Read(Path("there/new")), "new");
+  fs::create_symlink("circle", folder_ / "circle");
+  const Status status = WriteFileAtomically(Path("circle"), "x");
+  EXPECT_EQ(status.code(), StatusCode::kIoError);
+  EXPECT_NE(status.message().find("Too many levels of symbolic links"), std::string::npos) << status.message();
+  EXPECT_EQ(NumFiles(), 3u);
+}
+
+TEST_F(WriteFileTest, DescriptorGoesOnWhereItStands) {
+  const int file = open(Path("log").c_str(), O_WRONLY | O_CREAT, 0600);
+  ASSERT_EQ(write(file, "before, ", 8), 8);
+  const std::string name = "/dev/fd/" + std::to_string(file);
+  ASSERT_TRUE(WriteFileAtomically(name, "then, ").ok());
+  ASSERT_TRUE(WriteFileAtomically("/proc/self/fd/" + std::to_string(file), "after").ok());
+  close(file);
+  EXPECT_EQ(Read(Path("log")), "before, then, after");
+  EXPECT_EQ(WriteFileAtomically(name, "x").code(), StatusCode::kIoError);
+}
+
 TEST_F(WriteFileTest, AcceptsTheLongestName) {
   const std::string path = Path(std::string(255, 'n'));
   ASSERT_TRUE(WriteFileAtomically(path, "x").ok());
@@ -107,6 +132,28 @@ TEST_F(WriteFileTest, FailedWriteLeavesTheOldFileAlone) {
   EXPECT_NE(status.message().find(Path("kept")), std::string::npos) << status.message();
   EXPECT_EQ(Read(Path("kept")), "old");
   EXPECT_EQ(NumFiles(), 1u);
+}
+
+// The limit's own signal, which ends a process by default, arrives when nothing is left to clean up.
+TEST_F(WriteFileTest, SignalsWaitUntilNothingIsLeftBehind) {
+  static int files_at_signal;
+  static std::string folder;
+  folder = folder_.string();
+  files_at_signal = -1;
+  rlimit limit = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  rlimit low = limit;
+  low.rlim_cur = 1000;
+  const auto old_handler = signal(SIGXFSZ, [](int) {
+    const fs::directory_iterator files(folder);
+    files_at_signal = static_cast<int>(std::distance(begin(files), end(files)));
+  });
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &low), 0);
+  const Status status = WriteFileAtomically(Path("a"), std::string(5000, 'x'));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  signal(SIGXFSZ, old_handler);
+  EXPECT_EQ(status.code(), StatusCode::kIoError);
+  EXPECT_EQ(files_at_signal, 0);
 }
 
 TEST_F(WriteFileTest, FullDeviceIsReported) {

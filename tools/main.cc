@@ -2,12 +2,15 @@
 //
 // The attnscope program: parses the command line, runs one command, and turns its outcome into an exit code.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
 #include <new>
 #include <sstream>
 #include <string>
 
 #include "attnscope/target.h"
 #include "tools/commands/command.h"
+#include "tools/output/page_error.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -30,8 +33,22 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
   return kExitError;
 }
 
+// For exceptions that never reach main: nlohmann's destructors allocate, and a destructor that throws ends the program.
+[[noreturn]] void OnTerminate() {
+  try {
+    if (std::current_exception() != nullptr) std::rethrow_exception(std::current_exception());
+  } catch (const std::bad_alloc&) {
+    PrintError("out of memory");
+    std::_Exit(kExitError);
+  } catch (...) {  // a mistake of the program
+  }
+  std::abort();
+}
+
 int Main(int argc, char** argv) {
+  std::set_terminate(&OnTerminate);
   PrepareStandardStreams();
+  ExitOnPageErrors(kExitError);
   CLI::App app("Measures the health of a transformer's attention.", "attnscope");
   app.set_version_flag("--version", "attnscope " + std::string(Version()));
   app.require_subcommand(0, 1);

@@ -273,6 +273,10 @@ Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report)
     Status status = LayerAnalysis(layer, options, &last_tensor).Run(&entry.stats);
     if (!status.ok()) return status;
   }
+  for (const std::unique_ptr<TensorFile>& file : plan.files) {
+    Status status = file->CheckUnchanged();
+    if (!status.ok()) return status;
+  }
   report->layers = std::move(layers);
   return {};
 }

@@ -33,8 +33,8 @@ size_t PlanSize(const Plan& plan);
 
 // Measures all layers of a plan, one after another, and sets `report->layers`. Heads are always part of it, except in
 // mean-matrix mode. Memory: one layer's accumulator, and copies only of tensors that are deflated, misaligned or
-// float64 (those block by block). Errors: of reading and of the accumulator, naming file and tensor; `*report` is
-// then unchanged.
+// float64 (those block by block). Errors: of reading and of the accumulator, naming file and tensor; kDataLoss
+// for a file that was written to meanwhile; `*report` is then unchanged.
 Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report);
 
 }  // namespace attnscope::tools

@@ -9,6 +9,7 @@
 #include "tools/analysis/analysis.h"
 #include "tools/analysis/plan.h"
 #include "tools/commands/command.h"
+#include "tools/commands/output_check.h"
 #include "tools/commands/picture_path.h"
 #include "tools/commands/verdict_options.h"
 #include "tools/output/figure_file.h"
@@ -167,6 +168,18 @@ Status Measure(const AnalyzeOptions& options, Report* report) {
   return Analyze(plan, analysis, report);
 }
 
+Status CheckOutputs(const AnalyzeOptions& options) {
+  std::vector<std::string> inputs = options.inputs.files;
+  const auto add = [&inputs](const std::vector<std::string>& paths) {
+    inputs.insert(inputs.end(), paths.begin(), paths.end());
+  };
+  add(options.inputs.logit_files);
+  for (const std::vector<std::string>& paths : options.inputs.query_key_files) add(paths);
+  for (const auto& [before, after] : options.inputs.residuals) add({before, after});
+  Status status = CheckOutput("--output", options.report_path, inputs);
+  return status.ok() ? CheckOutput("--png", options.png, inputs) : status;
+}
+
 Status WriteFiles(const AnalyzeOptions& options, const Report& report, const std::string& json) {
   Status status;
   if (!options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
@@ -185,8 +198,9 @@ Status Run(const AnalyzeOptions& options, bool* findings) {
     return {StatusCode::kInvalidArgument,
             "analyze needs a FILE, --logits, --qk or --residual; see attnscope analyze --help"};
   }
+  Status status = CheckOutputs(options);
   Report report;
-  Status status = Measure(options, &report);
+  if (status.ok()) status = Measure(options, &report);
   if (!status.ok()) return status;
   NoteStrangeLayers(report);
   std::vector<Verdict> verdicts;  // of the heads too, also where the report will not have them

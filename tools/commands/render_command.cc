@@ -8,6 +8,7 @@
 
 #include "attnscope/figure.h"
 #include "tools/commands/command.h"
+#include "tools/commands/output_check.h"
 #include "tools/commands/report_file.h"
 #include "tools/commands/verdict_options.h"
 #include "tools/output/figure_file.h"
@@ -82,6 +83,7 @@ Status Run(RenderOptions options) {
     if (status.ok()) status = ReadReportsFile(path, &reports);
   }
   if (status.ok()) status = CheckReports(options, reports);
+  if (status.ok()) status = CheckOutput("--output", options.output, options.reports);
   return status.ok() ? WriteFigureFile(KindOf(options.kind), reports, options.figure, options.output) : status;
 }
 

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "tools/files/mapped_ranges.h"
+
 namespace attnscope::tools {
 namespace {
 
@@ -18,42 +20,66 @@ Status SystemError(const std::string& path, int error) {
           path + ": " + std::generic_category().message(error)};
 }
 
-Status MapDescriptor(const std::string& path, int file, Bytes* out) {
-  struct stat info = {};
-  if (fstat(file, &info) != 0) return SystemError(path, errno);
-  if (S_ISDIR(info.st_mode)) return SystemError(path, EISDIR);
-  if (!S_ISREG(info.st_mode)) return {StatusCode::kIoError, path + ": is no regular file"};
-  const auto size = static_cast<size_t>(info.st_size);
-  *out = {};
-  if (size == 0) return {};  // mmap refuses to map nothing
-  void* const memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-  if (memory == MAP_FAILED) return SystemError(path, errno);
-  madvise(memory, size, MADV_SEQUENTIAL);  // only advice: its failure changes nothing
-  *out = {static_cast<const uint8_t*>(memory), size};
-  return {};
+Status CheckRegular(const std::string& path, int file, struct stat* info) {
+  if (fstat(file, info) != 0) return SystemError(path, errno);
+  if (S_ISDIR(info->st_mode)) return SystemError(path, EISDIR);
+  return S_ISREG(info->st_mode) ? Status() : Status(StatusCode::kIoError, path + ": is no regular file");
 }
+
+bool SameTime(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
 
 }  // namespace
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+// Owns the pages.
+class MappedFile::Mapping {
+ public:
+  Mapping(const std::string& path, Bytes bytes, const struct stat& info) : range_(path, bytes), info_(info) {}
+  ~Mapping() { munmap(const_cast<uint8_t*>(bytes().data()), bytes().size()); }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
 
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(bytes_, other.bytes_);
-  return *this;
-}
+  Bytes bytes() const { return range_.bytes(); }
 
-MappedFile::~MappedFile() {
-  if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
-}
+  Status CheckUnchanged() const {
+    struct stat now = {};
+    if (stat(range_.path().c_str(), &now) != 0 || now.st_dev != info_.st_dev || now.st_ino != info_.st_ino) return {};
+    if (now.st_size == info_.st_size && SameTime(now.st_mtim, info_.st_mtim)) return {};
+    return {StatusCode::kDataLoss, range_.path() + ": was written to while it was read: it had " +
+                                       std::to_string(info_.st_size) + " bytes and has " + std::to_string(now.st_size)};
+  }
+
+ private:
+  MappedRange range_;
+  struct stat info_;
+};
+
+MappedFile::MappedFile() = default;
+MappedFile::MappedFile(MappedFile&& other) noexcept = default;
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept = default;
+MappedFile::~MappedFile() = default;
+
+Bytes MappedFile::bytes() const { return mapping_ == nullptr ? Bytes() : mapping_->bytes(); }
+
+Status MappedFile::CheckUnchanged() const { return mapping_ == nullptr ? Status() : mapping_->CheckUnchanged(); }
 
 Status MappedFile::Open(const std::string& path, MappedFile* out) {
   // A pipe without a writer would block the opening itself, before it can be seen to be no regular file.
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return SystemError(path, errno);
-  MappedFile mapped;
-  Status status = MapDescriptor(path, file, &mapped.bytes_);
+  struct stat info = {};
+  Status status = CheckRegular(path, file, &info);
+  const auto size = static_cast<size_t>(info.st_size);
+  void* memory = MAP_FAILED;
+  if (status.ok() && size > 0) {  // mmap refuses to map nothing
+    memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+    if (memory == MAP_FAILED) status = SystemError(path, errno);
+  }
   close(file);
-  if (status.ok()) *out = std::move(mapped);
+  if (!status.ok()) return status;
+  *out = {};
+  if (size == 0) return status;
+  madvise(memory, size, MADV_SEQUENTIAL);  // only advice: its failure changes nothing
+  out->mapping_ = std::make_unique<Mapping>(path, Bytes(static_cast<const uint8_t*>(memory), size), info);
   return status;
 }
 

@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_TOOLS_FILES_MAPPED_FILE_H_
 #define ATTNSCOPE_TOOLS_FILES_MAPPED_FILE_H_
 
+#include <memory>
 #include <string>
 
 #include "attnscope/status.h"
@@ -11,11 +12,12 @@
 
 namespace attnscope::tools {
 
-// Pages are read from disk when they are touched. Someone who truncates the file meanwhile ends this process (SIGBUS),
-// as with any mapping; attnscope's own writer renames instead.
+// Pages are read from disk when they are touched. Where someone has truncated the file meanwhile, or its device fails,
+// touching one raises SIGBUS, as with any mapping; the program makes a message of it (tools/output/page_error.h).
+// attnscope's own writer renames instead of truncating.
 class MappedFile {
  public:
-  MappedFile() = default;
+  MappedFile();
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
@@ -24,10 +26,16 @@ class MappedFile {
   static Status Open(const std::string& path, MappedFile* out);
 
   // Empty for an empty file.
-  Bytes bytes() const { return bytes_; }
+  Bytes bytes() const;
+
+  // Whether the bytes were what they are now since Open: to be asked after the last of them was read, since a file that
+  // shrinks within a page reads as zeros, and one that is written anew as a mixture, without a signal. A file that was
+  // removed, or replaced by another of its name, has not changed. Errors: kDataLoss, naming the path.
+  Status CheckUnchanged() const;
 
  private:
-  Bytes bytes_;
+  class Mapping;
+  std::unique_ptr<Mapping> mapping_;
 };
 
 }  // namespace attnscope::tools

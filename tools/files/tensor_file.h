@@ -38,6 +38,9 @@ class TensorFile {
   // kDataLoss, kOutOfMemory; the message names path and tensor. O(size).
   Status Read(size_t tensor, TensorData* out) const;
 
+  // As MappedFile::CheckUnchanged.
+  Status CheckUnchanged() const { return file_.CheckUnchanged(); }
+
  protected:
   TensorFile(std::string path, bool is_archive, MappedFile file)
       : path_(std::move(path)), is_archive_(is_archive), file_(std::move(file)) {}

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -14,6 +16,7 @@ namespace attnscope::tools {
 
 void PrepareStandardStreams() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   // The lowest free descriptor is taken, so a closed one is found by opening. What is opened read-only refuses writes.
   int file = 0;
   do {
@@ -30,17 +33,27 @@ bool ColorsWanted() {
 }
 
 Status PrintOut(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
-  return {StatusCode::kIoError, "cannot write to standard output: " + std::generic_category().message(errno)};
+  while (!text.empty()) {  // not by stdio, which gives up where a call is interrupted
+    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<size_t>(written));
+    } else if (errno != EINTR) {
+      return {StatusCode::kIoError, "cannot write to standard output: " + std::generic_category().message(errno)};
+    }
+  }
+  return {};
 }
 
 void PrintError(std::string_view message) {
-  std::string text = "attnscope: " + std::string(message);
-  for (char& c : text) {
-    if ((c >= '\0' && c < ' ' && c != '\n') || c == '\x7F') c = '?';
+  // Piece by piece, in memory that is there: the message may be that there is none.
+  std::array<char, 1024> piece;
+  std::fputs("attnscope: ", stderr);  // if this fails there is nobody left to tell
+  for (; !message.empty(); message.remove_prefix(std::min(piece.size(), message.size()))) {
+    const std::string_view part = message.substr(0, piece.size());
+    std::transform(part.begin(), part.end(), piece.begin(), &Printable);
+    std::fwrite(piece.data(), 1, part.size(), stderr);
   }
-  text += '\n';
-  std::fwrite(text.data(), 1, text.size(), stderr);  // if this fails there is nobody left to tell
+  std::fputs("\n", stderr);
 }
 
 ProgressBar::ProgressBar(size_t total) : total_(total), is_shown_(total > 0 && isatty(STDERR_FILENO) == 1) {}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/commands/output_check.h"
+
+#include <filesystem>
+#include <system_error>
+
+namespace attnscope::tools {
+
+Status CheckOutput(const std::string& option, const std::string& output, std::span<const std::string> others) {
+  for (const std::string& other : others) {
+    std::error_code error;  // of a path that is not there
+    if (std::filesystem::equivalent(output, other, error)) {
+      return {StatusCode::kInvalidArgument, option + " " + output + ": would overwrite an input, " + other};
+    }
+  }
+  return {};
+}
+
+}  // namespace attnscope::tools
