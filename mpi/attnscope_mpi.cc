@@ -2,6 +2,8 @@
 //
 // attnscope-mpi: attnscope analyze by all ranks of an MPI job. Each rank makes the same plan and measures its share;
 // then all add up layer by layer, and rank 0 writes. A file is written only after every rank has done its part.
+#include <stdlib.h>
+
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdint>
@@ -199,6 +201,7 @@ int Main(int argc, char** argv) {
 }  // namespace attnscope::tools
 
 int main(int argc, char** argv) {
+  setenv("NO_COLOR", "1", /*overwrite=*/1);  // a rank's standard output may be a terminal of mpirun's own
   if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return 2;
   const int code = attnscope::tools::Main(argc, argv);
   MPI_Finalize();

@@ -10,6 +10,7 @@
 #include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
 #include "tools/analysis/float32.h"
+#include "tools/analysis/last_tensor.h"
 
 namespace attnscope::tools {
 namespace {
@@ -48,29 +49,6 @@ BlockSteps StepsOf(const AttentionPart& part, const AnalysisOptions& options, si
   steps.rows = std::min(part.queries, std::max(options.block_elements / row, kMinBlockRows));
   return steps;
 }
-
-// The tensor that was read last. The layers of a tensor with five dimensions follow one another, and inflating it again
-// for each would be quadratic.
-class LastTensor {
- public:
-  Status Read(const TensorRef& source, const uint8_t** elements) {
-    if (source.file != file_ || source.tensor != tensor_) {
-      file_ = nullptr;
-      data_ = TensorData();  // before the next is read: only one is in memory
-      Status status = source.file->Read(source.tensor, &data_);
-      if (!status.ok()) return status;
-      file_ = source.file;
-      tensor_ = source.tensor;
-    }
-    *elements = data_.bytes().data();
-    return {};
-  }
-
- private:
-  const TensorFile* file_ = nullptr;
-  size_t tensor_ = 0;
-  TensorData data_;
-};
 
 class LayerAnalysis {
  public:
@@ -279,19 +257,6 @@ size_t PlanSize(const Plan& plan) {
   for (const auto& [index, layer] : plan.layers) {
     for (const AttentionPart& part : layer.attention) size += part.size();
     for (const ResidualPart& part : layer.residuals) size += part.size();
-  }
-  return size;
-}
-
-size_t ShareSize(const Plan& plan, const Share& share) {
-  size_t size = 0;
-  for (const auto& [index, layer] : share.layers) {
-    const LayerPlan& planned = plan.layers.at(index);
-    for (const ShareItem& item : layer.items) {
-      const AttentionPart& part = planned.attention[item.part];
-      size += item.sequences * part.heads * item.rows * part.keys;
-    }
-    for (const size_t residual : layer.residuals) size += planned.residuals[residual].size();
   }
   return size;
 }

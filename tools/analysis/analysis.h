@@ -42,9 +42,8 @@ struct MeasuredLayer {
   std::vector<OpenSequence> open;     // those sequences are open in it, by these indices
 };
 
-// Elements that Analyze, or MeasureShare, will measure.
+// Elements that Analyze will measure.
 size_t PlanSize(const Plan& plan);
-size_t ShareSize(const Plan& plan, const Share& share);
 
 // Measures a share of a plan, one layer after another, and hands over each, also one of which the share has nothing.
 // Memory: one layer's accumulator, and copies only of tensors that are deflated, misaligned or float64 (those block by

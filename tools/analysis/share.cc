@@ -13,8 +13,9 @@ namespace {
 
 constexpr double kEvenEnough = 1.25;  // most work of one share over the mean, for whole files or layers
 constexpr double kSnap = 1.0 / 16;    // of a share
-constexpr size_t kFewRows = 64;       // shares of fewer rows are cut anywhere,
-constexpr size_t kRowTile = 16;       // others where the kernels' tiles of rows end
+// Column sums are float32 over so many rows, counted from the first of the sequence, before they become float64. Cuts
+// between such blocks leave every sum as one process has it, but for the order of adding float64.
+constexpr double kRowBlock = 16.0;
 
 // What the dealing may not take apart, or only by rows: a sequence of a part, a mean matrix, or a residual stream.
 struct Unit {
@@ -129,8 +130,7 @@ std::vector<Border> BordersOf(const std::vector<Unit>& units, double total, size
       continue;
     }
     const double row_cost = cut.cost / static_cast<double>(cut.rows);
-    const double tile = share / row_cost < kFewRows ? 1.0 : kRowTile;
-    const auto row = static_cast<size_t>(std::floor(before / row_cost / tile + 0.5) * tile);
+    const auto row = static_cast<size_t>(std::floor(before / row_cost / kRowBlock + 0.5) * kRowBlock);
     borders.push_back(row < cut.rows ? Border{unit, row} : Border{unit + 1, 0});
   }
   borders.push_back({units.size(), 0});
@@ -238,6 +238,19 @@ Status MakeShare(const Plan& plan, const ShareOptions& options, Share* out) {
   if (share.by == ShareBy::kRows) DealRows(plan, units, total, options, &share);
   *out = std::move(share);
   return {};
+}
+
+size_t ShareSize(const Plan& plan, const Share& share) {
+  size_t size = 0;
+  for (const auto& [index, layer] : share.layers) {
+    const LayerPlan& planned = plan.layers.at(index);
+    for (const ShareItem& item : layer.items) {
+      const AttentionPart& part = planned.attention[item.part];
+      size += item.sequences * part.heads * item.rows * part.keys;
+    }
+    for (const size_t residual : layer.residuals) size += planned.residuals[residual].size();
+  }
+  return size;
 }
 
 }  // namespace attnscope::tools

@@ -75,12 +75,16 @@ struct Share {
 };
 
 // Deals out whole files or whole layers (the largest first, each to the share that has least), or contiguous rows: then
-// each border is moved to the end of a sequence if that is within 1/16 of a share, and what is cut there is open.
+// each border is moved to the end of a sequence if that is within 1/16 of a share, else to the next multiple of 16
+// rows, and a sequence that is cut is open. The numbers of all shares together are those of one process within 1e-12.
 // kAuto takes files, else layers, if no share gets more than 1.25 times the mean, else rows. All shares of the same
 // plan and options cover it without overlap. Sequences whose files are pieces of rows are all open. A mean matrix is
 // cut only if it is the only one of its layer. Deterministic. O(sequences + count). Errors: kInvalidArgument for pieces
 // that do not fit a part, naming it.
 Status MakeShare(const Plan& plan, const ShareOptions& options, Share* out);
+
+// Elements that a share has to read.
+size_t ShareSize(const Plan& plan, const Share& share);
 
 }  // namespace attnscope::tools
 
