@@ -40,7 +40,7 @@ struct ShareOptions {
   size_t count = 1;
   ShareBy by = ShareBy::kAuto;
   bool mean_matrix = false;
-  Pieces pieces;  // only for one share
+  Pieces pieces = {};  // only for one share
 };
 
 // A sequence whose rows several processes have: it stays open until they are merged.
