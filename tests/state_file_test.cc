@@ -205,6 +205,7 @@ TEST(StateFileTest, NumbersThatCannotBe) {
   ExpectMalformed([](SavedState& s) { s.shares = {5, 2}; }, "shares are out of order");
   ExpectMalformed([](SavedState& s) { s.shares = {8}; }, "share is 8, more than 7");
   ExpectMalformed([](SavedState& s) { s.share_count = 2'000'000; }, "number of shares is 2000000, more than 1000000");
+  ExpectMalformed([](SavedState& s) { s.layers[1].open[0].queries = 0; }, "an open sequence has no rows to come");
   ExpectMalformed([](SavedState& s) { s.layers[1].open[0].keys = 2; }, "keys is 3, more than 2");
   ExpectMalformed([](SavedState& s) { s.layers[1].matrices[1].sequence = 1; }, "sequence is 1, more than 0");
   ExpectMalformed([](SavedState& s) { s.layers[1].matrices[1].head = 2; }, "head is 2, more than 1");

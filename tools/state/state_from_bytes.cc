@@ -139,6 +139,7 @@ void TakeLayer(bool mean_matrix, Reader* in, SavedLayer* layer) {
   const uint64_t open = in->TakeLength("open sequences", kMaxKeys, 2 * sizeof(uint64_t));
   for (uint64_t i = 0; i < open && in->ok(); ++i) {
     const uint64_t queries = in->TakeCount("queries", uint64_t{1} << 53);
+    if (queries == 0) in->Fail("an open sequence has no rows to come");
     layer->open.push_back({queries, in->TakeCount("keys", kMaxKeys)});
   }
   if (!in->ok()) return;
