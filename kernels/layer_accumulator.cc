@@ -139,6 +139,8 @@ void LayerAccumulator::Reset() {
   std::fill_n(state_->maxima(), state_->layout().closed_maxima(), 0.0);
 }
 
+LayerConfig LayerAccumulator::config() const { return state_ == nullptr ? LayerConfig() : state_->config(); }
+
 Status LayerAccumulator::Merge(const LayerAccumulator& other) {
   if (state_ == nullptr || other.state_ == nullptr) return NotCreated();
   if (!SameConfig(state_->config(), other.state_->config())) {

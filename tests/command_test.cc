@@ -263,7 +263,7 @@ TEST_F(CommandTest, StandardOutputThatCannotBeWritten) {
 TEST_F(CommandTest, HelpAndVersion) {
   EXPECT_EQ(RunOk({"--version"}).out, "attnscope " ATTNSCOPE_VERSION "\n");
   EXPECT_NE(RunOk({"--help"}).out.find("Examples:"), std::string::npos);
-  for (const char* command : {"analyze", "diagnose", "render"}) {
+  for (const char* command : {"analyze", "merge", "diagnose", "render"}) {
     EXPECT_NE(RunOk({command, "--help"}).out.find("Examples:\n  attnscope " + std::string(command)), std::string::npos);
   }
   EXPECT_NE(RunOk({"analyze", "--help"}).out.find("sink_mass_warning=0.3"), std::string::npos);

@@ -57,8 +57,8 @@ int Main(int argc, char** argv) {
       "  attnscope analyze run_L*_attn.npy --png summary.png\n"
       "  attnscope render report.json -o summary.png\n"
       "Each command has its own --help.\n");
-  const Command commands[] = {AddAnalyzeCommand(&app), AddDiagnoseCommand(&app), AddRenderCommand(&app),
-                              AddInfoCommand(&app)};
+  const Command commands[] = {AddAnalyzeCommand(&app), AddMergeCommand(&app), AddDiagnoseCommand(&app),
+                              AddRenderCommand(&app), AddInfoCommand(&app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -70,8 +70,8 @@ int Main(int argc, char** argv) {
     Status status = command.run(&findings);
     return ReportStatus(status, findings ? kExitFindings : kExitOk);
   }
-  return ReportStatus({StatusCode::kInvalidArgument, "needs a command: analyze, diagnose, render or info; see --help"},
-                      kExitOk);
+  return ReportStatus(
+      {StatusCode::kInvalidArgument, "needs a command: analyze, merge, diagnose, render or info; see --help"}, kExitOk);
 }
 
 }  // namespace

@@ -112,6 +112,9 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // Forgets everything but the configuration.
   void Reset();
 
+  // What it was made with; the defaults for an empty accumulator.
+  LayerConfig config() const;
+
   // Adds what `other` measured; sequences that are open in both go on as one. O(max_batch * heads) and the keys of the
   // other's open sequences. Errors: kInvalidArgument if its configuration differs.
   Status Merge(const LayerAccumulator& other);

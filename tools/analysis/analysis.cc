@@ -10,6 +10,7 @@
 #include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
 #include "tools/analysis/float32.h"
+#include "tools/analysis/last_tensor.h"
 
 namespace attnscope::tools {
 namespace {
@@ -28,6 +29,7 @@ struct Block {
   size_t sequences;
   size_t first_row;
   size_t rows;
+  size_t slot;  // of the accumulator, for the first sequence
 };
 
 struct BlockSteps {
@@ -35,69 +37,40 @@ struct BlockSteps {
   size_t rows;
 };
 
-// Whole sequences if several fit into a block, and a state for `max_keys` keys of each too, else rows. Mean-matrix mode
-// averages over all sequences at once.
-BlockSteps StepsOf(const AttentionPart& part, size_t max_keys, const AnalysisOptions& options) {
+// Whole sequences if several fit into a block, and a state for `max_keys` keys of each too, but not more than `most`;
+// else rows. Mean-matrix mode averages over all sequences at once.
+BlockSteps StepsOf(const AttentionPart& part, size_t max_keys, const AnalysisOptions& options, size_t most) {
   const size_t sequence = part.heads * std::max(part.queries * part.keys, max_keys);
   BlockSteps steps = {};
-  steps.sequences =
-      options.mean_matrix ? part.batch : std::clamp(options.block_elements / sequence, size_t{1}, part.batch);
+  steps.sequences = options.mean_matrix ? part.batch
+                                        : std::clamp(options.block_elements / sequence, size_t{1},
+                                                     std::max(std::min(most, part.batch), size_t{1}));
   const size_t row = steps.sequences * part.heads * part.keys;
   steps.rows = std::min(part.queries, std::max(options.block_elements / row, kMinBlockRows));
   return steps;
 }
 
-// The tensor that was read last. The layers of a tensor with five dimensions follow one another, and inflating it again
-// for each would be quadratic.
-class LastTensor {
- public:
-  Status Read(const TensorRef& source, const uint8_t** elements) {
-    if (source.file != file_ || source.tensor != tensor_) {
-      file_ = nullptr;
-      data_ = TensorData();  // before the next is read: only one is in memory
-      Status status = source.file->Read(source.tensor, &data_);
-      if (!status.ok()) return status;
-      file_ = source.file;
-      tensor_ = source.tensor;
-    }
-    *elements = data_.bytes().data();
-    return {};
-  }
-
- private:
-  const TensorFile* file_ = nullptr;
-  size_t tensor_ = 0;
-  TensorData data_;
-};
-
 class LayerAnalysis {
  public:
-  LayerAnalysis(const LayerPlan& plan, const AnalysisOptions& options, LastTensor* last_tensor)
-      : plan_(plan), options_(options), last_tensor_(last_tensor) {}
+  LayerAnalysis(const LayerPlan& plan, const LayerShare& share, const AnalysisOptions& options, LastTensor* last_tensor)
+      : plan_(plan), share_(share), options_(options), last_tensor_(last_tensor) {}
 
-  Status Run(LayerStats* stats) {
-    LayerConfig config;
-    config.mean_matrix = options_.mean_matrix;
-    for (const AttentionPart& part : plan_.attention) {
-      config.heads = part.heads;
-      config.max_keys = std::max(config.max_keys, part.keys);
-    }
+  Status Run(LayerAccumulator* out) {
+    const LayerConfig config = Config();
     max_keys_ = config.max_keys;
-    for (const AttentionPart& part : plan_.attention) {
-      config.max_batch = std::max(config.max_batch, StepsOf(part, max_keys_, options_).sequences);
-    }
     Status status = LayerAccumulator::Create(config, &accumulator_);
     if (!status.ok()) return plan_.attention.empty() ? status : Named(plan_.attention[0].source, status);
-    for (const AttentionPart& part : plan_.attention) {
-      status = AddAttention(part);
+    for (const ShareItem& item : share_.items) {
+      const AttentionPart& part = plan_.attention[item.part];
+      status = AddAttention(part, item);
       if (!status.ok()) return Named(part.source, status);
     }
-    for (const ResidualPart& part : plan_.residuals) {
+    for (const size_t residual : share_.residuals) {
+      const ResidualPart& part = plan_.residuals[residual];
       status = AddResidual(part);
       if (!status.ok()) return Named(part.before, status);
     }
-    *stats = accumulator_.Stats();
-    if (options_.mean_matrix) stats->heads.clear();  // the one matrix is the layer
+    *out = std::move(accumulator_);
     return {};
   }
 
@@ -108,20 +81,53 @@ class LayerAnalysis {
     return status.message().starts_with(name) ? status : Status(status.code(), name + ": " + status.message());
   }
 
-  Status AddAttention(const AttentionPart& part) {
-    if (part.kind == AttentionKind::kQueriesKeys) return AddQueriesKeys(part);
+  // The same in every share. Open sequences have the first slots; beside them, whole ones pass through one slot more.
+  LayerConfig Config() const {
+    LayerConfig config;
+    config.mean_matrix = options_.mean_matrix;
+    config.max_batch = share_.open.size() + (share_.has_whole && !share_.open.empty() ? 1 : 0);
+    config.max_batch = options_.mean_matrix ? 1 : std::max(config.max_batch, size_t{1});
+    for (const AttentionPart& part : plan_.attention) {
+      config.heads = options_.pieces.HeadsOf(part);
+      config.max_keys = std::max(config.max_keys, part.keys);
+    }
+    for (const AttentionPart& part : plan_.attention) {
+      const BlockSteps steps = StepsOf(part, config.max_keys, options_, MostSequences());
+      config.max_batch = std::max(config.max_batch, steps.sequences);
+    }
+    return config;
+  }
+
+  // Beside open sequences, whole ones go one by one: they are large then.
+  size_t MostSequences() const { return share_.open.empty() ? SIZE_MAX : 1; }
+
+  Status AddAttention(const AttentionPart& part, const ShareItem& item) {
+    if (part.kind == AttentionKind::kQueriesKeys) return AddQueriesKeys(part, item);
     const uint8_t* elements = nullptr;
     Status status = last_tensor_->Read(part.source, &elements);
     if (!status.ok()) return status;
     elements += part.outer * part.size() * ElementBytes(part.source.info().dtype);
-    const BlockSteps steps = StepsOf(part, max_keys_, options_);
-    for (size_t b = 0; b < part.batch; b += steps.sequences) {
-      const size_t sequences = std::min(steps.sequences, part.batch - b);
-      for (size_t row = 0; row < part.queries; row += steps.rows) {
-        status = AddBlock(part, elements, {b, sequences, row, std::min(steps.rows, part.queries - row)});
+    return ForEachBlock(part, item, [&](const Block& block) { return AddBlock(part, elements, block); });
+  }
+
+  // Cuts an item into blocks, and ends its sequences unless other shares have rows of them.
+  template <typename Add>
+  Status ForEachBlock(const AttentionPart& part, const ShareItem& item, const Add& add) {
+    const BlockSteps steps = StepsOf(part, max_keys_, options_, MostSequences());
+    const size_t slot = options_.mean_matrix ? 0 : item.open.value_or(share_.open.size());
+    const size_t end_sequence = item.first_sequence + item.sequences;
+    const size_t end_row = item.first_row + item.rows;
+    for (size_t b = item.first_sequence; b < end_sequence; b += steps.sequences) {
+      const size_t sequences = std::min(steps.sequences, end_sequence - b);
+      for (size_t row = item.first_row; row < end_row; row += steps.rows) {
+        Status status = add(Block{b, sequences, row, std::min(steps.rows, end_row - row), slot});
         if (!status.ok()) return status;
+        options_.on_progress(sequences * part.heads * std::min(steps.rows, end_row - row) * part.keys);
       }
-      accumulator_.EndSequence();
+      if (item.open.has_value()) continue;
+      for (size_t i = 0; i < (options_.mean_matrix ? 1 : sequences); ++i) {
+        if (Status status = accumulator_.EndSequence(slot + i); !status.ok()) return status;
+      }
     }
     return {};
   }
@@ -140,23 +146,24 @@ class LayerAnalysis {
       view.head_stride = static_cast<int64_t>(part.queries * part.keys);
       view.batch_stride = static_cast<int64_t>(part.heads * part.queries * part.keys);
     }
-    Status status = part.kind == AttentionKind::kLogits ? accumulator_.AddLogits(view, params, options_.runner)
-                                                        : accumulator_.AddWeights(view, params.mask, options_.runner);
-    options_.on_progress(block.sequences * part.heads * block.rows * part.keys);
-    return status;
+    view.first_sequence = block.slot;
+    view.first_head = options_.pieces.first_head;
+    return part.kind == AttentionKind::kLogits ? accumulator_.AddLogits(view, params, options_.runner)
+                                               : accumulator_.AddWeights(view, params.mask, options_.runner);
   }
 
-  // Of rows that begin with `first_row`: the last query sees all keys.
+  // Of rows that begin with the file's `first_row`: the last query of the whole sequence sees all keys.
   SoftmaxParams ParamsOf(const AttentionPart& part, size_t first_row) const {
     SoftmaxParams params;
     params.scale = options_.scale;
     params.soft_cap = options_.soft_cap;
     params.mask.causal = options_.causal;
-    params.mask.causal_offset = static_cast<int64_t>(part.keys + first_row) - static_cast<int64_t>(part.queries);
+    params.mask.causal_offset = static_cast<int64_t>(part.keys + options_.pieces.first_row + first_row) -
+                                static_cast<int64_t>(options_.pieces.RowsOf(part));
     return params;
   }
 
-  Status AddQueriesKeys(const AttentionPart& part) {
+  Status AddQueriesKeys(const AttentionPart& part, const ShareItem& item) {
     TensorData query_data;
     TensorData key_data;
     Status status = part.source.file->Read(part.source.tensor, &query_data);
@@ -165,25 +172,19 @@ class LayerAnalysis {
     const QueryKeyView all =
         QueryKeyViewOf(part, LayerOfTensor(part, part.source, query_data, part.query_elements(), &narrowed_),
                        LayerOfTensor(part, part.key_source, key_data, part.key_elements(), &narrowed_after_));
-    const BlockSteps steps = StepsOf(part, max_keys_, options_);
-    for (size_t b = 0; b < part.batch; b += steps.sequences) {
-      for (size_t row = 0; row < part.queries; row += steps.rows) {
-        QueryKeyView view = all;
-        view.batch = std::min(steps.sequences, part.batch - b);
-        view.queries = std::min(steps.rows, part.queries - row);
-        view.query_data =
-            static_cast<const uint8_t*>(all.query_data) +
-            (b * static_cast<size_t>(all.query_batch_stride) + row * static_cast<size_t>(all.query_stride)) *
-                ElementBytes(all.query_type);
-        view.key_data = static_cast<const uint8_t*>(all.key_data) +
-                        b * static_cast<size_t>(all.key_batch_stride) * ElementBytes(all.key_type);
-        status = accumulator_.AddQueriesKeys(view, ParamsOf(part, row), options_.runner);
-        if (!status.ok()) return status;
-        options_.on_progress(view.batch * part.heads * view.queries * part.keys);
-      }
-      accumulator_.EndSequence();
-    }
-    return {};
+    return ForEachBlock(part, item, [&](const Block& block) {
+      QueryKeyView view = all;
+      view.batch = block.sequences;
+      view.queries = block.rows;
+      const size_t first_query = block.first_sequence * static_cast<size_t>(all.query_batch_stride) +
+                                 block.first_row * static_cast<size_t>(all.query_stride);
+      const size_t first_key = block.first_sequence * static_cast<size_t>(all.key_batch_stride);
+      view.query_data = static_cast<const uint8_t*>(all.query_data) + first_query * ElementBytes(all.query_type);
+      view.key_data = static_cast<const uint8_t*>(all.key_data) + first_key * ElementBytes(all.key_type);
+      view.first_sequence = block.slot;
+      view.first_head = options_.pieces.first_head;
+      return accumulator_.AddQueriesKeys(view, ParamsOf(part, block.first_row), options_.runner);
+    });
   }
 
   // The part's layer of a tensor of queries or keys, narrowed into `scratch` if it must be.
@@ -245,6 +246,7 @@ class LayerAnalysis {
   }
 
   const LayerPlan& plan_;
+  const LayerShare& share_;
   const AnalysisOptions& options_;
   LastTensor* last_tensor_;
   size_t max_keys_ = 0;  // of all parts
@@ -264,21 +266,46 @@ size_t PlanSize(const Plan& plan) {
   return size;
 }
 
-Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report) {
-  std::vector<LayerReport> layers;
+Status MeasureShare(const Plan& plan, const Share& share, const AnalysisOptions& options,
+                    const std::function<Status(MeasuredLayer layer)>& take) {
   LastTensor last_tensor;
   for (const auto& [index, layer] : plan.layers) {
-    LayerReport& entry = layers.emplace_back();
-    entry.layer = index;
-    Status status = LayerAnalysis(layer, options, &last_tensor).Run(&entry.stats);
+    const LayerShare& of_layer = share.layers.at(index);
+    MeasuredLayer measured;
+    measured.layer = index;
+    if (!layer.attention.empty()) measured.kind = layer.attention[0].kind;
+    measured.open = of_layer.open;
+    Status status = LayerAnalysis(layer, of_layer, options, &last_tensor).Run(&measured.accumulator);
+    if (status.ok()) status = take(std::move(measured));
     if (!status.ok()) return status;
   }
   for (const std::unique_ptr<TensorFile>& file : plan.files) {
-    Status status = file->CheckUnchanged();
-    if (!status.ok()) return status;
+    if (Status status = file->CheckUnchanged(); !status.ok()) return status;
   }
-  report->layers = std::move(layers);
   return {};
+}
+
+LayerStats StatsOf(const LayerAccumulator& accumulator) {
+  LayerStats stats = accumulator.Stats();
+  if (accumulator.config().mean_matrix) stats.heads.clear();  // the one matrix is the layer
+  return stats;
+}
+
+Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report) {
+  ShareOptions whole;
+  whole.mean_matrix = options.mean_matrix;
+  whole.pieces = options.pieces;
+  Share share;
+  Status status = MakeShare(plan, whole, &share);
+  std::vector<LayerReport> layers;
+  if (status.ok()) {
+    status = MeasureShare(plan, share, options, [&layers](const MeasuredLayer& layer) {
+      layers.push_back({layer.layer, StatsOf(layer.accumulator)});
+      return Status();
+    });
+  }
+  if (status.ok()) report->layers = std::move(layers);
+  return status;
 }
 
 }  // namespace attnscope::tools

@@ -5,12 +5,17 @@
 #define ATTNSCOPE_TOOLS_ANALYSIS_ANALYSIS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <vector>
 
+#include "attnscope/layer_accumulator.h"
 #include "attnscope/report.h"
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
 #include "tools/analysis/plan.h"
+#include "tools/analysis/share.h"
 
 namespace attnscope::tools {
 
@@ -21,6 +26,7 @@ struct AnalysisOptions {
   // Of logits, and of queries and keys; as in SoftmaxParams, zero is the default.
   double scale = 0.0;
   double soft_cap = 0.0;
+  Pieces pieces;  // those of the share
   Runner runner;
   // About how much is measured at once, and at most copied of float64; results do not depend on it. 64 MB of float32.
   size_t block_elements = size_t{16} << 20;
@@ -28,13 +34,29 @@ struct AnalysisOptions {
   std::function<void(size_t elements)> on_progress = [](size_t) {};
 };
 
+// One layer of a share.
+struct MeasuredLayer {
+  int64_t layer = 0;
+  std::optional<AttentionKind> kind;  // none: only residual streams
+  LayerAccumulator accumulator;       // of the same configuration in every share
+  std::vector<OpenSequence> open;     // those sequences are open in it, by these indices
+};
+
 // Elements that Analyze will measure.
 size_t PlanSize(const Plan& plan);
 
-// Measures all layers of a plan, one after another, and sets `report->layers`. Heads are always part of it, except in
-// mean-matrix mode. Memory: one layer's accumulator, and copies only of tensors that are deflated, misaligned or
-// float64 (those block by block). Errors: of reading and of the accumulator, naming file and tensor; kDataLoss
-// for a file that was written to meanwhile; `*report` is then unchanged.
+// Measures a share of a plan, one layer after another, and hands over each, also one of which the share has nothing.
+// Memory: one layer's accumulator, and copies only of tensors that are deflated, misaligned or float64 (those block by
+// block). Errors: of reading and of the accumulator, naming file and tensor; those of `take`;
+// kDataLoss, after the last layer, for a file that was written to meanwhile.
+Status MeasureShare(const Plan& plan, const Share& share, const AnalysisOptions& options,
+                    const std::function<Status(MeasuredLayer layer)>& take);
+
+// What a layer measured, its open sequences included. Heads are always part of it, except in mean-matrix mode.
+LayerStats StatsOf(const LayerAccumulator& accumulator);
+
+// Measures all layers of a plan and sets `report->layers`. Memory and errors: as MeasureShare; `*report` is unchanged
+// after an error.
 Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report);
 
 }  // namespace attnscope::tools

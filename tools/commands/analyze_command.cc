@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// attnscope analyze: files of attention to a table, verdicts, a report and a picture.
+// attnscope analyze: files of attention to a table, verdicts, a report, a picture, and a state to be merged.
+#include <array>
+#include <charconv>
 #include <memory>
+#include <string>
+#include <utility>
 
-#include "attnscope/figure.h"
-#include "attnscope/thread_runner.h"
-#include "attnscope/write_file.h"
-#include "tools/analysis/analysis.h"
-#include "tools/analysis/plan.h"
 #include "tools/commands/command.h"
-#include "tools/commands/output_check.h"
-#include "tools/commands/picture_path.h"
-#include "tools/commands/verdict_options.h"
-#include "tools/output/figure_file.h"
+#include "tools/commands/measure_options.h"
+#include "tools/commands/report_output.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -40,6 +37,11 @@ constexpr const char* kDetails =
     "They go together by layer, in the order of the file.\n"
     "\n"
     "Verdicts are about heads too, with and without --per-head.\n"
+    "\n"
+    "Several processes: each writes what it measured with --state-out, attnscope merge adds it up. With --share I/N "
+    "each "
+    "is\n"
+    "given all files and takes its part of them; --rows and --heads are for files that hold a part already.\n"
     "Exit code: 0; 1 if --fail-on asks for it; 2 after an error.\n"
     "\n"
     "Examples:\n"
@@ -49,171 +51,102 @@ constexpr const char* kDetails =
     "  attnscope analyze --qk dump.safetensors --q-tensor '*.query' --k-tensor '*.key' --scale 0.125 --soft-cap 50\n"
     "  attnscope analyze L0_attn.npy --residual L0_in.npy L0_out.npy --fail-on critical\n"
     "  attnscope analyze dump.npz --epoch 10 --stage val --png logs/\n"
-    "    draws logs/val_transformer_diagnostics/summary.png\n";
+    "    draws logs/val_transformer_diagnostics/summary.png\n"
+    "  attnscope analyze dump.safetensors --share 2/8 --state-out part2.state\n";
 
 struct AnalyzeOptions {
-  PlanInputs inputs;
-  VerdictOptions verdicts;
-  std::string report_path;
-  std::string png;
-  std::string stage;
-  std::optional<int64_t> epoch;
-  size_t threads = 0;
-  double scale = 0.0;
-  double soft_cap = 0.0;
-  bool causal = false;
-  bool token_major = false;
-  bool mean_matrix = false;
-  bool json = false;
+  MeasureOptions measure;
+  OutputOptions output;
+  std::string share;  // "I/N"
+  std::string rows;   // "FIRST/TOTAL"
+  std::string heads;  // "FIRST/TOTAL"
 };
 
-// A number that the softmax can take: the default, or one that is not out of all proportion.
-CLI::Validator FactorRange() { return CLI::Range(0x1p-96, 0x1p96).description(""); }
-
-// Logits, and queries and keys.
-void AddLogitOptions(CLI::App* app, AnalyzeOptions* options) {
-  constexpr size_t kMaxHeads = 65536;
-  app->add_option("--logits", options->inputs.logit_files, "Files of logits instead of weights")->type_name("FILE");
-  app->add_option("--qk", options->inputs.query_key_files,
-                  "Files of queries and keys instead of weights, or one archive of both.\nMay be repeated, see below")
-      ->type_name("Q_FILE K_FILE")
-      ->expected(1, 2)
-      ->take_all();
-  app->add_option("--q-tensor", options->inputs.query_globs, "Of archives, which tensors are queries. May be repeated")
-      ->type_name("GLOB")
-      ->allow_extra_args(false);
-  app->add_option("--k-tensor", options->inputs.key_globs, "Of archives, which tensors are keys. May be repeated")
-      ->type_name("GLOB")
-      ->allow_extra_args(false);
-  app->add_option("--kv-heads", options->inputs.kv_heads,
-                  "Heads of the keys: checked, and needed for keys [n, kv_heads * head_dim]")
-      ->check(CLI::Range(size_t{1}, kMaxHeads).description(""))
-      ->type_name("N");
-  app->add_flag("--token-major", options->token_major, "Queries and keys are [..., n, heads, head_dim]");
-  app->add_option("--scale", options->scale,
-                  "Multiply logits, or products of queries and keys, by this.\n"
-                  "Default: 1 for logits, 1 / sqrt(head_dim) for queries and keys")
-      ->check(FactorRange())
-      ->type_name("X");
-  app->add_option("--soft-cap", options->soft_cap, "Then cap them softly: X * tanh(logit / X)")
-      ->check(FactorRange())
-      ->type_name("X");
-}
-
-void AddOptions(CLI::App* app, AnalyzeOptions* options) {
-  constexpr int64_t kMaxLayer = 999'999'999;
-  constexpr size_t kMaxThreads = 4096;
-  app->add_option("FILE", options->inputs.files, "Files of attention weights, see below")->type_name("");
-  app->add_option("-o,--output", options->report_path, "Write the report as JSON")->type_name("PATH");
-  app->add_option("--png", options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
-      ->type_name("PATH");
-  app->add_option("--residual", options->inputs.residuals,
-                  "Residual stream before and after a block, [tokens, channels] or\n"
-                  "[batch, tokens, channels]. Once for each layer, the last number in IN's name")
-      ->type_name("IN OUT")
-      ->allow_extra_args(false);
-  app->add_option("--tensor", options->inputs.tensor_globs,
-                  "Of archives, measure only tensors whose names match this shell pattern.\nMay be repeated")
-      ->type_name("GLOB")
-      ->allow_extra_args(false);
-  app->add_option("--layer", options->inputs.layer, "The layer of all files, whatever their names say")
-      ->check(CLI::Range(int64_t{0}, kMaxLayer).description(""))
-      ->type_name("N");
-  app->add_option("--epoch", options->epoch, "Note the epoch in report and picture")->type_name("N");
-  app->add_option("--stage", options->stage, "Note the stage (train, val, ...) in the report")->type_name("NAME");
-  AddLogitOptions(app, options);
-  app->add_flag("--causal", options->causal, "Ignore the keys after each query; the last query sees all keys");
-  app->add_flag("--mean-matrix", options->mean_matrix,
-                "First average over batch and heads, then measure, as many training loops do.\n"
-                "It hides collapsed heads");
-  app->add_option("--threads", options->threads, "Threads to use; 0: one for each processor")
-      ->check(CLI::Range(size_t{0}, kMaxThreads).description(""))
-      ->type_name("N")
-      ->capture_default_str();
-  app->add_flag("--json", options->json, "Print the report as JSON instead of the table");
-}
-
-// Says so if a layer does not look like attention: logits, or another tensor that an archive had.
-void NoteStrangeLayers(const Report& report) {
-  for (const LayerReport& layer : report.layers) {
-    const MetricValues& values = layer.stats.layer;
-    const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalisedRows];
-    if (strange > 0.5 * values[Metric::kRows]) {
-      PrintError("note: most rows of layer " + std::to_string(layer.layer) +
-                 " are no distributions: are these post-softmax weights?");
-    }
+// Reads two whole numbers, the first of them smaller, at most `most`. Errors: kInvalidArgument, naming the option.
+Status ReadFraction(const char* option, const std::string& text, size_t most, size_t* first, size_t* total) {
+  const char* const end = text.data() + text.size();
+  const auto [slash, error] = std::from_chars(text.data(), end, *first);
+  if (error == std::errc() && slash != end && *slash == '/') {
+    const auto [stop, total_error] = std::from_chars(slash + 1, end, *total);
+    if (total_error == std::errc() && stop == end && *first < *total && *total <= most) return {};
   }
+  return {StatusCode::kInvalidArgument, std::string(option) + " " + text + ": needs two whole numbers, as in 0/8, " +
+                                            "the first from 0 to the second less 1, the second at most " +
+                                            std::to_string(most)};
 }
 
-Status Measure(const AnalyzeOptions& options, Report* report) {
+Status ReadShare(const AnalyzeOptions& options, ShareOptions* share) {
+  constexpr size_t kMaxShares = 1'000'000;
+  constexpr size_t kMaxRows = size_t{1} << 40;
+  constexpr size_t kMaxHeads = 65536;
+  share->by = options.measure.share_by;
+  share->mean_matrix = options.measure.mean_matrix;
+  Status status;
+  if (!options.share.empty()) status = ReadFraction("--share", options.share, kMaxShares, &share->index, &share->count);
+  Pieces* const pieces = &share->pieces;
+  if (status.ok() && !options.rows.empty()) {
+    status = ReadFraction("--rows", options.rows, kMaxRows, &pieces->first_row, &pieces->all_rows);
+  }
+  if (status.ok() && !options.heads.empty()) {
+    status = ReadFraction("--heads", options.heads, kMaxHeads, &pieces->first_head, &pieces->all_heads);
+  }
+  return status;
+}
+
+// Of what could only be misread.
+Status CheckShare(const AnalyzeOptions& options) {
+  const auto invalid = [](const char* message) { return Status(StatusCode::kInvalidArgument, message); };
+  const bool is_part = !options.share.empty() || !options.rows.empty() || !options.heads.empty();
+  if (is_part && options.output.state_path.empty()) {
+    return invalid("--share, --rows and --heads measure a part: they need --state-out, for attnscope merge");
+  }
+  if (!options.share.empty() && (!options.rows.empty() || !options.heads.empty())) {
+    return invalid("--share cannot go with --rows or --heads: files that are parts are not shared out");
+  }
+  if (!options.heads.empty() && options.measure.mean_matrix) {
+    return invalid("--heads cannot go with --mean-matrix: the mean is over all heads");
+  }
+  if (options.share.empty() && options.measure.share_by != ShareBy::kAuto) return invalid("--share-by needs --share");
+  return {};
+}
+
+Status Measure(const AnalyzeOptions& options, SavedState* state) {
+  ShareOptions share_options;
+  Status status = CheckShare(options);
+  if (status.ok()) status = ReadShare(options, &share_options);
   Plan plan;
-  PlanInputs inputs = options.inputs;
-  if (options.token_major) inputs.layout = QueryKeyLayout::kTokenMajor;
-  Status status = MakePlan(inputs, &plan);
+  Share share;
+  if (status.ok()) status = PlanOf(options.measure, &plan);
+  if (status.ok()) status = MakeShare(plan, share_options, &share);
   if (!status.ok()) return status;
   for (const std::string& note : plan.notes) PrintError("note: " + note);
   ThreadRunner threads;
-  status = ThreadRunner::Create(options.threads, &threads);
+  status = ThreadRunner::Create(options.measure.threads, &threads);
   if (!status.ok()) return status;
-  ProgressBar bar(PlanSize(plan));
-  AnalysisOptions analysis;
-  analysis.causal = options.causal;
-  analysis.mean_matrix = options.mean_matrix;
-  analysis.scale = options.scale;
-  analysis.soft_cap = options.soft_cap;
+  *state = EmptyState(options.measure);
+  state->settings.epoch = options.output.epoch;
+  state->settings.stage = options.output.stage;
+  if (!options.share.empty()) {
+    state->share_by = share.by;
+    state->share_count = share_options.count;
+    state->shares = {share_options.index};
+  }
+  ProgressBar bar(ShareSize(plan, share));
+  AnalysisOptions analysis = AnalysisOf(options.measure);
+  analysis.pieces = share_options.pieces;
   analysis.runner = threads.runner();
   analysis.on_progress = [&bar](size_t elements) { bar.Advance(elements); };
-  report->epoch = options.epoch;
-  report->stage = options.stage;
-  return Analyze(plan, analysis, report);
-}
-
-Status CheckOutputs(const AnalyzeOptions& options) {
-  std::vector<std::string> inputs = options.inputs.files;
-  const auto add = [&inputs](const std::vector<std::string>& paths) {
-    inputs.insert(inputs.end(), paths.begin(), paths.end());
-  };
-  add(options.inputs.logit_files);
-  for (const std::vector<std::string>& paths : options.inputs.query_key_files) add(paths);
-  for (const auto& [before, after] : options.inputs.residuals) add({before, after});
-  Status status = CheckOutput("--output", options.report_path, inputs);
-  return status.ok() ? CheckOutput("--png", options.png, inputs) : status;
-}
-
-Status WriteFiles(const AnalyzeOptions& options, const Report& report, const std::string& json) {
-  Status status;
-  if (!options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
-  if (!status.ok() || options.png.empty()) return status;
-  FigureOptions figure;
-  status = ReadThresholds(options.verdicts.thresholds, &figure.thresholds);
-  std::string path;
-  if (status.ok()) status = PicturePath(options.png, options.stage, &path);
-  return status.ok() ? WriteFigureFile(FigureKind::kSummary, {&report, 1}, figure, path) : status;
+  return MeasureShare(plan, share, analysis, [state](const MeasuredLayer& layer) {
+    state->layers.push_back(SaveLayer(layer));
+    return Status();
+  });
 }
 
 Status Run(const AnalyzeOptions& options, bool* findings) {
-  const PlanInputs& inputs = options.inputs;
-  if (inputs.files.empty() && inputs.logit_files.empty() && inputs.query_key_files.empty() &&
-      inputs.residuals.empty()) {
-    return {StatusCode::kInvalidArgument,
-            "analyze needs a FILE, --logits, --qk or --residual; see attnscope analyze --help"};
-  }
-  Status status = CheckOutputs(options);
-  Report report;
-  if (status.ok()) status = Measure(options, &report);
-  if (!status.ok()) return status;
-  NoteStrangeLayers(report);
-  std::vector<Verdict> verdicts;  // of the heads too, also where the report will not have them
-  status = DiagnoseWith(options.verdicts, report, &verdicts);
-  if (!status.ok()) return status;
-  if (!options.verdicts.per_head) {
-    for (LayerReport& layer : report.layers) layer.stats.heads.clear();
-  }
-  const std::string json = ReportToJson(report);
-  status = WriteFiles(options, report, json);
-  if (!status.ok()) return status;
-  *findings = IsFailure(options.verdicts, verdicts);
-  return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, verdicts);
+  SavedState state;
+  Status status = CheckOutputs(options.output, InputPaths(options.measure));
+  if (status.ok()) status = Measure(options, &state);
+  return status.ok() ? PutOut(options.output, state, findings) : status;
 }
 
 }  // namespace
@@ -222,8 +155,17 @@ Command AddAnalyzeCommand(CLI::App* parent) {
   const auto options = std::make_shared<AnalyzeOptions>();
   CLI::App* const app = parent->add_subcommand("analyze", kSummary);
   app->footer(kDetails);
-  AddOptions(app, options.get());
-  AddVerdictOptions(app, &options->verdicts);
+  AddMeasureOptions(app, &options->measure);
+  app->add_option("--share", options->share, "Measure part I of N (0 to N-1) of the work, for attnscope merge")
+      ->type_name("I/N");
+  app->add_option("--rows", options->rows,
+                  "FILEs hold rows FIRST, FIRST + 1, ... of matrices of TOTAL rows, other processes the rest.\n"
+                  "FIRST not a multiple of 16: column metrics differ from one process by up to 1e-6")
+      ->type_name("FIRST/TOTAL");
+  app->add_option("--heads", options->heads,
+                  "FILEs hold heads FIRST, FIRST + 1, ... of layers of TOTAL heads, other processes the rest")
+      ->type_name("FIRST/TOTAL");
+  AddOutputOptions(app, &options->output);
   return {app, [options](bool* findings) { return Run(*options, findings); }};
 }
 

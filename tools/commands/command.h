@@ -21,6 +21,7 @@ struct Command {
 Command AddAnalyzeCommand(CLI::App* parent);
 Command AddDiagnoseCommand(CLI::App* parent);
 Command AddInfoCommand(CLI::App* parent);
+Command AddMergeCommand(CLI::App* parent);
 Command AddRenderCommand(CLI::App* parent);
 
 }  // namespace attnscope::tools

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is measured and how: the options that attnscope analyze and attnscope-mpi share, and the measuring.
+#ifndef ATTNSCOPE_TOOLS_COMMANDS_MEASURE_OPTIONS_H_
+#define ATTNSCOPE_TOOLS_COMMANDS_MEASURE_OPTIONS_H_
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "attnscope/status.h"
+#include "attnscope/thread_runner.h"
+#include "tools/analysis/analysis.h"
+#include "tools/analysis/plan.h"
+#include "tools/analysis/share.h"
+#include "tools/state/saved_state.h"
+
+namespace attnscope::tools {
+
+struct MeasureOptions {
+  PlanInputs inputs;
+  size_t threads = 0;
+  double scale = 0.0;
+  double soft_cap = 0.0;
+  bool causal = false;
+  bool token_major = false;
+  bool mean_matrix = false;
+  ShareBy share_by = ShareBy::kAuto;
+};
+
+// Adds FILE, --logits, --qk and all that say what is in them; `options` must outlive the parsing.
+void AddMeasureOptions(CLI::App* app, MeasureOptions* options);
+
+// All files that are read.
+std::vector<std::string> InputPaths(const MeasureOptions& options);
+
+// Opens the files. Errors: as MakePlan; kInvalidArgument if no files are given.
+Status PlanOf(const MeasureOptions& options, Plan* plan);
+
+// The options of the analysis, without a runner.
+AnalysisOptions AnalysisOf(const MeasureOptions& options);
+
+// A state that is still empty, with the settings of these options.
+SavedState EmptyState(const MeasureOptions& options);
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_COMMANDS_MEASURE_OPTIONS_H_

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/commands/report_output.h"
+
+#include <vector>
+
+#include "attnscope/figure.h"
+#include "attnscope/write_file.h"
+#include "tools/commands/output_check.h"
+#include "tools/commands/picture_path.h"
+#include "tools/output/figure_file.h"
+#include "tools/output/terminal.h"
+#include "tools/state/state_file.h"
+
+namespace attnscope::tools {
+namespace {
+
+// Says so if a layer does not look like attention: logits, or another tensor that an archive had.
+void NoteStrangeLayers(const Report& report) {
+  for (const LayerReport& layer : report.layers) {
+    const MetricValues& values = layer.stats.layer;
+    const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalisedRows];
+    if (strange > 0.5 * values[Metric::kRows]) {
+      PrintError("note: most rows of layer " + std::to_string(layer.layer) +
+                 " are no distributions: are these post-softmax weights?");
+    }
+  }
+}
+
+Status WriteFiles(const OutputOptions& options, const SavedState& state, const Report& report,
+                  const std::string& json) {
+  Status status;
+  if (!options.state_path.empty()) status = WriteFileAtomically(options.state_path, StateToBytes(state));
+  if (status.ok() && !options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
+  if (!status.ok() || options.png.empty()) return status;
+  FigureOptions figure;
+  status = ReadThresholds(options.verdicts.thresholds, &figure.thresholds);
+  std::string path;
+  if (status.ok()) status = PicturePath(options.png, report.stage, &path);
+  return status.ok() ? WriteFigureFile(FigureKind::kSummary, {&report, 1}, figure, path) : status;
+}
+
+}  // namespace
+
+void AddOutputOptions(CLI::App* app, OutputOptions* options) {
+  app->add_option("-o,--output", options->report_path, "Write the report as JSON")->type_name("PATH");
+  app->add_option("--png", options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
+      ->type_name("PATH");
+  app->add_option("--state-out", options->state_path, "Write what was measured for attnscope merge")->type_name("PATH");
+  app->add_option("--epoch", options->epoch, "Note the epoch in report and picture")->type_name("N");
+  app->add_option("--stage", options->stage, "Note the stage (train, val, ...) in the report")->type_name("NAME");
+  app->add_flag("--json", options->json, "Print the report as JSON instead of the table");
+  AddVerdictOptions(app, &options->verdicts);
+}
+
+Status CheckOutputs(const OutputOptions& options, std::span<const std::string> inputs) {
+  Status status = CheckOutput("--output", options.report_path, inputs);
+  if (status.ok()) status = CheckOutput("--png", options.png, inputs);
+  return status.ok() ? CheckOutput("--state-out", options.state_path, inputs) : status;
+}
+
+Status PutOut(const OutputOptions& options, const SavedState& state, bool* findings) {
+  Report report;
+  Status status = ReportOf(state, &report);
+  if (!status.ok()) return status;
+  NoteStrangeLayers(report);
+  std::vector<Verdict> verdicts;  // of the heads too, also where the report will not have them
+  status = DiagnoseWith(options.verdicts, report, &verdicts);
+  if (!status.ok()) return status;
+  if (!options.verdicts.per_head) {
+    for (LayerReport& layer : report.layers) layer.stats.heads.clear();
+  }
+  const std::string json = ReportToJson(report);
+  status = WriteFiles(options, state, report, json);
+  if (!status.ok()) return status;
+  *findings = IsFailure(options.verdicts, verdicts);
+  return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, verdicts);
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What becomes of a state, however it was measured: table, verdicts, report, picture, and the state itself. Included by
+// the commands that measure or merge.
+#ifndef ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_
+#define ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "attnscope/status.h"
+#include "tools/commands/verdict_options.h"
+#include "tools/state/saved_state.h"
+
+namespace attnscope::tools {
+
+struct OutputOptions {
+  std::string report_path;
+  std::string png;
+  std::string state_path;
+  std::string stage;
+  std::optional<int64_t> epoch;
+  bool json = false;
+  VerdictOptions verdicts;
+};
+
+// Adds --output, --png, --state-out, --epoch, --stage, --json and those of verdicts; `options` must outlive the
+// parsing.
+void AddOutputOptions(CLI::App* app, OutputOptions* options);
+
+// Errors: kInvalidArgument if an output is one of the inputs. To be checked before anything is measured.
+Status CheckOutputs(const OutputOptions& options, std::span<const std::string> inputs);
+
+// Writes the files that are asked for, then prints. Sets `*findings` if --fail-on asks for a failure. Errors: of
+// thresholds, before anything is written; of writing.
+Status PutOut(const OutputOptions& options, const SavedState& state, bool* findings);
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/state/saved_state.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "kernels/state_layout.h"
+
+namespace attnscope::tools {
+namespace {
+
+double RowsOf(std::span<const double> row_sums) {
+  return row_sums[static_cast<size_t>(RowSum::kMeasured)] + row_sums[static_cast<size_t>(RowSum::kInvalid)] +
+         row_sums[static_cast<size_t>(RowSum::kEmpty)];
+}
+
+std::vector<double> Slice(std::span<const double> values, size_t first, size_t count) {
+  const std::span<const double> slice = values.subspan(first, count);
+  return {slice.begin(), slice.end()};
+}
+
+// The layout of an accumulator's state.
+StateLayout LayoutOf(const LayerConfig& config) {
+  return {config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys};
+}
+
+// Adds what `from` has to the closed part of a layer: layer sums, and one head's.
+void AddClosedHead(const LayerAccumulator& from, size_t head, SavedLayer* layer) {
+  const StateLayout one(1, 1, 0);
+  const StateLayout all(layer->heads, 1, 0);
+  for (size_t i = 0; i < kNumHeadSums; ++i) layer->sums[all.HeadSums(head) + i] += from.sums()[one.HeadSums(0) + i];
+  for (size_t i = 0; i < kNumHeadMaxima; ++i) {
+    double& maximum = layer->maxima[all.HeadMaxima(head) + i];
+    maximum = std::max(maximum, from.maxima()[one.HeadMaxima(0) + i]);
+  }
+}
+
+}  // namespace
+
+SavedLayer SaveLayer(const MeasuredLayer& measured) {
+  const LayerAccumulator& accumulator = measured.accumulator;
+  const std::span<const double> sums = accumulator.sums();
+  const std::span<const double> maxima = accumulator.maxima();
+  const StateLayout layout = LayoutOf(accumulator.config());
+  SavedLayer saved;
+  saved.layer = measured.layer;
+  saved.kind = measured.kind;
+  saved.model_heads = accumulator.config().heads;
+  saved.heads = layout.heads();
+  saved.sums = Slice(sums, 0, layout.closed_sums());
+  saved.maxima = Slice(maxima, 0, layout.closed_maxima());
+  saved.open = measured.open;
+  for (size_t sequence = 0; sequence < measured.open.size(); ++sequence) {
+    for (size_t head = 0; head < layout.heads(); ++head) {
+      OpenMatrix matrix = {.sequence = sequence, .head = head};
+      matrix.row_sums = Slice(sums, layout.OpenRowSums(sequence, head), kNumRowSums);
+      if (RowsOf(matrix.row_sums) == 0.0) continue;
+      const auto keys = static_cast<size_t>(maxima[layout.OpenKeys(sequence, head)]);
+      matrix.max_abs_logit = maxima[layout.OpenMaxAbsLogit(sequence, head)];
+      matrix.columns = Slice(sums, layout.OpenColumns(sequence, head), keys);
+      matrix.partial = Slice(sums, layout.OpenPartial(sequence, head), keys);
+      saved.matrices.push_back(std::move(matrix));
+    }
+  }
+  return saved;
+}
+
+// A small accumulator takes one open matrix after another, whose kernels end it as they would have where it was
+// measured.
+Status EndSequences(SavedLayer* layer) {
+  size_t max_keys = 0;
+  for (const OpenMatrix& matrix : layer->matrices) max_keys = std::max(max_keys, matrix.columns.size());
+  LayerAccumulator one;
+  Status status = LayerAccumulator::Create({.heads = 1, .max_keys = max_keys}, &one);
+  if (!status.ok()) return status;
+  const StateLayout layout(1, 1, max_keys);
+  for (const OpenMatrix& matrix : layer->matrices) {
+    one.Reset();
+    std::copy(matrix.row_sums.begin(), matrix.row_sums.end(), one.sums().subspan(layout.OpenRowSums(0, 0)).begin());
+    std::copy(matrix.columns.begin(), matrix.columns.end(), one.sums().subspan(layout.OpenColumns(0, 0)).begin());
+    std::copy(matrix.partial.begin(), matrix.partial.end(), one.sums().subspan(layout.OpenPartial(0, 0)).begin());
+    one.maxima()[layout.OpenKeys(0, 0)] = static_cast<double>(matrix.columns.size());
+    one.maxima()[layout.OpenMaxAbsLogit(0, 0)] = matrix.max_abs_logit;
+    one.EndSequence();
+    AddClosedHead(one, matrix.head, layer);
+  }
+  layer->open.clear();
+  layer->matrices.clear();
+  return {};
+}
+
+Status ReportOf(const SavedState& state, Report* report) {
+  std::vector<LayerReport> layers;
+  for (const SavedLayer& layer : state.layers) {
+    SavedLayer ended = layer;
+    LayerAccumulator accumulator;
+    Status status = EndSequences(&ended);
+    if (status.ok()) {
+      status =
+          LayerAccumulator::Create({.heads = layer.heads, .mean_matrix = state.settings.mean_matrix}, &accumulator);
+    }
+    if (!status.ok()) return status;
+    std::copy(ended.sums.begin(), ended.sums.end(), accumulator.sums().begin());
+    std::copy(ended.maxima.begin(), ended.maxima.end(), accumulator.maxima().begin());
+    layers.push_back({layer.layer, StatsOf(accumulator)});
+  }
+  report->layers = std::move(layers);
+  report->epoch = state.settings.epoch;
+  report->stage = state.settings.stage;
+  return {};
+}
+
+}  // namespace attnscope::tools

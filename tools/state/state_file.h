@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// States as files: what attnscope analyze --state-out writes and attnscope merge reads. docs/state-format.md has the
+// format byte by byte.
+#ifndef ATTNSCOPE_TOOLS_STATE_STATE_FILE_H_
+#define ATTNSCOPE_TOOLS_STATE_STATE_FILE_H_
+
+#include <string>
+
+#include "attnscope/status.h"
+#include "tools/files/tensor.h"
+#include "tools/state/saved_state.h"
+
+namespace attnscope::tools {
+
+// The same state gives the same bytes.
+std::string StateToBytes(const SavedState& state);
+
+// Allocates in proportion to the size of `bytes`, whatever they claim. Errors: kDataLoss for what is no state,
+// truncated or damaged, of another version or byte order, or holds numbers that no accumulator can have; the message
+// says where.
+Status StateFromBytes(Bytes bytes, SavedState* out);
+
+// Errors: as MappedFile::Open and StateFromBytes; the message names the path.
+Status ReadStateFile(const std::string& path, SavedState* out);
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_STATE_STATE_FILE_H_

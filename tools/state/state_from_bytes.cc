@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/files/little_endian.h"
+#include "tools/files/mapped_file.h"
+#include "tools/state/state_file.h"
+#include "tools/state/state_format.h"
+
+namespace attnscope::tools {
+namespace {
+
+// Limits that no real state reaches; beyond them, sizes of a hostile file could overflow.
+constexpr uint64_t kMaxHeads = 65536;
+constexpr uint64_t kMaxKeys = (uint64_t{1} << 31) - 1;
+constexpr uint64_t kMaxShares = 1'000'000;
+constexpr uint64_t kMaxStageBytes = 4096;
+constexpr double kMaxCount = 0x1p53;
+
+// Takes one value after another. After the first failure it gives zeros, and `status` says what failed.
+class Reader {
+ public:
+  explicit Reader(Bytes bytes) : bytes_(bytes), position_(kHeaderBytes) {}
+
+  template <typename T>
+  T Take() {
+    static_assert(sizeof(T) == 8);
+    if (!Has(1, sizeof(T))) return {};
+    const T value = LoadLittleEndian<T>(bytes_, position_);
+    position_ += sizeof(T);
+    return value;
+  }
+  // A whole number that is at most `most`.
+  uint64_t TakeCount(const char* what, uint64_t most) {
+    const size_t at = position_;
+    const auto count = Take<uint64_t>();
+    if (!status_.ok() || count <= most) return count;
+    Fail(std::string(what) + " is " + std::to_string(count) + ", more than " + std::to_string(most), at);
+    return 0;
+  }
+  // The number of records that follow, of at least `bytes` each: never more than the file has room for.
+  uint64_t TakeLength(const char* what, uint64_t most, size_t bytes) {
+    const uint64_t count = TakeCount(what, most);
+    return Has(count, bytes) ? count : 0;
+  }
+  std::vector<double> TakeDoubles(size_t count) {
+    if (!Has(count, sizeof(double))) return {};
+    std::vector<double> values(count);
+    if (count > 0) std::memcpy(values.data(), bytes_.subspan(position_).data(), count * sizeof(double));
+    position_ += count * sizeof(double);
+    return values;
+  }
+  std::string TakeText(const char* what, uint64_t most) {
+    const uint64_t size = TakeLength(what, most, 1);
+    const size_t padded = (size + 7) / 8 * 8;
+    if (!Has(padded, 1)) return "";
+    std::string text(reinterpret_cast<const char*>(bytes_.subspan(position_).data()), size);
+    position_ += padded;
+    return text;
+  }
+  void Fail(const std::string& message, size_t at) {
+    if (status_.ok())
+      status_ = {StatusCode::kDataLoss, "is malformed: " + message + " (byte " + std::to_string(at) + ")"};
+  }
+  void Fail(const std::string& message) { Fail(message, position_); }
+
+  bool ok() const { return status_.ok(); }
+  const Status& status() const { return status_; }
+  bool AtEnd() const { return position_ == bytes_.size(); }
+
+ private:
+  bool Has(uint64_t count, size_t bytes) {
+    if (!status_.ok()) return false;
+    if (count <= (bytes_.size() - position_) / bytes) return true;
+    Fail("it ends within a record");
+    return false;
+  }
+
+  Bytes bytes_;
+  size_t position_;
+  Status status_;
+};
+
+bool AreCounts(const double* row_sums) {
+  for (const RowSum which : {RowSum::kMeasured, RowSum::kInvalid, RowSum::kEmpty, RowSum::kNormalizedRows,
+                             RowSum::kUnnormalised, RowSum::kLogitRows}) {
+    const double count = row_sums[static_cast<size_t>(which)];
+    if (!(count >= 0.0 && count <= kMaxCount && count == std::floor(count))) return false;
+  }
+  return true;
+}
+
+bool AreMagnitudes(const std::vector<double>& values) {
+  for (const double value : values) {
+    if (!(value >= 0.0) || std::isinf(value)) return false;
+  }
+  return true;
+}
+
+void TakeMatrix(Reader* in, SavedLayer* layer) {
+  OpenMatrix matrix;
+  matrix.sequence = in->TakeCount("sequence", layer->open.size() - 1);
+  matrix.head = in->TakeCount("head", layer->heads - 1);
+  const size_t keys = in->TakeCount("keys", in->ok() ? layer->open[matrix.sequence].keys : 0);
+  matrix.max_abs_logit = in->Take<double>();
+  matrix.row_sums = in->TakeDoubles(kNumRowSums);
+  matrix.columns = in->TakeDoubles(keys);
+  matrix.partial = in->TakeDoubles(keys);
+  if (!in->ok()) return;
+  if (!AreCounts(matrix.row_sums.data()) || !AreMagnitudes(matrix.columns) || !AreMagnitudes(matrix.partial) ||
+      !AreMagnitudes({matrix.max_abs_logit})) {
+    in->Fail("an open sequence holds numbers that cannot be");
+  }
+  // A matrix that has measured a row has seen a key.
+  if (keys == 0 && matrix.row_sums[static_cast<size_t>(RowSum::kMeasured)] > 0.0)
+    in->Fail("an open sequence has no keys");
+  if (!layer->matrices.empty()) {
+    const OpenMatrix& last = layer->matrices.back();
+    if (std::pair(last.sequence, last.head) >= std::pair(matrix.sequence, matrix.head)) {
+      in->Fail("open sequences are out of order");
+    }
+  }
+  layer->matrices.push_back(std::move(matrix));
+}
+
+void TakeLayer(bool mean_matrix, Reader* in, SavedLayer* layer) {
+  constexpr auto kMaxKind = static_cast<uint64_t>(AttentionKind::kQueriesKeys) + 1;
+  layer->layer = in->Take<int64_t>();
+  if (layer->layer < 0) in->Fail("layer " + std::to_string(layer->layer) + " is negative");
+  const uint64_t kind = in->TakeCount("what was measured", kMaxKind);
+  if (kind > 0) layer->kind = static_cast<AttentionKind>(kind - 1);
+  layer->model_heads = in->TakeCount("heads of the model", kMaxHeads);
+  layer->heads = in->TakeCount("heads", kMaxHeads);
+  if (layer->heads != (mean_matrix ? 1 : layer->model_heads) || layer->model_heads == 0)
+    in->Fail("wrong number of heads");
+  const uint64_t open = in->TakeLength("open sequences", kMaxKeys, 2 * sizeof(uint64_t));
+  for (uint64_t i = 0; i < open && in->ok(); ++i) {
+    const uint64_t queries = in->TakeCount("queries", uint64_t{1} << 53);
+    if (queries == 0) in->Fail("an open sequence has no rows to come");
+    layer->open.push_back({queries, in->TakeCount("keys", kMaxKeys)});
+  }
+  if (!in->ok()) return;
+  const StateLayout layout(layer->heads, 1, 0);
+  layer->sums = in->TakeDoubles(layout.closed_sums());
+  layer->maxima = in->TakeDoubles(layout.closed_maxima());
+  if (!in->ok()) return;
+  if (!AreMagnitudes(layer->maxima)) in->Fail("a maximum is negative or not finite");
+  for (size_t head = 0; head < layer->heads; ++head) {
+    if (!AreCounts(layer->sums.data() + layout.HeadSums(head))) in->Fail("numbers of rows are none");
+  }
+  constexpr size_t kMatrixBytes = (4 + kNumRowSums) * sizeof(double);
+  const uint64_t matrices = in->TakeLength("open matrices", layer->open.size() * layer->heads, kMatrixBytes);
+  for (uint64_t i = 0; i < matrices && in->ok(); ++i) TakeMatrix(in, layer);
+}
+
+void TakeSettings(Reader* in, StateSettings* settings) {
+  const uint64_t flags = in->TakeCount("flags", kCausal | kMeanMatrix | kHasEpoch);
+  settings->causal = (flags & kCausal) != 0;
+  settings->mean_matrix = (flags & kMeanMatrix) != 0;
+  for (double* value : {&settings->scale, &settings->soft_cap, &settings->tolerance_float32, &settings->tolerance_half,
+                        &settings->saturation_bound}) {
+    *value = in->Take<double>();
+    if (!std::isfinite(*value)) in->Fail("a setting is not finite");
+  }
+  const auto epoch = in->Take<int64_t>();
+  if ((flags & kHasEpoch) != 0) settings->epoch = epoch;
+  settings->stage = in->TakeText("length of the stage's name", kMaxStageBytes);
+}
+
+void TakeShares(Reader* in, SavedState* state) {
+  state->share_by = static_cast<ShareBy>(in->TakeCount("manner of sharing", static_cast<uint64_t>(ShareBy::kRows)));
+  state->share_count = in->TakeCount("number of shares", kMaxShares);
+  const uint64_t shares = in->TakeLength("shares held", state->share_count, sizeof(uint64_t));
+  for (uint64_t i = 0; i < shares && in->ok(); ++i) {
+    state->shares.push_back(in->TakeCount("share", state->share_count - 1));
+    if (i > 0 && state->shares[i] <= state->shares[i - 1]) in->Fail("shares are out of order");
+  }
+}
+
+Status CheckHeader(Bytes bytes) {
+  const auto data_loss = [](const std::string& message) { return Status(StatusCode::kDataLoss, message); };
+  if (bytes.size() < kMagic.size() || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
+    return data_loss("is no state: it does not begin with " + std::string(kMagic));
+  }
+  if (bytes.size() < kHeaderBytes) return data_loss("is truncated: " + std::to_string(bytes.size()) + " bytes");
+  const auto order = LoadLittleEndian<uint32_t>(bytes, 12);
+  if (order != kByteOrder) return data_loss("was written by a machine with another byte order");
+  const auto version = LoadLittleEndian<uint32_t>(bytes, 8);
+  if (version != kVersion) {
+    return data_loss("is a state of version " + std::to_string(version) + ", this program reads version " +
+                     std::to_string(kVersion));
+  }
+  const auto size = LoadLittleEndian<uint64_t>(bytes, 16);
+  if (size != bytes.size()) {
+    return data_loss((bytes.size() < size ? "is truncated: " : "has bytes behind its end: ") +
+                     std::to_string(bytes.size()) + " bytes instead of " + std::to_string(size));
+  }
+  if (LoadLittleEndian<uint32_t>(bytes, kChecksumAt) != Checksum(bytes)) return data_loss("is damaged: wrong checksum");
+  return {};
+}
+
+}  // namespace
+
+Status StateFromBytes(Bytes bytes, SavedState* out) {
+  if (Status status = CheckHeader(bytes); !status.ok()) return status;
+  Reader in(bytes);
+  SavedState state;
+  TakeSettings(&in, &state.settings);
+  TakeShares(&in, &state);
+  for (const uint64_t size : kLayout) {
+    if (in.Take<uint64_t>() != size) in.Fail("another version of attnscope, which measures other numbers, wrote it");
+  }
+  constexpr size_t kLayerBytes = 6 * sizeof(uint64_t);
+  const uint64_t layers = in.TakeLength("layers", UINT64_MAX, kLayerBytes);
+  for (uint64_t i = 0; i < layers && in.ok(); ++i) {
+    SavedLayer layer;
+    TakeLayer(state.settings.mean_matrix, &in, &layer);
+    if (i > 0 && in.ok() && layer.layer <= state.layers.back().layer) in.Fail("layers are out of order");
+    state.layers.push_back(std::move(layer));
+  }
+  if (in.ok() && !in.AtEnd()) in.Fail("there are bytes behind the last layer");
+  if (in.ok()) *out = std::move(state);
+  return in.status();
+}
+
+Status ReadStateFile(const std::string& path, SavedState* out) {
+  MappedFile file;
+  Status status = MappedFile::Open(path, &file);
+  if (!status.ok()) return status;
+  status = StateFromBytes(file.bytes(), out);
+  return status.ok() ? status : Status(status.code(), path + ": " + status.message());
+}
+
+}  // namespace attnscope::tools
