@@ -66,7 +66,12 @@ bool LayerAccumulator::State::EnsureScratch(const Runner& runner) {
     TaskScratch scratch;
     scratch.workspace = AllocateAlignedBuffer<SweepWorkspace>(1);
     scratch.columns = AllocateAlignedBuffer<float>(PaddedColumns(config_.max_keys));
-    if (scratch.workspace == nullptr || scratch.columns == nullptr) return false;
+    scratch.waiting = AllocateAlignedBuffer<OpenMatrix>(kMatricesAtOnce);
+    scratch.open_keys = AllocateAlignedBuffer<double*>(kMatricesAtOnce);
+    if (scratch.workspace == nullptr || scratch.columns == nullptr || scratch.waiting == nullptr ||
+        scratch.open_keys == nullptr) {
+      return false;
+    }
     try {
       scratch_.push_back(std::move(scratch));
     } catch (const std::bad_alloc&) {
@@ -79,20 +84,23 @@ bool LayerAccumulator::State::EnsureScratch(const Runner& runner) {
 void LayerAccumulator::State::Sweeps::Add(const RowRange& range, size_t sequence, size_t head) {
   if (range.rows == 0) return;
   const StateLayout& layout = state_.layout_;
-  OpenMatrix& open = open_[count_];
+  OpenMatrix& open = scratch_.waiting[count_];
   open.range = range;
   open.row_sums = state_.sums() + layout.OpenRowSums(sequence, head);
   open.columns = state_.sums() + layout.OpenColumns(sequence, head);
   open.block = state_.Block(sequence, head);
   open.rows = OpenRows(open.row_sums);
   open.keys = state_.OpenKeys(sequence, head);
-  open_keys_[count_] = state_.maxima() + layout.OpenKeys(sequence, head);
-  if (++count_ == kMost) Flush();
+  scratch_.open_keys[count_] = state_.maxima() + layout.OpenKeys(sequence, head);
+  if (++count_ == kMatricesAtOnce) Flush();
 }
 
 void LayerAccumulator::State::Sweeps::Flush() {
-  SweepWeights(open_, count_, {scratch_.columns.get(), scratch_.workspace.get()});
-  for (size_t i = 0; i < count_; ++i) *open_keys_[i] = static_cast<double>(open_[i].KeysAfter());
+  if (count_ == 0) return;
+  SweepWeights(scratch_.waiting.get(), count_, {scratch_.columns.get(), scratch_.workspace.get()});
+  for (size_t i = 0; i < count_; ++i) {
+    *scratch_.open_keys[i] = static_cast<double>(scratch_.waiting[i].KeysAfter());
+  }
   count_ = 0;
 }
 

@@ -63,7 +63,12 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   struct TaskScratch {
     AlignedBuffer<SweepWorkspace> workspace;
     AlignedBuffer<float> columns;
+    AlignedBuffer<OpenMatrix> waiting;  // [kMatricesAtOnce]
+    AlignedBuffer<double*> open_keys;   // the same: where the state keeps the number of keys
   };
+
+  // Matrices whose rows are added together.
+  static constexpr size_t kMatricesAtOnce = 2 * kRowsPerBlock;
 
   // Collects rows of different open matrices and adds them together.
   class Sweeps {
@@ -74,13 +79,9 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
     void Flush();
 
    private:
-    static constexpr size_t kMost = 2 * kRowsPerBlock;
-
     State& state_;
     TaskScratch& scratch_;
     size_t count_ = 0;
-    OpenMatrix open_[kMost];
-    double* open_keys_[kMost];  // where the state keeps them
   };
 
   // Open blocks stand in `blocks_` while rows are added, and in the partial sums of `sums_` once a caller may have

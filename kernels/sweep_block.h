@@ -12,13 +12,13 @@
 
 namespace attnscope {
 
-// One row of a block.
+// One row of a block. Without initialisers, as a call with one row has no time for them.
 struct BlockRow {
-  const void* data = nullptr;
-  const void* next = nullptr;  // the row at the same place of the next block, to prefetch meanwhile; null: none
-  size_t visible = 0;          // weights
-  const SoftmaxMeasures* softmax = nullptr;  // see RowRange
-  double* row_sums = nullptr;                // of the row's matrix
+  const void* data;
+  const void* next;                // the row at the same place of the next block, to prefetch meanwhile; null: none
+  size_t visible;                  // weights
+  const SoftmaxMeasures* softmax;  // see RowRange
+  double* row_sums;                // of the row's matrix
 
   // Keys that the row's entropy is compared with.
   size_t Keys() const { return softmax == nullptr ? visible : softmax->keys; }
