@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -42,9 +43,13 @@ struct Variant {
 std::vector<float> Logits(ElementType type, size_t count) {
   std::vector<float> values = GaussianFloats(3, count);
   if (type != ElementType::kBFloat16) return values;
-  auto* halves = reinterpret_cast<uint16_t*>(values.data());
-  const auto* words = reinterpret_cast<const uint32_t*>(values.data());
-  for (size_t i = 0; i < count; ++i) halves[i] = static_cast<uint16_t>(words[i] >> 16);
+  auto* bytes = reinterpret_cast<uint8_t*>(values.data());
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t word;
+    std::memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+    const auto half = static_cast<uint16_t>(word >> 16);
+    std::memcpy(bytes + i * sizeof(half), &half, sizeof(half));
+  }
   return values;
 }
 

@@ -42,9 +42,11 @@ void Check(const Status& status) {
 // attention that is neither uniform nor collapsed.
 class Head {
  public:
-  Head(size_t tokens, size_t head_dim) : tokens_(tokens), head_dim_(head_dim) {
-    queries_ = GaussianFloats(1, tokens * head_dim);
-    keys_ = GaussianFloats(2, tokens * head_dim);
+  Head(size_t tokens, size_t head_dim)
+      : tokens_(tokens),
+        head_dim_(head_dim),
+        queries_(GaussianFloats(1, tokens * head_dim)),
+        keys_(GaussianFloats(2, tokens * head_dim)) {
     Check(LayerAccumulator::Create({.heads = 1, .max_keys = tokens}, &layer_));
     Check(ThreadRunner::Create(2, &threads_));
   }

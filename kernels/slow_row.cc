@@ -38,7 +38,7 @@ class LargestWeights {
 
  private:
   static constexpr size_t kCapacity = 50;
-  double heap_[kCapacity];
+  double heap_[kCapacity] = {};
   size_t count_ = 0;
 };
 

@@ -319,7 +319,7 @@ struct Searches {
 inline constexpr size_t kExtrasAtOnce = 32;
 
 // While there are too many extras for one network: treats them as another tile, whose slots raise the bound.
-HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, SweepWorkspace& workspace) {
+inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, SweepWorkspace& workspace) {
   const DU du;
   const size_t N = hn::Lanes(du);
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];

@@ -119,7 +119,7 @@ void AttentionMonitor::State::CloseWindow() {
   const WindowInfo closed = std::exchange(
       window_, {.time = 0.0, .stage = config_.stage, .window = window_.window + 1, .first_step = 0, .last_step = 0});
   window_begin_ = now;
-  for (std::unique_ptr<Layer>& layer : layers_) {
+  for (const std::unique_ptr<Layer>& layer : layers_) {
     if (layer != nullptr) ReportLayer(closed, *layer);
   }
 }

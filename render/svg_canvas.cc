@@ -32,7 +32,8 @@ std::string Number(double value) {
 
 std::string Attribute(std::string_view name, std::string_view value) {
   std::string text = " ";
-  return ((text += name) += "=\"").append(value) += '"';
+  text.append(name).append("=\"").append(value) += '"';
+  return text;
 }
 
 std::string Hex(const Color& color) {

@@ -33,7 +33,7 @@ struct LayerInput {
 Status WrongType(const std::string& path, const char* expected, const json& value) {
   constexpr size_t kShown = 40;
   std::string shown = value.dump(-1, ' ', true, json::error_handler_t::replace);
-  if (shown.size() > kShown) shown = shown.substr(0, kShown) + "...";
+  if (shown.size() > kShown) shown.replace(kShown, std::string::npos, "...");
   return {StatusCode::kInvalidArgument, path + " must be " + expected + ", not " + shown};
 }
 

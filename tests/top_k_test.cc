@@ -143,6 +143,32 @@ TEST_P(TopKTest, CandidatesOverflow) {
   }
 }
 
+// Of a block's rows, one has large weights in few slots, more than a search takes at once; its neighbours have none.
+TEST_P(TopKTest, OneRowOfABlockOverflows) {
+  constexpr size_t kRows = 16;
+  constexpr size_t kKeys = kTileColumns + 100;
+  for (size_t hard = 0; hard < kRows; ++hard) {
+    std::vector<float> rows(kRows * kKeys, 0x1p-30f);
+    std::vector<float> large;
+    for (size_t i = 0; i < kKeys; ++i) {
+      if (i % kSlots >= 12) continue;
+      large.push_back(static_cast<float>(i + 1) * 0x1p-13f);
+      rows[hard * kKeys + i] = large.back();
+    }
+    MatrixInMemory matrix;
+    matrix.data = rows.data();
+    matrix.rows = kRows;
+    matrix.keys = kKeys;
+    matrix.stride = kKeys;
+    sweep_.Clear();
+    sweep_.Add(matrix.All());
+    long double sum = 0.0L;
+    for (size_t i = 0; i < 50; ++i) sum += static_cast<long double>(large[large.size() - 1 - i]);
+    sum += (kRows - 1) * 50 * 0x1p-30L;
+    EXPECT_TRUE(Within(sweep_[RowSum::kTop50], sum, 2e-6L * sum)) << "row " << hard;
+  }
+}
+
 // One group of four vectors holds all that counts, for vectors of up to 64 lanes.
 TEST_P(TopKTest, AllCandidatesInOneGroup) {
   for (size_t lanes = 1; lanes <= kMaxFloatLanes; lanes *= 2) {

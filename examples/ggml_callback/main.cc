@@ -31,7 +31,8 @@ std::vector<float> Weights(size_t layer, size_t tokens, size_t past, size_t cell
     const size_t visible = past + row % tokens + 1;
     double sum = 0.0;
     for (size_t j = 0; j < visible; ++j) {
-      const double logit = double(layer + 2) * std::sin(double(17 * row + 31 * j * (layer + 1)));
+      const double logit =
+          static_cast<double>(layer + 2) * std::sin(static_cast<double>(17 * row + 31 * j * (layer + 1)));
       sum += weights[row * cells + j] = static_cast<float>(std::exp(logit));
     }
     for (size_t j = 0; j < visible; ++j) weights[row * cells + j] /= static_cast<float>(sum);

@@ -58,7 +58,9 @@ struct Transformer::State {
   at::Tensor Random(at::IntArrayRef sizes, double deviation) {
     return at::empty(sizes, at::kFloat).normal_(0.0, deviation, random);
   }
-  at::Tensor RandomWeights(size_t out, size_t in) { return Random({Int(out), Int(in)}, 1.0 / std::sqrt(double(in))); }
+  at::Tensor RandomWeights(size_t out, size_t in) {
+    return Random({Int(out), Int(in)}, 1.0 / std::sqrt(static_cast<double>(in)));
+  }
 
   at::Tensor Heads(const at::Tensor& x, const at::Tensor& weight, size_t heads) const {
     return Linear(x, weight).view({1, x.size(1), Int(heads), Int(shape.head_dim)}).transpose(1, 2);
@@ -73,7 +75,7 @@ at::Tensor Transformer::State::Attend(Layer& layer, size_t index, const at::Tens
   const at::Tensor normed = RmsNorm(x);
   const at::Tensor position = at::arange(Int(past), all, at::kFloat).unsqueeze(1);
   const at::Tensor frequency =
-      at::pow(10000.0, at::arange(0, Int(shape.head_dim), 2, at::kFloat) / -double(shape.head_dim));
+      at::pow(10000.0, at::arange(0, Int(shape.head_dim), 2, at::kFloat) / -static_cast<double>(shape.head_dim));
   const at::Tensor cosine = at::cos(position * frequency);
   const at::Tensor sine = at::sin(position * frequency);
   const at::Tensor query = Rotate(Heads(normed, layer.query, shape.heads), cosine, sine);
@@ -85,7 +87,8 @@ at::Tensor Transformer::State::Attend(Layer& layer, size_t index, const at::Tens
   // The heads of a group share their keys: they are more rows of one product.
   const int64_t groups = Int(shape.heads / shape.kv_heads);
   const at::Tensor grouped = query.reshape({Int(shape.kv_heads), groups * tokens, Int(shape.head_dim)});
-  at::Tensor logits = at::bmm(grouped, key.squeeze(0).transpose(1, 2)).mul_(1.0 / std::sqrt(double(shape.head_dim)));
+  at::Tensor logits =
+      at::bmm(grouped, key.squeeze(0).transpose(1, 2)).mul_(1.0 / std::sqrt(static_cast<double>(shape.head_dim)));
   logits = logits.view({1, Int(shape.heads), tokens, all});
   if (tokens > 1) {
     const at::Tensor hidden = at::ones({tokens, all}, at::kBool).triu(Int(past) + 1);
@@ -94,7 +97,7 @@ at::Tensor Transformer::State::Attend(Layer& layer, size_t index, const at::Tens
   const at::Tensor weights = at::softmax(logits, -1);
   const at::Tensor attended = at::bmm(weights.view({Int(shape.kv_heads), groups * tokens, all}), value.squeeze(0));
   const at::Tensor heads = attended.view({1, Int(shape.heads), tokens, Int(shape.head_dim)}).transpose(1, 2);
-  const at::Tensor out = x + Linear(heads.reshape({1, tokens, Int(shape.heads * shape.head_dim)}), layer.output);
+  at::Tensor out = x + Linear(heads.reshape({1, tokens, Int(shape.heads * shape.head_dim)}), layer.output);
 
   if (observer != nullptr) {
     const Shown q(query), k(key), w(weights), before(x), after(out);

@@ -44,7 +44,7 @@ static void AddKeys(float* cache, size_t position) {
 
 /* Queries [kHeads, 1, kHeadDim]. An ill head asks for one key with all its might. */
 static void MakeQueries(float* queries, const float* cache, int is_ill) {
-  for (size_t i = 0; i < kHeads * kHeadDim; ++i) queries[i] = Random();
+  for (size_t i = 0; i < (size_t)kHeads * kHeadDim; ++i) queries[i] = Random();
   for (size_t i = 0; is_ill && i < kHeadDim; ++i) queries[i] = 2.0f * cache[i];
 }
 
