@@ -85,7 +85,8 @@ RowRange LayerAccumulator::State::LogitRows(const LogitSource& source, const Log
   return range;
 }
 
-// Rows [first, end) of the heads of one sequence that share their keys: each block of weights is swept while it is in cache.
+// Rows [first, end) of the heads of one sequence that share their keys: each block of weights is swept while it is in
+// cache.
 void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t first,
                                               size_t end, size_t index) {
   LogitChunks chunks(source, sequence, group, first, end,

@@ -36,8 +36,8 @@ template <typename T>
 inline constexpr size_t kBlockDims = 16 / sizeof(T);
 
 // One vector's worth of keys, and where they are read next. Keys stand `stride` elements apart, their dimensions are
-// neighbours. A pointer for each block of four keys, which all move: with one for all, compilers keep the sums of it and
-// fifteen multiples of the stride, for which there are not enough registers.
+// neighbours. A pointer for each block of four keys, which all move: with one for all, compilers keep the sums of it
+// and fifteen multiples of the stride, for which there are not enough registers.
 template <typename T>
 struct KeyReader {
   const T* block0;

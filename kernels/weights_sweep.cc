@@ -44,8 +44,8 @@ HWY_INLINE void AddFloats(const float* HWY_RESTRICT from, size_t count, double* 
   for (; i < count; ++i) to[i] += static_cast<double>(from[i]);
 }
 
-// Adds the valid slow rows of [first, first + count) to columns [begin, end), before the block's own columns: so in every
-// way of cutting rows into calls.
+// Adds the valid slow rows of [first, first + count) to columns [begin, end), before the block's own columns: so in
+// every way of cutting rows into calls.
 HWY_NOINLINE void AddSlowRows(const SweepBlock& block, const BlockResult& result, size_t first, size_t count,
                               size_t begin, size_t end, double* columns) {
   for (size_t i = first; i < first + count; ++i) {
@@ -56,8 +56,8 @@ HWY_NOINLINE void AddSlowRows(const SweepBlock& block, const BlockResult& result
   }
 }
 
-// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow. Not inlined: it is most of
-// the library's code, and two functions call it.
+// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow. Not inlined: it is most
+// of the library's code, and two functions call it.
 template <typename T, bool kEntropy>
 HWY_NOINLINE void SweepBlockRows(const SweepBlock& block, SweepWorkspace& workspace, BlockResult& result) {
   SweepRows<T, kEntropy>(block, workspace, result);

@@ -4,6 +4,7 @@
 // from pages; mean-matrix mode; scratch that is asked for beforehand.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <string>
