@@ -294,6 +294,10 @@ size_t LayerAccumulator::State::OpenKeys(size_t sequence, size_t head) const {
   return static_cast<size_t>(maxima()[layout_.OpenKeys(sequence, head)]);
 }
 
+size_t LayerAccumulator::State::OpenRowsOf(size_t sequence, size_t head) const {
+  return OpenRows(sums() + layout_.OpenRowSums(sequence, head));
+}
+
 double LayerAccumulator::State::Tolerance(ElementType type) const {
   return type == ElementType::kFloat32 ? config_.tolerance_float32 : config_.tolerance_half;
 }

@@ -97,12 +97,18 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence, size_t head);
   static void MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
                              const LogitScratch& scratch);
-  void SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
-                       const LogitScratch& logit_scratch, Sweeps& sweeps);
-  void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index);
+  RowRange LogitRows(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
+                     const LogitScratch& scratch) const;
+  void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t first, size_t end,
+                       size_t index);
   void SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group, const Runner& runner);
+  void SweepLogitWaves(const LogitSource& source, size_t sequence, size_t group, size_t first, size_t end,
+                       const Runner& runner);
+  void SweepLogitsApart(const LogitSource& source, const LogitScratch& scratch, const SweptChunk& swept);
+  void AddSweptLogits(const LogitSource& source, const SweptChunk& swept, size_t index, size_t tasks);
   void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
   size_t OpenKeys(size_t sequence, size_t head) const;
+  size_t OpenRowsOf(size_t sequence, size_t head) const;
   double Tolerance(ElementType type) const;
   void AddTo(LayerSum which, double value) { sums_[static_cast<size_t>(which)] += value; }
 

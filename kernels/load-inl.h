@@ -26,9 +26,11 @@ template <class DF>
 HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::bfloat16_t* HWY_RESTRICT from) {
   return hn::PromoteTo(df, hn::LoadU(hn::Rebind<hwy::bfloat16_t, DF>(), from));
 }
+
+// float16 lanes as float32. Exact.
 template <class DF>
-HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::float16_t* HWY_RESTRICT from) {
-  const auto value = hn::PromoteTo(df, hn::LoadU(hn::Rebind<hwy::float16_t, DF>(), from));
+HWY_INLINE hn::Vec<DF> HalvesToFloat(DF df, hn::Vec<hn::Rebind<hwy::float16_t, DF>> halves) {
+  const auto value = hn::PromoteTo(df, halves);
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
   return value;
 #else
@@ -39,6 +41,10 @@ HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::float16_t* HWY_RESTRICT fro
   const auto exponent = hn::BitCast(df, hn::Set(hn::RebindToSigned<DF>(), 0x7F800000));
   return hn::Or(value, hn::IfThenElseZero(special, exponent));
 #endif
+}
+template <class DF>
+HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::float16_t* HWY_RESTRICT from) {
+  return HalvesToFloat(df, hn::LoadU(hn::Rebind<hwy::float16_t, DF>(), from));
 }
 
 // Lanes(dd) elements from any address as float64. Exact.

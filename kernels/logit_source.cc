@@ -24,6 +24,21 @@ const void* BiasRow(const BiasView& bias, size_t sequence, size_t head, size_t r
 
 }  // namespace
 
+size_t SweptChunk::Bytes(size_t rows, size_t keys) {
+  const size_t blocks = rows / kRowsPerBlock;
+  return blocks * (sizeof(SweepBlock) + sizeof(BlockResult) + Stride(keys) * sizeof(float)) +
+         rows * sizeof(SoftmaxMeasures);
+}
+
+bool SweptChunk::Allocate(size_t rows, size_t keys) {
+  const size_t count = rows / kRowsPerBlock;
+  blocks = AllocateUnsetBuffer<SweepBlock>(count);
+  results = AllocateUnsetBuffer<BlockResult>(count);
+  measures = AllocateUnsetBuffer<SoftmaxMeasures>(rows);
+  columns = AllocateUnsetBuffer<float>(count * Stride(keys));
+  return blocks != nullptr && results != nullptr && measures != nullptr && columns != nullptr;
+}
+
 size_t LogitScratch::Stride(size_t keys) {
   constexpr size_t kLine = 16;
   return (keys + kMaxProductColumns + 2 * kLine) / (2 * kLine) * (2 * kLine) + kLine;
@@ -31,7 +46,7 @@ size_t LogitScratch::Stride(size_t keys) {
 
 size_t LogitScratch::Bytes(size_t rows, size_t keys) {
   return (rows * (Stride(keys) + kMaxHeadDim) + PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
-         rows * sizeof(SoftmaxMeasures);
+         rows * sizeof(SoftmaxMeasures) + 2 * SweptChunk::Bytes(rows, keys) + sizeof(SweepWorkspace);
 }
 
 bool LogitScratch::Allocate(size_t rows, size_t keys) {
@@ -41,6 +56,8 @@ bool LogitScratch::Allocate(size_t rows, size_t keys) {
   low_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   packed_queries_ = AllocateAlignedBuffer<float>(rows * kMaxHeadDim);
   packed_keys_ = AllocateAlignedBuffer<float>(kPackedKeys);
+  workspace_ = AllocateUnsetBuffer<SweepWorkspace>(1);
+  if (!swept[0].Allocate(rows, keys) || !swept[1].Allocate(rows, keys) || workspace_ == nullptr) return false;
   return rows_ != nullptr && measures_ != nullptr && low_ != nullptr && packed_queries_ != nullptr &&
          packed_keys_ != nullptr;
 }

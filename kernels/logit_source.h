@@ -12,6 +12,8 @@
 #include "attnscope/softmax_params.h"
 #include "kernels/aligned_buffer.h"
 #include "kernels/softmax_rows.h"
+#include "kernels/sweep_block.h"
+#include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
 namespace attnscope {
@@ -24,6 +26,21 @@ struct LogitChunk {
   size_t num_heads = 0;
   size_t first_row = 0;
   size_t num_rows = 0;
+};
+
+// Whole blocks of a chunk's rows that were swept apart from their matrices, [num_heads, num_rows / kRowsPerBlock].
+struct SweptChunk {
+  LogitChunk chunk;
+  AlignedBuffer<SweepBlock> blocks;
+  AlignedBuffer<BlockResult> results;
+  AlignedBuffer<SoftmaxMeasures> measures;  // of each row
+  AlignedBuffer<float> columns;             // of each block
+
+  // Columns of one block, whole cache lines of any target.
+  static size_t Stride(size_t keys) { return (PaddedColumns(keys) + 63) / 64 * 64; }
+  static size_t Bytes(size_t rows, size_t keys);
+  // False if there is no memory.
+  bool Allocate(size_t rows, size_t keys);
 };
 
 // What one task needs while it makes weights from logits: for rows of at most `keys` keys, `rows` of them at once.
@@ -44,7 +61,9 @@ class LogitScratch {
   float* packed_queries() const { return packed_queries_.get(); }
   float* packed_keys() const { return packed_keys_.get(); }
 
-  LogitChunk chunk;  // what the rows hold
+  // Of two waves in turns, as one is added while the next is swept; and what sweeps work in.
+  SweptChunk swept[2];
+  SweepWorkspace* workspace() const { return workspace_.get(); }
 
  private:
   size_t stride_ = 0;
@@ -53,6 +72,7 @@ class LogitScratch {
   AlignedBuffer<float> low_;
   AlignedBuffer<float> packed_queries_;
   AlignedBuffer<float> packed_keys_;
+  AlignedBuffer<SweepWorkspace> workspace_;
 };
 
 // The matrices of one call. Thread-safe for different scratch.

@@ -7,37 +7,11 @@
 #include <utility>
 
 #include "kernels/layer_state.h"
+#include "kernels/logit_chunks.h"
 #include "kernels/logit_source.h"
-#include "kernels/query_key_product.h"
 #include "kernels/row_sums.h"
 
 namespace attnscope {
-namespace {
-
-// Rows of products that are held together: the more, the less often keys are packed. 64 MiB at most, unless a block of
-// rows alone is larger.
-size_t PassRows(size_t keys) {
-  constexpr size_t kMostPassRows = 256;
-  constexpr size_t kMostFloats = size_t{16} << 20;
-  return std::clamp(kMostFloats / LogitScratch::Stride(keys) / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock,
-                    kMostPassRows);
-}
-
-size_t MostLogitTasks(const Runner& runner) {
-  return runner.run == nullptr ? 1 : std::clamp<size_t>(runner.threads, 1, 4096);
-}
-
-// Runs tasks [0, count) on the runner, or on the caller.
-void RunTasks(const Runner& runner, Task task, void* argument, size_t count) {
-  if (count > 1) {
-    runner.run(runner.opaque, task, argument, count);
-  } else if (count == 1) {
-    task(argument, 0);
-  }
-}
-
-}  // namespace
-
 size_t LayerAccumulator::State::LogitScratchBytes(const Runner& runner) const {
   const size_t mean = config_.mean_matrix ? kRowsPerBlock * config_.max_keys * sizeof(double) : 0;
   return MostLogitTasks(runner) * LogitScratch::Bytes(PassRows(config_.max_keys), config_.max_keys) + mean;
@@ -97,65 +71,26 @@ void LayerAccumulator::State::MakeLogitBlock(const LogitSource& source, const Lo
   SoftmaxRows(rows, num_rows, source.scale(), scratch.low(), scratch.Measures(head * chunk.num_rows + first));
 }
 
-// Adds such a block to its matrix.
-void LayerAccumulator::State::SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head,
-                                              size_t first, const LogitScratch& logit_scratch, Sweeps& sweeps) {
+// Such a block as rows of weights.
+RowRange LayerAccumulator::State::LogitRows(const LogitSource& source, const LogitChunk& chunk, size_t head,
+                                            size_t first, const LogitScratch& scratch) const {
   const size_t in_scratch = head * chunk.num_rows + first;
-  const size_t sequence = source.first_sequence() + chunk.sequence;
-  const size_t of_layer = source.first_head() + chunk.first_head + head;
   RowRange range;
-  range.data = logit_scratch.Row(in_scratch);
-  range.row_stride = static_cast<int64_t>(logit_scratch.stride());
+  range.data = scratch.Row(in_scratch);
+  range.row_stride = static_cast<int64_t>(scratch.stride());
   range.rows = std::min(kRowsPerBlock, chunk.num_rows - first);
   range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
   range.tolerance = config_.tolerance_float32;
-  range.softmax = logit_scratch.Measures(in_scratch);
-  AddLogitSums(range.softmax, range.rows, sequence, of_layer);
-  sweeps.Add(range, sequence, of_layer);
+  range.softmax = scratch.Measures(in_scratch);
+  return range;
 }
 
-namespace {
-
-// The chunks of a group of heads, in order: `at_once` rows of scratch are filled by each.
-class Chunks {
- public:
-  Chunks(const LogitSource& source, size_t sequence, size_t group, size_t at_once)
-      : source_(source),
-        num_rows_(std::min(at_once, source.queries())),
-        // While decoding, one row of several heads.
-        num_heads_(std::min(source.heads_per_group(), at_once / num_rows_)),
-        end_((group + 1) * source.heads_per_group()) {
-    next_.sequence = sequence;
-    next_.first_head = group * source.heads_per_group();
-  }
-
-  // False if there are no more.
-  bool Next(LogitChunk* chunk) {
-    if (next_.first_head >= end_) return false;
-    *chunk = next_;
-    chunk->num_heads = std::min(num_heads_, end_ - next_.first_head);
-    chunk->num_rows = std::min(num_rows_, source_.queries() - next_.first_row);
-    next_.first_row += num_rows_;
-    if (next_.first_row >= source_.queries()) {
-      next_.first_row = 0;
-      next_.first_head += num_heads_;
-    }
-    return true;
-  }
-
- private:
-  const LogitSource& source_;
-  size_t num_rows_;
-  size_t num_heads_;
-  size_t end_;
-  LogitChunk next_;
-};
-
-}  // namespace
-
-// All rows of the heads of one sequence that share their keys: each block of weights is swept while it is in cache.
-void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index) {
-  Chunks chunks(source, sequence, group, source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock);
+// Rows [first, end) of the heads of one sequence that share their keys: each block of weights is swept while it is in
+// cache.
+void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t first,
+                                              size_t end, size_t index) {
+  LogitChunks chunks(source, sequence, group, first, end,
+                     source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock);
   const LogitScratch& logit_scratch = logit_scratch_[index];
   Sweeps sweeps(*this, scratch_[index]);
   for (LogitChunk chunk; chunks.Next(&chunk);) {
@@ -163,58 +98,15 @@ void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t 
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
         MakeLogitBlock(source, chunk, head, first, logit_scratch);
-        SweepLogitBlock(source, chunk, head, first, logit_scratch, sweeps);
+        const RowRange range = LogitRows(source, chunk, head, first, logit_scratch);
+        const size_t of_layer = source.first_head() + chunk.first_head + head;
+        AddLogitSums(range.softmax, range.rows, source.first_sequence() + sequence, of_layer);
+        sweeps.Add(range, source.first_sequence() + sequence, of_layer);
         if (chunk.num_rows > kRowsPerBlock) sweeps.Flush();
       }
     }
     sweeps.Flush();  // few rows of all heads at once
   }
-}
-
-// The same by several tasks, in waves: each makes the weights of a chunk, and then each sweeps those of some heads, in
-// the order of the rows.
-void LayerAccumulator::State::SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group,
-                                                     const Runner& runner) {
-  struct Wave {
-    State* state;
-    const LogitSource* source;
-    size_t tasks;
-    size_t chunks = 0;  // of the first scratches
-  };
-  const auto make = [](void* argument, size_t index) {
-    const Wave& wave = *static_cast<const Wave*>(argument);
-    const LogitScratch& scratch = wave.state->logit_scratch_[index];
-    wave.source->Prepare(scratch.chunk, scratch);
-    for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
-      for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
-        MakeLogitBlock(*wave.source, scratch.chunk, head, first, scratch);
-      }
-    }
-  };
-  const auto sweep = [](void* argument, size_t index) {
-    const Wave& wave = *static_cast<const Wave*>(argument);
-    Sweeps sweeps(*wave.state, wave.state->scratch_[index]);
-    for (size_t i = 0; i < wave.chunks; ++i) {
-      const LogitScratch& scratch = wave.state->logit_scratch_[i];
-      for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
-        if ((scratch.chunk.first_head + head) % wave.tasks != index) continue;
-        for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
-          wave.state->SweepLogitBlock(*wave.source, scratch.chunk, head, first, scratch, sweeps);
-          sweeps.Flush();
-        }
-      }
-    }
-  };
-  Wave wave = {this, &source, MostLogitTasks(runner)};
-  const size_t rows = source.queries() * source.heads_per_group();
-  const size_t share = (rows / wave.tasks / kRowsPerBlock + 1) * kRowsPerBlock;
-  Chunks chunks(source, sequence, group, std::min(PassRows(config_.max_keys), share));
-  do {
-    wave.chunks = 0;
-    while (wave.chunks < wave.tasks && chunks.Next(&logit_scratch_[wave.chunks].chunk)) ++wave.chunks;
-    RunTasks(runner, make, &wave, wave.chunks);
-    RunTasks(runner, sweep, &wave, std::min(wave.chunks, wave.tasks) == 0 ? 0 : wave.tasks);
-  } while (wave.chunks == wave.tasks);
 }
 
 void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runner& runner) {
@@ -227,7 +119,7 @@ void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runne
   const auto task = [](void* argument, size_t index) {
     const Call& call = *static_cast<const Call*>(argument);
     for (size_t i = index; i < call.source->batch() * call.groups; i += call.tasks) {
-      call.state->SweepLogitGroup(*call.source, i / call.groups, i % call.groups, index);
+      call.state->SweepLogitGroup(*call.source, i / call.groups, i % call.groups, 0, call.source->queries(), index);
     }
   };
   const size_t groups = source.heads() / source.heads_per_group();

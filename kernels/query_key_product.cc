@@ -3,6 +3,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include <utility>
+
+#include "kernels/key_rows.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/query_key_product.cc"
@@ -12,38 +17,8 @@
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
 #include "kernels/pack_rows-inl.h"
-
-#ifndef ATTNSCOPE_KERNELS_QUERY_KEY_PRODUCT_ONCE_
-#define ATTNSCOPE_KERNELS_QUERY_KEY_PRODUCT_ONCE_
-namespace attnscope {
-
-// Where the keys of one sequence and head stand. Keys are asked for in ascending order, tile by tile.
-class KeyRows {
- public:
-  KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head) : view_(view) {
-    offset_ = static_cast<int64_t>(kv_head) * view.key_head_stride;
-    if (view.pages == nullptr) offset_ += static_cast<int64_t>(sequence) * view.key_batch_stride;
-  }
-
-  const uint8_t* operator()(size_t key) {
-    const void* data = view_.key_data;
-    if (view_.pages != nullptr) {
-      while (key - first_ >= view_.pages[page_].keys) first_ += view_.pages[page_++].keys;
-      data = view_.pages[page_].data;
-    }
-    const int64_t offset = offset_ + static_cast<int64_t>(key - first_) * view_.key_stride;
-    return static_cast<const uint8_t*>(data) + offset * static_cast<int64_t>(ElementBytes(view_.key_type));
-  }
-
- private:
-  const QueryKeyView& view_;
-  int64_t offset_ = 0;
-  size_t page_ = 0;
-  size_t first_ = 0;  // key of the page
-};
-
-}  // namespace attnscope
-#endif  // ATTNSCOPE_KERNELS_QUERY_KEY_PRODUCT_ONCE_
+#include "kernels/row_tile-inl.h"
+#include "kernels/transpose_keys-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
@@ -133,41 +108,175 @@ HWY_INLINE void PackQueries(const ProductBlock& block, float* HWY_RESTRICT packe
   }
 }
 
-// The keys of one tile, one pointer each; keys beyond the last repeat it.
+// Up to kTileVectors vectors of keys, key i at `first + i * stride`, their dimensions neighbours.
+inline constexpr size_t kTileVectors = 3;
 template <typename T>
 struct KeyTile {
-  const T* rows[kMaxProductColumns];
-
-  // Keys [first, end) for first < end.
-  KeyTile(KeyRows& keys, size_t first, size_t end) {
-    for (size_t i = 0; i < ProductColumns(); ++i) {
-      rows[i] = reinterpret_cast<const T*>(keys(HWY_MIN(first + i, end - 1)));
-    }
-  }
+  const T* first[kTileVectors];  // of each vector
+  int64_t stride;
 };
 
-// packed[dimension][ProductColumns()], a cache line of each key at a time.
+// The `vectors` vectors of keys from `first` on; keys from `end` on repeat the last one, first < end. Those that do not
+// stand in one piece, or whose dimensions are apart, are copied to `copies` [vectors * Lanes, head_dim].
 template <typename T>
-HWY_INLINE void PackKeys(const KeyTile<T>& tile, int64_t stride, size_t head_dim, float* HWY_RESTRICT packed) {
-  constexpr size_t kLine = 64 / sizeof(T);
-  const size_t columns = ProductColumns();
-  for (size_t dim = 0; dim < head_dim; dim += kLine) {
-    for (size_t i = 0; i < columns; i += kPackRows) {
-      const T* from[kPackRows];
-      const size_t num_rows = HWY_MIN(kPackRows, columns - i);
-      for (size_t j = 0; j < num_rows; ++j) from[j] = tile.rows[i + j] + static_cast<int64_t>(dim) * stride;
-      PackRows(from, num_rows, stride, HWY_MIN(kLine, head_dim - dim), columns, packed + dim * columns + i);
+HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t first, size_t end, size_t vectors,
+                               T* HWY_RESTRICT copies) {
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  KeyTile<T> tile;
+  tile.stride = view.key_stride;
+  bool whole = view.key_dim_stride == 1 && first + vectors * N <= end;
+  KeyRows ahead = rows;
+  for (size_t i = 0; whole && i < vectors; ++i) {
+    tile.first[i] = reinterpret_cast<const T*>(ahead(first + i * N));
+    whole = ahead.Run(first + i * N) >= N;
+  }
+  if (HWY_LIKELY(whole)) {
+    rows = ahead;
+    return tile;
+  }
+  for (size_t i = 0; i < vectors * N; ++i) {
+    const T* from = reinterpret_cast<const T*>(rows(HWY_MIN(first + i, end - 1)));
+    T* to = copies + i * view.head_dim;
+    if (view.key_dim_stride == 1) {
+      memcpy(to, from, view.head_dim * sizeof(T));
+    } else {
+      for (size_t dim = 0; dim < view.head_dim; ++dim) to[dim] = from[static_cast<int64_t>(dim) * view.key_dim_stride];
     }
   }
+  for (size_t i = 0; i < vectors; ++i) tile.first[i] = copies + i * N * view.head_dim;
+  tile.stride = static_cast<int64_t>(view.head_dim);
+  return tile;
+}
+
+// packed[dimension][vectors * Lanes], from dimension `begin` on.
+template <typename T>
+HWY_INLINE void PackDimensions(const KeyTile<T>& tile, size_t vectors, size_t begin, size_t head_dim,
+                               float* HWY_RESTRICT packed) {
+  const hn::CappedTag<float, 1> d1;
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  for (size_t dim = begin; dim < head_dim; ++dim) {
+    for (size_t i = 0; i < vectors * N; ++i) {
+      const T* from = tile.first[i / N] + static_cast<int64_t>(i % N) * tile.stride + dim;
+      packed[dim * vectors * N + i] = hn::GetLane(LoadAsFloat(d1, from));
+    }
+  }
+}
+
+// packed[dimension][ProductColumns()].
+template <typename T>
+HWY_INLINE void PackKeys(const KeyTile<T>& tile, size_t head_dim, float* HWY_RESTRICT packed) {
+  size_t dim = 0;
+#if ATTNSCOPE_TRANSPOSES_KEYS
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(df);
+  KeyReader<T> readers[kTileVectors];
+  for (size_t i = 0; i < kTileVectors; ++i) readers[i].Init(tile.first[i], tile.stride);
+  for (; dim + kBlockDims<T> <= head_dim; dim += kBlockDims<T>) {
+    for (size_t i = 0; i < kTileVectors; ++i) {
+      hn::Vec<decltype(df)> dims[kBlockDims<T>];
+      TransposeKeys(df, readers[i], tile.stride, dims);
+      readers[i].Advance();
+      for (size_t j = 0; j < kBlockDims<T>; ++j) hn::Store(dims[j], df, packed + ((dim + j) * kTileVectors + i) * N);
+    }
+  }
+#endif
+  PackDimensions(tile, kTileVectors, dim, head_dim, packed);
 }
 
 // Prefetches keys [begin, end) of a tile; never faults.
 template <typename T>
 HWY_INLINE void PrefetchKeys(const KeyTile<T>& tile, size_t begin, size_t end, size_t head_dim) {
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
   for (size_t i = begin; i < end; ++i) {
-    for (size_t dim = 0; dim < head_dim; dim += 64 / sizeof(T)) hwy::Prefetch(tile.rows[i] + dim);
+    const T* key = tile.first[i / N] + static_cast<int64_t>(i % N) * tile.stride;
+    for (size_t dim = 0; dim < head_dim; dim += 64 / sizeof(T)) PrefetchToL2(key + dim);
   }
 }
+
+#if ATTNSCOPE_TRANSPOSES_KEYS
+
+// Rows that are multiplied without packing keys: their sums and the dimensions of two vectors of keys, one where there
+// are half as many registers, fill these.
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3
+inline constexpr size_t kFewRows = 4;
+inline constexpr size_t kFewVectors = 1;
+#else
+inline constexpr size_t kFewRows = 8;
+inline constexpr size_t kFewVectors = 2;
+#endif
+
+// products[row * stride, + kFewVectors * Lanes) of the first num_rows rows of a panel, straight from the keys. The same
+// chains as MultiplyRow. `scratch` has room for packed keys.
+template <size_t kRows, typename T>
+HWY_INLINE void MultiplyFewRows(const float* HWY_RESTRICT queries, const KeyTile<T>& tile, const KeyTile<T>& next,
+                                size_t head_dim, size_t num_rows, float* HWY_RESTRICT scratch,
+                                float* HWY_RESTRICT products, size_t stride) {
+  const hn::ScalableTag<float> df;
+  using VF = hn::Vec<decltype(df)>;
+  const size_t N = hn::Lanes(df);
+  VF sums[kRows][kFewVectors];
+  for (auto& of_row : sums) {
+    for (VF& sum : of_row) sum = hn::Zero(df);
+  }
+  const auto add = [&](size_t dim, const VF(&keys)[kFewVectors]) HWY_ATTR {
+    for (size_t row = 0; row < kRows; ++row) {
+      const auto query = hn::Set(df, queries[dim * kPanelRows + row]);
+      for (size_t i = 0; i < kFewVectors; ++i) sums[row][i] = hn::MulAdd(query, keys[i], sums[row][i]);
+    }
+  };
+  KeyReader<T> readers[kFewVectors];
+  for (size_t i = 0; i < kFewVectors; ++i) readers[i].Init(tile.first[i], tile.stride);
+  const size_t ahead = hwy::DivCeil(kFewVectors * N, hwy::DivCeil(head_dim, kBlockDims<T>));
+  size_t prefetched = 0;
+  size_t dim = 0;
+  for (; dim + kBlockDims<T> <= head_dim; dim += kBlockDims<T>) {
+    const size_t prefetch_end = HWY_MIN(kFewVectors * N, prefetched + ahead);
+    PrefetchKeys(next, prefetched, prefetch_end, head_dim);
+    prefetched = prefetch_end;
+    VF dims[kFewVectors][kBlockDims<T>];
+    for (size_t i = 0; i < kFewVectors; ++i) {
+      TransposeKeys(df, readers[i], tile.stride, dims[i]);
+      readers[i].Advance();
+    }
+    for (size_t j = 0; j < kBlockDims<T>; ++j) {
+      VF keys[kFewVectors];
+      for (size_t i = 0; i < kFewVectors; ++i) keys[i] = dims[i][j];
+      add(dim + j, keys);
+    }
+  }
+  PackDimensions(tile, kFewVectors, dim, head_dim, scratch);
+  for (; dim < head_dim; ++dim) {
+    VF keys[kFewVectors];
+    for (size_t i = 0; i < kFewVectors; ++i) keys[i] = hn::Load(df, scratch + (dim * kFewVectors + i) * N);
+    add(dim, keys);
+  }
+  for (size_t row = 0; row < kRows; ++row) {
+    if (row >= num_rows) continue;
+    for (size_t i = 0; i < kFewVectors; ++i) hn::StoreU(sums[row][i], df, products + row * stride + i * N);
+  }
+}
+
+// All products of a block of at most kRows rows.
+template <size_t kRows, typename T>
+HWY_INLINE void MultiplyFew(const ProductBlock& block, KeyRows& rows, const float* HWY_RESTRICT packed_queries,
+                            float* HWY_RESTRICT packed_keys, float* HWY_RESTRICT products, size_t stride) {
+  const QueryKeyView& view = *block.view;
+  const size_t columns = kFewVectors * hn::Lanes(hn::ScalableTag<float>());
+  const size_t num_keys = block.visible(block.num_rows - 1);
+  T* copies[2] = {reinterpret_cast<T*>(packed_keys + kPackedKeys / 2), nullptr};
+  copies[1] = copies[0] + columns * view.head_dim;
+  KeyTile<T> tile = FindKeys(view, rows, 0, num_keys, kFewVectors, copies[0]);
+  for (size_t first = 0; first < num_keys; first += columns) {
+    std::swap(copies[0], copies[1]);
+    const size_t ahead = HWY_MIN(first + columns, num_keys - 1);
+    const KeyTile<T> next = FindKeys(view, rows, ahead, num_keys, kFewVectors, copies[0]);
+    MultiplyFewRows<kRows>(packed_queries, tile, next, view.head_dim, block.num_heads * block.num_rows, packed_keys,
+                           products + first, stride);
+    tile = next;
+  }
+}
+
+#endif  // ATTNSCOPE_TRANSPOSES_KEYS
 
 template <typename TKey>
 HWY_INLINE void MultiplyAll(const ProductBlock& block, const float* HWY_RESTRICT packed_queries,
@@ -179,13 +288,19 @@ HWY_INLINE void MultiplyAll(const ProductBlock& block, const float* HWY_RESTRICT
   const size_t num_keys = block.visible(block.num_rows - 1);
   if (num_keys == 0) return;
   KeyRows keys(view, block.sequence, block.first_head / (view.heads / view.kv_heads));
-  KeyTile<TKey> tile(keys, 0, num_keys);
+#if ATTNSCOPE_TRANSPOSES_KEYS
+  if (rows == 1) return MultiplyFew<1, TKey>(block, keys, packed_queries, packed_keys, products, stride);
+  if (rows <= 4) return MultiplyFew<4, TKey>(block, keys, packed_queries, packed_keys, products, stride);
+  if (rows <= kFewRows) return MultiplyFew<kFewRows, TKey>(block, keys, packed_queries, packed_keys, products, stride);
+#endif
+  TKey* copies = reinterpret_cast<TKey*>(packed_keys + kPackedKeys / 2);
+  KeyTile<TKey> tile = FindKeys(view, keys, 0, num_keys, kTileVectors, copies);
   // Keys of the next tile to prefetch during each panel.
   const size_t ahead = hwy::DivCeil(columns, hwy::DivCeil(rows, kPanelRows));
   for (size_t first = 0; first < num_keys; first += columns) {
-    PackKeys(tile, view.key_dim_stride, view.head_dim, packed_keys);
+    PackKeys(tile, view.head_dim, packed_keys);
     const size_t next = HWY_MIN(first + columns, num_keys - 1);
-    tile = KeyTile<TKey>(keys, next, num_keys);
+    tile = FindKeys(view, keys, next, num_keys, kTileVectors, copies);
     size_t prefetched = 0;
     for (size_t panel = 0; panel < rows; panel += kPanelRows) {
       const size_t num_rows = HWY_MIN(kPanelRows, rows - panel);

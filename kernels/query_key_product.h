@@ -15,8 +15,9 @@ namespace attnscope {
 inline constexpr size_t kMaxHeadDim = 256;
 // Columns of the widest tile of products that any target computes.
 inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
-// Elements of a packed tile of keys; of packed queries there are kMaxHeadDim for each row, rounded up to eight rows.
-inline constexpr size_t kPackedKeys = kMaxProductColumns * kMaxHeadDim;
+// Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece; of packed queries there
+// are kMaxHeadDim for each row, rounded up to eight rows.
+inline constexpr size_t kPackedKeys = 2 * kMaxProductColumns * kMaxHeadDim;
 
 // Rows [first_row, first_row + num_rows) of query heads [first_head, first_head + num_heads), which share one head of
 // keys, of one sequence.

@@ -9,6 +9,7 @@
 #include "attnscope/attention_view.h"
 #include "kernels/softmax_rows.h"
 #include "kernels/sweep_workspace.h"
+#include "kernels/view_rows.h"
 
 namespace attnscope {
 
@@ -33,6 +34,23 @@ struct SweepBlock {
   float* columns = nullptr;
   size_t num_rows = 0;
   BlockRow rows[kRowsPerBlock];
+
+  // Appends rows [first, first + count) of a matrix.
+  void Append(const RowRange& range, size_t first, size_t count, double* row_sums) {
+    type = range.type;
+    tolerance = range.tolerance;
+    for (size_t i = first; i < first + count; ++i) {
+      BlockRow& row = rows[num_rows++];
+      row.data = range.Row(i);
+      row.next = i + count < range.rows ? range.Row(i + count) : nullptr;
+      row.visible = range.visible(i);
+      row.softmax = range.softmax == nullptr ? nullptr : range.softmax + i;
+      row.row_sums = row_sums;
+    }
+  }
+
+  // Column sums that the rows reach. Under a causal mask the last row sees the most keys.
+  size_t Keys() const { return num_rows == 0 ? 0 : rows[num_rows - 1].visible; }
 };
 
 // What the rows of a block measured. Padded for vectors.
@@ -47,7 +65,7 @@ struct BlockResult {
   HWY_ALIGN_MAX double top50[kPaddedRows];
   HWY_ALIGN_MAX double valid[kPaddedRows];  // 1 or 0
   bool slow[kRowsPerBlock];                 // measured by the careful path
-  bool any_slow;                            // the column sums are then wrong
+  bool any_slow;                            // the column sums are then without these rows
 };
 
 }  // namespace attnscope

@@ -2,6 +2,7 @@
 #include "kernels/weights_sweep.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "kernels/slow_row.h"
@@ -43,6 +44,31 @@ HWY_INLINE void AddFloats(const float* HWY_RESTRICT from, size_t count, double* 
   for (; i < count; ++i) to[i] += static_cast<double>(from[i]);
 }
 
+// Adds the valid slow rows of [first, first + count) to columns [begin, end), before the block's own columns: so in
+// every way of cutting rows into calls.
+HWY_NOINLINE void AddSlowRows(const SweepBlock& block, const BlockResult& result, size_t first, size_t count,
+                              size_t begin, size_t end, double* columns) {
+  for (size_t i = first; i < first + count; ++i) {
+    const BlockRow& row = block.rows[i];
+    if (!result.slow[i] || result.valid[i] == 0.0 || row.visible <= begin) continue;
+    const void* from = static_cast<const uint8_t*>(row.data) + begin * ElementBytes(block.type);
+    AddSlowRowToColumns(from, block.type, HWY_MIN(end, row.visible) - begin, columns + begin);
+  }
+}
+
+// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow. Not inlined: it is most
+// of the library's code, and two functions call it.
+template <typename T, bool kEntropy>
+HWY_NOINLINE void SweepBlockRows(const SweepBlock& block, SweepWorkspace& workspace, BlockResult& result) {
+  SweepRows<T, kEntropy>(block, workspace, result);
+  if (block.columns == nullptr || HWY_LIKELY(!result.any_slow)) return;
+  memset(block.columns, 0, block.Keys() * sizeof(float));
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    if (result.slow[i]) continue;
+    AddToColumns(static_cast<const T*>(block.rows[i].data), block.rows[i].visible, block.columns);
+  }
+}
+
 // Cuts the rows of matrices into blocks and sweeps these. Blocks of a matrix are aligned to its sequence; parts of
 // blocks, of different matrices, are swept together.
 template <typename T, bool kEntropy>
@@ -65,7 +91,7 @@ class Sweeper {
   void Flush() {
     if (block_.num_rows == 0) return;
     BlockResult result;
-    SweepRows<T, kEntropy>(block_, *scratch_.workspace, result);
+    SweepBlockRows<T, kEntropy>(block_, *scratch_.workspace, result);
     AddRows(block_, result);
     for (size_t i = 0; i < num_parts_; ++i) CommitColumns(parts_[i], result);
     block_.num_rows = 0;
@@ -85,29 +111,20 @@ class Sweeper {
 
   // Appends rows [first, first + num_rows) of a matrix, `done` rows after the beginning of its block.
   HWY_INLINE void AddPart(const OpenMatrix& matrix, size_t first, size_t num_rows, size_t done, size_t* keys) {
-    const RowRange& range = matrix.range;
     const size_t old_keys = *keys;
-    *keys = HWY_MAX(*keys, range.visible(first + num_rows - 1));
-    block_.type = range.type;
-    block_.tolerance = range.tolerance;
+    *keys = HWY_MAX(*keys, matrix.range.visible(first + num_rows - 1));
     block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
     parts_[num_parts_++] = {&matrix, block_.num_rows, num_rows, done, old_keys, *keys};
-    for (size_t i = first; i < first + num_rows; ++i) {
-      BlockRow& row = block_.rows[block_.num_rows++];
-      row.data = range.Row(i);
-      row.next = i + num_rows < range.rows ? range.Row(i + num_rows) : nullptr;
-      row.visible = range.visible(i);
-      row.softmax = range.softmax == nullptr ? nullptr : range.softmax + i;
-      row.row_sums = matrix.row_sums;
-    }
+    block_.Append(matrix.range, first, num_rows, matrix.row_sums);
   }
 
   // Adds a part's column sums to its matrix's: to the finished blocks, or to the one in progress.
   HWY_INLINE void CommitColumns(const Part& part, const BlockResult& result) {
-    if (HWY_UNLIKELY(result.any_slow)) CommitSlowRows(part, result);
-    if (block_.columns != nullptr && HWY_LIKELY(!result.any_slow)) {
-      return AddFloats(block_.columns, block_.rows[part.num_rows - 1].visible, part.matrix->columns);
+    double* HWY_RESTRICT finished = part.matrix->columns;
+    if (HWY_UNLIKELY(result.any_slow)) {
+      AddSlowRows(block_, result, part.first, part.num_rows, 0, part.keys, finished);
     }
+    if (block_.columns != nullptr) return AddFloats(block_.columns, block_.Keys(), finished);
     float* HWY_RESTRICT columns = part.matrix->block;
     const size_t zeros_from = part.done == 0 ? 0 : part.old_keys;
     memset(columns + zeros_from, 0, (part.keys - zeros_from) * sizeof(float));
@@ -115,15 +132,7 @@ class Sweeper {
       if (HWY_UNLIKELY(result.slow[i])) continue;
       AddToColumns(static_cast<const T*>(block_.rows[i].data), block_.rows[i].visible, columns);
     }
-    if (part.done + part.num_rows == kRowsPerBlock) AddFloats(columns, part.keys, part.matrix->columns);
-  }
-
-  // Before the block's own columns, in every way of cutting rows into calls.
-  HWY_NOINLINE void CommitSlowRows(const Part& part, const BlockResult& result) {
-    for (size_t i = part.first; i < part.first + part.num_rows; ++i) {
-      if (!result.slow[i] || result.valid[i] == 0.0) continue;
-      AddSlowRowToColumns(block_.rows[i].data, block_.type, block_.rows[i].visible, part.matrix->columns);
-    }
+    if (part.done + part.num_rows == kRowsPerBlock) AddFloats(columns, part.keys, finished);
   }
 
   const SweepScratch& scratch_;
@@ -152,6 +161,27 @@ void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& 
   }
 }
 
+void SweepBlockApart(const SweepBlock& block, SweepWorkspace* workspace, BlockResult* result) {
+  switch (block.type) {
+    case ElementType::kFloat32:
+      if (block.rows[0].softmax != nullptr) return SweepBlockRows<float, false>(block, *workspace, *result);
+      return SweepBlockRows<float, true>(block, *workspace, *result);
+    case ElementType::kFloat16:
+      return SweepBlockRows<hwy::float16_t, true>(block, *workspace, *result);
+    case ElementType::kBFloat16:
+      return SweepBlockRows<hwy::bfloat16_t, true>(block, *workspace, *result);
+  }
+}
+
+void AddBlockRows(const SweepBlock& block, BlockResult* result) { AddRows(block, *result); }
+
+void AddBlockColumns(const SweepBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
+  end = HWY_MIN(end, block.Keys());
+  if (begin >= end) return;
+  if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, 0, block.num_rows, begin, end, columns);
+  AddFloats(block.columns + begin, end - begin, columns + begin);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace attnscope
 HWY_AFTER_NAMESPACE();
@@ -160,9 +190,22 @@ HWY_AFTER_NAMESPACE();
 namespace attnscope {
 
 HWY_EXPORT(SweepWeights);
+HWY_EXPORT(SweepBlockApart);
+HWY_EXPORT(AddBlockRows);
+HWY_EXPORT(AddBlockColumns);
 
 void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
   HWY_DYNAMIC_DISPATCH(SweepWeights)(matrices, count, scratch);
+}
+
+void SweepBlockApart(const SweepBlock& block, SweepWorkspace* workspace, BlockResult* result) {
+  HWY_DYNAMIC_DISPATCH(SweepBlockApart)(block, workspace, result);
+}
+
+void AddBlockRows(const SweepBlock& block, BlockResult* result) { HWY_DYNAMIC_DISPATCH(AddBlockRows)(block, result); }
+
+void AddBlockColumns(const SweepBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
+  HWY_DYNAMIC_DISPATCH(AddBlockColumns)(block, result, begin, end, columns);
 }
 
 }  // namespace attnscope

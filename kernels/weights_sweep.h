@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "kernels/sweep_block.h"
 #include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
@@ -39,6 +40,16 @@ struct SweepScratch {
 // of many matrices cost what as many rows of one do. O(rows * keys), one read; allocates nothing. Thread-safe for
 // different outputs and scratch.
 void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch);
+
+// The same in three steps, for whole blocks of kRowsPerBlock rows of one matrix, aligned to its sequence, that several
+// threads share. With results and columns of its own, any thread sweeps any block; the two others add what was swept to
+// the matrix, both block by block in the order of the rows, and different columns may be added by different threads.
+// Each is thread-safe for different outputs and allocates nothing.
+void SweepBlockApart(const SweepBlock& block, SweepWorkspace* workspace, BlockResult* result);
+// To the rows' row_sums; changes the result.
+void AddBlockRows(const SweepBlock& block, BlockResult* result);
+// Columns [begin, end) to columns [keys] of the finished blocks. Reads rows again only if some are slow.
+void AddBlockColumns(const SweepBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns);
 
 }  // namespace attnscope
 

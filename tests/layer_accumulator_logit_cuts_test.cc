@@ -4,6 +4,7 @@
 // from pages; mean-matrix mode; scratch that is asked for beforehand.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <string>
@@ -94,7 +95,9 @@ TEST_P(LogitCutsTest, ThreadsDoNotMatter) {
 
 TEST_P(LogitCutsTest, ThreadsDoNotMatterForLogitsOfOneMatrix) {
   const size_t rows = 333, keys = 200;
-  const std::vector<float> logits = Normals(5, rows * keys, 3.0);
+  std::vector<float> logits = Normals(5, rows * keys, 3.0);
+  logits[40 * keys + 7] = NAN;                                                     // an invalid row
+  std::fill_n(logits.begin() + 50 * static_cast<int64_t>(keys), keys, -INFINITY);  // one that sees nothing
   LayerAccumulator whole = CreateLayer({.max_keys = keys});
   ASSERT_TRUE(whole.AddLogits(ViewOf(logits, 1, 1, rows, keys)).ok());
   for (const size_t threads : std::initializer_list<size_t>{2, 3, 7}) {
@@ -103,6 +106,7 @@ TEST_P(LogitCutsTest, ThreadsDoNotMatterForLogitsOfOneMatrix) {
     LayerAccumulator other = CreateLayer({.max_keys = keys});
     ASSERT_TRUE(other.AddLogits(ViewOf(logits, 1, 1, rows, keys), {}, runner.runner()).ok());
     EXPECT_TRUE(SameBits(StateOf(other), StateOf(whole))) << threads << " threads";
+    EXPECT_EQ(other.Stats().layer[Metric::kInvalidRows], 1.0);
   }
 }
 

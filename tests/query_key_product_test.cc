@@ -157,9 +157,12 @@ TEST_P(QueryKeyProductTest, ShapesAroundTiles) {
 TEST_P(QueryKeyProductTest, EveryHeadSizeAndType) {
   for (const ElementType type : kAllTypes) {
     for (size_t head_dim = 1; head_dim <= kMaxHeadDim; head_dim += head_dim < 70 || head_dim > 250 ? 1 : 9) {
-      const Inputs inputs(type, 1, 1, 5, 19, head_dim);
-      const QueryKeyView view = inputs.view();
-      Check(AllOf(view), ShapeOf(view));
+      // As few as need no packed keys, and more.
+      for (const size_t queries : std::initializer_list<size_t>{1, 3, 5, 9}) {
+        const Inputs inputs(type, 1, 1, queries, 19 + 2 * queries, head_dim);
+        const QueryKeyView view = inputs.view();
+        Check(AllOf(view), ShapeOf(view));
+      }
     }
   }
   record_.Report(1e-3);
@@ -192,64 +195,78 @@ TEST_P(QueryKeyProductTest, MaskedTilesAreNotComputed) {
 }
 
 TEST_P(QueryKeyProductTest, Layouts) {
-  const Inputs inputs(ElementType::kBFloat16, 4, 2, 10, 30, 12);
-  // Token-major: [queries, heads, head_dim].
-  QueryKeyView view =
-      TokenMajorQueryKey(inputs.view().query_data, inputs.view().key_data, ElementType::kBFloat16, 1, 4, 2, 10, 30, 12);
-  Check(AllOf(view), "token-major");
-  // Keys [head_dim, keys], queries [head_dim, queries].
-  view = inputs.view();
-  view.query_stride = view.key_stride = 1;
-  view.query_dim_stride = 10;
-  view.key_dim_stride = 30;
-  Check(AllOf(view), "transposed");
-  // Backwards, from the last key of the last head.
-  view = inputs.view();
-  view.key_data = static_cast<const uint16_t*>(view.key_data) + 2 * 30 * 12 - 12;
-  view.key_head_stride = -view.key_head_stride;
-  view.key_stride = -view.key_stride;
-  Check(AllOf(view), "backwards");
-  // One key for all.
-  view = inputs.view();
-  view.key_stride = 0;
-  Check(AllOf(view), "repeated");
-  // Another type for the keys.
-  view = inputs.view();
-  view.key_type = ElementType::kFloat16;
-  Check(AllOf(view), "mixed");
+  for (const size_t queries : std::initializer_list<size_t>{1, 3, 10}) {
+    const Inputs inputs(ElementType::kBFloat16, 4, 2, queries, 70, 12);
+    const std::string rows = ", " + std::to_string(queries) + " queries";
+    // Token-major: [queries, heads, head_dim].
+    QueryKeyView view = TokenMajorQueryKey(inputs.view().query_data, inputs.view().key_data, ElementType::kBFloat16, 1,
+                                           4, 2, queries, 70, 12);
+    Check(AllOf(view), "token-major" + rows);
+    // Keys [head_dim, keys], queries [head_dim, queries].
+    view = inputs.view();
+    view.query_stride = view.key_stride = 1;
+    view.query_dim_stride = static_cast<int64_t>(queries);
+    view.key_dim_stride = 70;
+    Check(AllOf(view), "transposed" + rows);
+    // Backwards, from the last key of the last head.
+    view = inputs.view();
+    view.key_data = static_cast<const uint16_t*>(view.key_data) + 2 * 70 * 12 - 12;
+    view.key_head_stride = -view.key_head_stride;
+    view.key_stride = -view.key_stride;
+    Check(AllOf(view), "backwards" + rows);
+    // One key for all.
+    view = inputs.view();
+    view.key_stride = 0;
+    Check(AllOf(view), "repeated" + rows);
+    // Another type for the keys.
+    view = inputs.view();
+    view.key_type = ElementType::kFloat16;
+    Check(AllOf(view), "mixed" + rows);
+  }
 }
 
 TEST_P(QueryKeyProductTest, Pages) {
-  const Inputs inputs(ElementType::kFloat16, 2, 2, 6, 200, 20);
-  QueryKeyView view = inputs.view();
-  const auto* keys = static_cast<const uint16_t*>(view.key_data);
-  // Out of order, of all sizes, one empty. Heads are 200 keys apart.
-  const KeyPage pages[] = {{keys + 100 * 20, 7},  {keys, 1},          {keys + 50 * 20, 0}, {keys + 20 * 20, 60},
-                           {keys + 120 * 20, 80}, {keys + 3 * 20, 52}};
-  view.pages = pages;
-  view.num_pages = 6;
-  ProductBlock block = AllOf(view);
-  Check(block, "pages");
-  block.first_head = 1;
-  Check(block, "pages, second head");
+  for (const size_t queries : std::initializer_list<size_t>{1, 2, 6, 11}) {
+    const Inputs inputs(ElementType::kFloat16, 2, 2, queries, 200, 20);
+    QueryKeyView view = inputs.view();
+    const auto* keys = static_cast<const uint16_t*>(view.key_data);
+    // Out of order, of all sizes, one empty. Heads are 200 keys apart.
+    const KeyPage pages[] = {{keys + 100 * 20, 7},  {keys, 1},          {keys + 50 * 20, 0}, {keys + 20 * 20, 60},
+                             {keys + 120 * 20, 80}, {keys + 3 * 20, 52}};
+    view.pages = pages;
+    view.num_pages = 6;
+    ProductBlock block = AllOf(view);
+    Check(block, "pages");
+    block.first_head = 1;
+    Check(block, "pages, second head");
+    // Of 16 keys each, as vectors have, last to first.
+    std::vector<KeyPage> even;
+    for (size_t page = 12; page-- > 0;) even.push_back({keys + page * 16 * 20, 16});
+    view.keys = 192;
+    view.pages = even.data();
+    view.num_pages = even.size();
+    Check(AllOf(view), "even pages");
+  }
 }
 
 // A product is the same whatever block it is computed in.
 TEST_P(QueryKeyProductTest, BlocksDoNotMatter) {
-  const Inputs inputs(ElementType::kFloat32, 2, 1, 21, 130, 37);
-  const QueryKeyView view = inputs.view();
-  const Products whole(AllOf(view));
-  for (size_t head = 0; head < 2; ++head) {
-    for (const size_t count : std::initializer_list<size_t>{1, 2, 6}) {
-      for (size_t row = 0; row + count <= 21; ++row) {
-        ProductBlock block = AllOf(view);
-        block.first_head = head;
-        block.num_heads = 1;
-        block.first_row = row;
-        block.num_rows = count;
-        const Products part(block);
-        for (size_t i = 0; i < count; ++i) {
-          for (size_t key = 0; key < 130; ++key) ASSERT_EQ(part(i, key), whole(head * 21 + row + i, key));
+  for (const ElementType type : kAllTypes) {
+    const Inputs inputs(type, 2, 1, 21, 130, 37);
+    const QueryKeyView view = inputs.view();
+    const Products whole(AllOf(view));
+    for (size_t head = 0; head < 2; ++head) {
+      for (const size_t count : std::initializer_list<size_t>{1, 2, 6}) {
+        for (size_t row = 0; row + count <= 21; ++row) {
+          ProductBlock block = AllOf(view);
+          block.first_head = head;
+          block.num_heads = 1;
+          block.first_row = row;
+          block.num_rows = count;
+          const Products part(block);
+          for (size_t i = 0; i < count; ++i) {
+            for (size_t key = 0; key < 130; ++key) ASSERT_EQ(part(i, key), whole(head * 21 + row + i, key));
+          }
         }
       }
     }
