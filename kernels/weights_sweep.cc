@@ -16,6 +16,7 @@
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
 #include "kernels/row_tile-inl.h"
+#include "kernels/sweep_tags-inl.h"
 #include "kernels/top_k-inl.h"
 
 #ifndef ATTNSCOPE_KERNELS_WEIGHTS_SWEEP_ONCE_
@@ -78,7 +79,7 @@ HWY_INLINE SweptRow<T> PrepareRow(const void* data, size_t visible, float* colum
 // Entropy and sum of a row whose columns have all been swept.
 HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& sum) {
   constexpr double kLn2 = 0.69314718055994530942;
-  const hn::ScalableTag<double> dd;
+  const SweepDouble dd;
   entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.p_log2_p)));
   sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
 }
