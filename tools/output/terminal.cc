@@ -37,7 +37,8 @@ Status PrintOut(std::string_view text) {
 void PrintError(std::string_view message) {
   std::string text = "attnscope: " + std::string(message);
   for (char& c : text) {
-    if ((c >= '\0' && c < ' ' && c != '\n') || c == '\x7F') c = '?';
+    const auto byte = static_cast<unsigned char>(c);  // plain char has a sign on x86 and none on Arm
+    if ((byte < ' ' && c != '\n') || c == '\x7F') c = '?';
   }
   text += '\n';
   std::fwrite(text.data(), 1, text.size(), stderr);  // if this fails there is nobody left to tell
