@@ -24,27 +24,28 @@ class Sweeper {
  public:
   explicit Sweeper(size_t keys)
       : columns_(keys),
-        partial_(keys),
-        block_(AllocateAlignedBuffer<float>(PaddedColumns(keys))),
+        block_(AllocateAlignedBuffer<float>(keys)),
+        scratch_(AllocateAlignedBuffer<float>(PaddedColumns(keys))),
         workspace_(AllocateAlignedBuffer<SweepWorkspace>(1)) {}
 
   void Sweep(const AttentionRows& rows, size_t first, size_t count) {
-    RowRange range;
+    OpenMatrix open;
+    RowRange& range = open.range;
     range.data = rows.Row(first);
     range.type = rows.type();
     range.row_stride = static_cast<int64_t>(rows.keys());
     range.rows = count;
     range.visible = VisibleKeys(rows.keys(), Mask());
-    OpenColumns open;
+    open.row_sums = row_sums_;
     open.columns = columns_.data();
-    open.partial = partial_.data();
-    SweepWeights(range, open, row_sums_, block_.get(), workspace_.get());
+    open.block = block_.get();
+    SweepWeights(&open, 1, {scratch_.get(), workspace_.get()});
   }
 
  private:
   std::vector<double> columns_;
-  std::vector<double> partial_;
   AlignedBuffer<float> block_;
+  AlignedBuffer<float> scratch_;
   AlignedBuffer<SweepWorkspace> workspace_;
   double row_sums_[kNumRowSums] = {};
 };

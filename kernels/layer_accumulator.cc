@@ -108,7 +108,7 @@ Status LayerAccumulator::AddGradient(const BufferView& gradient) {
 
 void LayerAccumulator::EndSequence() {
   if (state_ == nullptr) return;
-  state_->FoldOpen(state_->sums(), state_->maxima());
+  state_->FoldOpen(state_->closed_sums(), state_->maxima());
   state_->ClearOpen();
 }
 
@@ -118,7 +118,7 @@ Status LayerAccumulator::EndSequence(size_t sequence) {
     return {StatusCode::kOutOfRange, "sequence is " + std::to_string(sequence) + ", the accumulator was made for " +
                                          std::to_string(state_->layout().batch())};
   }
-  state_->FoldSequence(sequence, state_->sums(), state_->maxima());
+  state_->FoldSequence(sequence, state_->closed_sums(), state_->maxima());
   state_->ClearSequence(sequence);
   return {};
 }
@@ -126,7 +126,7 @@ Status LayerAccumulator::EndSequence(size_t sequence) {
 LayerStats LayerAccumulator::Stats() const {
   if (state_ == nullptr) return {};
   const StateLayout& layout = state_->layout();
-  std::vector<double> closed_sums(state_->sums(), state_->sums() + layout.closed_sums());
+  std::vector<double> closed_sums(state_->closed_sums(), state_->closed_sums() + layout.closed_sums());
   std::vector<double> closed_maxima(state_->maxima(), state_->maxima() + layout.closed_maxima());
   state_->FoldOpen(closed_sums.data(), closed_maxima.data());
   return StatsOf(layout, closed_sums.data(), closed_maxima.data());
@@ -135,7 +135,7 @@ LayerStats LayerAccumulator::Stats() const {
 void LayerAccumulator::Reset() {
   if (state_ == nullptr) return;
   state_->ClearOpen();
-  std::fill_n(state_->sums(), state_->layout().closed_sums(), 0.0);
+  std::fill_n(state_->closed_sums(), state_->layout().closed_sums(), 0.0);
   std::fill_n(state_->maxima(), state_->layout().closed_maxima(), 0.0);
 }
 
@@ -149,12 +149,12 @@ Status LayerAccumulator::Merge(const LayerAccumulator& other) {
 }
 
 std::span<double> LayerAccumulator::sums() {
-  return state_ == nullptr ? std::span<double>() : std::span(state_->sums(), state_->layout().sums());
+  return state_ == nullptr ? std::span<double>() : std::span(state_->SumsToChange(), state_->layout().sums());
 }
 
 std::span<const double> LayerAccumulator::sums() const {
   return state_ == nullptr ? std::span<const double>()
-                           : std::span(std::as_const(*state_).sums(), state_->layout().sums());
+                           : std::span(std::as_const(*state_).SumsToRead(), state_->layout().sums());
 }
 
 std::span<double> LayerAccumulator::maxima() {

@@ -11,7 +11,6 @@
 #include "kernels/mean_rows.h"
 #include "kernels/norms.h"
 #include "kernels/row_sums.h"
-#include "kernels/weights_sweep.h"
 
 namespace attnscope {
 namespace {
@@ -46,12 +45,14 @@ LayerAccumulator::State::State(const LayerConfig& config)
       layout_(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys) {}
 
 bool LayerAccumulator::State::Allocate() {
-  // Two doubles a key and less than 64 others for each matrix: no index of the layout overflows.
+  // Two doubles and a float a key and less than 2^10 others for each matrix: no index overflows.
   const size_t matrices = layout_.heads() * layout_.batch();
-  if (matrices > (SIZE_MAX >> 8) / (config_.max_keys + 64)) return false;
+  if (matrices > (SIZE_MAX >> 8) / (config_.max_keys + 1024)) return false;
   sums_ = AllocateLazyBuffer<double>(layout_.sums());
   maxima_ = AllocateLazyBuffer<double>(layout_.maxima());
-  if (sums_ == nullptr || maxima_ == nullptr) return false;
+  block_stride_ = (config_.max_keys + kMaxFloatLanes - 1) / kMaxFloatLanes * kMaxFloatLanes;
+  blocks_ = AllocateUnsetBuffer<float>(matrices * block_stride_);
+  if (sums_ == nullptr || maxima_ == nullptr || blocks_ == nullptr) return false;
   if (config_.mean_matrix) {
     mean_rows_ = AllocateAlignedBuffer<float>(kRowsPerBlock * config_.max_keys);
     if (mean_rows_ == nullptr) return false;
@@ -75,17 +76,80 @@ bool LayerAccumulator::State::EnsureScratch(const Runner& runner) {
   return true;
 }
 
-void LayerAccumulator::State::Sweep(const RowRange& range, size_t sequence, size_t head, TaskScratch& scratch) {
+void LayerAccumulator::State::Sweeps::Add(const RowRange& range, size_t sequence, size_t head) {
   if (range.rows == 0) return;
-  double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
-  OpenColumns open;
-  open.columns = sums() + layout_.OpenColumns(sequence, head);
-  open.partial = sums() + layout_.OpenPartial(sequence, head);
-  open.rows = OpenRows(row_sums);
-  open.keys = OpenKeys(sequence, head);
-  SweepWeights(range, open, row_sums, scratch.columns.get(), scratch.workspace.get());
-  // Under a causal mask the last row sees the most keys.
-  maxima()[layout_.OpenKeys(sequence, head)] = static_cast<double>(std::max(open.keys, range.visible(range.rows - 1)));
+  const StateLayout& layout = state_.layout_;
+  OpenMatrix& open = open_[count_];
+  open.range = range;
+  open.row_sums = state_.sums() + layout.OpenRowSums(sequence, head);
+  open.columns = state_.sums() + layout.OpenColumns(sequence, head);
+  open.block = state_.Block(sequence, head);
+  open.rows = OpenRows(open.row_sums);
+  open.keys = state_.OpenKeys(sequence, head);
+  open_keys_[count_] = state_.maxima() + layout.OpenKeys(sequence, head);
+  if (++count_ == kMost) Flush();
+}
+
+void LayerAccumulator::State::Sweeps::Flush() {
+  SweepWeights(open_, count_, {scratch_.columns.get(), scratch_.workspace.get()});
+  for (size_t i = 0; i < count_; ++i) *open_keys_[i] = static_cast<double>(open_[i].KeysAfter());
+  count_ = 0;
+}
+
+float* LayerAccumulator::State::Block(size_t sequence, size_t head) const {
+  return blocks_.get() + (sequence * layout_.heads() + head) * block_stride_;
+}
+
+void LayerAccumulator::State::StoreBlocks(size_t sequence) const {
+  if (!blocks_current_) return;
+  for (size_t head = 0; head < layout_.heads(); ++head) {
+    double* partial = sums() + layout_.OpenPartial(sequence, head);
+    const size_t keys = OpenKeys(sequence, head);
+    if (OpenRows(sums() + layout_.OpenRowSums(sequence, head)) % kRowsPerBlock != 0) {
+      const float* block = Block(sequence, head);
+      for (size_t i = 0; i < keys; ++i) partial[i] = static_cast<double>(block[i]);
+      partial_written_ = true;
+    } else if (partial_written_) {
+      std::fill_n(partial, keys, 0.0);
+    }
+  }
+}
+
+void LayerAccumulator::State::StoreAllBlocks() const {
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) StoreBlocks(sequence);
+}
+
+// Partial sums that no float32 holds, as those of several ranks, lose nothing: the rest goes to the finished blocks.
+void LayerAccumulator::State::LoadBlocks() {
+  if (blocks_current_) return;
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
+    for (size_t head = 0; head < layout_.heads(); ++head) {
+      double* columns = sums() + layout_.OpenColumns(sequence, head);
+      double* partial = sums() + layout_.OpenPartial(sequence, head);
+      const bool in_block = OpenRows(sums() + layout_.OpenRowSums(sequence, head)) % kRowsPerBlock != 0;
+      float* block = Block(sequence, head);
+      const size_t keys = OpenKeys(sequence, head);
+      std::fill_n(block, keys, 0.0f);
+      for (size_t i = 0; i < keys; ++i) {
+        if (in_block) block[i] = static_cast<float>(partial[i]);
+        columns[i] += partial[i] - static_cast<double>(block[i]);
+        partial[i] = 0.0;
+      }
+    }
+  }
+  blocks_current_ = true;
+}
+
+double* LayerAccumulator::State::SumsToChange() {
+  StoreAllBlocks();
+  blocks_current_ = false;
+  partial_written_ = true;
+  return sums();
+}
+
+const double* LayerAccumulator::State::SumsToRead() const {
+  StoreAllBlocks();
+  return sums();
 }
 
 void LayerAccumulator::State::SweepMatrices(const AttentionView& view, const Mask& mask, const Runner& runner) {
@@ -99,15 +163,17 @@ void LayerAccumulator::State::SweepMatrices(const AttentionView& view, const Mas
   // Task `index` takes every tasks-th matrix. Matrices share nothing, so their order does not matter.
   const auto task = [](void* argument, size_t index) {
     const Call& call = *static_cast<const Call*>(argument);
+    Sweeps sweeps(*call.state, call.state->scratch_[index]);
     for (size_t i = index; i < call.matrices; i += call.tasks) {
       const size_t sequence = i / call.view->heads;
       const size_t head = i % call.view->heads;
       RowRange range = RowsOf(*call.view, *call.mask, sequence, head);
       range.tolerance = call.state->Tolerance(call.view->type);
-      call.state->Sweep(range, call.view->first_sequence + sequence, call.view->first_head + head,
-                        call.state->scratch_[index]);
+      sweeps.Add(range, call.view->first_sequence + sequence, call.view->first_head + head);
     }
+    sweeps.Flush();
   };
+  LoadBlocks();
   const size_t matrices = view.batch * view.heads;
   Call call = {this, &view, &mask, matrices, std::min(matrices, MostTasks(runner))};
   if (call.tasks > 1) {
@@ -124,6 +190,8 @@ void LayerAccumulator::State::SweepMeanMatrix(const AttentionView& view, const M
     keys = static_cast<size_t>(*std::max_element(mask.key_lengths, mask.key_lengths + view.batch));
   }
   if (view.batch == 0) return;
+  LoadBlocks();
+  Sweeps sweeps(*this, scratch_[0]);
   for (size_t first = 0; first < view.queries; first += kRowsPerBlock) {
     RowRange range;
     range.data = mean_rows_.get();
@@ -134,7 +202,8 @@ void LayerAccumulator::State::SweepMeanMatrix(const AttentionView& view, const M
     for (size_t row = 0; row < range.rows; ++row) {
       MeanOfRows(view, mask, first + row, mean_rows_.get() + row * view.keys);
     }
-    Sweep(range, 0, 0, scratch_[0]);
+    sweeps.Add(range, 0, 0);
+    sweeps.Flush();
   }
 }
 
@@ -166,6 +235,7 @@ void LayerAccumulator::State::FoldOpen(double* closed_sums, double* closed_maxim
 }
 
 void LayerAccumulator::State::FoldSequence(size_t sequence, double* closed_sums, double* closed_maxima) const {
+  StoreBlocks(sequence);
   for (size_t head = 0; head < layout_.heads(); ++head) {
     const double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
     if (OpenRows(row_sums) == 0) continue;
@@ -186,7 +256,7 @@ void LayerAccumulator::State::ClearSequence(size_t sequence) {
     const size_t keys = OpenKeys(sequence, head);
     std::fill_n(sums() + layout_.OpenRowSums(sequence, head), kNumRowSums, 0.0);
     std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
-    std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
+    if (partial_written_) std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
     maxima()[layout_.OpenKeys(sequence, head)] = 0.0;
     maxima()[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
   }
@@ -199,6 +269,8 @@ void LayerAccumulator::State::Merge(const State& other) {
   const auto raise = [](const double* from, size_t count, double* to) {
     for (size_t i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
   };
+  other.StoreAllBlocks();
+  (void)SumsToChange();
   add(other.sums(), layout_.OpenColumns(0, 0), sums());
   raise(other.maxima(), layout_.maxima(), maxima());
   for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {

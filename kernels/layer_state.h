@@ -17,6 +17,7 @@
 #include "kernels/state_layout.h"
 #include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
+#include "kernels/weights_sweep.h"
 
 namespace attnscope {
 
@@ -31,8 +32,10 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
 
   const LayerConfig& config() const { return config_; }
   const StateLayout& layout() const { return layout_; }
-  double* sums() { return sums_.get(); }
-  const double* sums() const { return sums_.get(); }
+  // Sums as callers see them: with the open blocks. Those of a changeable state may then be changed.
+  double* SumsToChange();
+  const double* SumsToRead() const;
+  double* closed_sums() { return sums_.get(); }  // [layout().closed_sums()]
   double* maxima() { return maxima_.get(); }
   const double* maxima() const { return maxima_.get(); }
 
@@ -62,15 +65,39 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
     AlignedBuffer<float> columns;
   };
 
-  // Adds rows to the open matrix [sequence, head].
-  void Sweep(const RowRange& range, size_t sequence, size_t head, TaskScratch& scratch);
+  // Collects rows of different open matrices and adds them together.
+  class Sweeps {
+   public:
+    Sweeps(State& state, TaskScratch& scratch) : state_(state), scratch_(scratch) {}
+    // Rows of a matrix that has none waiting.
+    void Add(const RowRange& range, size_t sequence, size_t head);
+    void Flush();
+
+   private:
+    static constexpr size_t kMost = 2 * kRowsPerBlock;
+
+    State& state_;
+    TaskScratch& scratch_;
+    size_t count_ = 0;
+    OpenMatrix open_[kMost];
+    double* open_keys_[kMost];  // where the state keeps them
+  };
+
+  // Open blocks stand in `blocks_` while rows are added, and in the partial sums of `sums_` once a caller may have
+  // changed those. The first moves them back; the others copy those of one sequence, or of all, to the partial sums.
+  void LoadBlocks();
+  void StoreBlocks(size_t sequence) const;
+  void StoreAllBlocks() const;
+  float* Block(size_t sequence, size_t head) const;
+  double* sums() const { return sums_.get(); }
+
   void SweepLogits(const LogitSource& source, const Runner& runner);
   void SweepMeanLogits(const LogitSource& source);
   void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence, size_t head);
   static void MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
                              const LogitScratch& scratch);
   void SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
-                       const LogitScratch& logit_scratch, TaskScratch& scratch);
+                       const LogitScratch& logit_scratch, Sweeps& sweeps);
   void SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index);
   void SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group, const Runner& runner);
   void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
@@ -82,8 +109,12 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   StateLayout layout_;
   AlignedBuffer<double> sums_;
   AlignedBuffer<double> maxima_;
-  AlignedBuffer<float> mean_rows_;   // [kRowsPerBlock, max_keys], mean-matrix mode only
-  AlignedBuffer<double> mean_sums_;  // the same, for logits
+  AlignedBuffer<float> blocks_;  // [batch, heads, block_stride_]: see OpenMatrix
+  size_t block_stride_ = 0;
+  bool blocks_current_ = true;            // the open blocks stand in `blocks_`
+  mutable bool partial_written_ = false;  // partial sums may be other than zero
+  AlignedBuffer<float> mean_rows_;        // [kRowsPerBlock, max_keys], mean-matrix mode only
+  AlignedBuffer<double> mean_sums_;       // the same, for logits
   std::vector<TaskScratch> scratch_;
   std::vector<LogitScratch> logit_scratch_;
 };

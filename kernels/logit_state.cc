@@ -62,6 +62,7 @@ bool LayerAccumulator::State::EnsureLogitScratch(const Runner& runner) {
 }
 
 void LayerAccumulator::State::AddLogits(const LogitSource& source, const Runner& runner) {
+  LoadBlocks();
   if (config_.mean_matrix) {
     SweepMeanLogits(source);
   } else {
@@ -98,7 +99,7 @@ void LayerAccumulator::State::MakeLogitBlock(const LogitSource& source, const Lo
 
 // Adds such a block to its matrix.
 void LayerAccumulator::State::SweepLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head,
-                                              size_t first, const LogitScratch& logit_scratch, TaskScratch& scratch) {
+                                              size_t first, const LogitScratch& logit_scratch, Sweeps& sweeps) {
   const size_t in_scratch = head * chunk.num_rows + first;
   const size_t sequence = source.first_sequence() + chunk.sequence;
   const size_t of_layer = source.first_head() + chunk.first_head + head;
@@ -110,7 +111,7 @@ void LayerAccumulator::State::SweepLogitBlock(const LogitSource& source, const L
   range.tolerance = config_.tolerance_float32;
   range.softmax = logit_scratch.Measures(in_scratch);
   AddLogitSums(range.softmax, range.rows, sequence, of_layer);
-  Sweep(range, sequence, of_layer, scratch);
+  sweeps.Add(range, sequence, of_layer);
 }
 
 namespace {
@@ -156,14 +157,17 @@ class Chunks {
 void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t sequence, size_t group, size_t index) {
   Chunks chunks(source, sequence, group, source.is_product() ? PassRows(config_.max_keys) : kRowsPerBlock);
   const LogitScratch& logit_scratch = logit_scratch_[index];
+  Sweeps sweeps(*this, scratch_[index]);
   for (LogitChunk chunk; chunks.Next(&chunk);) {
     source.Prepare(chunk, logit_scratch);
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
         MakeLogitBlock(source, chunk, head, first, logit_scratch);
-        SweepLogitBlock(source, chunk, head, first, logit_scratch, scratch_[index]);
+        SweepLogitBlock(source, chunk, head, first, logit_scratch, sweeps);
+        if (chunk.num_rows > kRowsPerBlock) sweeps.Flush();
       }
     }
+    sweeps.Flush();  // few rows of all heads at once
   }
 }
 
@@ -189,12 +193,14 @@ void LayerAccumulator::State::SweepLogitGroupInWaves(const LogitSource& source, 
   };
   const auto sweep = [](void* argument, size_t index) {
     const Wave& wave = *static_cast<const Wave*>(argument);
+    Sweeps sweeps(*wave.state, wave.state->scratch_[index]);
     for (size_t i = 0; i < wave.chunks; ++i) {
       const LogitScratch& scratch = wave.state->logit_scratch_[i];
       for (size_t head = 0; head < scratch.chunk.num_heads; ++head) {
         if ((scratch.chunk.first_head + head) % wave.tasks != index) continue;
         for (size_t first = 0; first < scratch.chunk.num_rows; first += kRowsPerBlock) {
-          wave.state->SweepLogitBlock(*wave.source, scratch.chunk, head, first, scratch, wave.state->scratch_[index]);
+          wave.state->SweepLogitBlock(*wave.source, scratch.chunk, head, first, scratch, sweeps);
+          sweeps.Flush();
         }
       }
     }
@@ -239,6 +245,7 @@ void LayerAccumulator::State::SweepLogits(const LogitSource& source, const Runne
 // Averages a block of rows at a time in float64.
 void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
   const LogitScratch& scratch = logit_scratch_[0];
+  Sweeps sweeps(*this, scratch_[0]);
   const double scale = 1.0 / static_cast<double>(source.batch() * source.heads());
   size_t keys = 0;
   for (size_t sequence = 0; sequence < source.batch(); ++sequence) {
@@ -262,7 +269,8 @@ void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
     range.rows = chunk.num_rows;
     range.visible = VisibleKeys(keys, source.mask(), first);
     range.tolerance = config_.tolerance_float32;
-    Sweep(range, 0, 0, scratch_[0]);
+    sweeps.Add(range, 0, 0);
+    sweeps.Flush();
   }
 }
 

@@ -40,8 +40,9 @@ struct SweptRow {
   const T* data = nullptr;
   const T* rest = nullptr;
   size_t full_groups = 0;
-  size_t groups = 0;         // and the one in `rest`, if any
-  float* columns = nullptr;  // column sums of this row's matrix
+  size_t groups = 0;              // and the one in `rest`, if any
+  float* columns = nullptr;       // column sums with this row; null: not made
+  const float* before = nullptr;  // and before it, may be the same; null: zeros
 };
 
 // Never faults. Prefetching to the L1 cache instead, as Highway does, fills its few miss buffers and halves the rate of
@@ -98,13 +99,19 @@ HWY_INLINE void RaiseSlots(DU du, size_t column, VU bits0, VU bits1, VU bits2, V
   hn::Store(max3, du, after + 3 * N);
 }
 
-// Sweeps `count` groups at `from`, whose first column is column `begin` of its tile: adds them to `columns`, to the
-// row's lanes (which it sets if `set`; the entropy only with kEntropy) and to its slots. Maxima are those of the bit
-// patterns as unsigned numbers: above the pattern of the largest weight there is a negative, infinite or NaN one.
-// Prefetches as many bytes at `ahead`.
-template <bool kEntropy, typename T, class DF>
+// Where the column sums before a row stand, and where those with it go, which may be the same place.
+struct StripColumns {
+  const float* before;
+  float* after;
+};
+
+// Sweeps `count` groups at `from`, whose first column is column `begin` of its tile: adds them to the column sums (only
+// with kColumns), to the row's lanes (which it sets if `set`; the entropy only with kEntropy) and to its slots. Maxima
+// are those of the bit patterns as unsigned numbers: above the pattern of the largest weight there is a negative,
+// infinite or NaN one. Prefetches as many bytes at `ahead`.
+template <bool kEntropy, bool kColumns, typename T, class DF>
 HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
-                            float* HWY_RESTRICT columns, uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
+                            const StripColumns& columns, uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
   const hn::RebindToUnsigned<DF> du;
   const size_t N = hn::Lanes(df);
   for (size_t first = 0; first < count; first += kGroupsPerFlush) {
@@ -118,11 +125,18 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
       const auto weight1 = LoadAsFloat(df, from + column + N);
       const auto weight2 = LoadAsFloat(df, from + column + 2 * N);
       const auto weight3 = LoadAsFloat(df, from + column + 3 * N);
-      float* HWY_RESTRICT to = columns + column;
-      hn::Store(hn::Add(hn::Load(df, to), weight0), df, to);
-      hn::Store(hn::Add(hn::Load(df, to + N), weight1), df, to + N);
-      hn::Store(hn::Add(hn::Load(df, to + 2 * N), weight2), df, to + 2 * N);
-      hn::Store(hn::Add(hn::Load(df, to + 3 * N), weight3), df, to + 3 * N);
+      if constexpr (kColumns) {
+        const float* before = columns.before + column;
+        float* after = columns.after + column;
+        const auto column0 = hn::Add(hn::Load(df, before), weight0);
+        const auto column1 = hn::Add(hn::Load(df, before + N), weight1);
+        const auto column2 = hn::Add(hn::Load(df, before + 2 * N), weight2);
+        const auto column3 = hn::Add(hn::Load(df, before + 3 * N), weight3);
+        hn::Store(column0, df, after);
+        hn::Store(column1, df, after + N);
+        hn::Store(column2, df, after + 2 * N);
+        hn::Store(column3, df, after + 3 * N);
+      }
       RaiseSlots(du, begin + column, hn::BitCast(du, weight0), hn::BitCast(du, weight1), hn::BitCast(du, weight2),
                  hn::BitCast(du, weight3), slots);
       sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
@@ -142,20 +156,28 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
   }
 }
 
+// The column sums of at most a strip from group `group` on.
+template <typename T>
+HWY_INLINE StripColumns ColumnsFrom(const SweptRow<T>& row, size_t group) {
+  HWY_ALIGN_MAX static constexpr float kZeros[kStripColumns] = {};
+  const size_t column = group * GroupColumns();
+  return {row.before == nullptr ? kZeros : row.before + column, row.columns + column};
+}
+
 // Sweeps groups [begin, end) of a row, all in one tile, which begins at group `tile`.
-template <bool kEntropy, typename T>
+template <bool kEntropy, bool kColumns, typename T>
 HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
                            uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
   const SweepFloat df;
   const size_t columns = GroupColumns();
   const size_t full = HWY_MIN(end, row.full_groups);
   if (begin < full) {
-    SweepGroups<kEntropy>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0, ahead,
-                          row.columns + begin * columns, slots, lanes);
+    SweepGroups<kEntropy, kColumns>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0,
+                                    ahead, ColumnsFrom(row, begin), slots, lanes);
   }
   if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
-    SweepGroups<kEntropy>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
-                          row.columns + row.full_groups * columns, slots, lanes);
+    SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
+                                    ColumnsFrom(row, row.full_groups), slots, lanes);
   }
 }
 

@@ -5,6 +5,7 @@
 #ifndef ATTNSCOPE_KERNELS_WEIGHTS_SWEEP_H_
 #define ATTNSCOPE_KERNELS_WEIGHTS_SWEEP_H_
 
+#include <algorithm>
 #include <cstddef>
 
 #include "kernels/sweep_workspace.h"
@@ -12,21 +13,32 @@
 
 namespace attnscope {
 
-// The column sums of a sequence that is still open. They are added row by row in float32 over blocks of kRowsPerBlock
-// rows, aligned to the row's index in the sequence, and then to `columns` in float64; so they do not depend on how the
-// rows were cut into calls.
-struct OpenColumns {
-  double* columns = nullptr;  // [keys]: finished blocks
-  double* partial = nullptr;  // [keys]: the block in progress, float32 values; zeros between blocks
-  size_t rows = 0;            // rows so far
-  size_t keys = 0;            // the most keys so far: sums beyond are zero
+// Rows of one matrix whose sequence is open, and the sums that they are added to. Column sums are added row by row in
+// float32 over blocks of kRowsPerBlock rows, aligned to the row's index in the sequence, and then to `columns` in
+// float64; so they do not depend on how the rows were cut into calls.
+struct OpenMatrix {
+  RowRange range;
+  double* row_sums = nullptr;  // [kNumRowSums]
+  double* columns = nullptr;   // [keys]: finished blocks
+  float* block = nullptr;      // [keys], aligned for any vector: the block in progress; in use if `rows` is within one
+  size_t rows = 0;             // rows before these
+  size_t keys = 0;             // the most keys before these rows: sums beyond are zero
+
+  // What `rows` and `keys` are with these rows. Under a causal mask the last row sees the most keys.
+  size_t RowsAfter() const { return rows + range.rows; }
+  size_t KeysAfter() const { return range.rows == 0 ? keys : std::max(keys, range.visible(range.rows - 1)); }
 };
 
-// Adds all rows to `row_sums` [kNumRowSums], in order, and to the open columns (whose counts it leaves to the caller).
-// `block_columns` is scratch of PaddedColumns(keys) float32, aligned for any vector, as is the workspace.
-// O(rows * keys), one read; allocates nothing. Thread-safe for different outputs and scratch.
-void SweepWeights(const RowRange& range, const OpenColumns& open, double* row_sums, float* block_columns,
-                  SweepWorkspace* workspace);
+// Scratch of one sweep.
+struct SweepScratch {
+  float* columns = nullptr;  // [PaddedColumns(keys)], aligned for any vector
+  SweepWorkspace* workspace = nullptr;
+};
+
+// Adds the rows of `count` matrices, all of the same element type and tolerance, to their sums, each in order. Few rows
+// of many matrices cost what as many rows of one do. O(rows * keys), one read; allocates nothing. Thread-safe for
+// different outputs and scratch.
+void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch);
 
 }  // namespace attnscope
 

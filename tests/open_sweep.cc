@@ -14,6 +14,19 @@ namespace {
 constexpr size_t kCanaries = 64;
 constexpr float kCanary = -12345.0f;
 
+// Scratch may hold anything: here NaN.
+AlignedBuffer<float> AllocateColumns(size_t count) {
+  AlignedBuffer<float> columns = AllocateAlignedBuffer<float>(count + kCanaries);
+  std::memset(columns.get(), 0xFF, count * sizeof(float));
+  std::fill_n(columns.get() + count, kCanaries, kCanary);
+  return columns;
+}
+
+bool CanariesIntactBehind(const AlignedBuffer<float>& columns, size_t count) {
+  const float* canaries = columns.get() + count;
+  return std::all_of(canaries, canaries + kCanaries, [](float value) { return value == kCanary; });
+}
+
 }  // namespace
 
 RowRange MatrixInMemory::Rows(size_t first, size_t count) const {
@@ -48,33 +61,35 @@ OpenSweep::OpenSweep(size_t max_keys)
     : max_keys_(max_keys),
       row_sums_memory_(kNumRowSums * sizeof(double)),
       columns_memory_(max_keys * sizeof(double)),
-      partial_memory_(max_keys * sizeof(double)),
       row_sums_(static_cast<double*>(row_sums_memory_.PlaceAtEnd(kNumRowSums * sizeof(double)))),
       columns_(static_cast<double*>(columns_memory_.PlaceAtEnd(max_keys * sizeof(double)))),
-      partial_(static_cast<double*>(partial_memory_.PlaceAtEnd(max_keys * sizeof(double)))),
-      block_columns_(AllocateAlignedBuffer<float>(PaddedColumns(max_keys) + kCanaries)),
+      block_(AllocateColumns(max_keys)),
+      block_columns_(AllocateColumns(PaddedColumns(max_keys))),
       workspace_(AllocateAlignedBuffer<SweepWorkspace>(1)) {
-  // Scratch may hold anything: here NaN.
-  std::memset(block_columns_.get(), 0xFF, PaddedColumns(max_keys) * sizeof(float));
   std::memset(static_cast<void*>(workspace_.get()), 0xFF, sizeof(SweepWorkspace));
-  std::fill_n(block_columns_.get() + PaddedColumns(max_keys), kCanaries, kCanary);
 }
 
 void OpenSweep::Add(const RowRange& range) {
-  OpenColumns open;
+  OpenMatrix open;
+  open.range = range;
+  open.row_sums = row_sums_;
   open.columns = columns_;
-  open.partial = partial_;
+  open.block = block_.get();
   open.rows = rows_;
   open.keys = keys_;
-  SweepWeights(range, open, row_sums_, block_columns_.get(), workspace_.get());
-  rows_ += range.rows;
-  for (size_t i = 0; i < range.rows; ++i) keys_ = std::max(keys_, range.visible(i));
+  SweepWeights(&open, 1, {block_columns_.get(), workspace_.get()});
+  rows_ = open.RowsAfter();
+  keys_ = open.KeysAfter();
+}
+
+double OpenSweep::InProgress(size_t key) const {
+  const bool used = rows_ % kRowsPerBlock != 0 && key < keys_;
+  return used ? static_cast<double>(block_[key]) : 0.0;
 }
 
 void OpenSweep::Clear() {
   std::fill_n(row_sums_, kNumRowSums, 0.0);
   std::fill_n(columns_, keys_, 0.0);
-  std::fill_n(partial_, keys_, 0.0);
   rows_ = 0;
   keys_ = 0;
 }
@@ -88,14 +103,13 @@ std::vector<double> OpenSweep::Columns() const {
 std::vector<double> OpenSweep::State() const {
   std::vector<double> state(row_sums_, row_sums_ + kNumRowSums);
   state.insert(state.end(), columns_, columns_ + max_keys_);
-  state.insert(state.end(), partial_, partial_ + max_keys_);
+  for (size_t i = 0; i < max_keys_; ++i) state.push_back(InProgress(i));
   return state;
 }
 
 bool OpenSweep::CanariesIntact() const {
-  const float* canaries = block_columns_.get() + PaddedColumns(max_keys_);
-  return row_sums_memory_.SlackIntact() && columns_memory_.SlackIntact() && partial_memory_.SlackIntact() &&
-         std::all_of(canaries, canaries + kCanaries, [](float value) { return value == kCanary; });
+  return row_sums_memory_.SlackIntact() && columns_memory_.SlackIntact() && CanariesIntactBehind(block_, max_keys_) &&
+         CanariesIntactBehind(block_columns_, PaddedColumns(max_keys_));
 }
 
 }  // namespace attnscope::test

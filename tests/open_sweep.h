@@ -46,22 +46,23 @@ class OpenSweep {
 
   double operator[](RowSum which) const { return row_sums_[static_cast<size_t>(which)]; }
   // Column sums, finished blocks and the one in progress.
-  double Column(size_t key) const { return columns_[key] + partial_[key]; }
+  double Column(size_t key) const { return columns_[key] + InProgress(key); }
   std::vector<double> Columns() const;
   // Everything, for comparisons bit by bit: row sums, finished columns, columns in progress.
   std::vector<double> State() const;
   bool CanariesIntact() const;
 
  private:
+  double InProgress(size_t key) const;
+
   size_t max_keys_;
   size_t rows_ = 0;
   size_t keys_ = 0;
   GuardedBuffer row_sums_memory_;
   GuardedBuffer columns_memory_;
-  GuardedBuffer partial_memory_;
   double* row_sums_;
   double* columns_;
-  double* partial_;
+  AlignedBuffer<float> block_;          // with a canary behind max_keys
   AlignedBuffer<float> block_columns_;  // with a canary behind PaddedColumns(max_keys)
   AlignedBuffer<SweepWorkspace> workspace_;
 };
