@@ -18,6 +18,7 @@
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
 #include "kernels/plogp-inl.h"
+#include "kernels/sweep_tags-inl.h"
 #include "kernels/sweep_workspace.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,7 +27,7 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Columns of one group: four vectors, as four independent polynomials cover the latency of FMA (4 cycles on two ports).
-inline size_t GroupColumns() { return 4 * hn::Lanes(hn::ScalableTag<float>()); }
+inline size_t GroupColumns() { return 4 * hn::Lanes(SweepFloat()); }
 
 // Groups whose entropy and sum stay in float32 before they move to float64. A lane then takes 8 * 3 roundings, at worst
 // 1.5e-6 relative, which stays within 2e-6 * log(n_k) as rows this long have log(n_k) > 3.
@@ -57,7 +58,7 @@ HWY_INLINE void PrefetchToL2(const void* address) {
 // Adds the two halves of float32 lanes to float64 lanes in memory, or sets them.
 template <class DF>
 HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_RESTRICT to) {
-  const hn::ScalableTag<double> dd;
+  const SweepDouble dd;
 #if HWY_TARGET == HWY_SCALAR
   auto sum = hn::PromoteTo(dd, lanes);
 #else
@@ -167,7 +168,7 @@ HWY_INLINE StripColumns ColumnsFrom(const SweptRow<T>& row, size_t group) {
 template <bool kEntropy, bool kColumns, typename T>
 HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
                            uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
-  const hn::ScalableTag<float> df;
+  const SweepFloat df;
   const size_t columns = GroupColumns();
   const size_t full = HWY_MIN(end, row.full_groups);
   if (begin < full) {

@@ -18,6 +18,7 @@
 #include "kernels/row_tile-inl.h"
 #include "kernels/slow_row.h"
 #include "kernels/sweep_block.h"
+#include "kernels/sweep_tags-inl.h"
 #include "kernels/top_k-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -60,7 +61,7 @@ HWY_INLINE SweptRow<T> PrepareRow(const SweepBlock& block, size_t index, float* 
 // Entropy and sum of a row whose columns have all been swept.
 HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& sum) {
   constexpr double kLn2 = 0.69314718055994530942;
-  const hn::ScalableTag<double> dd;
+  const SweepDouble dd;
   entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.p_log2_p)));
   sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
 }

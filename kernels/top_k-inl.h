@@ -26,6 +26,7 @@
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
 #include "kernels/row_tile-inl.h"
+#include "kernels/sweep_tags-inl.h"
 #include "kernels/sweep_workspace.h"
 #include "kernels/top_k_network-inl.h"
 
@@ -34,8 +35,8 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DI = hn::ScalableTag<int32_t>;
-using DU = hn::ScalableTag<uint32_t>;
+using DI = hn::RebindToSigned<SweepFloat>;
+using DU = hn::RebindToUnsigned<SweepFloat>;
 
 // Vectors [begin, end) of a row, all in one tile: those from `full` on stand in `rest`. Counted from the row's start.
 template <typename T>
@@ -48,13 +49,13 @@ struct RowVectors {
 
   // Bit patterns of vector i, zeros from `end` on.
   HWY_INLINE hn::Vec<DI> Load(size_t i) const {
-    const hn::ScalableTag<float> df;
+    const SweepFloat df;
     if (i >= end) return hn::Zero(DI());
     const T* from = i < full ? data + i * hn::Lanes(df) : rest + (i - full) * hn::Lanes(df);
     return hn::BitCast(DI(), LoadAsFloat(df, from));
   }
   HWY_INLINE hn::Vec<DI> LoadFull(size_t i) const {
-    const hn::ScalableTag<float> df;
+    const SweepFloat df;
     return hn::BitCast(DI(), LoadAsFloat(df, data + i * hn::Lanes(df)));
   }
 };
@@ -250,7 +251,7 @@ class TopLists {
 
   // Writes the sums for the batch's rows. top5 <= top10 <= top50, whatever the rounding.
   void Sum(TopSums& sums) const {
-    const hn::ScalableTag<float> df;
+    const SweepFloat df;
     const auto top5 = SumLargest<5>();
     const auto top10 = hn::Max(top5, SumLargest<10>());
     const auto top50 = hn::Max(top10, SumLargest<kTopK>());
@@ -288,8 +289,8 @@ class TopLists {
 
   // The sum of the kCount largest, in groups of five: at most 4 + 9 roundings, 8e-7 relative.
   template <size_t kCount>
-  HWY_INLINE hn::Vec<hn::ScalableTag<float>> SumLargest() const {
-    const hn::ScalableTag<float> df;
+  HWY_INLINE hn::Vec<SweepFloat> SumLargest() const {
+    const SweepFloat df;
     const auto weight = [&](size_t i) HWY_ATTR { return hn::BitCast(df, LargerOf(i, kCount)); };
     auto sum = hn::Zero(df);
     for (size_t i = 0; i < kCount; i += 5) {

@@ -33,12 +33,15 @@ inline constexpr size_t kTopK = 50;  // the largest k
 template <class D>
 class List {
  public:
+  // Written out, as GCC forgets the target's instructions in one that it makes up.
+  HWY_INLINE List() {}
+
 #if HWY_HAVE_SCALABLE
   HWY_INLINE hn::Vec<D> Get(size_t i) const { return hn::Load(D(), values_ + i * hn::Lanes(D())); }
   HWY_INLINE void Set(size_t i, hn::Vec<D> value) { hn::Store(value, D(), values_ + i * hn::Lanes(D())); }
 
  private:
-  HWY_ALIGN_MAX uint32_t values_[32 * kMaxFloatLanes];
+  HWY_ALIGN_MAX hn::TFromD<D> values_[32 * kMaxFloatLanes];
 #else
   HWY_INLINE hn::Vec<D> Get(size_t i) const { return values_[i]; }
   HWY_INLINE void Set(size_t i, hn::Vec<D> value) { values_[i] = value; }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The attnscope program as its users meet it: run as a process of its own, with files, pipes and exit codes. Included
-// by tests of commands; ATTNSCOPE_COMMAND is its path.
+// by tests of commands; ATTNSCOPE_COMMAND is its path, or that of the environment variable ATTNSCOPE_TEST_COMMAND: a
+// program built for another target.
 #ifndef ATTNSCOPE_TESTS_COMMAND_FIXTURE_H_
 #define ATTNSCOPE_TESTS_COMMAND_FIXTURE_H_
 
@@ -9,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -59,7 +61,8 @@ class CommandTest : public testing_tools::TemporaryFolderTest {
     static int count = 0;
     const std::string out = (outputs_ / ("out" + std::to_string(++count))).string();
     const std::string err = (outputs_ / ("err" + std::to_string(count))).string();
-    arguments.insert(arguments.begin(), ATTNSCOPE_COMMAND);
+    const char* const other = std::getenv("ATTNSCOPE_TEST_COMMAND");
+    arguments.insert(arguments.begin(), other == nullptr ? ATTNSCOPE_COMMAND : other);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

@@ -19,8 +19,10 @@
 
 namespace attnscope::test {
 
-// True where kernels run many times slower than in a release: tests then walk fewer of the large sizes.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+// True where kernels run many times slower than in a release, under sanitizers or emulators: tests then walk fewer of
+// the large sizes.
+#if defined(ATTNSCOPE_EMULATED) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    !defined(__OPTIMIZE__)
 inline constexpr bool kSlowBuild = true;
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
