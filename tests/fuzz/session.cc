@@ -72,7 +72,7 @@ const AttnscopeRunner* Session::RunnerOf(CallBytes* bytes) {
   switch (bytes->Below(5)) {
     case 1:
       runner_.run = &RunBackwards;
-      runner_.threads = bytes->OneOf<uint64_t>({2, 0, 7, UINT64_MAX});
+      runner_.threads = bytes->OneOf<uint64_t>({2, 0, 7, 16});  // scratch grows with them
       return &runner_;
     case 2:  // no function: as if there were no runner
       runner_.threads = bytes->OneOf<uint64_t>({1, 0, UINT64_MAX});
