@@ -4,6 +4,7 @@
 // it by mpirun; rank 0 prints medians. docs/many-ranks.md holds its model against them.
 #include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <vector>
 
 #include "attnscope/mpi.h"
@@ -46,8 +47,8 @@ int main(int argc, char** argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   if (rank == 0) std::printf("ranks  open sequences   keys       bytes  median us\n");
-  for (const size_t keys : {1024, 4096, 16384}) {
-    for (const size_t open : {0, 1}) {
+  for (const size_t keys : std::initializer_list<size_t>{1024, 4096, 16384}) {
+    for (const size_t open : std::initializer_list<size_t>{0, 1}) {
       const size_t bytes = 176 + 208 * kHeads + open * (160 + 16 * keys) * kHeads;
       const double seconds = MedianSeconds(keys, open);
       if (rank == 0) std::printf("%5d  %14zu  %5zu  %10zu  %9.1f\n", ranks, open, keys, bytes, 1e6 * seconds);

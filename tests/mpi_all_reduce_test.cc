@@ -159,7 +159,7 @@ TEST(MpiAllReduceTest, MeanMatrixResidualsAndGradients) {
 
 TEST(MpiAllReduceTest, GoingOnAfterAReset) {
   LayerAccumulator mine = CreateLayer(kConfig);
-  for (int epoch = 0; epoch < 3; ++epoch) {
+  for (size_t epoch = 0; epoch < 3; ++epoch) {
     ASSERT_TRUE(mine.AddWeights(View(Weights(Rank()))).ok());
     mine.EndSequence();
     AllReduceOk(mine);

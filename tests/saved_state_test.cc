@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <initializer_list>
 #include <numeric>
 #include <set>
 
@@ -143,7 +144,7 @@ TEST_F(SavedStateTest, SharesOfRealAttention) {
   const Report expected = ReportFrom(Measure(RealSample()));
   double largest = 0.0;
   for (const ShareBy by : {ShareBy::kAuto, ShareBy::kFiles, ShareBy::kLayers, ShareBy::kRows}) {
-    for (const size_t count : {1, 2, 3, 4, 5, 7, 40}) {
+    for (const size_t count : std::initializer_list<size_t>{1, 2, 3, 4, 5, 7, 40}) {
       largest = std::max(largest, ExpectMerge(Shares(RealSample(), count, by), expected,
                                               std::string(NameOf(by)) + " by " + std::to_string(count)));
     }
@@ -154,7 +155,7 @@ TEST_F(SavedStateTest, SharesOfRealAttention) {
 
 TEST_F(SavedStateTest, SharesOfQueriesAndKeysUnderACausalMask) {
   const Report expected = ReportFrom(Measure(RealQueriesKeys(), {}, /*causal=*/true));
-  for (const size_t count : {2, 3, 5, 16}) {
+  for (const size_t count : std::initializer_list<size_t>{2, 3, 5, 16}) {
     ExpectMerge(Shares(RealQueriesKeys(), count, ShareBy::kRows, /*causal=*/true), expected, std::to_string(count));
   }
 }
@@ -162,7 +163,7 @@ TEST_F(SavedStateTest, SharesOfQueriesAndKeysUnderACausalMask) {
 TEST_F(SavedStateTest, SharesOfTheMeanMatrix) {
   const Report expected = ReportFrom(Measure(RealSample(), {.mean_matrix = true}));
   ASSERT_TRUE(expected.layers[0].stats.heads.empty());
-  for (const size_t count : {2, 3, 7}) {
+  for (const size_t count : std::initializer_list<size_t>{2, 3, 7}) {
     ExpectMerge(Shares(RealSample(), count, ShareBy::kRows, false, /*mean_matrix=*/true), expected,
                 std::to_string(count));
   }
@@ -176,7 +177,7 @@ TEST_F(SavedStateTest, LayersHeadsAndPairsOfFilesAreIdentical) {
   EXPECT_EQ(ExpectMerge({Measure({.files = {l0}}), Measure({.files = {l1}})}, both, "layers"), 0.0);
 
   std::vector<SavedState> heads;
-  for (const size_t first : {0, 1, 3}) {
+  for (const size_t first : std::initializer_list<size_t>{0, 1, 3}) {
     ShareOptions options;
     options.pieces = {.first_head = first, .all_heads = 4};
     const size_t count = first == 1 ? 2 : 1;

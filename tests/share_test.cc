@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -99,7 +100,7 @@ TEST_F(ShareTest, AllSharesAreThePlan) {
                             .residuals = {{Zeros("in_L0.npy", {2, 9, 30}), Zeros("out_L0.npy", {2, 9, 30})},
                                           {Zeros("in_L2.npy", {9, 30}), Zeros("out_L2.npy", {9, 30})}}});
   for (const ShareBy by : {ShareBy::kAuto, ShareBy::kFiles, ShareBy::kLayers, ShareBy::kRows}) {
-    for (const size_t count : {1, 2, 3, 4, 5, 7, 8, 16, 31, 200}) {
+    for (const size_t count : std::initializer_list<size_t>{1, 2, 3, 4, 5, 7, 8, 16, 31, 200}) {
       ExpectCover(plan, count, by);
       ExpectCover(plan, count, by, /*mean_matrix=*/true);
     }
@@ -110,7 +111,7 @@ TEST_F(ShareTest, AllSharesAreThePlan) {
 TEST_F(ShareTest, RowsAreDealtEvenly) {
   const Plan one = PlanOf({.files = {Zeros("L0.npy", {2, 1024, 64})}});
   const Plan many = PlanOf({.files = {Zeros("M0.npy", {50, 2, 32, 64})}});
-  for (const size_t count : {2, 3, 4, 7, 13, 16}) {
+  for (const size_t count : std::initializer_list<size_t>{2, 3, 4, 7, 13, 16}) {
     for (const Plan* plan : {&one, &many}) {
       const double mean =
           static_cast<double>(2 * 1024 * 64) * (plan == &many ? 50.0 / 32.0 : 1.0) / static_cast<double>(count);

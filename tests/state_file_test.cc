@@ -8,6 +8,7 @@
 #include <libdeflate.h>
 
 #include <cstring>
+#include <initializer_list>
 #include <limits>
 #include <vector>
 
@@ -30,7 +31,7 @@ SavedState Example() {
   state.share_by = ShareBy::kRows;
   state.share_count = 8;
   state.shares = {2, 5};
-  for (const int64_t index : {1, 4}) {
+  for (const int64_t index : std::initializer_list<int64_t>{1, 4}) {
     SavedLayer layer;
     layer.layer = index;
     layer.kind = AttentionKind::kLogits;
@@ -40,7 +41,7 @@ SavedState Example() {
     state.layers.push_back(layer);
   }
   state.layers[1].open = {{6, 3}};
-  for (const size_t head : {0, 1}) {
+  for (const size_t head : std::initializer_list<size_t>{0, 1}) {
     OpenMatrix matrix = {.sequence = 0, .head = head, .max_abs_logit = 9.0};
     matrix.row_sums.assign(kNumRowSums, 0.0);
     matrix.row_sums[static_cast<size_t>(RowSum::kMeasured)] = 5.0;
