@@ -96,9 +96,9 @@ void LayerAccumulator::State::SweepLogitGroup(const LogitSource& source, size_t 
   for (LogitChunk chunk; chunks.Next(&chunk);) {
     source.Prepare(chunk, logit_scratch);
     for (size_t head = 0; head < chunk.num_heads; ++head) {
-      for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock) {
-        MakeLogitBlock(source, chunk, head, first, logit_scratch);
-        const RowRange range = LogitRows(source, chunk, head, first, logit_scratch);
+      for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
+        MakeLogitBlock(source, chunk, head, row, logit_scratch);
+        const RowRange range = LogitRows(source, chunk, head, row, logit_scratch);
         const size_t of_layer = source.first_head() + chunk.first_head + head;
         AddLogitSums(range.softmax, range.rows, source.first_sequence() + sequence, of_layer);
         sweeps.Add(range, source.first_sequence() + sequence, of_layer);
