@@ -102,7 +102,7 @@ double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, S
             hn::Store(hn::Max(hn::Load(du, slot), hn::BitCast(du, row.LoadFull(j))), du, slot);
           }
         }
-        batch.AddSlots({workspace->slot_max[batch_first], kSlots}, tile == 0, /*half=*/false);
+        batch.AddSlots({workspace->slot_max[batch_first], kShortColumns}, tile == 0, /*half=*/false);
         AddExtras(block, tile, batch, *workspace);
       }
       TopSums sums;

@@ -70,6 +70,13 @@ Kernel MakeSlowedSweep(size_t keys) {
 }
 
 void RegisterAll() {
+  // Rows that end within a vector, and begin anywhere.
+  for (const size_t keys :
+       std::initializer_list<size_t>{33, 49, 100, 127, 129, 160, 250, 1000, 1023, 1025, 4095, 4097}) {
+    for (const bool in_l2 : {true, false}) {
+      RegisterPaired("weights_sweep_odd", RowKind::kSoftmax1, ElementType::kFloat32, keys, in_l2, MakeSweep);
+    }
+  }
   for (const size_t keys : std::initializer_list<size_t>{128, 512, 1024, 4096, 16384, 131072}) {
     for (const RowKind kind : kAllRowKinds) {
       for (const bool in_l2 : {true, false}) {

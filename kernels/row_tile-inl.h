@@ -68,15 +68,19 @@ HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_R
   hn::Store(sum, dd, to);
 }
 
-// Raises the slots of the four vectors of a group whose first column is column `column` of the tile. The first lap
-// finds slots of an older tile.
+// Slots of a row.
+HWY_INLINE size_t NumSlots(size_t columns) { return columns <= kShortColumns ? kShortColumns : kSlots; }
+
+// Raises the slots, of which there are `num_slots`, of the four vectors of a group whose first column is column
+// `column` of the tile. The first lap finds slots of an older tile.
 template <class DU, class VU = hn::Vec<DU>>
-HWY_INLINE void RaiseSlots(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3, uint32_t* HWY_RESTRICT slots) {
-  HWY_ALIGN_MAX static constexpr uint32_t kZeros[kSlots] = {};
+HWY_INLINE void RaiseSlots(DU du, size_t column, size_t num_slots, VU bits0, VU bits1, VU bits2, VU bits3,
+                           uint32_t* HWY_RESTRICT slots) {
+  HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
   const size_t N = hn::Lanes(du);
   const auto raise = [&](size_t first, VU bits) HWY_ATTR {
-    const size_t slot = first % kSlots;
-    hn::Store(hn::Max(hn::Load(du, (first < kSlots ? kZeros : slots) + slot), bits), du, slots + slot);
+    const size_t slot = first & (num_slots - 1);
+    hn::Store(hn::Max(hn::Load(du, (first < num_slots ? kZeros : slots) + slot), bits), du, slots + slot);
   };
   if (hn::MaxLanes(du) * 4 > kSlots) {
     raise(column, bits0);
@@ -85,8 +89,8 @@ HWY_INLINE void RaiseSlots(DU du, size_t column, VU bits0, VU bits1, VU bits2, V
     raise(column + 3 * N, bits3);
     return;
   }
-  const size_t slot = column % kSlots;
-  const uint32_t* HWY_RESTRICT before = (column < kSlots ? kZeros : slots) + slot;
+  const size_t slot = column & (num_slots - 1);
+  const uint32_t* HWY_RESTRICT before = (column < num_slots ? kZeros : slots) + slot;
   uint32_t* HWY_RESTRICT after = slots + slot;
   const auto max0 = hn::Max(hn::Load(du, before), bits0);
   const auto max1 = hn::Max(hn::Load(du, before + N), bits1);
@@ -110,7 +114,8 @@ struct StripColumns {
 // infinite or NaN one. Prefetches as many bytes at `ahead`.
 template <bool kEntropy, bool kColumns, typename T, class DF>
 HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
-                            const StripColumns& columns, uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
+                            const StripColumns& columns, size_t num_slots, uint32_t* HWY_RESTRICT slots,
+                            RowLanes* HWY_RESTRICT lanes) {
   const hn::RebindToUnsigned<DF> du;
   const size_t N = hn::Lanes(df);
   for (size_t first = 0; first < count; first += kGroupsPerFlush) {
@@ -136,8 +141,8 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
         hn::Store(column2, df, after + 2 * N);
         hn::Store(column3, df, after + 3 * N);
       }
-      RaiseSlots(du, begin + column, hn::BitCast(du, weight0), hn::BitCast(du, weight1), hn::BitCast(du, weight2),
-                 hn::BitCast(du, weight3), slots);
+      RaiseSlots(du, begin + column, num_slots, hn::BitCast(du, weight0), hn::BitCast(du, weight1),
+                 hn::BitCast(du, weight2), hn::BitCast(du, weight3), slots);
       sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
       if constexpr (kEntropy) {
         auto log0 = weight0;
@@ -170,13 +175,14 @@ HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, si
   const hn::ScalableTag<float> df;
   const size_t columns = GroupColumns();
   const size_t full = HWY_MIN(end, row.full_groups);
+  const size_t num_slots = NumSlots(row.groups * columns);
   if (begin < full) {
     SweepGroups<kEntropy, kColumns>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0,
-                                    ahead, ColumnsFrom(row, begin), slots, lanes);
+                                    ahead, ColumnsFrom(row, begin), num_slots, slots, lanes);
   }
   if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
     SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
-                                    ColumnsFrom(row, row.full_groups), slots, lanes);
+                                    ColumnsFrom(row, row.full_groups), num_slots, slots, lanes);
   }
 }
 

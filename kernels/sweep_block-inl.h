@@ -124,12 +124,27 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
                                      &workspace.lanes[i]);
     }
   }
-  // Slots that no column of this tile has.
+}
+
+// Zeroes the slots that no column of a tile has, of `end` slots.
+template <typename T>
+HWY_INLINE void ClearUnusedSlots(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t end,
+                                 SweepWorkspace& workspace) {
   for (size_t i = 0; i < num_rows; ++i) {
-    const size_t columns = HWY_MAX(tile, HWY_MIN(rows[i].groups, tile_end)) - tile;
-    const size_t used = HWY_MIN(columns * GroupColumns(), kSlots);
-    if (used < kSlots) memset(workspace.slot_max[i] + used, 0, (kSlots - used) * sizeof(uint32_t));
+    const size_t groups = HWY_MAX(tile, HWY_MIN(rows[i].groups, tile + kTileColumns / GroupColumns())) - tile;
+    const size_t used = HWY_MIN(groups * GroupColumns(), NumSlots(rows[i].groups * GroupColumns()));
+    if (used < end) memset(workspace.slot_max[i] + used, 0, (end - used) * sizeof(uint32_t));
   }
+}
+
+// Weights of the longest short row, if any is longer than a lap of the slots; else zero.
+HWY_INLINE size_t LongestShortRow(const SweepBlock& block) {
+  size_t longest = 0;
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    const size_t visible = block.rows[i].visible;
+    if (kSlots < visible && visible <= kShortColumns) longest = HWY_MAX(longest, visible);
+  }
+  return longest;
 }
 
 // Sweeps a block. Without kEntropy rows are a softmax's, which knows their entropies.
@@ -153,16 +168,22 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
   for (size_t i = 0; i < num_batches; ++i) batches[i].Init(i * N, HWY_MIN(N, block.num_rows - i * N), workspace);
   const Ahead<T> ahead(block);
   const size_t tile_groups = kTileColumns / GroupColumns();
+  const size_t longest_short = LongestShortRow(block);
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
     if (block.columns != nullptr) {
       SweepTile<kEntropy, true>(rows, block.num_rows, tile, groups, ahead, workspace);
     } else {
       SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
     }
+    const size_t second_lap = tile == 0 ? longest_short : 0;
+    ClearUnusedSlots(rows, block.num_rows, tile, second_lap != 0 ? kShortColumns : kSlots, workspace);
     const bool half = (groups - tile) * GroupColumns() <= kSlots / 2;
     for (size_t i = 0; i < num_batches; ++i) {
-      batches[i].AddSlots({workspace.slot_max[i * N], kSlots}, tile == 0, half);
-      if ((groups - tile) * GroupColumns() > kSlots) AddExtras(rows, tile, batches[i], workspace);
+      const RowsInMemory slots = {workspace.slot_max[i * N], kShortColumns};
+      batches[i].AddSlots(slots, tile == 0, half);
+      if (second_lap != 0) batches[i].AddSecondLap(slots, second_lap);
+      const size_t known = tile == 0 ? kShortColumns : kSlots;
+      if ((groups - tile) * GroupColumns() > known) AddExtras(rows, tile, batches[i], workspace);
     }
   }
   TopSums sums;

@@ -25,6 +25,8 @@ inline constexpr size_t kStripColumns = 2048;
 inline constexpr size_t kTileColumns = 2 * kStripColumns;
 // Column j belongs to slot j % kSlots. Neighbouring columns, which are often large together, have slots of their own.
 inline constexpr size_t kSlots = 128;
+// Rows of at most this many columns have a slot for each column: two networks take less time than a second look.
+inline constexpr size_t kShortColumns = 2 * kSlots;
 // Vectors that a sorted list of the largest weights has room for; 50 are in use.
 inline constexpr size_t kListSize = 64;
 // Extras of a row that wait for selection before its scan pauses, and the room for them: those of one entry more
@@ -46,8 +48,9 @@ struct PairBits {
 
 struct SweepWorkspace {
   RowLanes lanes[kRowsPerBlock];
-  // The largest weight of each slot of the tile, as bit patterns, which order as weights do.
-  HWY_ALIGN_MAX uint32_t slot_max[kRowsPerBlock][kSlots];
+  // The largest weight of each slot of the tile, as bit patterns, which order as weights do; of short rows, all
+  // weights.
+  HWY_ALIGN_MAX uint32_t slot_max[kRowsPerBlock][kShortColumns];
   // The last columns of each row, less than four vectors of any element type, padded by zeros.
   HWY_ALIGN_MAX float rest[kRowsPerBlock][4 * kMaxFloatLanes];
   // Sorted lists [kListSize, lanes] for each batch of rows: the largest weights so far, one row a lane.

@@ -195,6 +195,9 @@ HWY_INLINE void CollectExtras(const RowVectors<T>& row, const PairBits& bits, ui
   search.next = next;
 }
 
+// Extras that one network takes.
+inline constexpr size_t kExtrasAtOnce = 32;
+
 // Sums of each row's largest weights; room for the lanes of any batch.
 struct TopSums {
   HWY_ALIGN_MAX float top5[kMaxFloatLanes];
@@ -221,6 +224,17 @@ class TopLists {
     if (!half) return AddHalf(slots, kSlots / 2, set, lists_[1]);
     const DU du;
     for (size_t i = 0; i < kTopK && set; ++i) hn::Store(hn::Zero(du), du, lists_[1] + i * hn::Lanes(du));
+  }
+
+  // Adds the second lap of short rows' slots, of which the longest has `columns`.
+  void AddSecondLap(const RowsInMemory& slots, size_t columns) {
+    if (columns <= kSlots + kExtrasAtOnce) {
+      HWY_ALIGN_MAX uint32_t sorted[kExtrasAtOnce * kMaxFloatLanes];
+      SortColumns(DU(), slots, kSlots, sorted);
+      return AddSorted<kExtrasAtOnce>(sorted);
+    }
+    AddHalf(slots, kSlots, /*set=*/false, lists_[1]);
+    if (columns > kSlots + kSlots / 2) AddHalf(slots, kSlots + kSlots / 2, /*set=*/false, lists_[1]);
   }
 
   // The same for slots of extras.
@@ -315,9 +329,6 @@ struct Searches {
   }
 };
 
-// Extras that one network takes.
-inline constexpr size_t kExtrasAtOnce = 32;
-
 // While there are too many extras for one network: treats them as another tile, whose slots raise the bound.
 inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, SweepWorkspace& workspace) {
   const DU du;
@@ -365,6 +376,9 @@ HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, T
                             SweepWorkspace& workspace) {
   Searches searches;
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];
+  for (size_t i = 0; i < batch.num_rows(); ++i) {  // all weights of short rows are in the lists
+    if (rows[batch.first() + i].groups * GroupColumns() <= kShortColumns) searches.of_row[i].next = SIZE_MAX;
+  }
   bool finished = false;
   while (!finished) {
     finished = true;
