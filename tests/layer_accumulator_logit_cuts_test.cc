@@ -49,6 +49,19 @@ class Attention {
   const SoftmaxParams& params() const { return params_; }
   LayerConfig config() const { return {.heads = 4, .max_keys = view_.keys, .max_batch = 2}; }
 
+  // The heads of one group of one sequence.
+  void AddGroup(size_t sequence, size_t group, LayerAccumulator& layer) const {
+    QueryKeyView view = view_;
+    view.query_data = queries_.data() + (sequence * 4 + group * 2) * view.queries * view.head_dim;
+    view.key_data = keys_.data() + (sequence * 2 + group) * view.keys * view.head_dim;
+    view.batch = 1;
+    view.heads = 2;
+    view.kv_heads = 1;
+    view.first_sequence = sequence;
+    view.first_head = group * 2;
+    ASSERT_TRUE(layer.AddQueriesKeys(view, params_).ok());
+  }
+
   // Rows [first, first + count).
   void AddRows(size_t first, size_t count, LayerAccumulator& layer, const Runner& runner = {}) const {
     QueryKeyView view = view_;
@@ -77,6 +90,17 @@ TEST_P(LogitCutsTest, CutsDoNotMatter) {
     for (size_t first = 0; first < 75; first += count) attention.AddRows(first, std::min(count, 75 - first), cut);
     EXPECT_TRUE(SameBits(StateOf(cut), StateOf(whole))) << "cut into " << count;
   }
+}
+
+TEST_P(LogitCutsTest, HeadsAndSequencesMayComeApart) {
+  const Attention attention(20, 30, 16);
+  LayerAccumulator whole = CreateLayer(attention.config());
+  attention.AddRows(0, 20, whole);
+  LayerAccumulator apart = CreateLayer(attention.config());
+  for (const size_t sequence : {size_t{1}, size_t{0}}) {
+    for (const size_t group : {size_t{1}, size_t{0}}) attention.AddGroup(sequence, group, apart);
+  }
+  EXPECT_TRUE(SameBits(StateOf(apart), StateOf(whole)));
 }
 
 TEST_P(LogitCutsTest, ThreadsDoNotMatter) {
