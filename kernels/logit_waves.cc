@@ -48,6 +48,9 @@ void LayerAccumulator::State::AddSweptLogits(const LogitSource& source, const Sw
   const LogitChunk& chunk = swept.chunk;
   const size_t sequence = source.first_sequence() + chunk.sequence;
   const size_t blocks = chunk.num_rows / kRowsPerBlock;
+  // The same columns of every block, also where later rows see more: each column is one task's alone.
+  const size_t keys_of_last = source.Visible(chunk.sequence, source.queries() - 1)(0);
+  const size_t share = (keys_of_last / tasks / kColumnsOfLine + 1) * kColumnsOfLine;
   for (size_t head = 0; head < chunk.num_heads; ++head) {
     const size_t of_layer = source.first_head() + chunk.first_head + head;
     double* columns = sums() + layout_.OpenColumns(sequence, of_layer);
@@ -60,7 +63,6 @@ void LayerAccumulator::State::AddSweptLogits(const LogitSource& source, const Sw
         keys = std::max(keys, static_cast<double>(block.Keys()));
       }
       // Weights of a softmax are never slow but in rows that are invalid, so rows, overwritten by now, are not read.
-      const size_t share = (block.Keys() / tasks / kColumnsOfLine + 1) * kColumnsOfLine;
       AddBlockColumns(block, swept.results[i], index * share, (index + 1) * share, columns);
     }
   }
