@@ -6,10 +6,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
+#include "attnscope/status.h"
 #include "bench/references.h"
+#include "kernels/target_choice.h"
 
 namespace attnscope::bench {
 namespace {
@@ -82,6 +85,11 @@ void RegisterPaired(const std::string& what, RowKind kind, ElementType type, siz
 int RunBenchmarks(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  // Kernels that are called directly do not read ATTNSCOPE_TARGET.
+  if (const Status& status = ForceTargetFromEnvironment(); !status.ok()) {
+    std::fprintf(stderr, "%s\n", status.message().c_str());
+    return 1;
+  }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;
