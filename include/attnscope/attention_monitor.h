@@ -52,7 +52,7 @@ struct MonitorConfig {
   int64_t first_layer = 0;                  // index in the model of the first of them, >= 0: that of a pipeline's stage
   std::vector<size_t> watched_layers = {};  // counted from 0 here; empty: all
   LayerConfig layer = {};                   // heads, most keys and most sequences at once (max_batch) of each layer
-  // Threads that may feed one layer at the same time. Each costs a layer's state: address space for 16 bytes a key,
+  // Threads that may feed one layer at the same time. Each costs a layer's state: address space for 20 bytes a key,
   // head and sequence, of which only what is used becomes memory, and 0.2 MB of scratch. 1 to 1024.
   size_t lanes = 1;
 

@@ -293,7 +293,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorMerge(AttnscopeAccumulator*
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumulator* accumulator, double* layer,
                                                            double* heads, size_t num_metrics, size_t num_heads);
 // The state's arrays, for any all-reduce: sums are added, maxima take the maximum. They last as long as the
-// accumulator.
+// accumulator; the call brings them up to date, so make it before each all-reduce.
 // `*count` is their length, `*closed` what is enough when no sequence is open; either may be null. Null without a
 // handle.
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorSums(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);

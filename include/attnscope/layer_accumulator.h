@@ -27,7 +27,7 @@ namespace attnscope {
 
 struct LayerConfig {
   size_t heads = 1;      // heads of the layer, 1 to 65536
-  size_t max_keys = 0;   // most keys a row may have, 0 to 2^31 - 1; decides the memory: 16 bytes for each key, head and
+  size_t max_keys = 0;   // most keys a row may have, 0 to 2^31 - 1; decides the memory: 20 bytes for each key, head and
                          // open sequence. 0: no attention, only AddResidual and AddGradient
   size_t max_batch = 1;  // sequences that are open at once: the batch of a view. 1 to 65536
   // First average over batch and heads, then measure that one matrix, as many Python training loops do. It hides a
@@ -120,8 +120,9 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   Status Merge(const LayerAccumulator& other);
 
   // The whole state, for any all-reduce (MPI, NCCL, Gloo): add `sums` element by element, take the maximum of `maxima`.
-  // Both have the same length on every rank with the same configuration. Ranks may hold whole sequences, heads of a
-  // layer, or different query rows of one open sequence (all-reduce before EndSequence).
+  // Both have the same length on every rank with the same configuration, and stay where they are; `sums()` brings the
+  // array up to date, so call it before each all-reduce, not once and for all. Ranks may hold whole sequences, heads of
+  // a layer, or different query rows of one open sequence (all-reduce before EndSequence).
   std::span<double> sums();
   std::span<const double> sums() const;
   std::span<double> maxima();
