@@ -147,6 +147,58 @@ TEST(LayerAccumulatorStateTest, NothingMeasuredIsNotZero) {
   for (const MetricInfo& info : AllMetrics()) EXPECT_FALSE(stats.layer.Has(info.metric)) << info.name;
 }
 
+// Rows [first, end) of both heads.
+void AddRows(LayerAccumulator& layer, const std::vector<float>& values, size_t first, size_t end) {
+  AttentionView view = ViewOf(values, 1, kHeads, kQueries, kKeys);
+  view.data = &values[first * kKeys];
+  view.queries = end - first;
+  const Status status = layer.AddWeights(view);
+  ASSERT_TRUE(status.ok()) << status.message();
+}
+
+// Within a block of rows, whose column sums are not in the array until someone asks for it.
+TEST(LayerAccumulatorStateTest, TheStateMayBeReadAtAnyRow) {
+  const std::vector<float> values = Weights(21);
+  LayerAccumulator whole = CreateLayer(kConfig);
+  Add(whole, values);
+  whole.EndSequence();
+  LayerAccumulator read = CreateLayer(kConfig);
+  LayerAccumulator changeable = CreateLayer(kConfig);
+  for (size_t row = 0; row < kQueries; ++row) {
+    AddRows(read, values, row, row + 1);
+    const std::span<const double> sums = std::as_const(read).sums();
+    AddRows(changeable, values, row, row + 1);
+    EXPECT_TRUE(SameBits(std::vector<double>(sums.begin(), sums.end()),
+                         std::vector<double>(changeable.sums().begin(), changeable.sums().end())))
+        << "after row " << row;
+  }
+  read.EndSequence();
+  changeable.EndSequence();
+  EXPECT_TRUE(SameBits(StateOf(read), StateOf(whole)));
+  EXPECT_TRUE(SameBits(StateOf(changeable), StateOf(whole)));
+}
+
+// A copy of both arrays goes on where the original was, at every row.
+TEST(LayerAccumulatorStateTest, ACopiedStateGoesOn) {
+  const std::vector<float> values = Weights(22);
+  LayerAccumulator whole = CreateLayer(kConfig);
+  Add(whole, values);
+  whole.EndSequence();
+  for (size_t row = 0; row <= kQueries; ++row) {
+    LayerAccumulator original = CreateLayer(kConfig);
+    if (row != 0) AddRows(original, values, 0, row);
+    LayerAccumulator copy = CreateLayer(kConfig);
+    Add(copy, Weights(23));  // what is overwritten leaves nothing behind
+    const std::span<const double> sums = std::as_const(original).sums();
+    const std::span<const double> maxima = std::as_const(original).maxima();
+    std::copy(sums.begin(), sums.end(), copy.sums().begin());
+    std::copy(maxima.begin(), maxima.end(), copy.maxima().begin());
+    if (row != kQueries) AddRows(copy, values, row, kQueries);
+    copy.EndSequence();
+    EXPECT_TRUE(SameBits(StateOf(copy), StateOf(whole))) << "copied after row " << row;
+  }
+}
+
 TEST(LayerAccumulatorStateTest, MovesCarryTheState) {
   LayerAccumulator first = CreateLayer(kConfig);
   Add(first, Weights(7));
