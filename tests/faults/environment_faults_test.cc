@@ -16,6 +16,11 @@
 #include "tests/command_fixture.h"
 #include "tests/faults/sanitized.h"
 
+// Asked by the leak sanitizer: glibc keeps the path of its locales.
+extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions() {  // NOLINT
+  return "leak:argz";
+}
+
 namespace attnscope::tools {
 namespace {
 
