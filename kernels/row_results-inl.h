@@ -74,17 +74,7 @@ HWY_NOINLINE void AddRows(const SweepBlock& block, BlockResult& result) {
     if (HWY_UNLIKELY(measured && result.entropy_nats[i] > 700.0)) {
       values[static_cast<size_t>(RowSum::kEffectiveRank)][i] = exp(result.entropy_nats[i]);
     }
-  }
-  for (size_t begin = 0; begin < block.num_rows;) {  // the rows of one matrix after the other
-    double* HWY_RESTRICT row_sums = block.rows[begin].row_sums;
-    size_t end = begin + 1;
-    while (end < block.num_rows && block.rows[end].row_sums == row_sums) ++end;
-    for (size_t j = 0; j < kNumSweptSums; ++j) {
-      double sum = row_sums[j];
-      for (size_t i = begin; i < end; ++i) sum += values[j][i];
-      row_sums[j] = sum;
-    }
-    begin = end;
+    for (size_t j = 0; j < kNumSweptSums; ++j) block.rows[i].row_sums[j] += values[j][i];
   }
 }
 

@@ -161,10 +161,11 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
   }
 }
 
-// The column sums of at most a strip from group `group` on.
+// The column sums of at most a strip from group `group` on, if they are made.
 template <typename T>
 HWY_INLINE StripColumns ColumnsFrom(const SweptRow<T>& row, size_t group) {
   HWY_ALIGN_MAX static constexpr float kZeros[kStripColumns] = {};
+  if (row.columns == nullptr) return {nullptr, nullptr};
   const size_t column = group * GroupColumns();
   return {row.before == nullptr ? kZeros : row.before + column, row.columns + column};
 }
