@@ -11,6 +11,7 @@
 #include "kernels/mean_rows.h"
 #include "kernels/norms.h"
 #include "kernels/row_sums.h"
+#include "kernels/run_tasks.h"
 
 namespace attnscope {
 namespace {
@@ -27,12 +28,6 @@ const void* TokenOf(const ActivationView& view, size_t sequence, size_t token) {
   return static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
 }
 
-size_t OpenRows(const double* row_sums) {
-  return static_cast<size_t>(row_sums[static_cast<size_t>(RowSum::kMeasured)] +
-                             row_sums[static_cast<size_t>(RowSum::kInvalid)] +
-                             row_sums[static_cast<size_t>(RowSum::kEmpty)]);
-}
-
 // Several tasks for each thread even out heads that take longer.
 size_t MostTasks(const Runner& runner) {
   return runner.run == nullptr ? 1 : 4 * std::clamp<size_t>(runner.threads, 1, 4096);
@@ -40,9 +35,7 @@ size_t MostTasks(const Runner& runner) {
 
 }  // namespace
 
-LayerAccumulator::State::State(const LayerConfig& config)
-    : config_(config),
-      layout_(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys) {}
+LayerAccumulator::State::State(const LayerConfig& config) : config_(config), layout_(config) {}
 
 bool LayerAccumulator::State::Allocate() {
   // Two doubles and a float a key and less than 2^10 others for each matrix: no index overflows.
@@ -67,11 +60,7 @@ bool LayerAccumulator::State::EnsureScratch(const Runner& runner) {
     scratch.workspace = AllocateAlignedBuffer<SweepWorkspace>(1);
     scratch.columns = AllocateAlignedBuffer<float>(PaddedColumns(config_.max_keys));
     scratch.waiting = AllocateAlignedBuffer<OpenMatrix>(kMatricesAtOnce);
-    scratch.open_keys = AllocateAlignedBuffer<double*>(kMatricesAtOnce);
-    if (scratch.workspace == nullptr || scratch.columns == nullptr || scratch.waiting == nullptr ||
-        scratch.open_keys == nullptr) {
-      return false;
-    }
+    if (scratch.workspace == nullptr || scratch.columns == nullptr || scratch.waiting == nullptr) return false;
     try {
       scratch_.push_back(std::move(scratch));
     } catch (const std::bad_alloc&) {
@@ -89,18 +78,15 @@ void LayerAccumulator::State::Sweeps::Add(const RowRange& range, size_t sequence
   open.row_sums = state_.sums() + layout.OpenRowSums(sequence, head);
   open.columns = state_.sums() + layout.OpenColumns(sequence, head);
   open.block = state_.Block(sequence, head);
-  open.rows = OpenRows(open.row_sums);
+  open.rows = state_.OpenRows(sequence, head);
   open.keys = state_.OpenKeys(sequence, head);
-  scratch_.open_keys[count_] = state_.maxima() + layout.OpenKeys(sequence, head);
+  state_.maxima()[layout.OpenKeys(sequence, head)] = static_cast<double>(open.KeysAfter());
   if (++count_ == kMatricesAtOnce) Flush();
 }
 
 void LayerAccumulator::State::Sweeps::Flush() {
   if (count_ == 0) return;
   SweepWeights(scratch_.waiting.get(), count_, {scratch_.columns.get(), scratch_.workspace.get()});
-  for (size_t i = 0; i < count_; ++i) {
-    *scratch_.open_keys[i] = static_cast<double>(scratch_.waiting[i].KeysAfter());
-  }
   count_ = 0;
 }
 
@@ -113,7 +99,7 @@ void LayerAccumulator::State::StoreBlocks(size_t sequence) const {
   for (size_t head = 0; head < layout_.heads(); ++head) {
     double* partial = sums() + layout_.OpenPartial(sequence, head);
     const size_t keys = OpenKeys(sequence, head);
-    if (OpenRows(sums() + layout_.OpenRowSums(sequence, head)) % kRowsPerBlock != 0) {
+    if (OpenRows(sequence, head) % kRowsPerBlock != 0) {
       const float* block = Block(sequence, head);
       for (size_t i = 0; i < keys; ++i) partial[i] = static_cast<double>(block[i]);
       partial_written_ = true;
@@ -134,7 +120,7 @@ void LayerAccumulator::State::LoadBlocks() {
     for (size_t head = 0; head < layout_.heads(); ++head) {
       double* columns = sums() + layout_.OpenColumns(sequence, head);
       double* partial = sums() + layout_.OpenPartial(sequence, head);
-      const bool in_block = OpenRows(sums() + layout_.OpenRowSums(sequence, head)) % kRowsPerBlock != 0;
+      const bool in_block = OpenRows(sequence, head) % kRowsPerBlock != 0;
       float* block = Block(sequence, head);
       const size_t keys = OpenKeys(sequence, head);
       std::fill_n(block, keys, 0.0f);
@@ -184,11 +170,7 @@ void LayerAccumulator::State::SweepMatrices(const AttentionView& view, const Mas
   LoadBlocks();
   const size_t matrices = view.batch * view.heads;
   Call call = {this, &view, &mask, matrices, std::min(matrices, MostTasks(runner))};
-  if (call.tasks > 1) {
-    runner.run(runner.opaque, task, &call, call.tasks);
-  } else if (call.tasks == 1) {
-    task(&call, 0);
-  }
+  RunTasks(runner, task, &call, call.tasks);
 }
 
 // Averages a block of rows at a time, which stays in cache for the sweep.
@@ -245,11 +227,10 @@ void LayerAccumulator::State::FoldOpen(double* closed_sums, double* closed_maxim
 void LayerAccumulator::State::FoldSequence(size_t sequence, double* closed_sums, double* closed_maxima) const {
   StoreBlocks(sequence);
   for (size_t head = 0; head < layout_.heads(); ++head) {
-    const double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
-    if (OpenRows(row_sums) == 0) continue;
-    FoldMatrix(row_sums, sums() + layout_.OpenColumns(sequence, head), sums() + layout_.OpenPartial(sequence, head),
-               OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head),
-               closed_maxima + layout_.HeadMaxima(head));
+    if (OpenRows(sequence, head) == 0) continue;
+    FoldMatrix(sums() + layout_.OpenRowSums(sequence, head), sums() + layout_.OpenColumns(sequence, head),
+               sums() + layout_.OpenPartial(sequence, head), OpenKeys(sequence, head),
+               closed_sums + layout_.HeadSums(head), closed_maxima + layout_.HeadMaxima(head));
     double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMax::kMaxAbsLogit);
     *max_abs_logit = std::max(*max_abs_logit, maxima()[layout_.OpenMaxAbsLogit(sequence, head)]);
   }
@@ -277,15 +258,15 @@ void LayerAccumulator::State::Merge(const State& other) {
   const auto raise = [](const double* from, size_t count, double* to) {
     for (size_t i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
   };
-  other.StoreAllBlocks();
-  (void)SumsToChange();
-  add(other.sums(), layout_.OpenColumns(0, 0), sums());
+  const double* from_sums = other.SumsToRead();
+  double* to_sums = SumsToChange();
+  add(from_sums, layout_.OpenColumns(0, 0), to_sums);
   raise(other.maxima(), layout_.maxima(), maxima());
   for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
     for (size_t head = 0; head < layout_.heads(); ++head) {
       const size_t keys = other.OpenKeys(sequence, head);
-      add(other.sums() + layout_.OpenColumns(sequence, head), keys, sums() + layout_.OpenColumns(sequence, head));
-      add(other.sums() + layout_.OpenPartial(sequence, head), keys, sums() + layout_.OpenPartial(sequence, head));
+      add(from_sums + layout_.OpenColumns(sequence, head), keys, to_sums + layout_.OpenColumns(sequence, head));
+      add(from_sums + layout_.OpenPartial(sequence, head), keys, to_sums + layout_.OpenPartial(sequence, head));
     }
   }
 }
@@ -294,8 +275,8 @@ size_t LayerAccumulator::State::OpenKeys(size_t sequence, size_t head) const {
   return static_cast<size_t>(maxima()[layout_.OpenKeys(sequence, head)]);
 }
 
-size_t LayerAccumulator::State::OpenRowsOf(size_t sequence, size_t head) const {
-  return OpenRows(sums() + layout_.OpenRowSums(sequence, head));
+size_t LayerAccumulator::State::OpenRows(size_t sequence, size_t head) const {
+  return static_cast<size_t>(NumRows(sums() + layout_.OpenRowSums(sequence, head)));
 }
 
 double LayerAccumulator::State::Tolerance(ElementType type) const {

@@ -64,7 +64,6 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
     AlignedBuffer<SweepWorkspace> workspace;
     AlignedBuffer<float> columns;
     AlignedBuffer<OpenMatrix> waiting;  // [kMatricesAtOnce]
-    AlignedBuffer<double*> open_keys;   // the same: where the state keeps the number of keys
   };
 
   // Matrices whose rows are added together.
@@ -108,7 +107,7 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
   void AddSweptLogits(const LogitSource& source, const SweptChunk& swept, size_t index, size_t tasks);
   void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
   size_t OpenKeys(size_t sequence, size_t head) const;
-  size_t OpenRowsOf(size_t sequence, size_t head) const;
+  size_t OpenRows(size_t sequence, size_t head) const;
   double Tolerance(ElementType type) const;
   void AddTo(LayerSum which, double value) { sums_[static_cast<size_t>(which)] += value; }
 

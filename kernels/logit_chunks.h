@@ -26,15 +26,6 @@ inline size_t MostLogitTasks(const Runner& runner) {
   return runner.run == nullptr ? 1 : std::clamp<size_t>(runner.threads, 1, 4096);
 }
 
-// Runs tasks [0, count) on the runner, or on the caller.
-inline void RunTasks(const Runner& runner, Task task, void* argument, size_t count) {
-  if (count > 1) {
-    runner.run(runner.opaque, task, argument, count);
-  } else if (count == 1) {
-    task(argument, 0);
-  }
-}
-
 // The chunks of rows [first, end) of a group of heads, in order: `at_once` rows of scratch are filled by each.
 class LogitChunks {
  public:

@@ -10,6 +10,7 @@
 #include "kernels/logit_chunks.h"
 #include "kernels/logit_source.h"
 #include "kernels/row_sums.h"
+#include "kernels/run_tasks.h"
 
 namespace attnscope {
 size_t LayerAccumulator::State::LogitScratchBytes(const Runner& runner) const {

@@ -7,6 +7,7 @@
 #include "kernels/layer_state.h"
 #include "kernels/logit_chunks.h"
 #include "kernels/logit_source.h"
+#include "kernels/run_tasks.h"
 #include "kernels/weights_sweep.h"
 
 namespace attnscope {
@@ -106,10 +107,10 @@ void LayerAccumulator::State::SweepLogitWaves(const LogitSource& source, size_t 
 void LayerAccumulator::State::SweepLogitGroupInWaves(const LogitSource& source, size_t sequence, size_t group,
                                                      const Runner& runner) {
   const size_t head = source.first_head() + group * source.heads_per_group();
-  const size_t open = OpenRowsOf(source.first_sequence() + sequence, head) % kRowsPerBlock;
+  const size_t open = OpenRows(source.first_sequence() + sequence, head) % kRowsPerBlock;
   bool aligned = true;
   for (size_t i = 1; i < source.heads_per_group(); ++i) {
-    aligned &= OpenRowsOf(source.first_sequence() + sequence, head + i) % kRowsPerBlock == open;
+    aligned &= OpenRows(source.first_sequence() + sequence, head + i) % kRowsPerBlock == open;
   }
   const size_t rows = source.queries();
   const size_t before = aligned ? std::min(rows, (kRowsPerBlock - open) % kRowsPerBlock) : rows;

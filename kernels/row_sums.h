@@ -33,6 +33,12 @@ enum class RowSum : uint8_t {
 };
 inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kLogitSquares) + 1;
 
+// Rows that were added to row sums [kNumRowSums].
+inline double NumRows(const double* row_sums) {
+  return row_sums[static_cast<size_t>(RowSum::kMeasured)] + row_sums[static_cast<size_t>(RowSum::kInvalid)] +
+         row_sums[static_cast<size_t>(RowSum::kEmpty)];
+}
+
 // The measurements of one row before they become sums.
 struct RowMeasures {
   double entropy_nats = 0.0;

@@ -50,6 +50,9 @@ inline constexpr size_t kNumHeadMaxima = static_cast<size_t>(HeadMax::kMaxAbsLog
 class StateLayout {
  public:
   StateLayout() = default;
+  explicit StateLayout(const LayerConfig& config)
+      : StateLayout(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys) {
+  }
   // `heads` and `batch` are those of the state: 1 in mean-matrix mode.
   StateLayout(size_t heads, size_t batch, size_t keys) : heads_(heads), batch_(batch), keys_(keys) {}
 

@@ -58,12 +58,6 @@ inline std::array<ConfigField, 7> FieldsOf(const LayerConfig& config) {
            {"saturation_bound", config.saturation_bound}}};
 }
 
-// Whether rows wait for EndSequence: their part of `sums` begins behind the closed one.
-inline bool HasOpenRows(const LayerAccumulator& layer, size_t columns) {
-  const std::span<const double> rows = layer.sums().first(columns).subspan(layer.closed_sums());
-  return std::any_of(rows.begin(), rows.end(), [](double sum) { return sum != 0.0; });
-}
-
 // All ranks learn whether their configurations agree, and whether any of them has open rows.
 inline Status Agree(const LayerAccumulator& layer, bool* any_open, MPI_Comm comm) {
   const std::array<ConfigField, 7> fields = FieldsOf(layer.config());
@@ -106,7 +100,9 @@ inline Status Agree(const LayerAccumulator& layer, bool* any_open, MPI_Comm comm
   const std::span<double> maxima = layer.maxima();
   const size_t matrices = (maxima.size() - layer.closed_maxima()) / 2;  // sequences x heads
   const size_t columns = sums.size() - 2 * matrices * keys;             // where the open columns begin
-  bool is_open = mpi_internal::HasOpenRows(layer, columns);
+  // Rows wait for EndSequence if their sums, which stand behind the closed ones, are not zero.
+  const std::span<const double> open_rows = sums.first(columns).subspan(layer.closed_sums());
+  bool is_open = std::any_of(open_rows.begin(), open_rows.end(), [](double sum) { return sum != 0.0; });
   Status status = mpi_internal::Agree(layer, &is_open, comm);
   if (!status.ok()) return status;
   status = mpi_internal::Reduce(is_open ? maxima : maxima.first(layer.closed_maxima()), MPI_MAX, comm);

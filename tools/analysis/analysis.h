@@ -30,7 +30,7 @@ struct AnalysisOptions {
   Runner runner;
   // About how much is measured at once, and at most copied of float64; results do not depend on it. 64 MB of float32.
   size_t block_elements = size_t{16} << 20;
-  // Called now and then with the elements measured since the last call, of PlanSize in all.
+  // Called now and then with the elements measured since the last call, of ShareSize in all.
   std::function<void(size_t elements)> on_progress = [](size_t) {};
 };
 

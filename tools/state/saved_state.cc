@@ -10,29 +10,21 @@
 namespace attnscope::tools {
 namespace {
 
-double RowsOf(std::span<const double> row_sums) {
-  return row_sums[static_cast<size_t>(RowSum::kMeasured)] + row_sums[static_cast<size_t>(RowSum::kInvalid)] +
-         row_sums[static_cast<size_t>(RowSum::kEmpty)];
-}
-
 std::vector<double> Slice(std::span<const double> values, size_t first, size_t count) {
   const std::span<const double> slice = values.subspan(first, count);
   return {slice.begin(), slice.end()};
-}
-
-// The layout of an accumulator's state.
-StateLayout LayoutOf(const LayerConfig& config) {
-  return {config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys};
 }
 
 // Adds what `from` has to the closed part of a layer: layer sums, and one head's.
 void AddClosedHead(const LayerAccumulator& from, size_t head, SavedLayer* layer) {
   const StateLayout one(1, 1, 0);
   const StateLayout all(layer->heads, 1, 0);
-  for (size_t i = 0; i < kNumHeadSums; ++i) layer->sums[all.HeadSums(head) + i] += from.sums()[one.HeadSums(0) + i];
+  const std::span<const double> sums = from.sums();
+  const std::span<const double> maxima = from.maxima();
+  for (size_t i = 0; i < kNumHeadSums; ++i) layer->sums[all.HeadSums(head) + i] += sums[one.HeadSums(0) + i];
   for (size_t i = 0; i < kNumHeadMaxima; ++i) {
     double& maximum = layer->maxima[all.HeadMaxima(head) + i];
-    maximum = std::max(maximum, from.maxima()[one.HeadMaxima(0) + i]);
+    maximum = std::max(maximum, maxima[one.HeadMaxima(0) + i]);
   }
 }
 
@@ -42,7 +34,7 @@ SavedLayer SaveLayer(const MeasuredLayer& measured) {
   const LayerAccumulator& accumulator = measured.accumulator;
   const std::span<const double> sums = accumulator.sums();
   const std::span<const double> maxima = accumulator.maxima();
-  const StateLayout layout = LayoutOf(accumulator.config());
+  const StateLayout layout(accumulator.config());
   SavedLayer saved;
   saved.layer = measured.layer;
   saved.kind = measured.kind;
@@ -55,7 +47,7 @@ SavedLayer SaveLayer(const MeasuredLayer& measured) {
     for (size_t head = 0; head < layout.heads(); ++head) {
       OpenMatrix matrix = {.sequence = sequence, .head = head};
       matrix.row_sums = Slice(sums, layout.OpenRowSums(sequence, head), kNumRowSums);
-      if (RowsOf(matrix.row_sums) == 0.0) continue;
+      if (NumRows(matrix.row_sums.data()) == 0.0) continue;
       const auto keys = static_cast<size_t>(maxima[layout.OpenKeys(sequence, head)]);
       matrix.max_abs_logit = maxima[layout.OpenMaxAbsLogit(sequence, head)];
       matrix.columns = Slice(sums, layout.OpenColumns(sequence, head), keys);
@@ -77,9 +69,10 @@ Status EndSequences(SavedLayer* layer) {
   const StateLayout layout(1, 1, max_keys);
   for (const OpenMatrix& matrix : layer->matrices) {
     one.Reset();
-    std::copy(matrix.row_sums.begin(), matrix.row_sums.end(), one.sums().subspan(layout.OpenRowSums(0, 0)).begin());
-    std::copy(matrix.columns.begin(), matrix.columns.end(), one.sums().subspan(layout.OpenColumns(0, 0)).begin());
-    std::copy(matrix.partial.begin(), matrix.partial.end(), one.sums().subspan(layout.OpenPartial(0, 0)).begin());
+    const std::span<double> sums = one.sums();
+    std::copy(matrix.row_sums.begin(), matrix.row_sums.end(), sums.subspan(layout.OpenRowSums(0, 0)).begin());
+    std::copy(matrix.columns.begin(), matrix.columns.end(), sums.subspan(layout.OpenColumns(0, 0)).begin());
+    std::copy(matrix.partial.begin(), matrix.partial.end(), sums.subspan(layout.OpenPartial(0, 0)).begin());
     one.maxima()[layout.OpenKeys(0, 0)] = static_cast<double>(matrix.columns.size());
     one.maxima()[layout.OpenMaxAbsLogit(0, 0)] = matrix.max_abs_logit;
     one.EndSequence();

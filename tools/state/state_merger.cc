@@ -35,11 +35,6 @@ Status Differ(const std::string& what, const std::string& name_a, const std::str
                  " in the second");
 }
 
-double RowsOf(const double* row_sums) {
-  return row_sums[static_cast<size_t>(RowSum::kMeasured)] + row_sums[static_cast<size_t>(RowSum::kInvalid)] +
-         row_sums[static_cast<size_t>(RowSum::kEmpty)];
-}
-
 void AddUp(const std::vector<double>& from, std::vector<double>* to) {
   if (to->size() < from.size()) to->resize(from.size(), 0.0);
   for (size_t i = 0; i < from.size(); ++i) (*to)[i] += from[i];
@@ -86,7 +81,7 @@ std::string MissingRows(const SavedLayer& layer) {
     for (size_t head = 0; head < layer.heads; ++head) {
       double rows = 0.0;
       if (matrix != layer.matrices.end() && matrix->sequence == sequence && matrix->head == head) {
-        rows = RowsOf(matrix->row_sums.data());
+        rows = NumRows(matrix->row_sums.data());
         ++matrix;
       }
       if (rows < static_cast<double>(layer.open[sequence].queries)) {
@@ -102,7 +97,7 @@ std::string MissingRows(const SavedLayer& layer) {
 // Every tensor has all heads of its layer, unless files are pieces of heads: then they must have the same rows.
 std::string MissingHeads(const SavedLayer& layer) {
   const StateLayout layout(layer.heads, 1, 0);
-  const auto rows = [&](size_t head) { return RowsOf(layer.sums.data() + layout.HeadSums(head)); };
+  const auto rows = [&](size_t head) { return NumRows(layer.sums.data() + layout.HeadSums(head)); };
   for (size_t head = 1; head < layer.heads; ++head) {
     if (rows(head) == rows(0)) continue;
     return "layer " + std::to_string(layer.layer) + " has " + std::to_string(static_cast<size_t>(rows(0))) +
@@ -190,7 +185,7 @@ Status StateMerger::AddLayer(const std::string& name, SavedLayer layer) {
   }
   place->matrices = MergeMatrices(std::move(place->matrices), std::move(layer.matrices));
   for (const OpenMatrix& matrix : place->matrices) {
-    const double rows = RowsOf(matrix.row_sums.data());
+    const double rows = NumRows(matrix.row_sums.data());
     if (rows <= static_cast<double>(place->open[matrix.sequence].queries)) continue;
     return Invalid("cannot merge " + other + " and " + name + ": sequence " + std::to_string(matrix.sequence) +
                    of_layer + " would have " + std::to_string(static_cast<size_t>(rows)) + " of " +
