@@ -25,7 +25,7 @@ class Task:
     """Arguments of the program whose outputs are files of a folder of their own."""
 
     def __init__(self, program, name, arguments, outputs, old):
-        self.program = program
+        self.program = os.path.abspath(program)
         self.name = name
         self.arguments = arguments
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="attnscope-faults-"))
@@ -83,7 +83,7 @@ class Task:
 
 
 def tasks(program):
-    """A report and a picture that replace older ones, and a picture that is new."""
+    """A report and a picture that replace older ones, a picture that is new, and a state for `merge` beside a table."""
     # Programs inherit what is ignored: nohup's SIGHUP, and SIGINT in a shell's background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -92,3 +92,5 @@ def tasks(program):
     yield Task(program, "analyze", ["analyze", *short, "-o", "r.json", "--png", "p.png", "--threads", "1"],
                ["r.json", "p.png"], b"older and good")
     yield Task(program, "render", ["render", str(DATA / "summary_stats.json"), "-o", "p.svg"], ["p.svg"], None)
+    yield Task(program, "save", ["analyze", short[0], "--state-out", "s.state", "--threads", "1"], ["s.state"],
+               b"older and good")
