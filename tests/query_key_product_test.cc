@@ -194,6 +194,35 @@ TEST_P(QueryKeyProductTest, MaskedTilesAreNotComputed) {
   }
 }
 
+// Nor are tiles that only later rows may see: here those behind the keys of row 7, which end with a tile of any
+// vectors.
+TEST_P(QueryKeyProductTest, MaskedTilesOfEarlierRowsAreNotComputed) {
+  const size_t visible = kMaxProductColumns;
+  const Inputs inputs(ElementType::kFloat32, 1, 1, 16, visible + 8, 16);
+  const QueryKeyView view = inputs.view();
+  const Products products(AllOf(view, {.causal = true, .causal_offset = static_cast<int64_t>(visible) - 8}));
+  for (size_t row = 0; row < 8; ++row) {
+    for (size_t key = visible; key < visible + 8; ++key) ASSERT_EQ(products(row, key), kUntouched);
+  }
+}
+
+TEST_P(QueryKeyProductTest, Sequences) {
+  for (const size_t queries : std::initializer_list<size_t>{1, 3, 10}) {
+    // Three heads, read as sequences of one head.
+    const Inputs inputs(ElementType::kFloat32, 3, 3, queries, 50, 12);
+    QueryKeyView view = inputs.view();
+    view.batch = 3;
+    view.heads = view.kv_heads = 1;
+    view.query_batch_stride = view.query_head_stride;
+    view.key_batch_stride = view.key_head_stride;
+    for (size_t sequence = 0; sequence < 3; ++sequence) {
+      ProductBlock block = AllOf(view);
+      block.sequence = sequence;
+      Check(block, "sequence " + std::to_string(sequence));
+    }
+  }
+}
+
 TEST_P(QueryKeyProductTest, Layouts) {
   for (const size_t queries : std::initializer_list<size_t>{1, 3, 10}) {
     const Inputs inputs(ElementType::kBFloat16, 4, 2, queries, 70, 12);
