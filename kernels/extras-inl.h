@@ -69,9 +69,9 @@ HWY_INLINE size_t Append(hn::Vec<DI> values, hn::Mask<DI> which, uint32_t* HWY_R
 }
 
 // Extras of a row are the weights above the bound, but for one in each slot that is the slot's maximum. A pair is two
-// vectors of one slot vector, a lap of kSlots columns apart. For each pair, one bit a lane: where the larger weight is
-// the one that the slot counted, and where another one is an extra. Pairs are numbered in strands of eight slot
-// vectors, lap by lap, so that rows are read as they stand in memory.
+// vectors of one slot vector (SlotOf), of neighbouring laps of kSlots columns. For each pair, one bit a lane: where the
+// larger weight is the one that the slot counted, and where another one is an extra. Pairs are numbered in strands of
+// eight slot vectors, lap by lap, so that rows are read as they stand in memory.
 inline constexpr size_t kStrand = 8;
 // Bytes of one pair's bits, and all ones in as many bits as it has bytes.
 inline constexpr size_t kPairBytes = HWY_MAX(size_t{1}, hn::MaxLanes(DI()) / 8);
@@ -100,11 +100,17 @@ HWY_INLINE void LookAtStrand(const RowVectors<T>& row, size_t begin, const uint3
   List<DI> max;
   (max.Set(kIndex, hn::BitCast(di, hn::Load(DU(), slots + kIndex * N))), ...);
   size_t i = begin;
-  for (; i + step + kStrand <= full_end; i += 2 * step, pair += kStrand) {
-    (LookAtPair<kIndex>(row.LoadFull(i + kIndex), row.LoadFull(i + kIndex + step), bound, max, bits, pair), ...);
+  // Four laps, after which their orders (SlotOf) repeat.
+  for (; i + 3 * step + kStrand <= full_end; i += 4 * step, pair += 2 * kStrand) {
+    (LookAtPair<kIndex>(row.LoadFull(i + kIndex), row.LoadFull(i + step + (kIndex ^ 1)), bound, max, bits, pair), ...);
+    (LookAtPair<kIndex>(row.LoadFull(i + 2 * step + (kIndex ^ 2)), row.LoadFull(i + 3 * step + (kIndex ^ 3)), bound,
+                        max, bits, pair + kStrand),
+     ...);
   }
-  for (; i < row.end; i += 2 * step, pair += kStrand) {
-    (LookAtPair<kIndex>(row.Load(i + kIndex), row.Load(i + kIndex + step), bound, max, bits, pair), ...);
+  for (size_t order = 0; i < row.end; i += 2 * step, pair += kStrand, order ^= 2) {
+    (LookAtPair<kIndex>(row.Load(i + (kIndex ^ order)), row.Load(i + step + (kIndex ^ order ^ 1)), bound, max, bits,
+                        pair),
+     ...);
   }
 }
 
@@ -144,9 +150,11 @@ HWY_INLINE size_t CollectPair(const RowVectors<T>& row, const PairBits& bits, si
   size_t strand = 0;
   size_t of_strand = pair;
   for (; of_strand >= pairs_of_strand; of_strand -= pairs_of_strand) ++strand;  // one strand, for vectors of 512 bits
-  const size_t i = row.begin + strand * kStrand + of_strand % kStrand + of_strand / kStrand * 2 * step;
-  const auto a = row.Load(i);
-  const auto b = row.Load(i + step);
+  const size_t laps = of_strand / kStrand;                                      // pairs of them
+  const size_t first = row.begin + strand * kStrand + laps * 2 * step;
+  const size_t order = of_strand % kStrand ^ laps % 2 * 2;
+  const auto a = row.Load(first + order);
+  const auto b = row.Load(first + step + (order ^ 1));
   const auto holds = hn::LoadMaskBits(di, bits.holds + pair * kPairBytes);
   const auto smaller = hn::Min(a, b);
   const size_t count =

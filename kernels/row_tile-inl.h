@@ -72,35 +72,35 @@ HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_R
 // Slots of a row.
 HWY_INLINE size_t NumSlots(size_t columns) { return columns <= kShortColumns ? kShortColumns : kSlots; }
 
-// Raises the slots, of which there are `num_slots`, of the four vectors of a group whose first column is column
-// `column` of the tile. The first lap finds slots of an older tile.
+// The slot of the first column of a vector, of `num_slots`, for column `column` of the tile. Each lap over the slots
+// puts the vectors of a group in another order: else all that repeats after 64 or 128 columns, as attention to pages or
+// to equal chunks does, would share few slots, and the second look would find hundreds of weights.
+template <class DU>
+HWY_INLINE size_t SlotOf(DU du, size_t column, size_t num_slots) {
+  const size_t lap = num_slots == kSlots ? column / kSlots : 0;  // short rows have one
+  return (column & (num_slots - 1)) ^ (lap % 4 * hn::Lanes(du));
+}
+
+// Raises the slots of the four vectors of a group whose first column is column `column` of the tile. The first lap
+// finds slots of an older tile.
 template <class DU, class VU = hn::Vec<DU>>
 HWY_INLINE void RaiseSlots(DU du, size_t column, size_t num_slots, VU bits0, VU bits1, VU bits2, VU bits3,
                            uint32_t* HWY_RESTRICT slots) {
   HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
   const size_t N = hn::Lanes(du);
-  const auto raise = [&](size_t first, VU bits) HWY_ATTR {
-    const size_t slot = first & (num_slots - 1);
-    hn::Store(hn::Max(hn::Load(du, (first < num_slots ? kZeros : slots) + slot), bits), du, slots + slot);
-  };
-  if (hn::MaxLanes(du) * 4 > kSlots) {
-    raise(column, bits0);
-    raise(column + N, bits1);
-    raise(column + 2 * N, bits2);
-    raise(column + 3 * N, bits3);
-    return;
-  }
-  const size_t slot = column & (num_slots - 1);
-  const uint32_t* HWY_RESTRICT before = (column < num_slots ? kZeros : slots) + slot;
-  uint32_t* HWY_RESTRICT after = slots + slot;
-  const auto max0 = hn::Max(hn::Load(du, before), bits0);
-  const auto max1 = hn::Max(hn::Load(du, before + N), bits1);
-  const auto max2 = hn::Max(hn::Load(du, before + 2 * N), bits2);
-  const auto max3 = hn::Max(hn::Load(du, before + 3 * N), bits3);
-  hn::Store(max0, du, after);
-  hn::Store(max1, du, after + N);
-  hn::Store(max2, du, after + 2 * N);
-  hn::Store(max3, du, after + 3 * N);
+  const uint32_t* HWY_RESTRICT before = column < num_slots ? kZeros : slots;
+  const size_t slot0 = SlotOf(du, column, num_slots);
+  const size_t slot1 = slot0 ^ N;
+  const size_t slot2 = slot0 ^ (2 * N);
+  const size_t slot3 = slot0 ^ (3 * N);
+  const auto max0 = hn::Max(hn::Load(du, before + slot0), bits0);
+  const auto max1 = hn::Max(hn::Load(du, before + slot1), bits1);
+  const auto max2 = hn::Max(hn::Load(du, before + slot2), bits2);
+  const auto max3 = hn::Max(hn::Load(du, before + slot3), bits3);
+  hn::Store(max0, du, slots + slot0);
+  hn::Store(max1, du, slots + slot1);
+  hn::Store(max2, du, slots + slot2);
+  hn::Store(max3, du, slots + slot3);
 }
 
 // Where the column sums before a row stand, and where those with it go, which may be the same place.

@@ -185,7 +185,7 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
       memset(slots, 0, kSlots * sizeof(uint32_t));
       const size_t vectors = hwy::DivCeil(searches.of_row[i].count, N);
       for (size_t j = 0; j < vectors * N; j += N) {
-        uint32_t* HWY_RESTRICT slot = slots + j % kSlots;
+        uint32_t* HWY_RESTRICT slot = slots + SlotOf(du, j, kSlots);
         hn::Store(hn::Max(hn::Load(du, slot), hn::Load(du, from + j)), du, slot);
       }
       rows[i] = {reinterpret_cast<const float*>(from), nullptr, 0, vectors, vectors};
@@ -195,6 +195,7 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
     for (size_t i = 0; i < batch.num_rows(); ++i) {
       const size_t row = batch.first() + i;
       Search search;
+      memset(workspace.extras[row], 0, kExtrasAtOnce * sizeof(uint32_t));  // what the network may take
       FindExtras(rows[i], workspace.extra_slots[row], bounds[i], workspace.pairs[row]);
       CollectExtras(rows[i], workspace.pairs[row], bounds[i], SIZE_MAX, search, workspace.extras[row]);
       searches.of_row[i].count = search.count;

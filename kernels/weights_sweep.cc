@@ -81,7 +81,7 @@ class Sweeper {
     for (size_t first = 0; first < matrix.range.rows;) {
       const size_t done = (matrix.rows + first) % kRowsPerBlock;
       const size_t num_rows = HWY_MIN(kRowsPerBlock - done, matrix.range.rows - first);
-      if (first != 0 || block_.num_rows + num_rows > kRowsPerBlock) Flush();
+      if (block_.num_rows + num_rows > kRowsPerBlock) Flush();
       AddPart(matrix, first, num_rows, done, &keys);
       first += num_rows;
     }

@@ -68,6 +68,25 @@ TEST_P(LayerAccumulatorRowsTest, AnyOrderOfTasks) {
   }
 }
 
+// Few rows of more heads than are swept together, as in decoding.
+TEST_P(LayerAccumulatorRowsTest, ManyHeadsAtOnce) {
+  constexpr size_t kMany = 75;
+  const std::vector<float> values = MixedRows(2, kMany * 2, kKeys);
+  const AttentionView all = ViewOf(values, 1, kMany, 2, kKeys);
+  const LayerConfig config = {.heads = kMany, .max_keys = kKeys};
+  LayerAccumulator together = CreateLayer(config);
+  EXPECT_TRUE(together.AddWeights(all).ok());
+  LayerAccumulator apart = CreateLayer(config);
+  for (size_t head = 0; head < kMany; ++head) {
+    AttentionView one = all;
+    one.data = values.data() + head * 2 * kKeys;
+    one.heads = 1;
+    one.first_head = head;
+    EXPECT_TRUE(apart.AddWeights(one).ok());
+  }
+  EXPECT_TRUE(SameBits(StateOf(together), StateOf(apart)));
+}
+
 // Copies the weights into another layout, whose gaps are NaN, `shift` floats behind an aligned address.
 TEST_P(LayerAccumulatorRowsTest, AnyLayout) {
   const std::vector<double> expected = StateAfter(view_);

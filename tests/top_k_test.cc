@@ -26,25 +26,31 @@ class TopKTest : public TargetTest {
  protected:
   TopKTest() : sweep_(kMostKeys) {}
 
-  void Check(const std::vector<float>& row, const std::string& what) {
+  void Check(const std::vector<float>& row, const std::string& what) { CheckBlock(row, 1, what); }
+
+  // The sums over a block of `rows` rows.
+  void CheckBlock(std::vector<float> weights, size_t rows, const std::string& what) {
     MatrixInMemory matrix;
-    matrix.data = row.data();
-    matrix.rows = 1;
-    matrix.keys = row.size();
+    matrix.data = weights.data();
+    matrix.rows = rows;
+    matrix.keys = matrix.stride = weights.size() / rows;
     sweep_.Clear();
     sweep_.Add(matrix.All());
-    std::vector<float> descending = row;
-    std::sort(descending.begin(), descending.end(), std::greater<>());
-    descending.resize(std::max<size_t>(descending.size(), 50));
+    double max = 0.0;
+    for (size_t i = 0; i < rows; ++i) {
+      float* row = weights.data() + i * matrix.keys;
+      std::sort(row, row + matrix.keys, std::greater<>());
+      max += matrix.keys == 0 ? 0.0 : static_cast<double>(row[0]);
+    }
     const auto check = [&](RowSum which, size_t k) {
       long double sum = 0.0L;
-      for (size_t i = 0; i < k; ++i) sum += static_cast<long double>(descending[i]);
-      EXPECT_TRUE(Within(sweep_[which], sum, 2e-6L * sum)) << what << ", " << row.size() << " keys, top " << k;
+      for (size_t i = 0; i < weights.size(); ++i) sum += i % matrix.keys < k ? static_cast<long double>(weights[i]) : 0;
+      EXPECT_TRUE(Within(sweep_[which], sum, 2e-6L * sum)) << what << ", " << matrix.keys << " keys, top " << k;
     };
     check(RowSum::kTop5, 5);
     check(RowSum::kTop10, 10);
     check(RowSum::kTop50, 50);
-    ASSERT_EQ(sweep_[RowSum::kMaxWeight], static_cast<double>(descending[0])) << what;
+    ASSERT_EQ(sweep_[RowSum::kMaxWeight], max) << what;
   }
 
   OpenSweep sweep_;
@@ -143,29 +149,73 @@ TEST_P(TopKTest, CandidatesOverflow) {
   }
 }
 
+// Columns of the same few slots (SlotOf), whatever the vectors: every fourth lap has the same order.
+bool InFewSlots(size_t column, size_t slots) { return column % (4 * kSlots) < slots; }
+
+// Nearly all large weights share slots, so that the bound is low and the second look finds hundreds, in all orders.
+TEST_P(TopKTest, FewSlots) {
+  Random random(7);
+  for (const size_t slots : {size_t{1}, size_t{16}, size_t{40}, size_t{49}, size_t{50}, size_t{64}}) {
+    for (const size_t keys : {kTileColumns / 2, kTileColumns, 2 * kTileColumns + 100}) {
+      std::vector<float> row(keys, 0x1p-30f);
+      std::vector<size_t> large;
+      for (size_t i = 0; i < keys; ++i) {
+        if (InFewSlots(i, slots)) large.push_back(i);
+      }
+      const std::string what = std::to_string(large.size()) + " large weights in " + std::to_string(slots) + " slots, ";
+      for (size_t i = 0; i < large.size(); ++i) row[large[i]] = Weight(i);
+      Check(row, what + "ascending");
+      for (size_t i = 0; i < large.size(); ++i) row[large[i]] = Weight(large.size() - i);
+      Check(row, what + "descending");
+      for (size_t i = large.size(); i > 1; --i) std::swap(row[large[i - 1]], row[large[random.Below(i)]]);
+      Check(row, what + "shuffled");
+    }
+  }
+}
+
+// Weights that repeat with any period, rise or fall on the way, and are large in a part of it.
+void FillPeriodicRow(Random& random, float* row, size_t keys) {
+  const size_t period = 1 + random.Below(random.Below(2) == 0 ? 2000 : 200);
+  const size_t width = 1 + random.Below(period);
+  const size_t distinct = 1 + random.Below(random.Below(2) == 0 ? 5000 : 100);
+  const size_t trend = random.Below(3);
+  for (size_t i = 0; i < keys; ++i) {
+    const size_t rank = trend == 0 ? i : trend == 1 ? keys - i : random.Below(1 << 14);
+    row[i] = i % period < width ? Weight(1000 + rank % distinct) : Weight(random.Below(900));
+  }
+}
+
+size_t AnyLength(Random& random) { return 1 + random.Below(random.Below(4) == 0 ? 3 * kTileColumns : 1500); }
+
+TEST_P(TopKTest, AnyPeriodicRow) {
+  Random random(8);
+  for (int i = 0; i < (kSlowBuild ? 100 : 1000) && !HasFailure(); ++i) {
+    std::vector<float> row(AnyLength(random));
+    FillPeriodicRow(random, row.data(), row.size());
+    Check(row, "row " + std::to_string(i));
+  }
+}
+
+// Rows of a block go through the same networks: none may see another's weights.
+TEST_P(TopKTest, BlocksOfPeriodicRows) {
+  Random random(9);
+  for (int i = 0; i < (kSlowBuild ? 20 : 200) && !HasFailure(); ++i) {
+    const size_t keys = AnyLength(random);
+    std::vector<float> rows(kRowsPerBlock * keys);
+    for (size_t row = 0; row < kRowsPerBlock; ++row) FillPeriodicRow(random, rows.data() + row * keys, keys);
+    CheckBlock(rows, kRowsPerBlock, "block " + std::to_string(i));
+  }
+}
+
 // Of a block's rows, one has large weights in few slots, more than a search takes at once; its neighbours have none.
 TEST_P(TopKTest, OneRowOfABlockOverflows) {
-  constexpr size_t kRows = 16;
   constexpr size_t kKeys = kTileColumns + 100;
-  for (size_t hard = 0; hard < kRows; ++hard) {
-    std::vector<float> rows(kRows * kKeys, 0x1p-30f);
-    std::vector<float> large;
+  for (size_t hard = 0; hard < kRowsPerBlock; ++hard) {
+    std::vector<float> rows(kRowsPerBlock * kKeys, 0x1p-30f);
     for (size_t i = 0; i < kKeys; ++i) {
-      if (i % kSlots >= 12) continue;
-      large.push_back(static_cast<float>(i + 1) * 0x1p-13f);
-      rows[hard * kKeys + i] = large.back();
+      if (InFewSlots(i, 48)) rows[hard * kKeys + i] = static_cast<float>(i + 1) * 0x1p-13f;
     }
-    MatrixInMemory matrix;
-    matrix.data = rows.data();
-    matrix.rows = kRows;
-    matrix.keys = kKeys;
-    matrix.stride = kKeys;
-    sweep_.Clear();
-    sweep_.Add(matrix.All());
-    long double sum = 0.0L;
-    for (size_t i = 0; i < 50; ++i) sum += static_cast<long double>(large[large.size() - 1 - i]);
-    sum += (kRows - 1) * 50 * 0x1p-30L;
-    EXPECT_TRUE(Within(sweep_[RowSum::kTop50], sum, 2e-6L * sum)) << "row " << hard;
+    CheckBlock(rows, kRowsPerBlock, "row " + std::to_string(hard));
   }
 }
 
