@@ -69,9 +69,9 @@ HWY_INLINE size_t Append(hn::Vec<DI> values, hn::Mask<DI> which, uint32_t* HWY_R
 }
 
 // Extras of a row are the weights above the bound, but for one in each slot that is the slot's maximum. A pair is two
-// vectors of one slot vector (SlotOf), of neighbouring laps of kSlots columns. For each pair, one bit a lane: where the
-// larger weight is the one that the slot counted, and where another one is an extra. Pairs are numbered in strands of
-// eight slot vectors, lap by lap, so that rows are read as they stand in memory.
+// vectors of one slot vector (SlotMasks), of neighbouring laps of kSlots columns. For each pair, one bit a lane: where
+// the larger weight is the one that the slot counted, and where another one is an extra. Pairs are numbered in strands
+// of eight slot vectors, lap by lap, so that rows are read as they stand in memory.
 inline constexpr size_t kStrand = 8;
 // Bytes of one pair's bits, and all ones in as many bits as it has bytes.
 inline constexpr size_t kPairBytes = HWY_MAX(size_t{1}, hn::MaxLanes(DI()) / 8);
@@ -100,14 +100,21 @@ HWY_INLINE void LookAtStrand(const RowVectors<T>& row, size_t begin, const uint3
   List<DI> max;
   (max.Set(kIndex, hn::BitCast(di, hn::Load(DU(), slots + kIndex * N))), ...);
   size_t i = begin;
-  // Four laps, after which their orders (SlotOf) repeat.
+  // Four laps, after which their orders (SlotMasks) repeat.
   for (; i + 3 * step + kStrand <= full_end; i += 4 * step, pair += 2 * kStrand) {
     (LookAtPair<kIndex>(row.LoadFull(i + kIndex), row.LoadFull(i + step + (kIndex ^ 1)), bound, max, bits, pair), ...);
     (LookAtPair<kIndex>(row.LoadFull(i + 2 * step + (kIndex ^ 2)), row.LoadFull(i + 3 * step + (kIndex ^ 3)), bound,
                         max, bits, pair + kStrand),
      ...);
   }
-  for (size_t order = 0; i < row.end; i += 2 * step, pair += kStrand, order ^= 2) {
+  size_t order = 0;
+  if (i + step + kStrand <= full_end) {
+    (LookAtPair<kIndex>(row.LoadFull(i + kIndex), row.LoadFull(i + step + (kIndex ^ 1)), bound, max, bits, pair), ...);
+    i += 2 * step;
+    pair += kStrand;
+    order = 2;
+  }
+  for (; i < row.end; i += 2 * step, pair += kStrand, order ^= 2) {
     (LookAtPair<kIndex>(row.Load(i + (kIndex ^ order)), row.Load(i + step + (kIndex ^ order ^ 1)), bound, max, bits,
                         pair),
      ...);

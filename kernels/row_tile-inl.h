@@ -72,24 +72,29 @@ HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_R
 // Slots of a row.
 HWY_INLINE size_t NumSlots(size_t columns) { return columns <= kShortColumns ? kShortColumns : kSlots; }
 
-// The slot of the first column of a vector, of `num_slots`, for column `column` of the tile. Each lap over the slots
-// puts the vectors of a group in another order: else all that repeats after 64 or 128 columns, as attention to pages or
-// to equal chunks does, would share few slots, and the second look would find hundreds of weights.
-template <class DU>
-HWY_INLINE size_t SlotOf(DU du, size_t column, size_t num_slots) {
-  const size_t lap = num_slots == kSlots ? column / kSlots : 0;  // short rows have one
-  return (column & (num_slots - 1)) ^ (lap % 4 * hn::Lanes(du));
-}
+// What the columns of a row have in common that determines their slots.
+struct SlotMasks {
+  size_t column;  // bits of the column that count within a lap over the slots
+  size_t order;   // bits in which vectors of a group change places
+
+  // For vectors of N lanes.
+  SlotMasks(size_t num_slots, size_t N) : column(num_slots - 1), order(num_slots == kSlots ? 3 * N : 0) {}
+
+  // The slot of column `first` of a tile, the first of a vector. Each lap puts the vectors of a group in another of
+  // four orders: else all that repeats after 64 or 128 columns, as attention to pages or to equal chunks does, would
+  // share few slots, and the second look would find hundreds of weights. Short rows have one lap.
+  HWY_INLINE size_t Slot(size_t first, size_t N) const { return (first & column) ^ (first / kSlots * N & order); }
+};
 
 // Raises the slots of the four vectors of a group whose first column is column `column` of the tile. The first lap
 // finds slots of an older tile.
 template <class DU, class VU = hn::Vec<DU>>
-HWY_INLINE void RaiseSlots(DU du, size_t column, size_t num_slots, VU bits0, VU bits1, VU bits2, VU bits3,
+HWY_INLINE void RaiseSlots(DU du, size_t column, const SlotMasks& masks, VU bits0, VU bits1, VU bits2, VU bits3,
                            uint32_t* HWY_RESTRICT slots) {
   HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
   const size_t N = hn::Lanes(du);
-  const uint32_t* HWY_RESTRICT before = column < num_slots ? kZeros : slots;
-  const size_t slot0 = SlotOf(du, column, num_slots);
+  const uint32_t* HWY_RESTRICT before = column <= masks.column ? kZeros : slots;
+  const size_t slot0 = masks.Slot(column, N);
   const size_t slot1 = slot0 ^ N;
   const size_t slot2 = slot0 ^ (2 * N);
   const size_t slot3 = slot0 ^ (3 * N);
@@ -115,7 +120,7 @@ struct StripColumns {
 // infinite or NaN one. Prefetches as many bytes at `ahead`.
 template <bool kEntropy, bool kColumns, typename T, class DF>
 HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
-                            const StripColumns& columns, size_t num_slots, uint32_t* HWY_RESTRICT slots,
+                            const StripColumns& columns, const SlotMasks& masks, uint32_t* HWY_RESTRICT slots,
                             RowLanes* HWY_RESTRICT lanes) {
   const hn::RebindToUnsigned<DF> du;
   const size_t N = hn::Lanes(df);
@@ -142,7 +147,7 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
         hn::Store(column2, df, after + 2 * N);
         hn::Store(column3, df, after + 3 * N);
       }
-      RaiseSlots(du, begin + column, num_slots, hn::BitCast(du, weight0), hn::BitCast(du, weight1),
+      RaiseSlots(du, begin + column, masks, hn::BitCast(du, weight0), hn::BitCast(du, weight1),
                  hn::BitCast(du, weight2), hn::BitCast(du, weight3), slots);
       sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
       if constexpr (kEntropy) {
@@ -177,14 +182,14 @@ HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, si
   const SweepFloat df;
   const size_t columns = GroupColumns();
   const size_t full = HWY_MIN(end, row.full_groups);
-  const size_t num_slots = NumSlots(row.groups * columns);
+  const SlotMasks masks(NumSlots(row.groups * columns), hn::Lanes(df));
   if (begin < full) {
     SweepGroups<kEntropy, kColumns>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0,
-                                    ahead, ColumnsFrom(row, begin), num_slots, slots, lanes);
+                                    ahead, ColumnsFrom(row, begin), masks, slots, lanes);
   }
   if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
     SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
-                                    ColumnsFrom(row, row.full_groups), num_slots, slots, lanes);
+                                    ColumnsFrom(row, row.full_groups), masks, slots, lanes);
   }
 }
 

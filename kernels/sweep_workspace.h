@@ -23,8 +23,8 @@ inline constexpr size_t kStripColumns = 2048;
 // Columns after which the largest weights of the block's rows are selected: a block's float32 tile is 256 KiB, which
 // is still in the L2 cache when the selection looks at it again. A multiple of kStripColumns.
 inline constexpr size_t kTileColumns = 2 * kStripColumns;
-// A tile's columns take turns with the slots (SlotOf). Neighbouring columns, which are often large together, have slots
-// of their own.
+// A tile's columns take turns with the slots (SlotMasks). Neighbouring columns, which are often large together, have
+// slots of their own.
 inline constexpr size_t kSlots = 128;
 // Rows of at most this many columns have a slot for each column: two networks take less time than a second look.
 inline constexpr size_t kShortColumns = 2 * kSlots;

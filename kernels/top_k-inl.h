@@ -173,6 +173,7 @@ struct Searches {
 inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, SweepWorkspace& workspace) {
   const DU du;
   const size_t N = hn::Lanes(du);
+  const SlotMasks masks(kSlots, N);
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];
   while (searches.MostExtras(batch) > kExtrasAtOnce) {
     RowVectors<float> rows[kRowsPerBlock];
@@ -185,7 +186,7 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
       memset(slots, 0, kSlots * sizeof(uint32_t));
       const size_t vectors = hwy::DivCeil(searches.of_row[i].count, N);
       for (size_t j = 0; j < vectors * N; j += N) {
-        uint32_t* HWY_RESTRICT slot = slots + SlotOf(du, j, kSlots);
+        uint32_t* HWY_RESTRICT slot = slots + masks.Slot(j, N);
         hn::Store(hn::Max(hn::Load(du, slot), hn::Load(du, from + j)), du, slot);
       }
       rows[i] = {reinterpret_cast<const float*>(from), nullptr, 0, vectors, vectors};

@@ -149,7 +149,7 @@ TEST_P(TopKTest, CandidatesOverflow) {
   }
 }
 
-// Columns of the same few slots (SlotOf), whatever the vectors: every fourth lap has the same order.
+// Columns of the same few slots (SlotMasks), whatever the vectors: every fourth lap has the same order.
 bool InFewSlots(size_t column, size_t slots) { return column % (4 * kSlots) < slots; }
 
 // Nearly all large weights share slots, so that the bound is low and the second look finds hundreds, in all orders.
