@@ -83,8 +83,8 @@ Dealt DealGroups(const std::vector<Unit>& units, const std::vector<size_t>& grou
   std::vector<std::pair<size_t, double>> sorted(costs.begin(), costs.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::map<size_t, size_t> owner_of;
-  std::multimap<double, size_t> loads;  // those with the same load in the order of their index
-  for (size_t i = 0; i < std::min(count, sorted.size()); ++i) loads.emplace(0.0, i);
+  std::multimap<double, size_t> loads = {{0.0, 0}};  // those with the same load in the order of their index
+  for (size_t i = 1; i < std::min(count, sorted.size()); ++i) loads.emplace(0.0, i);
   Dealt dealt;
   for (const auto& [group, cost] : sorted) {
     const auto [load, owner] = *loads.begin();
