@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ class TopKTest : public TargetTest {
     MatrixInMemory matrix;
     matrix.data = weights.data();
     matrix.rows = rows;
-    matrix.keys = matrix.stride = weights.size() / rows;
+    matrix.keys = weights.size() / rows;
+    matrix.stride = static_cast<int64_t>(matrix.keys);
     sweep_.Clear();
     sweep_.Add(matrix.All());
     double max = 0.0;
