@@ -28,7 +28,7 @@ inline constexpr size_t kNumSweptSums = static_cast<size_t>(RowSum::kEmpty) + 1;
 
 // Adds what the rows of a block measured to their matrices, row by row, in order. Also bends what rounding pushed over
 // an exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees.
-HWY_NOINLINE void AddRows(const SweepBlock& block, BlockResult& result) {
+inline HWY_NOINLINE void AddRows(const SweepBlock& block, BlockResult& result) {
   const hn::ScalableTag<double> dd;
   const auto zero = hn::Zero(dd);
   const auto one = hn::Set(dd, 1.0);

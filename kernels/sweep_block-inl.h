@@ -67,7 +67,7 @@ HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& su
 }
 
 // Measures slow rows by the careful path.
-HWY_NOINLINE void MeasureSlowRows(const SweepBlock& block, BlockResult& result) {
+inline HWY_NOINLINE void MeasureSlowRows(const SweepBlock& block, BlockResult& result) {
   for (size_t i = 0; i < block.num_rows; ++i) {
     if (!result.slow[i]) continue;
     RowMeasures row;

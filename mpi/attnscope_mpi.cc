@@ -80,8 +80,9 @@ uint64_t FingerprintOf(const Plan& plan) {
   for (const auto& [index, layer] : plan.layers) {
     add(static_cast<uint64_t>(index));
     for (const AttentionPart& part : layer.attention) {
-      for (const size_t size : {static_cast<size_t>(part.kind), part.batch, part.heads, part.queries, part.keys})
+      for (const size_t size : {static_cast<size_t>(part.kind), part.batch, part.heads, part.queries, part.keys}) {
         add(size);
+      }
     }
     for (const ResidualPart& part : layer.residuals) add(part.size());
   }
@@ -191,13 +192,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return ReportParseError(app, error);
   }
-  try {
-    return Run(options);
-  } catch (const std::bad_alloc&) {
-    Abort("out of memory");
-  } catch (const std::exception& error) {
-    Abort(error.what());
-  }
+  return Run(options);
 }
 
 }  // namespace
@@ -206,7 +201,14 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   setenv("NO_COLOR", "1", /*overwrite=*/1);  // a rank's standard output may be a terminal of mpirun's own
   if (MPI_Init(&argc, &argv) != MPI_SUCCESS) return 2;
-  const int code = attnscope::tools::Main(argc, argv);
+  int code = attnscope::tools::kExitError;
+  try {
+    code = attnscope::tools::Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    attnscope::tools::Abort("out of memory");
+  } catch (const std::exception& error) {
+    attnscope::tools::Abort(error.what());
+  }
   MPI_Finalize();
   return code;
 }

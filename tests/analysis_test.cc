@@ -100,7 +100,7 @@ TEST_F(AnalysisTest, FormatsAgree) {
   const Report expected = Run({.files = {path}});
   const std::string npy = Read(path);
   const std::string elements = BytesOf(Elements(path));
-  ASSERT_EQ(elements.size(), size_t{4 * 19 * 19 * 4});
+  ASSERT_EQ(elements.size(), size_t{4} * 19 * 19 * 4);
   ExpectSameFromFile("L1.npy", Npy("<f4", {1, 4, 19, 19}, elements, 3), expected);
   ExpectSameFromFile("L1.npy", Npy("<f4", {1, 1, 4, 19, 19}, elements), [&] {
     Report layer0 = expected;

@@ -6,9 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
@@ -32,7 +33,7 @@ inline ::testing::AssertionResult SameBits(std::span<const double> actual, std::
     return ::testing::AssertionFailure() << actual.size() << " numbers, expected " << expected.size();
   }
   for (size_t i = 0; i < actual.size(); ++i) {
-    if (std::memcmp(&actual[i], &expected[i], sizeof(double)) == 0) continue;
+    if (std::bit_cast<uint64_t>(actual[i]) == std::bit_cast<uint64_t>(expected[i])) continue;
     return ::testing::AssertionFailure() << "number " << i << " of " << actual.size() << " is "
                                          << ::testing::PrintToString(actual[i]) << ", expected "
                                          << ::testing::PrintToString(expected[i]);

@@ -119,10 +119,15 @@ inline std::string Zip(const std::vector<ZipEntry>& entries, bool zip64 = false,
                                     : "";
     const std::string local_extra =
         (zip64 ? Le(uint16_t{1}) + Le(uint16_t{16}) + sizes : "") + std::string(entry.padding, '\0');
-    directory += std::string("PK\1\2") + Le(uint16_t{20}) + common + Le(static_cast<uint16_t>(extra.size())) +
-                 std::string(10, '\0') + small(archive.size()) + entry.name + extra;
-    archive += std::string("PK\3\4") + common + Le(static_cast<uint16_t>(local_extra.size())) + entry.name +
-               local_extra + content;
+    for (const std::string& part :
+         {std::string("PK\1\2"), Le(uint16_t{20}), common, Le(static_cast<uint16_t>(extra.size())),
+          std::string(10, '\0'), small(archive.size()), entry.name, extra}) {
+      directory += part;
+    }
+    for (const std::string& part : {std::string("PK\3\4"), common, Le(static_cast<uint16_t>(local_extra.size())),
+                                    entry.name, local_extra, content}) {
+      archive += part;
+    }
   }
   const size_t start = archive.size();
   archive += directory;
