@@ -99,6 +99,7 @@ Dealt DealGroups(const std::vector<Unit>& units, const std::vector<size_t>& grou
 
 std::vector<size_t> GroupsOf(const std::vector<Unit>& units, ShareBy by) {
   std::vector<size_t> groups;
+  groups.reserve(units.size());
   for (const Unit& unit : units) groups.push_back(by == ShareBy::kFiles ? unit.file : static_cast<size_t>(unit.layer));
   return groups;
 }

@@ -10,7 +10,9 @@ Status CheckOutput(const std::string& option, const std::string& output, std::sp
   for (const std::string& other : others) {
     std::error_code error;  // of a path that is not there
     if (std::filesystem::equivalent(output, other, error)) {
-      return {StatusCode::kInvalidArgument, option + " " + output + ": would overwrite an input, " + other};
+      std::string message = option;
+      message.append(" ").append(output).append(": would overwrite an input, ").append(other);
+      return {StatusCode::kInvalidArgument, message};
     }
   }
   return {};
