@@ -62,8 +62,9 @@ class Reader {
     return text;
   }
   void Fail(const std::string& message, size_t at) {
-    if (status_.ok())
+    if (status_.ok()) {
       status_ = {StatusCode::kDataLoss, "is malformed: " + message + " (byte " + std::to_string(at) + ")"};
+    }
   }
   void Fail(const std::string& message) { Fail(message, position_); }
 
@@ -115,8 +116,9 @@ void TakeMatrix(Reader* in, SavedLayer* layer) {
     in->Fail("an open sequence holds numbers that cannot be");
   }
   // A matrix that has measured a row has seen a key.
-  if (keys == 0 && matrix.row_sums[static_cast<size_t>(RowSum::kMeasured)] > 0.0)
+  if (keys == 0 && matrix.row_sums[static_cast<size_t>(RowSum::kMeasured)] > 0.0) {
     in->Fail("an open sequence has no keys");
+  }
   if (!layer->matrices.empty()) {
     const OpenMatrix& last = layer->matrices.back();
     if (std::pair(last.sequence, last.head) >= std::pair(matrix.sequence, matrix.head)) {
@@ -134,8 +136,9 @@ void TakeLayer(bool mean_matrix, Reader* in, SavedLayer* layer) {
   if (kind > 0) layer->kind = static_cast<AttentionKind>(kind - 1);
   layer->model_heads = in->TakeCount("heads of the model", kMaxHeads);
   layer->heads = in->TakeCount("heads", kMaxHeads);
-  if (layer->heads != (mean_matrix ? 1 : layer->model_heads) || layer->model_heads == 0)
+  if (layer->heads != (mean_matrix ? 1 : layer->model_heads) || layer->model_heads == 0) {
     in->Fail("wrong number of heads");
+  }
   const uint64_t open = in->TakeLength("open sequences", kMaxKeys, 2 * sizeof(uint64_t));
   for (uint64_t i = 0; i < open && in->ok(); ++i) {
     const uint64_t queries = in->TakeCount("queries", uint64_t{1} << 53);

@@ -69,8 +69,9 @@ std::string KindText(const std::optional<AttentionKind>& kind) {
 std::string ListText(const std::vector<size_t>& numbers) {
   constexpr size_t kShown = 8;
   std::string text;
-  for (size_t i = 0; i < std::min(numbers.size(), kShown); ++i)
+  for (size_t i = 0; i < std::min(numbers.size(), kShown); ++i) {
     text += (i == 0 ? "" : ", ") + std::to_string(numbers[i]);
+  }
   return numbers.size() > kShown ? text + " and " + std::to_string(numbers.size() - kShown) + " more" : text;
 }
 
@@ -187,9 +188,11 @@ Status StateMerger::AddLayer(const std::string& name, SavedLayer layer) {
   for (const OpenMatrix& matrix : place->matrices) {
     const double rows = NumRows(matrix.row_sums.data());
     if (rows <= static_cast<double>(place->open[matrix.sequence].queries)) continue;
-    return Invalid("cannot merge " + other + " and " + name + ": sequence " + std::to_string(matrix.sequence) +
-                   of_layer + " would have " + std::to_string(static_cast<size_t>(rows)) + " of " +
-                   std::to_string(place->open[matrix.sequence].queries) + " rows: some are in both");
+    std::string message = "cannot merge ";
+    message.append(other).append(" and ").append(name).append(": sequence ").append(std::to_string(matrix.sequence));
+    message.append(of_layer).append(" would have ").append(std::to_string(static_cast<size_t>(rows))).append(" of ");
+    message.append(std::to_string(place->open[matrix.sequence].queries)).append(" rows: some are in both");
+    return Invalid(message);
   }
   return {};
 }
