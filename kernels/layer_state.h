@@ -13,6 +13,7 @@
 #include "attnscope/runner.h"
 #include "kernels/aligned_buffer.h"
 #include "kernels/logit_source.h"
+#include "kernels/row_sums.h"
 #include "kernels/softmax_rows.h"
 #include "kernels/state_layout.h"
 #include "kernels/sweep_workspace.h"
@@ -93,6 +94,7 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
 
   void SweepLogits(const LogitSource& source, const Runner& runner);
   void SweepMeanLogits(const LogitSource& source);
+  void AddLogitRow(const SoftmaxMeasures& row, double* row_sums, double* max_abs) const;
   void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence, size_t head);
   static void MakeLogitBlock(const LogitSource& source, const LogitChunk& chunk, size_t head, size_t first,
                              const LogitScratch& scratch);
@@ -105,7 +107,8 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
                        const Runner& runner);
   void SweepLogitsApart(const LogitSource& source, const LogitScratch& scratch, const SweptChunk& swept);
   void AddSweptLogits(const LogitSource& source, const SweptChunk& swept, size_t index, size_t tasks);
-  void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys);
+  void AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch, size_t keys,
+                 double (*logit_sums)[kNumRowSums]);
   size_t OpenKeys(size_t sequence, size_t head) const;
   size_t OpenRows(size_t sequence, size_t head) const;
   double Tolerance(ElementType type) const;

@@ -45,22 +45,24 @@ void LayerAccumulator::State::AddLogits(const LogitSource& source, const Runner&
   }
 }
 
+// Adds one row's logit sums.
+void LayerAccumulator::State::AddLogitRow(const SoftmaxMeasures& row, double* row_sums, double* max_abs) const {
+  if (!row.valid || row.keys == 0) return;
+  const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };
+  add(RowSum::kLogitRows, 1.0);
+  add(RowSum::kLogSumExp, row.log_sum_exp);
+  add(RowSum::kSaturated, row.max_weight >= config_.saturation_bound ? 1.0 : 0.0);
+  add(RowSum::kLogits, static_cast<double>(row.keys));
+  add(RowSum::kLogitSum, row.sum);
+  add(RowSum::kLogitSquares, row.squares);
+  *max_abs = std::max(*max_abs, row.max_abs);
+}
+
 void LayerAccumulator::State::AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, size_t sequence,
                                            size_t head) {
   double* row_sums = sums() + layout_.OpenRowSums(sequence, head);
   double* max_abs = maxima() + layout_.OpenMaxAbsLogit(sequence, head);
-  for (size_t i = 0; i < num_rows; ++i) {
-    const SoftmaxMeasures& row = measures[i];
-    if (!row.valid || row.keys == 0) continue;
-    const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };
-    add(RowSum::kLogitRows, 1.0);
-    add(RowSum::kLogSumExp, row.log_sum_exp);
-    add(RowSum::kSaturated, row.max_weight >= config_.saturation_bound ? 1.0 : 0.0);
-    add(RowSum::kLogits, static_cast<double>(row.keys));
-    add(RowSum::kLogitSum, row.sum);
-    add(RowSum::kLogitSquares, row.squares);
-    *max_abs = std::max(*max_abs, row.max_abs);
-  }
+  for (size_t i = 0; i < num_rows; ++i) AddLogitRow(measures[i], row_sums, max_abs);
 }
 
 // Weights and measures of rows [first, first + num_rows) of one head of a prepared chunk.
@@ -150,10 +152,16 @@ void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
     chunk.first_row = first;
     chunk.num_rows = std::min(kRowsPerBlock, source.queries() - first);
     std::fill_n(mean_sums_.get(), chunk.num_rows * keys, 0.0);
+    // Each row's logits are added up by themselves: in any cut of the rows into calls, the same sums in the same order.
+    double logit_sums[kRowsPerBlock][kNumRowSums] = {};
     for (chunk.sequence = 0; chunk.sequence < source.batch(); ++chunk.sequence) {
       for (chunk.first_head = 0; chunk.first_head < source.heads(); ++chunk.first_head) {
-        AddToMean(source, chunk, scratch, keys);
+        AddToMean(source, chunk, scratch, keys, logit_sums);
       }
+    }
+    double* row_sums = sums() + layout_.OpenRowSums(0, 0);
+    for (const auto& of_row : logit_sums) {
+      for (size_t i = 0; i < kNumRowSums; ++i) row_sums[i] += of_row[i];
     }
     for (size_t i = 0; i < chunk.num_rows * keys; ++i) mean_rows_[i] = static_cast<float>(mean_sums_[i] * scale);
     RowRange range;
@@ -167,16 +175,18 @@ void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
   }
 }
 
-// Adds the weights of one matrix's block of rows to the mean's sums [rows, keys]; an invalid row makes the sum NaN.
+// Adds the weights of one matrix's block of rows to the mean's sums [rows, keys], where an invalid row makes the sum
+// NaN, and each row's logits to its sums.
 void LayerAccumulator::State::AddToMean(const LogitSource& source, const LogitChunk& chunk, const LogitScratch& scratch,
-                                        size_t keys) {
+                                        size_t keys, double (*logit_sums)[kNumRowSums]) {
   source.Prepare(chunk, scratch);
   SoftmaxRow rows[kRowsPerBlock];
   for (size_t row = 0; row < chunk.num_rows; ++row) rows[row] = source.Row(chunk, 0, row, scratch);
   SoftmaxMeasures measures[kRowsPerBlock];
   SoftmaxRows(rows, chunk.num_rows, source.scale(), scratch.low(), measures);
-  AddLogitSums(measures, chunk.num_rows, 0, 0);
+  double* max_abs = maxima() + layout_.OpenMaxAbsLogit(0, 0);
   for (size_t row = 0; row < chunk.num_rows; ++row) {
+    AddLogitRow(measures[row], logit_sums[row], max_abs);
     double* sums = mean_sums_.get() + row * keys;
     for (size_t key = 0; key < rows[row].keys; ++key) sums[key] += static_cast<double>(rows[row].weights[key]);
   }

@@ -235,6 +235,12 @@ TEST_P(LogitCutsTest, MeanMatrix) {
         << info.name;
   }
   EXPECT_TRUE(stats.layer.Has(Metric::kLogitMean));
+
+  for (const size_t cut : {size_t{1}, size_t{5}, size_t{16}}) {
+    LayerAccumulator parts = CreateLayer(config);
+    for (size_t row = 0; row < 37; row += cut) attention.AddRows(row, std::min<size_t>(cut, 37 - row), parts);
+    EXPECT_TRUE(SameBits(StateOf(parts), StateOf(layer))) << "cut into " << cut << " rows";
+  }
 }
 
 TEST_P(LogitCutsTest, ScratchIsKnownBeforehand) {
