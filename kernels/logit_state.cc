@@ -160,8 +160,8 @@ void LayerAccumulator::State::SweepMeanLogits(const LogitSource& source) {
       }
     }
     double* row_sums = sums() + layout_.OpenRowSums(0, 0);
-    for (const auto& of_row : logit_sums) {
-      for (size_t i = 0; i < kNumRowSums; ++i) row_sums[i] += of_row[i];
+    for (size_t row = 0; row < chunk.num_rows; ++row) {
+      for (size_t i = 0; i < kNumRowSums; ++i) row_sums[i] += logit_sums[row][i];
     }
     for (size_t i = 0; i < chunk.num_rows * keys; ++i) mean_rows_[i] = static_cast<float>(mean_sums_[i] * scale);
     RowRange range;
