@@ -196,7 +196,6 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
     for (size_t i = 0; i < batch.num_rows(); ++i) {
       const size_t row = batch.first() + i;
       Search search;
-      memset(workspace.extras[row], 0, kExtrasAtOnce * sizeof(uint32_t));  // what the network may take
       FindExtras(rows[i], workspace.extra_slots[row], bounds[i], workspace.pairs[row]);
       CollectExtras(rows[i], workspace.pairs[row], bounds[i], SIZE_MAX, search, workspace.extras[row]);
       searches.of_row[i].count = search.count;
@@ -204,9 +203,13 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
   }
 }
 
-// Merges the extras of all rows.
-HWY_INLINE void MergeExtras(TopLists& batch, const SweepWorkspace& workspace) {
+// Merges the extras of all rows, at most kExtrasAtOnce of each. What stands behind them is older, and cleared: with
+// room for more than the network takes, so that the size is known when compiling.
+HWY_INLINE void MergeExtras(TopLists& batch, const Searches& searches, SweepWorkspace& workspace) {
   const DU du;
+  for (size_t i = 0; i < batch.num_rows(); ++i) {
+    memset(workspace.extras[batch.first() + i] + searches.of_row[i].count, 0, kExtrasAtOnce * sizeof(uint32_t));
+  }
   HWY_ALIGN_MAX uint32_t sorted[kExtrasAtOnce * kMaxFloatLanes];
   SortColumns(du, {workspace.extras[batch.first()], kExtrasCapacity}, 0, sorted);
   batch.AddSorted<kExtrasAtOnce>(sorted);
@@ -228,7 +231,6 @@ HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, T
     for (size_t i = 0; i < batch.num_rows(); ++i) {
       const size_t row = batch.first() + i;
       searches.of_row[i].count = 0;
-      memset(workspace.extras[row], 0, kExtrasAtOnce * sizeof(uint32_t));
       if (searches.of_row[i].next == SIZE_MAX) continue;
       FindExtras(VectorsOfTile(rows[row], tile), workspace.slot_max[row], bounds[i], workspace.pairs[row]);
     }
@@ -242,7 +244,7 @@ HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, T
       finished &= searches.of_row[i].next == SIZE_MAX;
     }
     ReduceExtras(batch, searches, workspace);
-    if (searches.MostExtras(batch) != 0) MergeExtras(batch, workspace);
+    if (searches.MostExtras(batch) != 0) MergeExtras(batch, searches, workspace);
   }
 }
 
