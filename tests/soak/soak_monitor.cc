@@ -12,7 +12,7 @@
 
 #include "attnscope/attention_monitor.h"
 #include "tests/soak/decoding_engine.h"
-#include "tests/soak/resident_memory.h"
+#include "tests/soak/flat_memory.h"
 #include "tests/soak/window_oracle.h"
 
 namespace attnscope::test {

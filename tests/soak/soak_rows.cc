@@ -12,7 +12,7 @@
 #include "attnscope/layer_accumulator.h"
 #include "tests/oracle.h"
 #include "tests/row_inputs.h"
-#include "tests/soak/resident_memory.h"
+#include "tests/soak/flat_memory.h"
 
 namespace attnscope::test {
 namespace {
