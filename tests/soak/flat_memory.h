@@ -29,46 +29,52 @@ inline size_t ResidentKib() {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE)) / 1024;
 }
 
+// The most of an amount that must not grow once it is warm.
+class FlatPeak {
+ public:
+  FlatPeak(const char* name, size_t most_growth_kib) : name_(name), most_growth_(most_growth_kib) {}
+
+  void Sample(size_t kib, bool warm) {
+    most_ = std::max(most_, kib);
+    if (!warm) after_warm_up_ = most_;
+  }
+
+  bool Check() const {
+    const bool is_flat = after_warm_up_ > 0 && most_ <= after_warm_up_ + most_growth_;
+    std::printf("memory %s: %zu KiB after warm-up, %zu KiB more later, at most %zu allowed: %s\n", name_,
+                after_warm_up_, most_ - after_warm_up_, most_growth_, is_flat ? "flat" : "GROWS");
+    return is_flat;
+  }
+
+ private:
+  const char* name_;
+  size_t most_growth_;
+  size_t after_warm_up_ = 0;
+  size_t most_ = 0;
+};
+
 class FlatMemory {
  public:
   // soak_rows itself keeps the exact columns of each 10^6 rows, 80 KiB after 10^8.
   static constexpr size_t kMostAllocatedKib = 128;
-  // Resident memory also has what glibc keeps of freed memory, which depends on the order of all allocations, the test's
-  // own included: up to 5 MiB was seen, of 10 in use.
+  // Resident memory also has what glibc keeps of freed memory, which depends on the order of all allocations, the
+  // test's own included: up to 5 MiB was seen, of 10 in use.
   static constexpr size_t kMostResidentKib = 4096;
 
   // To be called now and then; `warm` once all buffers have had their largest size.
   void Sample(bool warm) {
-    allocated_.Add(AllocatedKib(), warm);
-    resident_.Add(ResidentKib(), warm);
+    allocated_.Sample(AllocatedKib(), warm);
+    resident_.Sample(ResidentKib(), warm);
   }
 
   bool Check() const {
-    const bool allocated_flat = allocated_.Check("allocated", kMostAllocatedKib);
-    const bool resident_flat = resident_.Check("resident", kMostResidentKib);
-    return allocated_flat && resident_flat;
+    const bool allocated_is_flat = allocated_.Check();
+    return resident_.Check() && allocated_is_flat;
   }
 
  private:
-  struct Peak {
-    size_t after_warm_up = 0;
-    size_t most = 0;
-
-    void Add(size_t now, bool warm) {
-      most = std::max(most, now);
-      if (!warm) after_warm_up = most;
-    }
-
-    bool Check(const char* name, size_t allowed) const {
-      const bool is_flat = after_warm_up > 0 && most <= after_warm_up + allowed;
-      std::printf("%s memory: %zu KiB after warm-up, %zu KiB more later, at most %zu allowed: %s\n", name, after_warm_up,
-                  most - after_warm_up, allowed, is_flat ? "flat" : "GROWS");
-      return is_flat;
-    }
-  };
-
-  Peak allocated_;
-  Peak resident_;
+  FlatPeak allocated_ = {"allocated", kMostAllocatedKib};
+  FlatPeak resident_ = {"resident", kMostResidentKib};
 };
 
 }  // namespace attnscope::test

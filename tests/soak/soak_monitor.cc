@@ -41,10 +41,12 @@ double WindowBound(size_t layer, Metric metric, const MetricValues& exact) {
 
 class Soak {
  public:
-  explicit Soak(size_t steps) : steps_(steps), engine_(7), choice_(11) { NewOracles(); }
+  explicit Soak(size_t steps) : steps_(steps), engine_(7), choice_(11) {}
 
   Status Run() {
     for (size_t epoch = 0; epoch < kMonitors; ++epoch) {
+      NewOracles();
+      between_monitors_.Sample(AllocatedKib(), epoch >= kMonitors / 5);
       AttentionMonitor monitor;
       Status status = AttentionMonitor::Create(RandomConfig(), &monitor);
       const size_t end = steps_ * (epoch + 1) / kMonitors;
@@ -84,7 +86,8 @@ class Soak {
       good = good && drift <= kDriftBound;
       std::printf("  %-20s %.1e%s\n", std::string(info.name).c_str(), drift, drift <= kDriftBound ? "" : " BEYOND");
     }
-    return memory_.Check() && good;
+    good = memory_.Check() && good;
+    return between_monitors_.Check() && good;
   }
 
  private:
@@ -166,6 +169,7 @@ class Soak {
   Random choice_;
   std::vector<WindowOracle> oracles_;
   FlatMemory memory_;
+  FlatPeak between_monitors_ = {"allocated where a monitor has ended", 16};
   size_t records_ = 0;
   size_t complaints_ = 0;
   uint64_t samples_ = 0;
