@@ -77,10 +77,20 @@ double ColumnSumsAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t k
   return static_cast<double>(columns[0]);
 }
 
-// The sweep's selection, with slots of its own.
-double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
+// The places of a later tile's weights above the row's bound.
+void FindAbove(const RowVectors<float>& row, uint32_t bound, uint8_t* HWY_RESTRICT bits) {
   const DU du;
-  const size_t N = hn::Lanes(du);
+  const AboveBound above = {bound};
+  for (size_t i = row.begin; i < row.end; i += 4) {
+    above.Keep(du, (i - row.begin) * hn::Lanes(du), hn::BitCast(du, row.LoadFull(i)),
+               hn::BitCast(du, row.LoadFull(i + 1)), hn::BitCast(du, row.LoadFull(i + 2)),
+               hn::BitCast(du, row.LoadFull(i + 3)), bits);
+  }
+}
+
+// The sweep's selection by itself.
+double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
+  const size_t N = hn::Lanes(DU());
   const size_t tile_groups = kTileColumns / GroupColumns();
   double total = 0.0;
   for (size_t first = 0; first + kRowsPerBlock <= num_rows; first += kRowsPerBlock) {
@@ -92,18 +102,16 @@ double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, S
     for (size_t batch_first = 0; batch_first < kRowsPerBlock; batch_first += N) {
       TopLists batch;
       batch.Init(batch_first, HWY_MIN(N, kRowsPerBlock - batch_first), *workspace);
-      for (size_t tile = 0; tile < block[0].groups; tile += tile_groups) {
-        for (size_t i = 0; i < batch.num_rows(); ++i) {
-          uint32_t* HWY_RESTRICT slots = workspace->slot_max[batch_first + i];
-          memset(slots, 0, kSlots * sizeof(uint32_t));
-          const RowVectors<float> row = VectorsOfTile(block[batch_first + i], tile);
-          for (size_t j = row.begin; j < row.end; ++j) {
-            uint32_t* HWY_RESTRICT slot = slots + j * N % kSlots;
-            hn::Store(hn::Max(hn::Load(du, slot), hn::BitCast(du, row.LoadFull(j))), du, slot);
-          }
+      const size_t end = batch_first + batch.num_rows();
+      for (size_t i = batch_first; i < end; ++i) FindSlots(VectorsOfTile(block[i], 0), workspace->slot_max[i]);
+      AddFirstTile(block, keys, /*short_columns=*/0, batch, *workspace);
+      for (size_t tile = tile_groups; tile < block[0].groups; tile += tile_groups) {
+        batch.Bounds(workspace->bounds + batch_first);
+        for (size_t i = batch_first; i < end; ++i) {
+          workspace->finds_slots[i] = false;
+          FindAbove(VectorsOfTile(block[i], tile), workspace->bounds[i], workspace->groups[i].above);
         }
-        batch.AddSlots({workspace->slot_max[batch_first], kShortColumns}, tile == 0, /*half=*/false);
-        AddExtras(block, tile, batch, *workspace);
+        AddLaterTile(block, tile, batch, *workspace);
       }
       TopSums sums;
       batch.Sum(sums);

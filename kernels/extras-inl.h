@@ -73,10 +73,6 @@ HWY_INLINE size_t Append(hn::Vec<DI> values, hn::Mask<DI> which, uint32_t* HWY_R
 // the larger weight is the one that the slot counted, and where another one is an extra. Pairs are numbered in strands
 // of eight slot vectors, lap by lap, so that rows are read as they stand in memory.
 inline constexpr size_t kStrand = 8;
-// Bytes of one pair's bits, and all ones in as many bits as it has bytes.
-inline constexpr size_t kPairBytes = HWY_MAX(size_t{1}, hn::MaxLanes(DI()) / 8);
-inline constexpr uint64_t kPairMask = (uint64_t{1} << kPairBytes) - 1;
-
 // Finds one pair's bits. What equals the slot's maximum from here on is an extra.
 template <size_t kIndex>
 HWY_INLINE void LookAtPair(hn::Vec<DI> a, hn::Vec<DI> b, hn::Vec<DI> bound, List<DI>& max, PairBits& bits,
@@ -85,8 +81,8 @@ HWY_INLINE void LookAtPair(hn::Vec<DI> a, hn::Vec<DI> b, hn::Vec<DI> bound, List
   const auto larger = hn::Max(a, b);
   const auto holds = hn::Eq(larger, max.Get(kIndex));
   const auto other = hn::IfThenElse(holds, hn::Min(a, b), larger);
-  hn::StoreMaskBits(di, hn::Gt(other, bound), bits.extras + (pair + kIndex) * kPairBytes);
-  hn::StoreMaskBits(di, holds, bits.holds + (pair + kIndex) * kPairBytes);
+  hn::StoreMaskBits(di, hn::Gt(other, bound), bits.extras + (pair + kIndex) * kMaskBytes);
+  hn::StoreMaskBits(di, holds, bits.holds + (pair + kIndex) * kMaskBytes);
   max.Set(kIndex, hn::IfThenElse(holds, hn::Set(di, INT32_MIN), max.Get(kIndex)));
 }
 
@@ -138,14 +134,14 @@ HWY_INLINE void FindExtras(const RowVectors<T>& row, const uint32_t* HWY_RESTRIC
     auto max = hn::Load(DU(), slots + strand * kStrand * N);
     for (size_t i = 1; i < kStrand; ++i) max = hn::Max(max, hn::Load(DU(), slots + (strand * kStrand + i) * N));
     if (hn::AllFalse(di, hn::Gt(hn::BitCast(di, max), bound_vector))) {
-      memset(bits.extras + strand * pairs * kPairBytes, 0, pairs * kPairBytes);
+      memset(bits.extras + strand * pairs * kMaskBytes, 0, pairs * kMaskBytes);
       continue;
     }
     LookAtStrand(row, row.begin + strand * kStrand, slots + strand * kStrand * N, bound_vector, strand * pairs, bits,
                  std::make_index_sequence<kStrand>());
   }
   const hn::CappedTag<uint8_t, 64> d8;
-  hn::StoreU(hn::Zero(d8), d8, bits.extras + num_strands * pairs * kPairBytes);
+  hn::StoreU(hn::Zero(d8), d8, bits.extras + num_strands * pairs * kMaskBytes);
 }
 
 // Appends the extras of one pair.
@@ -162,10 +158,10 @@ HWY_INLINE size_t CollectPair(const RowVectors<T>& row, const PairBits& bits, si
   const size_t order = of_strand % kStrand ^ laps % 2 * 2;
   const auto a = row.Load(first + order);
   const auto b = row.Load(first + step + (order ^ 1));
-  const auto holds = hn::LoadMaskBits(di, bits.holds + pair * kPairBytes);
+  const auto holds = hn::LoadMaskBits(di, bits.holds + pair * kMaskBytes);
   const auto smaller = hn::Min(a, b);
   const size_t count =
-      Append(hn::IfThenElse(holds, smaller, hn::Max(a, b)), hn::LoadMaskBits(di, bits.extras + pair * kPairBytes), to);
+      Append(hn::IfThenElse(holds, smaller, hn::Max(a, b)), hn::LoadMaskBits(di, bits.extras + pair * kMaskBytes), to);
   const auto both = hn::AndNot(holds, hn::Gt(smaller, bound));
   return HWY_LIKELY(hn::AllFalse(di, both)) ? count : count + Append(smaller, both, to + count);
 }
@@ -176,33 +172,83 @@ struct Search {
   size_t count = 0;  // extras
 };
 
+// Calls visit(i) for each mask i of the first `bytes` bytes that has a bit, until it returns false. 64 bytes behind are
+// zero or belong to masks without a bit.
+template <class Visit>
+HWY_INLINE void VisitMasks(const uint8_t* HWY_RESTRICT masks, size_t bytes, const Visit& visit) {
+  const hn::CappedTag<uint8_t, 64> d8;
+  for (size_t begin = 0; begin < bytes; begin += hn::Lanes(d8)) {
+    uint64_t word = 0;
+    hn::StoreMaskBits(d8, hn::Ne(hn::LoadU(d8, masks + begin), hn::Zero(d8)), reinterpret_cast<uint8_t*>(&word));
+    while (word != 0) {
+      const size_t i = (begin + hwy::Num0BitsBelowLS1Bit_Nonzero64(word)) / kMaskBytes;
+      word &= ~(((uint64_t{1} << kMaskBytes) - 1) << (i * kMaskBytes - begin));
+      if (!visit(i)) return;
+    }
+  }
+}
+
 // Appends extras until there are `most`, and a vector of zeros.
 template <typename T>
 HWY_INLINE void CollectExtras(const RowVectors<T>& row, const PairBits& bits, uint32_t bound, size_t most,
                               Search& search, uint32_t* HWY_RESTRICT extras) {
-  const hn::CappedTag<uint8_t, 64> d8;
   const auto bound_vector = hn::Set(DI(), static_cast<int32_t>(bound));
   const size_t pairs = PairsOfStrand(row.end - row.begin);
-  const size_t bytes = hwy::DivCeil(kSlots / hn::Lanes(DI()), kStrand) * pairs * kPairBytes;
+  const size_t bytes = hwy::DivCeil(kSlots / hn::Lanes(DI()), kStrand) * pairs * kMaskBytes;
   size_t count = search.count;
   size_t next = SIZE_MAX;
-  for (size_t begin = 0; begin < bytes && next == SIZE_MAX; begin += hn::Lanes(d8)) {
-    uint64_t word = 0;
-    hn::StoreMaskBits(d8, hn::Ne(hn::LoadU(d8, bits.extras + begin), hn::Zero(d8)), reinterpret_cast<uint8_t*>(&word));
-    while (word != 0) {
-      const size_t pair = (begin + hwy::Num0BitsBelowLS1Bit_Nonzero64(word)) / kPairBytes;
-      word &= ~(kPairMask << (pair * kPairBytes - begin));
-      if (HWY_UNLIKELY(pair < search.next)) continue;
-      if (HWY_UNLIKELY(count >= most)) {
-        next = pair;
-        break;
-      }
-      count += CollectPair(row, bits, pair, pairs, bound_vector, extras + count);
+  VisitMasks(bits.extras, bytes, [&](size_t pair) HWY_ATTR {
+    if (HWY_UNLIKELY(pair < search.next)) return true;
+    if (HWY_UNLIKELY(count >= most)) {
+      next = pair;
+      return false;
     }
-  }
+    count += CollectPair(row, bits, pair, pairs, bound_vector, extras + count);
+    return true;
+  });
   hn::StoreU(hn::Zero(DU()), DU(), extras + count);
   search.count = count;
   search.next = next;
+}
+
+// Weights above the bound of a later tile, up to which all are merged. Slots of the tile and their networks take as
+// long as three or four merges of 32.
+inline constexpr size_t kMostAbove = 128;
+
+// Appends the weights above the bound that AboveBound has seen in a later tile, and a vector of zeros; returns how many
+// there are. Stops soon after kMostAbove.
+template <typename T>
+HWY_INLINE size_t CollectAbove(const RowVectors<T>& row, GroupBits& bits, uint32_t bound,
+                               uint32_t* HWY_RESTRICT extras) {
+  const DU du;
+  const auto bound_vector = hn::Set(du, bound);
+  const size_t bytes = (row.end - row.begin) / 4 * kMaskBytes;
+  const hn::CappedTag<uint8_t, 64> d8;
+  hn::StoreU(hn::Zero(d8), d8, bits.above + bytes);
+  size_t count = 0;
+  VisitMasks(bits.above, bytes, [&](size_t group) HWY_ATTR {
+    for (size_t i = 4 * group; i < 4 * group + 4; ++i) {
+      const auto weights = row.Load(row.begin + i);
+      const auto above = hn::Gt(hn::BitCast(du, weights), bound_vector);
+      count += Append(weights, hn::RebindMask(DI(), above), extras + count);
+    }
+    return count <= kMostAbove;
+  });
+  hn::StoreU(hn::Zero(du), du, extras + count);
+  return count;
+}
+
+// The slots of a tile that was swept for weights above a bound and has too many.
+template <typename T>
+HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
+  const DU du;
+  const size_t N = hn::Lanes(du);
+  memset(slots, 0, kSlots * sizeof(uint32_t));
+  const SlotMaxima maxima = {SlotMasks(kSlots, N)};
+  for (size_t i = row.begin; i < row.end; i += 4) {
+    maxima.Keep(du, (i - row.begin) * N, hn::BitCast(du, row.Load(i)), hn::BitCast(du, row.Load(i + 1)),
+                hn::BitCast(du, row.Load(i + 2)), hn::BitCast(du, row.Load(i + 3)), slots);
+  }
 }
 
 }  // namespace HWY_NAMESPACE

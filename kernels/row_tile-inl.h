@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inner loop of the weights sweep: one row's share of a strip of columns gives entropy, row sum, the largest weight
-// of each slot and column sums in one read. Included per target by weights_sweep.cc.
+// The inner loop of the weights sweep: one row's share of a strip of columns gives entropy, row sum, column sums and
+// what the selection of the largest weights starts from, in one read. Included per target by weights_sweep.cc.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_ROW_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -86,27 +86,52 @@ struct SlotMasks {
   HWY_INLINE size_t Slot(size_t first, size_t N) const { return (first & column) ^ (first / kSlots * N & order); }
 };
 
-// Raises the slots of the four vectors of a group whose first column is column `column` of the tile. The first lap
-// finds slots of an older tile.
-template <class DU, class VU = hn::Vec<DU>>
-HWY_INLINE void RaiseSlots(DU du, size_t column, const SlotMasks& masks, VU bits0, VU bits1, VU bits2, VU bits3,
-                           uint32_t* HWY_RESTRICT slots) {
-  HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
-  const size_t N = hn::Lanes(du);
-  const uint32_t* HWY_RESTRICT before = column <= masks.column ? kZeros : slots;
-  const size_t slot0 = masks.Slot(column, N);
-  const size_t slot1 = slot0 ^ N;
-  const size_t slot2 = slot0 ^ (2 * N);
-  const size_t slot3 = slot0 ^ (3 * N);
-  const auto max0 = hn::Max(hn::Load(du, before + slot0), bits0);
-  const auto max1 = hn::Max(hn::Load(du, before + slot1), bits1);
-  const auto max2 = hn::Max(hn::Load(du, before + slot2), bits2);
-  const auto max3 = hn::Max(hn::Load(du, before + slot3), bits3);
-  hn::Store(max0, du, slots + slot0);
-  hn::Store(max1, du, slots + slot1);
-  hn::Store(max2, du, slots + slot2);
-  hn::Store(max3, du, slots + slot3);
-}
+// What the selection starts from in a row's first tile: the largest weight of each slot. Maxima are those of the bit
+// patterns as unsigned numbers: above the pattern of the largest weight there is a negative, infinite or NaN one.
+struct SlotMaxima {
+  using Kept = uint32_t;
+
+  SlotMasks masks;
+
+  // Adds the four vectors of a group whose first column is column `column` of the tile. The first lap finds slots of an
+  // older tile.
+  template <class DU, class VU = hn::Vec<DU>>
+  HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3,
+                       uint32_t* HWY_RESTRICT slots) const {
+    HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
+    const size_t N = hn::Lanes(du);
+    const uint32_t* HWY_RESTRICT before = column <= masks.column ? kZeros : slots;
+    const size_t slot0 = masks.Slot(column, N);
+    const size_t slot1 = slot0 ^ N;
+    const size_t slot2 = slot0 ^ (2 * N);
+    const size_t slot3 = slot0 ^ (3 * N);
+    const auto max0 = hn::Max(hn::Load(du, before + slot0), bits0);
+    const auto max1 = hn::Max(hn::Load(du, before + slot1), bits1);
+    const auto max2 = hn::Max(hn::Load(du, before + slot2), bits2);
+    const auto max3 = hn::Max(hn::Load(du, before + slot3), bits3);
+    hn::Store(max0, du, slots + slot0);
+    hn::Store(max1, du, slots + slot1);
+    hn::Store(max2, du, slots + slot2);
+    hn::Store(max3, du, slots + slot3);
+  }
+};
+
+// Bytes of a mask's bits where masks stand one behind the other.
+inline constexpr size_t kMaskBytes = HWY_MAX(size_t{1}, hn::MaxLanes(SweepFloat()) / 8);
+
+// What it starts from in later tiles, which have few weights above a bound that the first has shown: one bit for each
+// lane of a group. Patterns are compared as unsigned numbers here, too.
+struct AboveBound {
+  using Kept = uint8_t;
+
+  uint32_t bound;
+
+  template <class DU, class VU = hn::Vec<DU>>
+  HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3, uint8_t* HWY_RESTRICT bits) const {
+    const auto largest = hn::Max(hn::Max(bits0, bits1), hn::Max(bits2, bits3));
+    hn::StoreMaskBits(du, hn::Gt(largest, hn::Set(du, bound)), bits + column / (4 * hn::Lanes(du)) * kMaskBytes);
+  }
+};
 
 // Where the column sums before a row stand, and where those with it go, which may be the same place.
 struct StripColumns {
@@ -115,13 +140,12 @@ struct StripColumns {
 };
 
 // Sweeps `count` groups at `from`, whose first column is column `begin` of its tile: adds them to the column sums (only
-// with kColumns), to the row's lanes (which it sets if `set`; the entropy only with kEntropy) and to its slots. Maxima
-// are those of the bit patterns as unsigned numbers: above the pattern of the largest weight there is a negative,
-// infinite or NaN one. Prefetches as many bytes at `ahead`.
-template <bool kEntropy, bool kColumns, typename T, class DF>
+// with kColumns), to the row's lanes (which it sets if `set`; the entropy only with kEntropy) and what `largest`, a
+// SlotMaxima or AboveBound, keeps. Prefetches as many bytes at `ahead`.
+template <bool kEntropy, bool kColumns, typename T, class DF, class Largest>
 HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
-                            const StripColumns& columns, const SlotMasks& masks, uint32_t* HWY_RESTRICT slots,
-                            RowLanes* HWY_RESTRICT lanes) {
+                            const StripColumns& columns, const Largest& largest,
+                            typename Largest::Kept* HWY_RESTRICT kept, RowLanes* HWY_RESTRICT lanes) {
   const hn::RebindToUnsigned<DF> du;
   const size_t N = hn::Lanes(df);
   for (size_t first = 0; first < count; first += kGroupsPerFlush) {
@@ -147,8 +171,8 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
         hn::Store(column2, df, after + 2 * N);
         hn::Store(column3, df, after + 3 * N);
       }
-      RaiseSlots(du, begin + column, masks, hn::BitCast(du, weight0), hn::BitCast(du, weight1),
-                 hn::BitCast(du, weight2), hn::BitCast(du, weight3), slots);
+      largest.Keep(du, begin + column, hn::BitCast(du, weight0), hn::BitCast(du, weight1), hn::BitCast(du, weight2),
+                   hn::BitCast(du, weight3), kept);
       sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
       if constexpr (kEntropy) {
         auto log0 = weight0;
@@ -176,20 +200,20 @@ HWY_INLINE StripColumns ColumnsFrom(const SweptRow<T>& row, size_t group) {
 }
 
 // Sweeps groups [begin, end) of a row, all in one tile, which begins at group `tile`.
-template <bool kEntropy, bool kColumns, typename T>
+template <bool kEntropy, bool kColumns, typename T, class Largest>
 HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
-                           uint32_t* HWY_RESTRICT slots, RowLanes* HWY_RESTRICT lanes) {
+                           const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept,
+                           RowLanes* HWY_RESTRICT lanes) {
   const SweepFloat df;
   const size_t columns = GroupColumns();
   const size_t full = HWY_MIN(end, row.full_groups);
-  const SlotMasks masks(NumSlots(row.groups * columns), hn::Lanes(df));
   if (begin < full) {
     SweepGroups<kEntropy, kColumns>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0,
-                                    ahead, ColumnsFrom(row, begin), masks, slots, lanes);
+                                    ahead, ColumnsFrom(row, begin), largest, kept, lanes);
   }
   if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
     SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
-                                    ColumnsFrom(row, row.full_groups), masks, slots, lanes);
+                                    ColumnsFrom(row, row.full_groups), largest, kept, lanes);
   }
 }
 

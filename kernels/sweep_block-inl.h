@@ -112,6 +112,13 @@ class Ahead {
   bool short_;
 };
 
+// Apart from the sweep of short rows, so that the compiler keeps what that needs in registers.
+template <bool kEntropy, bool kColumns, typename T>
+HWY_NOINLINE void SweepLaterStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
+                                  uint32_t bound, uint8_t* HWY_RESTRICT above, RowLanes* HWY_RESTRICT lanes) {
+  SweepStrip<kEntropy, kColumns>(row, tile, begin, end, ahead, AboveBound{bound}, above, lanes);
+}
+
 // Sweeps a tile of the block, strip by strip.
 template <bool kEntropy, bool kColumns, typename T>
 HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t groups,
@@ -121,20 +128,15 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
   for (size_t strip = tile; strip < tile_end; strip += strip_groups) {
     for (size_t i = 0; i < num_rows; ++i) {
       const T* next = ahead(i, strip * GroupColumns(), strip + strip_groups >= groups);
-      SweepStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, workspace.slot_max[i],
-                                     &workspace.lanes[i]);
+      if (workspace.finds_slots[i]) {
+        const SlotMaxima slots = {SlotMasks(NumSlots(rows[i].groups * GroupColumns()), hn::Lanes(DU()))};
+        SweepStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, slots, workspace.slot_max[i],
+                                       &workspace.lanes[i]);
+      } else {
+        SweepLaterStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, workspace.bounds[i],
+                                            workspace.groups[i].above, &workspace.lanes[i]);
+      }
     }
-  }
-}
-
-// Zeroes the slots that no column of a tile has, of `end` slots.
-template <typename T>
-HWY_INLINE void ClearUnusedSlots(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t end,
-                                 SweepWorkspace& workspace) {
-  for (size_t i = 0; i < num_rows; ++i) {
-    const size_t groups = HWY_MAX(tile, HWY_MIN(rows[i].groups, tile + kTileColumns / GroupColumns())) - tile;
-    const size_t used = HWY_MIN(groups * GroupColumns(), NumSlots(rows[i].groups * GroupColumns()));
-    if (used < end) memset(workspace.slot_max[i] + used, 0, (end - used) * sizeof(uint32_t));
   }
 }
 
@@ -168,24 +170,24 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
   TopLists batches[kRowsPerBlock];
   for (size_t i = 0; i < num_batches; ++i) batches[i].Init(i * N, HWY_MIN(N, block.num_rows - i * N), workspace);
   const Ahead<T> ahead(block);
-  const size_t tile_groups = kTileColumns / GroupColumns();
   const size_t longest_short = LongestShortRow(block);
+  memset(workspace.finds_slots, true, sizeof(workspace.finds_slots));
+  const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
     if (block.columns != nullptr) {
       SweepTile<kEntropy, true>(rows, block.num_rows, tile, groups, ahead, workspace);
     } else {
       SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
     }
-    const size_t second_lap = tile == 0 ? longest_short : 0;
-    ClearUnusedSlots(rows, block.num_rows, tile, second_lap != 0 ? kShortColumns : kSlots, workspace);
-    const bool half = (groups - tile) * GroupColumns() <= kSlots / 2;
     for (size_t i = 0; i < num_batches; ++i) {
-      const RowsInMemory slots = {workspace.slot_max[i * N], kShortColumns};
-      batches[i].AddSlots(slots, tile == 0, half);
-      if (second_lap != 0) batches[i].AddSecondLap(slots, second_lap);
-      const size_t known = tile == 0 ? kShortColumns : kSlots;
-      if ((groups - tile) * GroupColumns() > known) AddExtras(rows, tile, batches[i], workspace);
+      if (tile != 0) {
+        AddLaterTile(rows, tile, batches[i], workspace);
+      } else {
+        AddFirstTile(rows, groups * GroupColumns(), longest_short, batches[i], workspace);
+      }
+      if (tile + tile_groups < groups) batches[i].Bounds(workspace.bounds + i * N);
     }
+    if (tile == 0) memset(workspace.finds_slots, false, sizeof(workspace.finds_slots));
   }
   TopSums sums;
   HWY_ALIGN_MAX uint32_t max_bits[kMaxFloatLanes];

@@ -47,11 +47,22 @@ struct PairBits {
   uint8_t holds[kTileColumns / 2 + 64];
 };
 
+// Bits of a tile's groups of four vectors, in which a weight is above the row's bound, one a lane; and what a vector of
+// bytes may read or write beyond.
+struct GroupBits {
+  uint8_t above[kTileColumns / 4 + 64];
+};
+
 struct SweepWorkspace {
   RowLanes lanes[kRowsPerBlock];
+  // What the sweep of the tile finds for the selection of each row: its slots, or which weights are above its bound.
+  bool finds_slots[kRowsPerBlock];
   // The largest weight of each slot of the tile, as bit patterns, which order as weights do; of short rows, all
   // weights.
   HWY_ALIGN_MAX uint32_t slot_max[kRowsPerBlock][kShortColumns];
+  // The 50th largest weight of the tiles before, and the weights of this one that are above.
+  HWY_ALIGN_MAX uint32_t bounds[kRowsPerBlock + kMaxFloatLanes];
+  GroupBits groups[kRowsPerBlock];
   // The last columns of each row, less than four vectors of any element type, padded by zeros.
   HWY_ALIGN_MAX float rest[kRowsPerBlock][4 * kMaxFloatLanes];
   // Sorted lists [kListSize, lanes] for each batch of rows: the largest weights so far, one row a lane.

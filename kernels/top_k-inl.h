@@ -3,10 +3,14 @@
 // The exact sums of each row's 5, 10 and 50 largest weights. Weights are handled as their bit patterns, which for
 // weights >= 0 order as the weights do. Included per target by weights_sweep.cc.
 //
-// The sweep leaves the largest weight of each of 128 slots. A selection network turns these into a row's 50 largest so
-// far, of which the 50th is a bound: at least 50 weights are >= it, so that weights equal to it need no further look
-// (rows of equal weights cost nothing). A second look at the tile, which is still in cache, finds the few weights
-// above the bound that share a slot with a larger one, the extras, and another network merges them in.
+// The sweep of a row's first tile leaves the largest weight of each of 128 slots. A selection network turns these into
+// a row's 50 largest so far, of which the 50th is a bound: at least 50 weights are >= it, so that weights equal to it
+// need no further look (rows of equal weights cost nothing). A second look at the tile, which is still in cache, finds
+// the few weights above the bound that share a slot with a larger one, the extras, and another network merges them in.
+//
+// The bound is then known before later tiles are swept, and the sweep leaves the places of weights above it: after m
+// tiles of weights in random order, some 50 / m. All of these are extras. Where there are too many, as in ascending
+// rows, the tile is treated as the first one was, and so is the next one.
 //
 // Whichever way the bound rose, the list is that of the 50 largest weights, in order: the sums depend on the row alone,
 // not on its neighbours in a block, and so not on how rows are cut into calls.
@@ -37,7 +41,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Extras that one network takes.
 inline constexpr size_t kExtrasAtOnce = 32;
-
 // Sums of each row's largest weights; room for the lanes of any batch.
 struct TopSums {
   HWY_ALIGN_MAX float top5[kMaxFloatLanes];
@@ -58,12 +61,13 @@ class TopLists {
   size_t first() const { return first_; }
   size_t num_rows() const { return num_rows_; }
 
-  // Sorts the slots into the lists, which are empty if `set`; `half` says that the upper half is zero in all rows.
+  // Sorts the slots into the lists, which are empty if `set`; `half`, only then, says that the upper half is zero in
+  // all rows.
   void AddSlots(const RowsInMemory& slots, bool set, bool half) {
     AddHalf(slots, 0, set, lists_[0]);
     if (!half) return AddHalf(slots, kSlots / 2, set, lists_[1]);
     const DU du;
-    for (size_t i = 0; i < kTopK && set; ++i) hn::Store(hn::Zero(du), du, lists_[1] + i * hn::Lanes(du));
+    for (size_t i = 0; i < kTopK; ++i) hn::Store(hn::Zero(du), du, lists_[1] + i * hn::Lanes(du));
   }
 
   // Adds the second lap of short rows' slots, of which the longest has `columns`.
@@ -203,27 +207,27 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
   }
 }
 
-// Merges the extras of all rows, at most kExtrasAtOnce of each. What stands behind them is older, and cleared: with
-// room for more than the network takes, so that the size is known when compiling.
+// Merges the extras of all rows. What stands behind them is older, and cleared: at first with room for more than one
+// network takes, so that the size is known when compiling.
 HWY_INLINE void MergeExtras(TopLists& batch, const Searches& searches, SweepWorkspace& workspace) {
-  const DU du;
+  const size_t end = hwy::RoundUpTo(searches.MostExtras(batch), kExtrasAtOnce);
   for (size_t i = 0; i < batch.num_rows(); ++i) {
-    memset(workspace.extras[batch.first() + i] + searches.of_row[i].count, 0, kExtrasAtOnce * sizeof(uint32_t));
+    uint32_t* HWY_RESTRICT behind = workspace.extras[batch.first() + i] + searches.of_row[i].count;
+    memset(behind, 0, kExtrasAtOnce * sizeof(uint32_t));
+    if (HWY_UNLIKELY(end > kExtrasAtOnce)) memset(behind, 0, (end - searches.of_row[i].count) * sizeof(uint32_t));
   }
   HWY_ALIGN_MAX uint32_t sorted[kExtrasAtOnce * kMaxFloatLanes];
-  SortColumns(du, {workspace.extras[batch.first()], kExtrasCapacity}, 0, sorted);
-  batch.AddSorted<kExtrasAtOnce>(sorted);
+  for (size_t begin = 0; begin < end; begin += kExtrasAtOnce) {
+    SortColumns(DU(), {workspace.extras[batch.first()], kExtrasCapacity}, begin, sorted);
+    batch.AddSorted<kExtrasAtOnce>(sorted);
+  }
 }
 
-// Finds and merges the extras of one tile.
+// Finds and merges the extras of one tile, of those rows whose search has not ended.
 template <typename T>
-HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
+HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch, Searches& searches,
                             SweepWorkspace& workspace) {
-  Searches searches;
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];
-  for (size_t i = 0; i < batch.num_rows(); ++i) {  // all weights of short rows are in the lists
-    if (rows[batch.first() + i].groups * GroupColumns() <= kShortColumns) searches.of_row[i].next = SIZE_MAX;
-  }
   bool finished = false;
   while (!finished) {
     finished = true;
@@ -244,8 +248,79 @@ HWY_NOINLINE void AddExtras(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, T
       finished &= searches.of_row[i].next == SIZE_MAX;
     }
     ReduceExtras(batch, searches, workspace);
-    if (searches.MostExtras(batch) != 0) MergeExtras(batch, searches, workspace);
+    MergeExtras(batch, searches, workspace);
   }
+}
+
+// Whether so many slots are above the bound that the next tile is likely to have too many weights above it.
+HWY_INLINE bool ManySlotsAbove(const uint32_t* HWY_RESTRICT slots, uint32_t bound) {
+  const DU du;
+  const auto bound_vector = hn::Set(du, bound);
+  size_t above = 0;
+  for (size_t i = 0; i < kSlots; i += hn::Lanes(du)) {
+    above += hn::CountTrue(du, hn::Gt(hn::Load(du, slots + i), bound_vector));
+  }
+  return above > kSlots / 2;
+}
+
+// Zeroes the slots that no column of a tile has, of `end` slots.
+template <typename T>
+HWY_INLINE void ClearUnusedSlots(const SweptRow<T>& row, size_t tile, size_t end, uint32_t* HWY_RESTRICT slots) {
+  const size_t groups = HWY_MAX(tile, HWY_MIN(row.groups, tile + kTileColumns / GroupColumns())) - tile;
+  const size_t used = HWY_MIN(groups * GroupColumns(), NumSlots(row.groups * GroupColumns()));
+  if (used < end) memset(slots + used, 0, (end - used) * sizeof(uint32_t));
+}
+
+// Adds the first tile; `columns` has the longest row of the block, `short_columns` the longest of its short rows with
+// more than one lap, or zero.
+template <typename T>
+HWY_INLINE void AddFirstTile(const SweptRow<T>* HWY_RESTRICT rows, size_t columns, size_t short_columns,
+                             TopLists& batch, SweepWorkspace& workspace) {
+  const RowsInMemory slots = {workspace.slot_max[batch.first()], kShortColumns};
+  Searches searches;
+  for (size_t i = 0; i < batch.num_rows(); ++i) {
+    const size_t row = batch.first() + i;
+    ClearUnusedSlots(rows[row], 0, short_columns != 0 ? kShortColumns : kSlots, workspace.slot_max[row]);
+    // All weights of short rows are in the lists.
+    if (rows[row].groups * GroupColumns() <= kShortColumns) searches.of_row[i].next = SIZE_MAX;
+  }
+  batch.AddSlots(slots, /*set=*/true, /*half=*/columns <= kSlots / 2);
+  if (short_columns != 0) batch.AddSecondLap(slots, short_columns);
+  if (columns > kShortColumns) AddExtras(rows, 0, batch, searches, workspace);
+}
+
+// Adds a later tile, and decides what the sweep of the next one finds. All of this depends on single rows: so do the
+// lists, and thus the order in which their sums are added.
+template <typename T>
+HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
+                               SweepWorkspace& workspace) {
+  Searches searches;
+  bool any_slots = false;
+  for (size_t i = 0; i < batch.num_rows(); ++i) {
+    const size_t row = batch.first() + i;
+    const RowVectors<T> vectors = VectorsOfTile(rows[row], tile);
+    Search& search = searches.of_row[i];
+    if (workspace.finds_slots[row]) {
+      ClearUnusedSlots(rows[row], tile, kSlots, workspace.slot_max[row]);
+    } else {
+      search.count = CollectAbove(vectors, workspace.groups[row], workspace.bounds[row], workspace.extras[row]);
+      search.next = SIZE_MAX;
+      if (HWY_LIKELY(search.count <= kMostAbove)) continue;
+      search = Search();
+      FindSlots(vectors, workspace.slot_max[row]);
+    }
+    any_slots = true;
+  }
+  MergeExtras(batch, searches, workspace);
+  if (HWY_LIKELY(!any_slots)) return;
+  for (size_t i = 0; i < batch.num_rows(); ++i) {
+    const size_t row = batch.first() + i;
+    uint32_t* HWY_RESTRICT slots = workspace.slot_max[row];
+    if (searches.of_row[i].next == SIZE_MAX) memset(slots, 0, kSlots * sizeof(uint32_t));
+    workspace.finds_slots[row] = ManySlotsAbove(slots, workspace.bounds[row]);
+  }
+  batch.AddSlots({workspace.slot_max[batch.first()], kShortColumns}, /*set=*/false, /*half=*/false);
+  AddExtras(rows, tile, batch, searches, workspace);
 }
 
 }  // namespace HWY_NAMESPACE

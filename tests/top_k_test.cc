@@ -221,6 +221,42 @@ TEST_P(TopKTest, OneRowOfABlockOverflows) {
   }
 }
 
+// Tiles behind the first have any number of weights above all before, together or apart: those are few enough to be
+// merged as they are, or too many, in any order of tiles and with other rows of the block. A row's sums do not depend
+// on its neighbours, in any bit.
+TEST_P(TopKTest, LaterTiles) {
+  constexpr size_t kNumbers[] = {0, 1, 31, 32, 33, 64, 127, 128, 129, 200, 1000, kTileColumns};
+  Random random(10);
+  OpenSweep alone(kMostKeys);
+  for (int block = 0; block < (kSlowBuild ? 4 : 40) && !HasFailure(); ++block) {
+    const size_t keys = 4 * kTileColumns + random.Below(kTileColumns);
+    const size_t num_rows = 1 + random.Below(kRowsPerBlock);
+    std::vector<float> rows(num_rows * keys);
+    for (size_t row = 0; row < num_rows; ++row) {
+      for (size_t begin = 0; begin < keys; begin += kTileColumns) {
+        float* const tile = rows.data() + row * keys + begin;
+        const size_t columns = std::min(kTileColumns, keys - begin);
+        const size_t above = std::min(columns, kNumbers[random.Below(std::size(kNumbers))]);
+        for (size_t i = 0; i < columns; ++i) {
+          tile[i] = Weight(i < above ? (begin / kTileColumns + 1) * 3 * kTileColumns + i : random.Below(kTileColumns));
+        }
+        if (random.Below(2) == 0) std::rotate(tile, tile + random.Below(columns), tile + columns);
+        if (random.Below(2) == 0) continue;
+        for (size_t i = columns; i > 1; --i) std::swap(tile[i - 1], tile[random.Below(i)]);
+      }
+    }
+    CheckBlock(rows, num_rows, "block " + std::to_string(block));
+    alone.Clear();
+    MatrixInMemory matrix;
+    matrix.data = rows.data();
+    matrix.rows = num_rows;
+    matrix.keys = keys;
+    matrix.stride = static_cast<int64_t>(keys);
+    for (size_t row = 0; row < num_rows; ++row) alone.Add(matrix.Rows(row, 1));
+    EXPECT_TRUE(SameBits(alone.State(), sweep_.State())) << "block " << block;
+  }
+}
+
 // One group of four vectors holds all that counts, for vectors of up to 64 lanes.
 TEST_P(TopKTest, AllCandidatesInOneGroup) {
   for (size_t lanes = 1; lanes <= kMaxFloatLanes; lanes *= 2) {

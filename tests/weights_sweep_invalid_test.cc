@@ -105,6 +105,21 @@ TEST_P(WeightsSweepInvalidTest, EveryPositionOfEveryBadWeight) {
   }
 }
 
+// In later tiles bad weights are told from others by a row's bound.
+TEST_P(WeightsSweepInvalidTest, LaterTiles) {
+  constexpr size_t kRows = 3;
+  constexpr size_t kLongest = 3 * kTileColumns + 5;
+  const std::vector<float> good = SoftmaxRows(2, kRows, kLongest, 2.0);
+  for (const ElementType type : kAllTypes) {
+    for (const float bad_weight : kBadWeights) {
+      for (size_t position = kTileColumns; position < kLongest; position += kTileColumns / 2 - 1) {
+        CheckBadRows(type, good, kRows, kLongest, {position % kRows}, position, bad_weight);
+      }
+      CheckBadRows(type, good, kRows, kLongest, {1}, kLongest - 1, bad_weight);
+    }
+  }
+}
+
 // Row sums and columns of rows that take the careful path, against the oracle.
 void CheckMatrix(const MatrixInMemory& matrix, const std::string& what) {
   OpenSweep sweep(matrix.keys);
