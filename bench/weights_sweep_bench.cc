@@ -72,7 +72,7 @@ Kernel MakeSlowedSweep(size_t keys) {
 void RegisterAll() {
   // Rows that end within a vector, and begin anywhere.
   for (const size_t keys :
-       std::initializer_list<size_t>{33, 49, 100, 127, 129, 160, 250, 1000, 1023, 1025, 4095, 4097}) {
+       std::initializer_list<size_t>{33, 49, 64, 65, 100, 127, 129, 160, 250, 256, 257, 1000, 1023, 1025, 4095, 4097}) {
     for (const bool in_l2 : {true, false}) {
       RegisterPaired("weights_sweep_odd", RowKind::kSoftmax1, ElementType::kFloat32, keys, in_l2, MakeSweep);
     }

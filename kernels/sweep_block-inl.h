@@ -50,10 +50,9 @@ HWY_INLINE SweptRow<T> PrepareRow(const SweepBlock& block, size_t index, float* 
   row.groups = hwy::DivCeil(from.visible, columns_of_group);
   if (row.groups != row.full_groups) {
     const size_t done = row.full_groups * columns_of_group;
-    T* to = reinterpret_cast<T*>(rest);
-    memcpy(to, row.data + done, (from.visible - done) * sizeof(T));
-    memset(reinterpret_cast<uint8_t*>(to + (from.visible - done)), 0,
-           (done + columns_of_group - from.visible) * sizeof(T));
+    const hn::ScalableTag<float> df;
+    for (size_t i = 0; i < columns_of_group; i += hn::Lanes(df)) hn::Store(hn::Zero(df), df, rest + i);
+    memcpy(rest, row.data + done, (from.visible - done) * sizeof(T));
   }
   return row;
 }
@@ -140,12 +139,11 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
   }
 }
 
-// Weights of the longest short row, if any is longer than a lap of the slots; else zero.
-HWY_INLINE size_t LongestShortRow(const SweepBlock& block) {
+// Weights of the longest row that has at most so many.
+HWY_INLINE size_t LongestRow(const SweepBlock& block, size_t at_most) {
   size_t longest = 0;
   for (size_t i = 0; i < block.num_rows; ++i) {
-    const size_t visible = block.rows[i].visible;
-    if (kSlots < visible && visible <= kShortColumns) longest = HWY_MAX(longest, visible);
+    if (block.rows[i].visible <= at_most) longest = HWY_MAX(longest, block.rows[i].visible);
   }
   return longest;
 }
@@ -170,7 +168,8 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
   TopLists batches[kRowsPerBlock];
   for (size_t i = 0; i < num_batches; ++i) batches[i].Init(i * N, HWY_MIN(N, block.num_rows - i * N), workspace);
   const Ahead<T> ahead(block);
-  const size_t longest_short = LongestShortRow(block);
+  const size_t columns = LongestRow(block, SIZE_MAX);
+  const size_t short_columns = LongestRow(block, kShortColumns);
   memset(workspace.finds_slots, true, sizeof(workspace.finds_slots));
   const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
@@ -183,7 +182,7 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
       if (tile != 0) {
         AddLaterTile(rows, tile, batches[i], workspace);
       } else {
-        AddFirstTile(rows, groups * GroupColumns(), longest_short, batches[i], workspace);
+        AddFirstTile(rows, columns, short_columns, batches[i], workspace);
       }
       if (tile + tile_groups < groups) batches[i].Bounds(workspace.bounds + i * N);
     }

@@ -61,30 +61,47 @@ class TopLists {
   size_t first() const { return first_; }
   size_t num_rows() const { return num_rows_; }
 
-  // Sorts the slots into the lists, which are empty if `set`; `half`, only then, says that the upper half is zero in
-  // all rows.
-  void AddSlots(const RowsInMemory& slots, bool set, bool half) {
-    AddHalf(slots, 0, set, lists_[0]);
-    if (!half) return AddHalf(slots, kSlots / 2, set, lists_[1]);
+  // Sorts the slots of the first tile into the lists, which are empty; in no row are there more than `columns`.
+  void SetSlots(const RowsInMemory& slots, size_t columns) {
+    SetHalf(slots, 0, lists_[0]);
+    if (columns > kSlots / 2 + 32) return SetHalf(slots, kSlots / 2, lists_[1]);
     const DU du;
-    for (size_t i = 0; i < kTopK; ++i) hn::Store(hn::Zero(du), du, lists_[1] + i * hn::Lanes(du));
+    const size_t N = hn::Lanes(du);
+    size_t known = 0;
+    if (columns > kSlots / 2) {
+      SortColumns<32>(du, slots, kSlots / 2, lists_[1]);
+      known = 32;
+    }
+    for (size_t i = known; i < kTopK; ++i) hn::Store(hn::Zero(du), du, lists_[1] + i * N);
   }
 
   // Adds the second lap of short rows' slots, of which the longest has `columns`.
   void AddSecondLap(const RowsInMemory& slots, size_t columns) {
+    const DU du;
     if (columns <= kSlots + kExtrasAtOnce) {
       HWY_ALIGN_MAX uint32_t sorted[kExtrasAtOnce * kMaxFloatLanes];
-      SortColumns(DU(), slots, kSlots, sorted);
+      if (columns <= kSlots + 16) {
+        SortColumns<16>(du, slots, kSlots, sorted);
+        for (size_t i = 16; i < kExtrasAtOnce; ++i) hn::Store(hn::Zero(du), du, sorted + i * hn::Lanes(du));
+      } else {
+        SortColumns<32>(du, slots, kSlots, sorted);
+      }
       return AddSorted<kExtrasAtOnce>(sorted);
     }
-    AddHalf(slots, kSlots, /*set=*/false, lists_[1]);
-    if (columns > kSlots + kSlots / 2) AddHalf(slots, kSlots + kSlots / 2, /*set=*/false, lists_[1]);
+    AddHalf(slots, kSlots, lists_[1]);
+    if (columns > kSlots + kSlots / 2) AddHalf(slots, kSlots + kSlots / 2, lists_[1]);
+  }
+
+  // Adds the slots of a later tile.
+  void AddSlots(const RowsInMemory& slots) {
+    AddHalf(slots, 0, lists_[0]);
+    AddHalf(slots, kSlots / 2, lists_[1]);
   }
 
   // The same for slots of extras.
   void AddExtraSlots(const RowsInMemory& slots) {
-    AddHalf(slots, 0, /*set=*/false, lists_[1]);
-    AddHalf(slots, kSlots / 2, /*set=*/false, lists_[1]);
+    AddHalf(slots, 0, lists_[1]);
+    AddHalf(slots, kSlots / 2, lists_[1]);
   }
 
   // Adds kCount extras in descending order.
@@ -118,15 +135,19 @@ class TopLists {
   }
 
  private:
-  void AddHalf(const RowsInMemory& slots, size_t column, bool set, uint32_t*& list) {
+  // Sets a list to the largest of 64 slots.
+  static void SetHalf(const RowsInMemory& slots, size_t column, uint32_t* HWY_RESTRICT list) {
     const DU du;
     HWY_ALIGN_MAX uint32_t a[32 * kMaxFloatLanes];
     HWY_ALIGN_MAX uint32_t b[32 * kMaxFloatLanes];
-    SortColumns(du, slots, column, a);
-    SortColumns(du, slots, column + 32, b);
-    if (set) return MergeHalves(du, a, b, list);
+    SortColumns<32>(du, slots, column, a);
+    SortColumns<32>(du, slots, column + 32, b);
+    MergeHalves(du, a, b, list);
+  }
+
+  void AddHalf(const RowsInMemory& slots, size_t column, uint32_t*& list) {
     HWY_ALIGN_MAX uint32_t sorted[(kTopK + 1) * kMaxFloatLanes];
-    MergeHalves(du, a, b, sorted);
+    SetHalf(slots, column, sorted);
     Merge<kTopK>(sorted, list);
   }
 
@@ -218,7 +239,7 @@ HWY_INLINE void MergeExtras(TopLists& batch, const Searches& searches, SweepWork
   }
   HWY_ALIGN_MAX uint32_t sorted[kExtrasAtOnce * kMaxFloatLanes];
   for (size_t begin = 0; begin < end; begin += kExtrasAtOnce) {
-    SortColumns(DU(), {workspace.extras[batch.first()], kExtrasCapacity}, begin, sorted);
+    SortColumns<kExtrasAtOnce>(DU(), {workspace.extras[batch.first()], kExtrasCapacity}, begin, sorted);
     batch.AddSorted<kExtrasAtOnce>(sorted);
   }
 }
@@ -271,21 +292,21 @@ HWY_INLINE void ClearUnusedSlots(const SweptRow<T>& row, size_t tile, size_t end
   if (used < end) memset(slots + used, 0, (end - used) * sizeof(uint32_t));
 }
 
-// Adds the first tile; `columns` has the longest row of the block, `short_columns` the longest of its short rows with
-// more than one lap, or zero.
+// Adds the first tile. The longest row of the block has `columns`, the longest of its short rows `short_columns`.
 template <typename T>
 HWY_INLINE void AddFirstTile(const SweptRow<T>* HWY_RESTRICT rows, size_t columns, size_t short_columns,
                              TopLists& batch, SweepWorkspace& workspace) {
-  const RowsInMemory slots = {workspace.slot_max[batch.first()], kShortColumns};
+  const bool second_lap = short_columns > kSlots;
   Searches searches;
   for (size_t i = 0; i < batch.num_rows(); ++i) {
     const size_t row = batch.first() + i;
-    ClearUnusedSlots(rows[row], 0, short_columns != 0 ? kShortColumns : kSlots, workspace.slot_max[row]);
+    ClearUnusedSlots(rows[row], 0, second_lap ? kShortColumns : kSlots, workspace.slot_max[row]);
     // All weights of short rows are in the lists.
     if (rows[row].groups * GroupColumns() <= kShortColumns) searches.of_row[i].next = SIZE_MAX;
   }
-  batch.AddSlots(slots, /*set=*/true, /*half=*/columns <= kSlots / 2);
-  if (short_columns != 0) batch.AddSecondLap(slots, short_columns);
+  const RowsInMemory slots = {workspace.slot_max[batch.first()], kShortColumns};
+  batch.SetSlots(slots, columns);
+  if (second_lap) batch.AddSecondLap(slots, short_columns);
   if (columns > kShortColumns) AddExtras(rows, 0, batch, searches, workspace);
 }
 
@@ -319,7 +340,7 @@ HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile
     if (searches.of_row[i].next == SIZE_MAX) memset(slots, 0, kSlots * sizeof(uint32_t));
     workspace.finds_slots[row] = ManySlotsAbove(slots, workspace.bounds[row]);
   }
-  batch.AddSlots({workspace.slot_max[batch.first()], kShortColumns}, /*set=*/false, /*half=*/false);
+  batch.AddSlots({workspace.slot_max[batch.first()], kShortColumns});
   AddExtras(rows, tile, batch, searches, workspace);
 }
 

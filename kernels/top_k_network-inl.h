@@ -172,22 +172,25 @@ HWY_INLINE void StoreList(D d, const List<D>& list, uint32_t* HWY_RESTRICT to, s
   (hn::Store(list.Get(kFirst + kIndex), d, to + kIndex * hn::Lanes(d)), ...);
 }
 
-// Sorts columns [column, column + 32) of Lanes rows to to[32, Lanes].
-template <class D>
+// Sorts columns [column, column + kCount), 16 or 32, of Lanes rows to to[kCount, Lanes].
+template <size_t kCount, class D>
 HWY_NOINLINE void SortColumns(D d, const RowsInMemory& rows, size_t column, uint32_t* HWY_RESTRICT to) {
+  static_assert(kCount == 16 || kCount == 32);
   List<D> list;
   LoadFourColumns<0>(d, rows, column, list);
   LoadFourColumns<4>(d, rows, column + 4, list);
   LoadFourColumns<8>(d, rows, column + 8, list);
   LoadFourColumns<12>(d, rows, column + 12, list);
   RunNetwork<kSort16, 0>(list);
-  LoadFourColumns<16>(d, rows, column + 16, list);
-  LoadFourColumns<20>(d, rows, column + 20, list);
-  LoadFourColumns<24>(d, rows, column + 24, list);
-  LoadFourColumns<28>(d, rows, column + 28, list);
-  RunNetwork<kSort16, 16>(list);
-  RunNetwork<kMerge32, 0>(list);
-  StoreList<0, 32>(d, list, to, std::make_index_sequence<32>());
+  if constexpr (kCount == 32) {
+    LoadFourColumns<16>(d, rows, column + 16, list);
+    LoadFourColumns<20>(d, rows, column + 20, list);
+    LoadFourColumns<24>(d, rows, column + 24, list);
+    LoadFourColumns<28>(d, rows, column + 28, list);
+    RunNetwork<kSort16, 16>(list);
+    RunNetwork<kMerge32, 0>(list);
+  }
+  StoreList<0, kCount>(d, list, to, std::make_index_sequence<kCount>());
 }
 
 // Sets the list to every second vector of two sorted lists of 32, from `odd` on, and merges them.
