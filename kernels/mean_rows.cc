@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "kernels/sweep_workspace.h"
 #include "kernels/view_rows.h"
@@ -60,12 +61,25 @@ HWY_INLINE bool AddHeads(const T* const* rows, size_t num_rows, size_t begin, si
   return all_positive;
 }
 
+// to[i] = scale * from[i] in float32, for i in [0, count).
+HWY_INLINE void Scale(const double* HWY_RESTRICT from, size_t count, double scale, float* HWY_RESTRICT to) {
+  const hn::ScalableTag<double> dd;
+  const hn::Rebind<float, decltype(dd)> df;
+  const size_t N = hn::Lanes(dd);
+  size_t i = 0;
+  for (; i + N <= count; i += N) {
+    hn::StoreU(hn::DemoteTo(df, hn::Mul(hn::LoadU(dd, from + i), hn::Set(dd, scale))), df, to + i);
+  }
+  for (; i < count; ++i) to[i] = static_cast<float>(from[i] * scale);
+}
+
 template <typename T>
 void MeanOfRowsT(const AttentionView& view, const Mask& mask, size_t row, float* HWY_RESTRICT mean) {
   const double scale = 1.0 / static_cast<double>(view.batch * view.heads);
   for (size_t begin = 0; begin < view.keys; begin += kMeanColumns) {
     const size_t end = HWY_MIN(begin + kMeanColumns, view.keys);
-    HWY_ALIGN_MAX double sums[kMeanColumns] = {};
+    HWY_ALIGN_MAX double sums[kMeanColumns];
+    memset(sums, 0, (end - begin) * sizeof(double));
     bool all_positive = true;
     for (size_t sequence = 0; sequence < view.batch; ++sequence) {
       for (size_t head = 0; head < view.heads; head += kHeadsAtOnce) {
@@ -80,7 +94,7 @@ void MeanOfRowsT(const AttentionView& view, const Mask& mask, size_t row, float*
         if (visible > begin) all_positive &= AddHeads(rows, count, begin, HWY_MIN(end, visible), sums);
       }
     }
-    for (size_t i = begin; i < end; ++i) mean[i] = static_cast<float>(sums[i - begin] * scale);
+    Scale(sums, end - begin, scale, mean + begin);
     if (!all_positive) mean[begin] = NAN;
   }
 }
