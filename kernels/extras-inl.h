@@ -61,11 +61,65 @@ HWY_INLINE RowVectors<T> VectorsOfTile(const SweptRow<T>& row, size_t tile) {
   return {row.data, row.rest, 4 * tile, 4 * row.full_groups, HWY_MAX(4 * tile, 4 * end)};
 }
 
-// Appends the values of a mask at `to`; writes up to Lanes values more than it returns. Compress and an ordinary
+// Whether Compress is one instruction. Else it looks up a table, which GCC 12 copies to the stack each time: 1 KiB on
+// AVX2, which took a third of the time of rows of 512 weights.
+#undef ATTNSCOPE_HAVE_COMPRESS
+#if HWY_TARGET <= HWY_AVX3 || HWY_HAVE_SCALABLE
+#define ATTNSCOPE_HAVE_COMPRESS 1
+#else
+#define ATTNSCOPE_HAVE_COMPRESS 0
+#endif
+
+#if !ATTNSCOPE_HAVE_COMPRESS
+HWY_INLINE uint64_t BitsOf(hn::Mask<DI> mask) {
+  uint64_t bits = 0;
+  hn::StoreMaskBits(DI(), mask, reinterpret_cast<uint8_t*>(&bits));
+  return bits;
+}
+
+// Appends those values whose bits are set, few of them.
+HWY_INLINE size_t AppendBits(const uint32_t* HWY_RESTRICT values, uint64_t bits, uint32_t* HWY_RESTRICT to) {
+  size_t count = 0;
+  for (; bits != 0; bits &= bits - 1) to[count++] = values[hwy::Num0BitsBelowLS1Bit_Nonzero64(bits)];
+  return count;
+}
+#endif
+
+// Appends the values of a mask at `to`; may write up to Lanes values more than it returns. Compress and an ordinary
 // store: CompressStore is microcoded on some CPUs (Zen 4).
 HWY_INLINE size_t Append(hn::Vec<DI> values, hn::Mask<DI> which, uint32_t* HWY_RESTRICT to) {
+#if ATTNSCOPE_HAVE_COMPRESS
   hn::StoreU(hn::BitCast(DU(), hn::Compress(values, which)), DU(), to);
   return hn::CountTrue(DI(), which);
+#else
+  HWY_ALIGN_MAX uint32_t lanes[kRowsPerBlock];
+  hn::Store(hn::BitCast(DU(), values), DU(), lanes);
+  return AppendBits(lanes, BitsOf(which), to);
+#endif
+}
+
+// Appends the weights of the group of vectors from vector i on that are above the bound, as unsigned numbers.
+template <typename T>
+HWY_INLINE size_t AppendAbove(const RowVectors<T>& row, size_t i, hn::Vec<DU> bound, uint32_t* HWY_RESTRICT to) {
+  const DU du;
+#if ATTNSCOPE_HAVE_COMPRESS
+  size_t count = 0;
+  for (size_t j = i; j < i + 4; ++j) {
+    const auto weights = row.Load(j);
+    count += Append(weights, hn::RebindMask(DI(), hn::Gt(hn::BitCast(du, weights), bound)), to + count);
+  }
+  return count;
+#else
+  const size_t N = hn::Lanes(du);
+  HWY_ALIGN_MAX uint32_t lanes[4 * kRowsPerBlock];
+  uint64_t bits = 0;
+  for (size_t j = 0; j < 4; ++j) {
+    const auto weights = hn::BitCast(du, row.Load(i + j));
+    hn::Store(weights, du, lanes + j * N);
+    bits |= BitsOf(hn::RebindMask(DI(), hn::Gt(weights, bound))) << (j * N);
+  }
+  return AppendBits(lanes, bits, to);
+#endif
 }
 
 // Extras of a row are the weights above the bound, but for one in each slot that is the slot's maximum. A pair is two
@@ -227,11 +281,7 @@ HWY_INLINE size_t CollectAbove(const RowVectors<T>& row, GroupBits& bits, uint32
   hn::StoreU(hn::Zero(d8), d8, bits.above + bytes);
   size_t count = 0;
   VisitMasks(bits.above, bytes, [&](size_t group) HWY_ATTR {
-    for (size_t i = 4 * group; i < 4 * group + 4; ++i) {
-      const auto weights = row.Load(row.begin + i);
-      const auto above = hn::Gt(hn::BitCast(du, weights), bound_vector);
-      count += Append(weights, hn::RebindMask(DI(), above), extras + count);
-    }
+    count += AppendAbove(row, row.begin + 4 * group, bound_vector, extras + count);
     return count <= kMostAbove;
   });
   hn::StoreU(hn::Zero(du), du, extras + count);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loads of float32, float16 and bfloat16 elements as float32 or float64 lanes. Included per target by the sweeps.
+// Loads of float32, float16 and bfloat16 elements as float32 or float64 lanes, and the way back. Included per target by
+// the sweeps.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_LOAD_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -52,6 +53,21 @@ template <class DD, typename T>
 HWY_INLINE hn::Vec<DD> LoadAsDouble(DD dd, const T* HWY_RESTRICT from) {
   const hn::Rebind<float, DD> df;
   return hn::PromoteTo(dd, LoadAsFloat(df, from));
+}
+
+// float64 to float32, where too large a number becomes infinite.
+template <class DF, class VD>
+HWY_INLINE hn::Vec<DF> RoundToFloat(DF df, VD value) {
+#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  // There Highway 1.0.3 makes infinity the largest float32; twice that is infinite again. To be removed with the last
+  // Highway that does so.
+  const hn::Rebind<double, DF> dd;
+  const auto most = hn::Set(dd, 3.402823466385288598e38);
+  const auto more = hn::IfThenElseZero(hn::Gt(hn::Abs(value), most), hn::CopySign(most, value));
+  return hn::Add(hn::DemoteTo(df, value), hn::DemoteTo(df, more));
+#else
+  return hn::DemoteTo(df, value);
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

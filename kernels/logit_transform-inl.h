@@ -36,21 +36,6 @@ HWY_INLINE VD SoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
   return hn::IfThenElse(is_finite, hn::CopySign(hn::Mul(cap, tanh), x), x);
 }
 
-// float64 to float32, where too large a number becomes infinite.
-template <class DF, class VD>
-HWY_INLINE hn::Vec<DF> RoundToFloat(DF df, VD value) {
-#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-  // There Highway 1.0.3 makes infinity the largest float32; twice that is infinite again. To be removed with the last
-  // Highway that does so.
-  const hn::Rebind<double, DF> dd;
-  const auto most = hn::Set(dd, 3.402823466385288598e38);
-  const auto more = hn::IfThenElseZero(hn::Gt(hn::Abs(value), most), hn::CopySign(most, value));
-  return hn::Add(hn::DemoteTo(df, value), hn::DemoteTo(df, more));
-#else
-  return hn::DemoteTo(df, value);
-#endif
-}
-
 // The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each.
 template <typename T, typename TBias>
 HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT logits, const TBias* HWY_RESTRICT bias,

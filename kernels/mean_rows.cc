@@ -68,7 +68,7 @@ HWY_INLINE void Scale(const double* HWY_RESTRICT from, size_t count, double scal
   const size_t N = hn::Lanes(dd);
   size_t i = 0;
   for (; i + N <= count; i += N) {
-    hn::StoreU(hn::DemoteTo(df, hn::Mul(hn::LoadU(dd, from + i), hn::Set(dd, scale))), df, to + i);
+    hn::StoreU(RoundToFloat(df, hn::Mul(hn::LoadU(dd, from + i), hn::Set(dd, scale))), df, to + i);
   }
   for (; i < count; ++i) to[i] = static_cast<float>(from[i] * scale);
 }
