@@ -18,10 +18,8 @@
 #include <utility>
 
 #include "hwy/highway.h"
-#include "kernels/load-inl.h"
-#include "kernels/row_tile-inl.h"
-#include "kernels/sweep_tags-inl.h"
 #include "kernels/sweep_workspace.h"
+#include "kernels/tile_vectors-inl.h"
 #include "kernels/top_k_network-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -29,104 +27,12 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DI = hn::RebindToSigned<SweepFloat>;
-using DU = hn::RebindToUnsigned<SweepFloat>;
-
-// Vectors [begin, end) of a row, all in one tile: those from `full` on stand in `rest`. Counted from the row's start.
-template <typename T>
-struct RowVectors {
-  const T* data;
-  const T* rest;
-  size_t begin;
-  size_t full;
-  size_t end;
-
-  // Bit patterns of vector i, zeros from `end` on.
-  HWY_INLINE hn::Vec<DI> Load(size_t i) const {
-    const SweepFloat df;
-    if (i >= end) return hn::Zero(DI());
-    const T* from = i < full ? data + i * hn::Lanes(df) : rest + (i - full) * hn::Lanes(df);
-    return hn::BitCast(DI(), LoadAsFloat(df, from));
-  }
-  HWY_INLINE hn::Vec<DI> LoadFull(size_t i) const {
-    const SweepFloat df;
-    return hn::BitCast(DI(), LoadAsFloat(df, data + i * hn::Lanes(df)));
-  }
-};
-
-// The part of a row in the tile that begins at group `tile`.
-template <typename T>
-HWY_INLINE RowVectors<T> VectorsOfTile(const SweptRow<T>& row, size_t tile) {
-  const size_t end = HWY_MIN(row.groups, tile + kTileColumns / GroupColumns());
-  return {row.data, row.rest, 4 * tile, 4 * row.full_groups, HWY_MAX(4 * tile, 4 * end)};
-}
-
-// Whether Compress is one instruction. Else it looks up a table, which GCC 12 copies to the stack each time: 1 KiB on
-// AVX2, which took a third of the time of rows of 512 weights.
-#undef ATTNSCOPE_HAVE_COMPRESS
-#if HWY_TARGET <= HWY_AVX3 || HWY_HAVE_SCALABLE
-#define ATTNSCOPE_HAVE_COMPRESS 1
-#else
-#define ATTNSCOPE_HAVE_COMPRESS 0
-#endif
-
-#if !ATTNSCOPE_HAVE_COMPRESS
-HWY_INLINE uint64_t BitsOf(hn::Mask<DI> mask) {
-  uint64_t bits = 0;
-  hn::StoreMaskBits(DI(), mask, reinterpret_cast<uint8_t*>(&bits));
-  return bits;
-}
-
-// Appends those values whose bits are set, few of them.
-HWY_INLINE size_t AppendBits(const uint32_t* HWY_RESTRICT values, uint64_t bits, uint32_t* HWY_RESTRICT to) {
-  size_t count = 0;
-  for (; bits != 0; bits &= bits - 1) to[count++] = values[hwy::Num0BitsBelowLS1Bit_Nonzero64(bits)];
-  return count;
-}
-#endif
-
-// Appends the values of a mask at `to`; may write up to Lanes values more than it returns. Compress and an ordinary
-// store: CompressStore is microcoded on some CPUs (Zen 4).
-HWY_INLINE size_t Append(hn::Vec<DI> values, hn::Mask<DI> which, uint32_t* HWY_RESTRICT to) {
-#if ATTNSCOPE_HAVE_COMPRESS
-  hn::StoreU(hn::BitCast(DU(), hn::Compress(values, which)), DU(), to);
-  return hn::CountTrue(DI(), which);
-#else
-  HWY_ALIGN_MAX uint32_t lanes[kRowsPerBlock];
-  hn::Store(hn::BitCast(DU(), values), DU(), lanes);
-  return AppendBits(lanes, BitsOf(which), to);
-#endif
-}
-
-// Appends the weights of the group of vectors from vector i on that are above the bound, as unsigned numbers.
-template <typename T>
-HWY_INLINE size_t AppendAbove(const RowVectors<T>& row, size_t i, hn::Vec<DU> bound, uint32_t* HWY_RESTRICT to) {
-  const DU du;
-#if ATTNSCOPE_HAVE_COMPRESS
-  size_t count = 0;
-  for (size_t j = i; j < i + 4; ++j) {
-    const auto weights = row.Load(j);
-    count += Append(weights, hn::RebindMask(DI(), hn::Gt(hn::BitCast(du, weights), bound)), to + count);
-  }
-  return count;
-#else
-  const size_t N = hn::Lanes(du);
-  HWY_ALIGN_MAX uint32_t lanes[4 * kRowsPerBlock];
-  uint64_t bits = 0;
-  for (size_t j = 0; j < 4; ++j) {
-    const auto weights = hn::BitCast(du, row.Load(i + j));
-    hn::Store(weights, du, lanes + j * N);
-    bits |= BitsOf(hn::RebindMask(DI(), hn::Gt(weights, bound))) << (j * N);
-  }
-  return AppendBits(lanes, bits, to);
-#endif
-}
-
 // Extras of a row are the weights above the bound, but for one in each slot that is the slot's maximum. A pair is two
 // vectors of one slot vector (SlotMasks), of neighbouring laps of kSlots columns. For each pair, one bit a lane: where
 // the larger weight is the one that the slot counted, and where another one is an extra. Pairs are numbered in strands
 // of eight slot vectors, lap by lap, so that rows are read as they stand in memory.
 inline constexpr size_t kStrand = 8;
+
 // Finds one pair's bits. What equals the slot's maximum from here on is an extra.
 template <size_t kIndex>
 HWY_INLINE void LookAtPair(hn::Vec<DI> a, hn::Vec<DI> b, hn::Vec<DI> bound, List<DI>& max, PairBits& bits,
@@ -226,22 +132,6 @@ struct Search {
   size_t count = 0;  // extras
 };
 
-// Calls visit(i) for each mask i of the first `bytes` bytes that has a bit, until it returns false. 64 bytes behind are
-// zero or belong to masks without a bit.
-template <class Visit>
-HWY_INLINE void VisitMasks(const uint8_t* HWY_RESTRICT masks, size_t bytes, const Visit& visit) {
-  const hn::CappedTag<uint8_t, 64> d8;
-  for (size_t begin = 0; begin < bytes; begin += hn::Lanes(d8)) {
-    uint64_t word = 0;
-    hn::StoreMaskBits(d8, hn::Ne(hn::LoadU(d8, masks + begin), hn::Zero(d8)), reinterpret_cast<uint8_t*>(&word));
-    while (word != 0) {
-      const size_t i = (begin + hwy::Num0BitsBelowLS1Bit_Nonzero64(word)) / kMaskBytes;
-      word &= ~(((uint64_t{1} << kMaskBytes) - 1) << (i * kMaskBytes - begin));
-      if (!visit(i)) return;
-    }
-  }
-}
-
 // Appends extras until there are `most`, and a vector of zeros.
 template <typename T>
 HWY_INLINE void CollectExtras(const RowVectors<T>& row, const PairBits& bits, uint32_t bound, size_t most,
@@ -263,42 +153,6 @@ HWY_INLINE void CollectExtras(const RowVectors<T>& row, const PairBits& bits, ui
   hn::StoreU(hn::Zero(DU()), DU(), extras + count);
   search.count = count;
   search.next = next;
-}
-
-// Weights above the bound of a later tile, up to which all are merged. Slots of the tile and their networks take as
-// long as three or four merges of 32.
-inline constexpr size_t kMostAbove = 128;
-
-// Appends the weights above the bound that AboveBound has seen in a later tile, and a vector of zeros; returns how many
-// there are. Stops soon after kMostAbove.
-template <typename T>
-HWY_INLINE size_t CollectAbove(const RowVectors<T>& row, GroupBits& bits, uint32_t bound,
-                               uint32_t* HWY_RESTRICT extras) {
-  const DU du;
-  const auto bound_vector = hn::Set(du, bound);
-  const size_t bytes = (row.end - row.begin) / 4 * kMaskBytes;
-  const hn::CappedTag<uint8_t, 64> d8;
-  hn::StoreU(hn::Zero(d8), d8, bits.above + bytes);
-  size_t count = 0;
-  VisitMasks(bits.above, bytes, [&](size_t group) HWY_ATTR {
-    count += AppendAbove(row, row.begin + 4 * group, bound_vector, extras + count);
-    return count <= kMostAbove;
-  });
-  hn::StoreU(hn::Zero(du), du, extras + count);
-  return count;
-}
-
-// The slots of a tile that was swept for weights above a bound and has too many.
-template <typename T>
-HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
-  const DU du;
-  const size_t N = hn::Lanes(du);
-  memset(slots, 0, kSlots * sizeof(uint32_t));
-  const SlotMaxima maxima = {SlotMasks(kSlots, N)};
-  for (size_t i = row.begin; i < row.end; i += 4) {
-    maxima.Keep(du, (i - row.begin) * N, hn::BitCast(du, row.Load(i)), hn::BitCast(du, row.Load(i + 1)),
-                hn::BitCast(du, row.Load(i + 2)), hn::BitCast(du, row.Load(i + 3)), slots);
-  }
 }
 
 }  // namespace HWY_NAMESPACE

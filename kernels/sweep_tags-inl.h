@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The vectors of the weights sweep: as long as they are, but at most 512 bits, also where the CPU has longer ones (Arm
-// SVE): a block of rows then fills the lanes of a selection network, and a strand of it (top_k-inl.h) the slots.
+// SVE): a block of rows then fills the lanes of a selection network, and a strand of it (extras-inl.h) the slots.
 // Included per target by the sweep's headers.
 
 // Toggled include guard: included once for each target.

@@ -31,7 +31,7 @@ inline constexpr size_t kShortColumns = 2 * kSlots;
 // Vectors that a sorted list of the largest weights has room for; 50 are in use.
 inline constexpr size_t kListSize = 64;
 // Extras of a row that wait for selection before its scan pauses, and the room for them: those of one entry more
-// (top_k-inl.h), at most half a lap's vectors, and a vector that compression may write in vain.
+// (extras-inl.h), at most half a lap's vectors, and a vector that compression may write in vain.
 inline constexpr size_t kMostExtras = 256;
 inline constexpr size_t kExtrasCapacity = kMostExtras + (kTileColumns / kSlots / 2 + 1) * kMaxFloatLanes;
 
@@ -41,7 +41,7 @@ struct RowLanes {
   HWY_ALIGN_MAX double sum[kMaxFloatLanes / 2];
 };
 
-// Bits of a tile's pairs of vectors (top_k-inl.h), and what a vector of bytes may read or write beyond.
+// Bits of a tile's pairs of vectors (extras-inl.h), and what a vector of bytes may read or write beyond.
 struct PairBits {
   uint8_t extras[kTileColumns / 2 + 64];
   uint8_t holds[kTileColumns / 2 + 64];
