@@ -32,7 +32,7 @@ HWY_INLINE hn::Vec<DF> LoadAsFloat(DF df, const hwy::bfloat16_t* HWY_RESTRICT fr
 template <class DF>
 HWY_INLINE hn::Vec<DF> HalvesToFloat(DF df, hn::Vec<hn::Rebind<hwy::float16_t, DF>> halves) {
   const auto value = hn::PromoteTo(df, halves);
-#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2) || (HWY_ARCH_ARM_A64 && HWY_TARGET <= HWY_NEON)
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
   return value;
 #else
   // Where the CPU has no conversion, Highway 1.0.3 computes one that takes the largest exponent for an ordinary one: it
