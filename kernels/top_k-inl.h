@@ -179,10 +179,10 @@ HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile
   for (size_t i = 0; i < batch.num_rows(); ++i) {
     const size_t row = batch.first() + i;
     const RowVectors<T> vectors = VectorsOfTile(rows[row], tile);
-    Search& search = searches.of_row[i];
     if (workspace.finds_slots[row]) {
       ClearUnusedSlots(rows[row], tile, kSlots, workspace.slot_max[row]);
     } else {
+      Search& search = searches.of_row[i];
       search.count = CollectAbove(vectors, workspace.groups[row], workspace.bounds[row], workspace.extras[row]);
       search.next = SIZE_MAX;
       if (HWY_LIKELY(search.count <= kMostAbove)) continue;
