@@ -77,17 +77,6 @@ double ColumnSumsAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t k
   return static_cast<double>(columns[0]);
 }
 
-// The places of a later tile's weights above the row's bound.
-void FindAbove(const RowVectors<float>& row, uint32_t bound, uint8_t* HWY_RESTRICT bits) {
-  const DU du;
-  const AboveBound above = {bound};
-  for (size_t i = row.begin; i < row.end; i += 4) {
-    above.Keep(du, (i - row.begin) * hn::Lanes(du), hn::BitCast(du, row.LoadFull(i)),
-               hn::BitCast(du, row.LoadFull(i + 1)), hn::BitCast(du, row.LoadFull(i + 2)),
-               hn::BitCast(du, row.LoadFull(i + 3)), bits);
-  }
-}
-
 // The sweep's selection by itself.
 double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
   const size_t N = hn::Lanes(DU());
@@ -109,7 +98,7 @@ double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, S
         batch.Bounds(workspace->bounds + batch_first);
         for (size_t i = batch_first; i < end; ++i) {
           workspace->finds_slots[i] = false;
-          FindAbove(VectorsOfTile(block[i], tile), workspace->bounds[i], workspace->groups[i].above);
+          KeepTile(VectorsOfTile(block[i], tile), AboveBound{workspace->bounds[i]}, workspace->groups[i].above);
         }
         AddLaterTile(block, tile, batch, *workspace);
       }

@@ -53,13 +53,12 @@ HWY_INLINE size_t AppendAbove(const RowVectors<T>& row, size_t i, hn::Vec<DU> bo
 // long as three or four merges of 32.
 inline constexpr size_t kMostAbove = 128;
 
-// Appends the weights above the bound that AboveBound has seen in a later tile, and a vector of zeros; returns how many
-// there are. Stops soon after kMostAbove.
+// Appends the weights above the bound that AboveBound has seen in a later tile; returns how many there are. Stops soon
+// after kMostAbove.
 template <typename T>
 HWY_INLINE size_t CollectAbove(const RowVectors<T>& row, GroupBits& bits, uint32_t bound,
                                uint32_t* HWY_RESTRICT extras) {
-  const DU du;
-  const auto bound_vector = hn::Set(du, bound);
+  const auto bound_vector = hn::Set(DU(), bound);
   const size_t bytes = (row.end - row.begin) / 4 * kMaskBytes;
   const hn::CappedTag<uint8_t, 64> d8;
   hn::StoreU(hn::Zero(d8), d8, bits.above + bytes);
@@ -68,21 +67,24 @@ HWY_INLINE size_t CollectAbove(const RowVectors<T>& row, GroupBits& bits, uint32
     count += AppendAbove(row, row.begin + 4 * group, bound_vector, extras + count);
     return count <= kMostAbove;
   });
-  hn::StoreU(hn::Zero(du), du, extras + count);
   return count;
 }
 
-// The slots of a tile that was swept for weights above a bound and has too many.
+// What `largest`, a SlotMaxima or AboveBound, keeps of a tile.
+template <typename T, class Largest>
+HWY_INLINE void KeepTile(const RowVectors<T>& row, const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept) {
+  const DU du;
+  for (size_t i = row.begin; i < row.end; i += 4) {
+    largest.Keep(du, (i - row.begin) * hn::Lanes(du), hn::BitCast(du, row.Load(i)), hn::BitCast(du, row.Load(i + 1)),
+                 hn::BitCast(du, row.Load(i + 2)), hn::BitCast(du, row.Load(i + 3)), kept);
+  }
+}
+
+// The slots of a tile that was not swept for them.
 template <typename T>
 HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
-  const DU du;
-  const size_t N = hn::Lanes(du);
   memset(slots, 0, kSlots * sizeof(uint32_t));
-  const SlotMaxima maxima = {SlotMasks(kSlots, N)};
-  for (size_t i = row.begin; i < row.end; i += 4) {
-    maxima.Keep(du, (i - row.begin) * N, hn::BitCast(du, row.Load(i)), hn::BitCast(du, row.Load(i + 1)),
-                hn::BitCast(du, row.Load(i + 2)), hn::BitCast(du, row.Load(i + 3)), slots);
-  }
+  KeepTile(row, SlotMaxima{SlotMasks(kSlots, hn::Lanes(DU()))}, slots);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -55,25 +55,18 @@ struct Searches {
 
 // While there are too many extras for one network: treats them as another tile, whose slots raise the bound.
 inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, SweepWorkspace& workspace) {
-  const DU du;
-  const size_t N = hn::Lanes(du);
-  const SlotMasks masks(kSlots, N);
+  const size_t N = hn::Lanes(DU());
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes];
   while (searches.MostExtras(batch) > kExtrasAtOnce) {
     RowVectors<float> rows[kRowsPerBlock];
     for (size_t i = 0; i < batch.num_rows(); ++i) {
       const size_t row = batch.first() + i;
-      uint32_t* HWY_RESTRICT slots = workspace.extra_slots[row];
-      uint32_t* HWY_RESTRICT extras = workspace.extras[row];
+      const uint32_t* HWY_RESTRICT extras = workspace.extras[row];
       memcpy(workspace.extras_before[row], extras, (searches.of_row[i].count + N) * sizeof(uint32_t));
       const uint32_t* HWY_RESTRICT from = workspace.extras_before[row];
-      memset(slots, 0, kSlots * sizeof(uint32_t));
       const size_t vectors = hwy::DivCeil(searches.of_row[i].count, N);
-      for (size_t j = 0; j < vectors * N; j += N) {
-        uint32_t* HWY_RESTRICT slot = slots + masks.Slot(j, N);
-        hn::Store(hn::Max(hn::Load(du, slot), hn::Load(du, from + j)), du, slot);
-      }
       rows[i] = {reinterpret_cast<const float*>(from), nullptr, 0, vectors, vectors};
+      FindSlots(rows[i], workspace.extra_slots[row]);
     }
     batch.AddExtraSlots({workspace.extra_slots[batch.first()], kSlots});
     batch.Bounds(bounds);
@@ -91,6 +84,7 @@ inline HWY_NOINLINE void ReduceExtras(TopLists& batch, Searches& searches, Sweep
 // network takes, so that the size is known when compiling.
 HWY_INLINE void MergeExtras(TopLists& batch, const Searches& searches, SweepWorkspace& workspace) {
   const size_t end = hwy::RoundUpTo(searches.MostExtras(batch), kExtrasAtOnce);
+  if (end == 0) return;
   for (size_t i = 0; i < batch.num_rows(); ++i) {
     uint32_t* HWY_RESTRICT behind = workspace.extras[batch.first() + i] + searches.of_row[i].count;
     memset(behind, 0, kExtrasAtOnce * sizeof(uint32_t));
