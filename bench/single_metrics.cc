@@ -79,33 +79,32 @@ double ColumnSumsAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t k
 
 // The sweep's selection by itself.
 double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, SweepWorkspace* workspace) {
-  const size_t N = hn::Lanes(DU());
   const size_t tile_groups = kTileColumns / GroupColumns();
   double total = 0.0;
   for (size_t first = 0; first + kRowsPerBlock <= num_rows; first += kRowsPerBlock) {
     SweptRow<float> block[kRowsPerBlock];
+    SweepBlock sizes;
+    sizes.num_rows = kRowsPerBlock;
     for (size_t row = 0; row < kRowsPerBlock; ++row) {
       block[row].data = rows + (first + row) * keys;
       block[row].full_groups = block[row].groups = keys / GroupColumns();
+      sizes.rows[row].visible = keys;
     }
-    for (size_t batch_first = 0; batch_first < kRowsPerBlock; batch_first += N) {
-      TopLists batch;
-      batch.Init(batch_first, HWY_MIN(N, kRowsPerBlock - batch_first), *workspace);
-      const size_t end = batch_first + batch.num_rows();
-      for (size_t i = batch_first; i < end; ++i) FindSlots(VectorsOfTile(block[i], 0), workspace->slot_max[i]);
-      AddFirstTile(block, keys, /*short_columns=*/0, batch, *workspace);
-      for (size_t tile = tile_groups; tile < block[0].groups; tile += tile_groups) {
-        batch.Bounds(workspace->bounds + batch_first);
-        for (size_t i = batch_first; i < end; ++i) {
-          workspace->finds_slots[i] = false;
-          KeepTile(VectorsOfTile(block[i], tile), AboveBound{workspace->bounds[i]}, workspace->groups[i].above);
+    Selection<float> selection(sizes, block, *workspace);
+    for (size_t tile = 0; tile < block[0].groups; tile += tile_groups) {
+      for (size_t i = 0; i < kRowsPerBlock; ++i) {
+        const RowVectors<float> vectors = VectorsOfTile(block[i], tile);
+        if (workspace->finds_slots[i]) {
+          KeepTile(vectors, SlotMaxima{SlotMasks(NumSlots(keys), hn::Lanes(DU()))}, workspace->slot_max[i]);
+        } else {
+          KeepTile(vectors, AboveBound{workspace->bounds[i]}, workspace->above[i].bytes);
         }
-        AddLaterTile(block, tile, batch, *workspace);
       }
-      TopSums sums;
-      batch.Sum(sums);
-      total += static_cast<double>(sums.top5[batch_first] + sums.top10[batch_first] + sums.top50[batch_first]);
+      selection.AddTile(tile);
     }
+    TopSums sums;
+    selection.Sum(sums);
+    total += static_cast<double>(sums.top5[0] + sums.top10[0] + sums.top50[0]);
   }
   return total;
 }

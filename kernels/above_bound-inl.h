@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A row's weights above a bound that was known when their tile was swept (AboveBound); or, where they are too many, the
-// tile's slots. Included per target by top_k-inl.h.
+// Picks the weights of a tile that are above a bound, which AboveBound has marked. Included per target by top_k-inl.h.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_ABOVE_BOUND_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -13,7 +12,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "hwy/highway.h"
 #include "kernels/row_tile-inl.h"
@@ -25,66 +23,156 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Appends the weights of the group of vectors from vector i on that are above the bound, as unsigned numbers.
+// The mark of a group of a tile.
+HWY_INLINE GroupMark MarkOf(const AboveMarks& above, size_t group) {
+  GroupMark mark;
+  hwy::CopyBytes<sizeof(mark)>(above.bytes + group * sizeof(mark), &mark);
+  return mark;
+}
+
+// Which of 64 groups from `first` on have a mark, one bit each. Of those from `end` on none has.
+HWY_INLINE uint64_t MarkedGroups(const AboveMarks& above, size_t first, size_t end) {
+  const hn::CappedTag<GroupMark, 64> d;
+  uint64_t marked = 0;
+  for (size_t i = 0; i < HWY_MIN(64, end - first); i += hn::Lanes(d)) {
+    uint64_t bits = 0;
+    const auto marks = hn::LoadU(d, reinterpret_cast<const GroupMark*>(above.bytes) + first + i);
+    hn::StoreMaskBits(d, hn::Ne(marks, hn::Zero(d)), reinterpret_cast<uint8_t*>(&bits));
+    marked |= bits << i;
+  }
+  return end - first >= 64 ? marked : marked & ((uint64_t{1} << (end - first)) - 1);
+}
+
+// One bit for each weight of a marked group, which stands at `from`: whether it is above the bound.
 template <typename T>
-HWY_INLINE size_t AppendAbove(const RowVectors<T>& row, size_t i, hn::Vec<DU> bound, uint32_t* HWY_RESTRICT to) {
-  const DU du;
-#if ATTNSCOPE_HAVE_COMPRESS
-  size_t count = 0;
-  for (size_t j = i; j < i + 4; ++j) {
-    const auto weights = row.Load(j);
-    count += Append(weights, hn::RebindMask(DI(), hn::Gt(hn::BitCast(du, weights), bound)), to + count);
-  }
-  return count;
+HWY_INLINE uint64_t BitsOfGroup(GroupMark mark, const T* HWY_RESTRICT from, uint32_t bound) {
+#if ATTNSCOPE_MASK_EACH_VECTOR
+  (void)from;
+  (void)bound;
+  return mark;
 #else
-  const size_t N = hn::Lanes(du);
-  HWY_ALIGN_MAX uint32_t lanes[4 * kRowsPerBlock];
+  (void)mark;
+  const DU du;
+  const auto bound_vector = hn::Set(du, bound);
   uint64_t bits = 0;
-  for (size_t j = 0; j < 4; ++j) {
-    const auto weights = hn::BitCast(du, row.Load(i + j));
-    hn::Store(weights, du, lanes + j * N);
-    bits |= BitsOf(hn::RebindMask(DI(), hn::Gt(weights, bound))) << (j * N);
+  for (size_t i = 0; i < 4; ++i) {
+    uint64_t of_vector = 0;
+    const auto above = hn::Gt(LoadPatterns(from + i * hn::Lanes(du)), bound_vector);
+    hn::StoreMaskBits(du, above, reinterpret_cast<uint8_t*>(&of_vector));
+    bits |= of_vector << (i * hn::Lanes(du));
   }
-  return AppendBits(lanes, bits, to);
+  return bits;
 #endif
 }
 
-// Weights above the bound of a later tile, up to which all are merged. Slots of the tile and their networks take as
-// long as three or four merges of 32.
-inline constexpr size_t kMostAbove = 128;
+// GCC 12 gathers elements that are stored one behind the other in a vector first, one insertion each, which takes twice
+// as long.
+template <typename To>
+HWY_INLINE void KeepApart(To& element) {
+#if HWY_COMPILER_GCC_ACTUAL
+  asm("" : "+r"(element));
+#else
+  (void)element;
+#endif
+}
 
-// Appends the weights above the bound that AboveBound has seen in a later tile; returns how many there are. Stops soon
-// after kMostAbove.
-template <typename T>
-HWY_INLINE size_t CollectAbove(const RowVectors<T>& row, GroupBits& bits, uint32_t bound,
-                               uint32_t* HWY_RESTRICT extras) {
-  const auto bound_vector = hn::Set(DU(), bound);
-  const size_t bytes = (row.end - row.begin) / 4 * kMaskBytes;
-  const hn::CappedTag<uint8_t, 64> d8;
-  hn::StoreU(hn::Zero(d8), d8, bits.above + bytes);
-  size_t count = 0;
-  VisitMasks(bits.above, bytes, [&](size_t group) HWY_ATTR {
-    count += AppendAbove(row, row.begin + 4 * group, bound_vector, extras + count);
-    return count <= kMostAbove;
-  });
+// Copies the elements of a group whose bits are set, To having their size; returns how many. Copies kUnchecked elements
+// at least, some in vain, as a branch for each would be taken wrongly once a group.
+template <size_t kUnchecked, typename T, typename To>
+HWY_INLINE size_t PickElements(const T* HWY_RESTRICT from, uint64_t bits, To* HWY_RESTRICT to) {
+  static_assert(sizeof(T) == sizeof(To));
+  const uint64_t last = uint64_t{1} << (GroupColumns() - 1);  // there is always an element to copy
+  const size_t count = hwy::PopCount(bits);
+  const auto pick = [&](size_t i) HWY_ATTR {
+    To element;
+    hwy::CopyBytes<sizeof(T)>(from + hwy::Num0BitsBelowLS1Bit_Nonzero64(bits | last), &element);
+    KeepApart(element);
+    hwy::CopyBytes<sizeof(T)>(&element, to + i);
+    bits &= bits - 1;
+  };
+  for (size_t i = 0; i < kUnchecked; ++i) pick(i);
+  for (size_t i = kUnchecked; HWY_UNLIKELY(i < count); ++i) pick(i);
   return count;
 }
 
-// What `largest`, a SlotMaxima or AboveBound, keeps of a tile.
-template <typename T, class Largest>
-HWY_INLINE void KeepTile(const RowVectors<T>& row, const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+// Appends the bit patterns of the elements of a group that are marked; returns how many. Compress and an ordinary
+// store: CompressStore is microcoded on some CPUs (Zen 4).
+template <typename T>
+HWY_INLINE size_t CompressGroup(const T* HWY_RESTRICT from, const uint8_t* HWY_RESTRICT mark,
+                                uint32_t* HWY_RESTRICT to) {
   const DU du;
-  for (size_t i = row.begin; i < row.end; i += 4) {
-    largest.Keep(du, (i - row.begin) * hn::Lanes(du), hn::BitCast(du, row.Load(i)), hn::BitCast(du, row.Load(i + 1)),
-                 hn::BitCast(du, row.Load(i + 2)), hn::BitCast(du, row.Load(i + 3)), kept);
+  size_t count = 0;
+  for (size_t i = 0; i < 4; ++i) {
+    const auto mask = hn::LoadMaskBits(du, mark + i * kMaskBytes);
+    hn::StoreU(hn::Compress(LoadPatterns(from + i * hn::Lanes(du)), mask), du, to + count);
+    count += hn::CountTrue(du, mask);
   }
+  return count;
+}
+#endif
+
+// Calls append(from, group, count), which appends the elements of one group behind the `count` of those before and
+// returns how many they are, for each marked group of a tile, in order. Returns how many there are in all; where there
+// are more than `most`, stops and returns how many there are likely to be.
+template <typename T, class Append>
+HWY_INLINE size_t AppendGroups(const RowVectors<T>& row, const AboveMarks& above, size_t most, const Append& append) {
+  const size_t groups = (row.end - row.begin) / 4;
+  size_t count = 0;
+  for (size_t first = 0; first < groups; first += 64) {
+    for (uint64_t marked = MarkedGroups(above, first, groups); marked != 0; marked &= marked - 1) {
+      const size_t group = first + hwy::Num0BitsBelowLS1Bit_Nonzero64(marked);
+      if (HWY_UNLIKELY(count > most)) return count * groups / group;
+      count += append(row.Group(row.begin + 4 * group), group, count);
+    }
+  }
+  return count;
 }
 
-// The slots of a tile that was not swept for them.
+template <size_t kUnchecked, typename T, typename To>
+HWY_INLINE size_t PickFromGroups(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
+                                 To* HWY_RESTRICT to) {
+  return AppendGroups(row, above, most, [&](const T* HWY_RESTRICT from, size_t group, size_t count) HWY_ATTR {
+    return PickElements<kUnchecked>(from, BitsOfGroup(MarkOf(above, group), from, bound), to + count);
+  });
+}
+
+// How many elements are above the bound in most groups, if some 72 are in the tile (BoundGuess).
+HWY_INLINE size_t LikelyInGroup(size_t groups) { return 72 / HWY_MAX(groups, 1); }
+
+template <typename T, typename To>
+HWY_INLINE size_t PickFromTile(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
+                               To* HWY_RESTRICT to) {
+  const size_t likely = LikelyInGroup((row.end - row.begin) / 4);
+  if (likely >= 6) return PickFromGroups<16>(row, above, bound, most, to);
+  if (likely >= 3) return PickFromGroups<8>(row, above, bound, most, to);
+  return PickFromGroups<4>(row, above, bound, most, to);
+}
+
+// Picks the weights of a tile that are above the bound, in their order, as bit patterns of float32; returns how many.
+// Stops where there are more than `most`; returns then how many there are likely to be. Writes up to a group of vectors
+// more in vain.
 template <typename T>
-HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
-  memset(slots, 0, kSlots * sizeof(uint32_t));
-  KeepTile(row, SlotMaxima{SlotMasks(kSlots, hn::Lanes(DU()))}, slots);
+HWY_NOINLINE size_t PickAbove(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
+                              uint32_t* HWY_RESTRICT to) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  if (LikelyInGroup((row.end - row.begin) / 4) >= 3) {
+    return AppendGroups(row, above, most, [&](const T* HWY_RESTRICT from, size_t group, size_t count) HWY_ATTR {
+      return CompressGroup(from, above.bytes + group * sizeof(GroupMark), to + count);
+    });
+  }
+#endif
+  if constexpr (sizeof(T) == sizeof(uint32_t)) {
+    return PickFromTile(row, above, bound, most, to);
+  } else {
+    HWY_ALIGN_MAX uint16_t halves[kCandidatesCapacity];
+    const size_t count = PickFromTile(row, above, bound, most, halves);
+    const size_t end = HWY_MIN(count, kCandidatesCapacity - hn::Lanes(DU()));
+    for (size_t i = 0; i < end; i += hn::Lanes(DU())) {
+      hn::StoreU(LoadPatterns(reinterpret_cast<const T*>(halves + i)), DU(), to + i);
+    }
+    return count;
+  }
 }
 
 }  // namespace HWY_NAMESPACE

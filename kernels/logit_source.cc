@@ -58,6 +58,7 @@ bool LogitScratch::Allocate(size_t rows, size_t keys) {
   packed_keys_ = AllocateAlignedBuffer<float>(kPackedKeys);
   workspace_ = AllocateUnsetBuffer<SweepWorkspace>(1);
   if (!swept[0].Allocate(rows, keys) || !swept[1].Allocate(rows, keys) || workspace_ == nullptr) return false;
+  workspace_[0].guess = {};
   return rows_ != nullptr && measures_ != nullptr && low_ != nullptr && packed_queries_ != nullptr &&
          packed_keys_ != nullptr;
 }

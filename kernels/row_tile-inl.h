@@ -82,12 +82,12 @@ struct SlotMasks {
 
   // The slot of column `first` of a tile, the first of a vector. Each lap puts the vectors of a group in another of
   // four orders: else all that repeats after 64 or 128 columns, as attention to pages or to equal chunks does, would
-  // share few slots, and the second look would find hundreds of weights. Short rows have one lap.
+  // share few slots, and hundreds of weights would be above the bound. Short rows have one lap.
   HWY_INLINE size_t Slot(size_t first, size_t N) const { return (first & column) ^ (first / kSlots * N & order); }
 };
 
-// What the selection starts from in a row's first tile: the largest weight of each slot. Maxima are those of the bit
-// patterns as unsigned numbers: above the pattern of the largest weight there is a negative, infinite or NaN one.
+// What the selection starts from where nothing is known of a row: the largest weight of each slot. Weights are compared
+// as bit patterns, unsigned numbers: only negative, infinite and NaN ones are above the largest weight.
 struct SlotMaxima {
   using Kept = uint32_t;
 
@@ -116,20 +116,42 @@ struct SlotMaxima {
   }
 };
 
-// Bytes of a mask's bits where masks stand one behind the other.
+// Whether masks of vectors are registers, cheap to store. Else groups of four vectors have one mask, that of the
+// largest weight in each lane.
+#undef ATTNSCOPE_MASK_EACH_VECTOR
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+#define ATTNSCOPE_MASK_EACH_VECTOR 1
+#else
+#define ATTNSCOPE_MASK_EACH_VECTOR 0
+#endif
+
+// Bytes of a mask's bits.
 inline constexpr size_t kMaskBytes = HWY_MAX(size_t{1}, hn::MaxLanes(SweepFloat()) / 8);
 
-// What it starts from in later tiles, which have few weights above a bound that the first has shown: one bit for each
-// lane of a group. Patterns are compared as unsigned numbers here, too.
+// What AboveBound keeps of each group of four vectors: zero if no weight is above the bound.
+using GroupMark = hwy::UnsignedFromSize<ATTNSCOPE_MASK_EACH_VECTOR ? 4 * kMaskBytes : kMaskBytes>;
+
+// What it starts from where a bound is known, or guessed, that few weights of the tile are above: which these are, by
+// the same order.
 struct AboveBound {
   using Kept = uint8_t;
 
   uint32_t bound;
 
   template <class DU, class VU = hn::Vec<DU>>
-  HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3, uint8_t* HWY_RESTRICT bits) const {
+  HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3,
+                       uint8_t* HWY_RESTRICT marks) const {
+    const auto bound_vector = hn::Set(du, bound);
+    uint8_t* HWY_RESTRICT mark = marks + column / (4 * hn::Lanes(du)) * sizeof(GroupMark);
+#if ATTNSCOPE_MASK_EACH_VECTOR
+    hn::StoreMaskBits(du, hn::Gt(bits0, bound_vector), mark);
+    hn::StoreMaskBits(du, hn::Gt(bits1, bound_vector), mark + kMaskBytes);
+    hn::StoreMaskBits(du, hn::Gt(bits2, bound_vector), mark + 2 * kMaskBytes);
+    hn::StoreMaskBits(du, hn::Gt(bits3, bound_vector), mark + 3 * kMaskBytes);
+#else
     const auto largest = hn::Max(hn::Max(bits0, bits1), hn::Max(bits2, bits3));
-    hn::StoreMaskBits(du, hn::Gt(largest, hn::Set(du, bound)), bits + column / (4 * hn::Lanes(du)) * kMaskBytes);
+    hn::StoreMaskBits(du, hn::Gt(largest, bound_vector), mark);
+#endif
   }
 };
 

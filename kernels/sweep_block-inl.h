@@ -113,8 +113,8 @@ class Ahead {
 
 // Apart from the sweep of short rows, so that the compiler keeps what that needs in registers.
 template <bool kEntropy, bool kColumns, typename T>
-HWY_NOINLINE void SweepLaterStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
-                                  uint32_t bound, uint8_t* HWY_RESTRICT above, RowLanes* HWY_RESTRICT lanes) {
+HWY_NOINLINE void SweepBoundedStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
+                                    uint32_t bound, uint8_t* HWY_RESTRICT above, RowLanes* HWY_RESTRICT lanes) {
   SweepStrip<kEntropy, kColumns>(row, tile, begin, end, ahead, AboveBound{bound}, above, lanes);
 }
 
@@ -132,26 +132,16 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
         SweepStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, slots, workspace.slot_max[i],
                                        &workspace.lanes[i]);
       } else {
-        SweepLaterStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, workspace.bounds[i],
-                                            workspace.groups[i].above, &workspace.lanes[i]);
+        SweepBoundedStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, workspace.bounds[i],
+                                              workspace.above[i].bytes, &workspace.lanes[i]);
       }
     }
   }
 }
 
-// Weights of the longest row that has at most so many.
-HWY_INLINE size_t LongestRow(const SweepBlock& block, size_t at_most) {
-  size_t longest = 0;
-  for (size_t i = 0; i < block.num_rows; ++i) {
-    if (block.rows[i].visible <= at_most) longest = HWY_MAX(longest, block.rows[i].visible);
-  }
-  return longest;
-}
-
 // Sweeps a block. Without kEntropy rows are a softmax's, which knows their entropies.
 template <typename T, bool kEntropy>
 HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, BlockResult& result) {
-  const size_t N = hn::Lanes(DU());
   SweptRow<T> rows[kRowsPerBlock];
   size_t groups = 0;
   for (size_t i = 0; i < block.num_rows; ++i) {
@@ -164,13 +154,8 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
     const size_t end = groups * GroupColumns();
     memset(block.columns + begin, 0, (end - begin) * sizeof(float));
   }
-  const size_t num_batches = hwy::DivCeil(block.num_rows, N);
-  TopLists batches[kRowsPerBlock];
-  for (size_t i = 0; i < num_batches; ++i) batches[i].Init(i * N, HWY_MIN(N, block.num_rows - i * N), workspace);
   const Ahead<T> ahead(block);
-  const size_t columns = LongestRow(block, SIZE_MAX);
-  const size_t short_columns = LongestRow(block, kShortColumns);
-  memset(workspace.finds_slots, true, sizeof(workspace.finds_slots));
+  Selection<T> selection(block, rows, workspace);
   const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
     if (block.columns != nullptr) {
@@ -178,32 +163,20 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
     } else {
       SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
     }
-    for (size_t i = 0; i < num_batches; ++i) {
-      if (tile != 0) {
-        AddLaterTile(rows, tile, batches[i], workspace);
-      } else {
-        AddFirstTile(rows, columns, short_columns, batches[i], workspace);
-      }
-      if (tile + tile_groups < groups) batches[i].Bounds(workspace.bounds + i * N);
-    }
-    if (tile == 0) memset(workspace.finds_slots, false, sizeof(workspace.finds_slots));
+    selection.AddTile(tile);
   }
   TopSums sums;
-  HWY_ALIGN_MAX uint32_t max_bits[kMaxFloatLanes];
-  for (size_t i = 0; i < num_batches; ++i) {
-    batches[i].Sum(sums);
-    hn::Store(batches[i].Largest(), DU(), max_bits + i * N);
-  }
+  selection.Sum(sums);
 
   result.any_slow = false;
   for (size_t i = 0; i < block.num_rows; ++i) {
     result.top5[i] = static_cast<double>(sums.top5[i]);
     result.top10[i] = static_cast<double>(sums.top10[i]);
     result.top50[i] = static_cast<double>(sums.top50[i]);
-    result.max[i] = static_cast<double>(FloatOfBits(max_bits[i]));
+    result.max[i] = static_cast<double>(FloatOfBits(sums.max_bits[i]));
     SumLanes(workspace.lanes[i], result.entropy_nats[i], result.sum[i]);
     result.valid[i] = 1.0;
-    result.slow[i] = max_bits[i] > kMaxFastBits;
+    result.slow[i] = sums.max_bits[i] > kMaxFastBits;
     result.any_slow |= result.slow[i];
   }
   if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);

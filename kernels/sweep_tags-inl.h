@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The vectors of the weights sweep: as long as they are, but at most 512 bits, also where the CPU has longer ones (Arm
-// SVE): a block of rows then fills the lanes of a selection network, and a strand of it (extras-inl.h) the slots.
-// Included per target by the sweep's headers.
+// SVE): a block of rows then fills the lanes of a selection network, and a group of four vectors has 64 columns at
+// most. Included per target by the sweep's headers.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SWEEP_TAGS_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "hwy/base.h"
+#include "kernels/bound_guess.h"
 
 namespace attnscope {
 
@@ -30,10 +31,9 @@ inline constexpr size_t kSlots = 128;
 inline constexpr size_t kShortColumns = 2 * kSlots;
 // Vectors that a sorted list of the largest weights has room for; 50 are in use.
 inline constexpr size_t kListSize = 64;
-// Extras of a row that wait for selection before its scan pauses, and the room for them: those of one entry more
-// (extras-inl.h), at most half a lap's vectors, and a vector that compression may write in vain.
-inline constexpr size_t kMostExtras = 256;
-inline constexpr size_t kExtrasCapacity = kMostExtras + (kTileColumns / kSlots / 2 + 1) * kMaxFloatLanes;
+// Room for a row's candidates, the weights of a tile above a bound that the tile's slots have shown: they are in less
+// than 50 slots. And for what is written in vain behind them: a group of vectors, and two vectors of padding.
+inline constexpr size_t kCandidatesCapacity = 50 * (kTileColumns / kSlots) + 6 * kRowsPerBlock;
 
 // The running totals of one row, a partial sum in each float64 lane.
 struct RowLanes {
@@ -41,38 +41,30 @@ struct RowLanes {
   HWY_ALIGN_MAX double sum[kMaxFloatLanes / 2];
 };
 
-// Bits of a tile's pairs of vectors (extras-inl.h), and what a vector of bytes may read or write beyond.
-struct PairBits {
-  uint8_t extras[kTileColumns / 2 + 64];
-  uint8_t holds[kTileColumns / 2 + 64];
-};
-
-// Bits of a tile's groups of four vectors, in which a weight is above the row's bound, one a lane; and what a vector of
-// bytes may read or write beyond.
-struct GroupBits {
-  uint8_t above[kTileColumns / 4 + 64];
+// Marks of the groups of four vectors of a tile in which weights are above the row's bound (AboveBound), and what a
+// vector may read beyond.
+struct AboveMarks {
+  HWY_ALIGN_MAX uint8_t bytes[kTileColumns / 4 + 64];
 };
 
 struct SweepWorkspace {
   RowLanes lanes[kRowsPerBlock];
+  BoundGuess guess;
   // What the sweep of the tile finds for the selection of each row: its slots, or which weights are above its bound.
   bool finds_slots[kRowsPerBlock];
   // The largest weight of each slot of the tile, as bit patterns, which order as weights do; of short rows, all
   // weights.
   HWY_ALIGN_MAX uint32_t slot_max[kRowsPerBlock][kShortColumns];
-  // The 50th largest weight of the tiles before, and the weights of this one that are above.
+  // The 50th largest weight of the tiles before, or what was guessed, and the weights of this one that are above.
   HWY_ALIGN_MAX uint32_t bounds[kRowsPerBlock + kMaxFloatLanes];
-  GroupBits groups[kRowsPerBlock];
+  AboveMarks above[kRowsPerBlock];
+  HWY_ALIGN_MAX uint32_t candidates[kRowsPerBlock][kCandidatesCapacity];
+  // Those of one row before they are reduced.
+  HWY_ALIGN_MAX uint32_t unreduced[kCandidatesCapacity];
   // The last columns of each row, less than four vectors of any element type, padded by zeros.
   HWY_ALIGN_MAX float rest[kRowsPerBlock][4 * kMaxFloatLanes];
   // Sorted lists [kListSize, lanes] for each batch of rows: the largest weights so far, one row a lane.
-  HWY_ALIGN_MAX uint32_t lists[3][kListSize * kMaxFloatLanes];
-  // Weights that may be among the largest but are not their slot's maximum; the same before they are reduced; and the
-  // slots that reduce them.
-  HWY_ALIGN_MAX uint32_t extras[kRowsPerBlock][kExtrasCapacity];
-  HWY_ALIGN_MAX uint32_t extras_before[kRowsPerBlock][kExtrasCapacity];
-  HWY_ALIGN_MAX uint32_t extra_slots[kRowsPerBlock][kSlots];
-  PairBits pairs[kRowsPerBlock];
+  HWY_ALIGN_MAX uint32_t lists[4][kListSize * kMaxFloatLanes];
 };
 
 // Columns that a float32 buffer of column sums needs for `keys` keys: sweeps add zeros beyond the last key.

@@ -67,6 +67,7 @@ OpenSweep::OpenSweep(size_t max_keys)
       block_columns_(AllocateColumns(PaddedColumns(max_keys))),
       workspace_(AllocateAlignedBuffer<SweepWorkspace>(1)) {
   std::memset(static_cast<void*>(workspace_.get()), 0xFF, sizeof(SweepWorkspace));
+  workspace_[0].guess = {};
 }
 
 void OpenSweep::Add(const RowRange& range) {

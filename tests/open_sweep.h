@@ -43,6 +43,8 @@ class OpenSweep {
   void Add(const RowRange& range);
   // Begins a new sequence.
   void Clear();
+  // What is guessed of the next row's largest weights: costs time if it is wrong, and changes no result.
+  void SetGuess(const BoundGuess& guess) { workspace_[0].guess = guess; }
 
   double operator[](RowSum which) const { return row_sums_[static_cast<size_t>(which)]; }
   // Column sums, finished blocks and the one in progress.

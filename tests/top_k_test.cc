@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -154,7 +155,7 @@ TEST_P(TopKTest, CandidatesOverflow) {
 // Columns of the same few slots (SlotMasks), whatever the vectors: every fourth lap has the same order.
 bool InFewSlots(size_t column, size_t slots) { return column % (4 * kSlots) < slots; }
 
-// Nearly all large weights share slots, so that the bound is low and the second look finds hundreds, in all orders.
+// Nearly all large weights share slots, so that the bound is low and hundreds are above it, in all orders.
 TEST_P(TopKTest, FewSlots) {
   Random random(7);
   for (const size_t slots : {size_t{1}, size_t{16}, size_t{40}, size_t{49}, size_t{50}, size_t{64}}) {
@@ -209,7 +210,7 @@ TEST_P(TopKTest, BlocksOfPeriodicRows) {
   }
 }
 
-// Of a block's rows, one has large weights in few slots, more than a search takes at once; its neighbours have none.
+// Of a block's rows, one has large weights in few slots, more than a network takes; its neighbours have none.
 TEST_P(TopKTest, OneRowOfABlockOverflows) {
   constexpr size_t kKeys = kTileColumns + 100;
   for (size_t hard = 0; hard < kRowsPerBlock; ++hard) {
@@ -254,6 +255,46 @@ TEST_P(TopKTest, LaterTiles) {
     matrix.stride = static_cast<int64_t>(keys);
     for (size_t row = 0; row < num_rows; ++row) alone.Add(matrix.Rows(row, 1));
     EXPECT_TRUE(SameBits(alone.State(), sweep_.State())) << "block " << block;
+  }
+}
+
+// Any guess of what the 50 largest weights are above gives the same bits as none: too low, too high, a weight of the
+// row, one that 49, 50, 127, 128 or 129 of its weights are above; and any step to the next guess.
+TEST_P(TopKTest, AnyGuess) {
+  Random random(11);
+  OpenSweep guessed(kMostKeys);
+  const auto pattern = [](float weight) {
+    uint32_t bits;
+    std::memcpy(&bits, &weight, sizeof(bits));
+    return bits;
+  };
+  for (int block = 0; block < (kSlowBuild ? 60 : 300) && !HasFailure(); ++block) {
+    const size_t keys = 257 + AnyLength(random) % (block % 4 == 0 ? 2 * kTileColumns : 1500);
+    const size_t num_rows = 1 + random.Below(kRowsPerBlock);
+    std::vector<float> rows(num_rows * keys);
+    for (size_t row = 0; row < num_rows; ++row) FillPeriodicRow(random, rows.data() + row * keys, keys);
+    sweep_.SetGuess({});
+    CheckBlock(rows, num_rows, "block " + std::to_string(block));
+    std::vector<float> sorted(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(keys, kTileColumns)));
+    std::sort(sorted.begin(), sorted.end(), std::greater<>());
+    const size_t ranks[] = {0, 48, 49, 50, 127, 128, 129, random.Below(sorted.size())};
+    const uint32_t weight = pattern(sorted[ranks[random.Below(std::size(ranks))]]);
+    const uint32_t patterns[] = {0, 1, weight - 1, weight, weight + 1, 0x7F800000, UINT32_MAX};
+    const uint32_t steps[] = {0, 1, 1 + static_cast<uint32_t>(random.Below(1 << 24)), UINT32_MAX};
+    BoundGuess guess = {};
+    guess.bits = patterns[random.Below(std::size(patterns))];
+    guess.step = steps[random.Below(std::size(steps))];
+    guess.known = 1;
+    MatrixInMemory matrix;
+    matrix.data = rows.data();
+    matrix.rows = num_rows;
+    matrix.keys = keys;
+    matrix.stride = static_cast<int64_t>(keys);
+    guessed.Clear();
+    guessed.SetGuess(guess);
+    guessed.Add(matrix.All());
+    EXPECT_TRUE(SameBits(guessed.State(), sweep_.State()))
+        << "block " << block << ", " << keys << " keys, guess " << guess.bits << ", step " << guess.step;
   }
 }
 
