@@ -36,7 +36,8 @@ struct BoundGuess {
   uint32_t pause;       // blocks to go without a guess
   uint32_t last_pause;  // how long it was when guessing failed last
 
-  bool Usable() const { return known != 0 && pause == 0; }
+  // Where rows have more weights equal to their 50th, none is above that and below the others.
+  bool Usable() const { return known != 0 && pause == 0 && (step != 0 || bits == 0); }
 
   // A better guess for a row of which `count` weights are above `bound`, if their number is a power of it.
   uint32_t Corrected(uint32_t bound, size_t count) const {

@@ -40,6 +40,10 @@ TEST(BoundGuessTest, NoneBeforeTheFirstBlock) {
   EXPECT_FALSE(guess.Usable()) << "a block of short rows shows nothing";
   guess.Observe(Rows(16, Pattern(0.01), Pattern(0.02)));
   EXPECT_TRUE(guess.Usable());
+  guess.Observe(Rows(16, Pattern(0.01), Pattern(0.01)));
+  EXPECT_FALSE(guess.Usable()) << "equal weights have no guess between them";
+  guess.Observe(Rows(16, 0, 0));
+  EXPECT_TRUE(guess.Usable()) << "but zeros do, below all others";
 }
 
 // Of weights r^-a, r = 1, 2, ..., about 72 are above the guess, whatever the power.
