@@ -23,46 +23,75 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The mark of a group of a tile.
-HWY_INLINE GroupMark MarkOf(const AboveMarks& above, size_t group) {
-  GroupMark mark;
-  hwy::CopyBytes<sizeof(mark)>(above.bytes + group * sizeof(mark), &mark);
-  return mark;
-}
-
-// Which of 64 groups from `first` on have a mark, one bit each. Of those from `end` on none has.
-HWY_INLINE uint64_t MarkedGroups(const AboveMarks& above, size_t first, size_t end) {
-  const hn::CappedTag<GroupMark, 64> d;
-  uint64_t marked = 0;
+// Which of 64 marks of a tile from `first` on are not zero, one bit each. It has `end` marks.
+HWY_INLINE uint64_t SetMarks(const AboveMarks& above, size_t first, size_t end) {
+  const hn::CappedTag<Mark, 64> d;
+  uint64_t set = 0;
   for (size_t i = 0; i < HWY_MIN(64, end - first); i += hn::Lanes(d)) {
     uint64_t bits = 0;
-    const auto marks = hn::LoadU(d, reinterpret_cast<const GroupMark*>(above.bytes) + first + i);
+    const auto marks = hn::LoadU(d, reinterpret_cast<const Mark*>(above.bytes) + first + i);
     hn::StoreMaskBits(d, hn::Ne(marks, hn::Zero(d)), reinterpret_cast<uint8_t*>(&bits));
-    marked |= bits << i;
+    set |= bits << i;
   }
-  return end - first >= 64 ? marked : marked & ((uint64_t{1} << (end - first)) - 1);
+  return end - first >= 64 ? set : set & ((uint64_t{1} << (end - first)) - 1);
 }
 
-// One bit for each weight of a marked group, which stands at `from`: whether it is above the bound.
+// Calls append(from, mark, count), which appends the marked elements of vectors that stand at `from` behind the `count`
+// of those before and returns how many they are, for each mark of a tile, in order. Returns how many there are in all;
+// where there are more than `most`, stops and returns how many there are likely to be.
+template <typename T, class Append>
+HWY_INLINE size_t AppendMarked(const RowVectors<T>& row, const AboveMarks& above, size_t most, const Append& append) {
+  const size_t marks = (row.end - row.begin) / kMarkedVectors;
+  size_t count = 0;
+  for (size_t first = 0; first < marks; first += 64) {
+    for (uint64_t set = SetMarks(above, first, marks); set != 0; set &= set - 1) {
+      const size_t i = first + hwy::Num0BitsBelowLS1Bit_Nonzero64(set);
+      if (HWY_UNLIKELY(count > most)) return count * marks / i;
+      count += append(row.At(row.begin + kMarkedVectors * i), above.bytes + i * sizeof(Mark), count);
+    }
+  }
+  return count;
+}
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+
+// Picks the weights of a tile that are above the bound, in their order, as bit patterns of float32; returns how many.
+// Stops where there are more than `most`; returns then how many there are likely to be. Writes up to a group of vectors
+// more in vain. Compress and an ordinary store: CompressStore is microcoded on some CPUs (Zen 4).
 template <typename T>
-HWY_INLINE uint64_t BitsOfGroup(GroupMark mark, const T* HWY_RESTRICT from, uint32_t bound) {
+HWY_NOINLINE size_t PickAbove(const RowVectors<T>& row, const AboveMarks& above, uint32_t /*bound*/, size_t most,
+                              uint32_t* HWY_RESTRICT to) {
+  const DU du;
+  const auto append = [&](const T* HWY_RESTRICT from, const uint8_t* HWY_RESTRICT mark, size_t count) HWY_ATTR {
+    const auto mask = hn::LoadMaskBits(du, mark);
+    hn::StoreU(hn::Compress(LoadPatterns(from), mask), du, to + count);
+    return hn::CountTrue(du, mask);
+  };
+  return AppendMarked(row, above, most, append);
+}
+
+#else
+
+// One bit for each element of a marked group, which stands at `from`: whether it is above the bound.
+template <typename T>
+HWY_INLINE uint64_t BitsOfGroup(const uint8_t* HWY_RESTRICT mark, const T* HWY_RESTRICT from, uint32_t bound) {
+  uint64_t bits = 0;
 #if ATTNSCOPE_MASK_EACH_VECTOR
   (void)from;
   (void)bound;
-  return mark;
+  hwy::CopyBytes<sizeof(Mark)>(mark, &bits);
 #else
   (void)mark;
   const DU du;
   const auto bound_vector = hn::Set(du, bound);
-  uint64_t bits = 0;
   for (size_t i = 0; i < 4; ++i) {
     uint64_t of_vector = 0;
     const auto above = hn::Gt(LoadPatterns(from + i * hn::Lanes(du)), bound_vector);
     hn::StoreMaskBits(du, above, reinterpret_cast<uint8_t*>(&of_vector));
     bits |= of_vector << (i * hn::Lanes(du));
   }
-  return bits;
 #endif
+  return bits;
 }
 
 // GCC 12 gathers elements that are stored one behind the other in a vector first, one insertion each, which takes twice
@@ -95,73 +124,29 @@ HWY_INLINE size_t PickElements(const T* HWY_RESTRICT from, uint64_t bits, To* HW
   return count;
 }
 
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-// Appends the bit patterns of the elements of a group that are marked; returns how many. Compress and an ordinary
-// store: CompressStore is microcoded on some CPUs (Zen 4).
-template <typename T>
-HWY_INLINE size_t CompressGroup(const T* HWY_RESTRICT from, const uint8_t* HWY_RESTRICT mark,
-                                uint32_t* HWY_RESTRICT to) {
-  const DU du;
-  size_t count = 0;
-  for (size_t i = 0; i < 4; ++i) {
-    const auto mask = hn::LoadMaskBits(du, mark + i * kMaskBytes);
-    hn::StoreU(hn::Compress(LoadPatterns(from + i * hn::Lanes(du)), mask), du, to + count);
-    count += hn::CountTrue(du, mask);
-  }
-  return count;
-}
-#endif
-
-// Calls append(from, group, count), which appends the elements of one group behind the `count` of those before and
-// returns how many they are, for each marked group of a tile, in order. Returns how many there are in all; where there
-// are more than `most`, stops and returns how many there are likely to be.
-template <typename T, class Append>
-HWY_INLINE size_t AppendGroups(const RowVectors<T>& row, const AboveMarks& above, size_t most, const Append& append) {
-  const size_t groups = (row.end - row.begin) / 4;
-  size_t count = 0;
-  for (size_t first = 0; first < groups; first += 64) {
-    for (uint64_t marked = MarkedGroups(above, first, groups); marked != 0; marked &= marked - 1) {
-      const size_t group = first + hwy::Num0BitsBelowLS1Bit_Nonzero64(marked);
-      if (HWY_UNLIKELY(count > most)) return count * groups / group;
-      count += append(row.Group(row.begin + 4 * group), group, count);
-    }
-  }
-  return count;
-}
-
 template <size_t kUnchecked, typename T, typename To>
 HWY_INLINE size_t PickFromGroups(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
                                  To* HWY_RESTRICT to) {
-  return AppendGroups(row, above, most, [&](const T* HWY_RESTRICT from, size_t group, size_t count) HWY_ATTR {
-    return PickElements<kUnchecked>(from, BitsOfGroup(MarkOf(above, group), from, bound), to + count);
-  });
+  const auto append = [&](const T* HWY_RESTRICT from, const uint8_t* HWY_RESTRICT mark, size_t count) HWY_ATTR {
+    return PickElements<kUnchecked>(from, BitsOfGroup(mark, from, bound), to + count);
+  };
+  return AppendMarked(row, above, most, append);
 }
 
-// How many elements are above the bound in most groups, if some 72 are in the tile (BoundGuess).
-HWY_INLINE size_t LikelyInGroup(size_t groups) { return 72 / HWY_MAX(groups, 1); }
-
+// Most groups have no more unchecked elements than this, if some 72 are above the bound (BoundGuess).
 template <typename T, typename To>
 HWY_INLINE size_t PickFromTile(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
                                To* HWY_RESTRICT to) {
-  const size_t likely = LikelyInGroup((row.end - row.begin) / 4);
+  const size_t likely = 4 * 72 / HWY_MAX(4, row.end - row.begin);
   if (likely >= 6) return PickFromGroups<16>(row, above, bound, most, to);
   if (likely >= 3) return PickFromGroups<8>(row, above, bound, most, to);
   return PickFromGroups<4>(row, above, bound, most, to);
 }
 
-// Picks the weights of a tile that are above the bound, in their order, as bit patterns of float32; returns how many.
-// Stops where there are more than `most`; returns then how many there are likely to be. Writes up to a group of vectors
-// more in vain.
+// The same, one element after the other, as there is no instruction for more.
 template <typename T>
 HWY_NOINLINE size_t PickAbove(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
                               uint32_t* HWY_RESTRICT to) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  if (LikelyInGroup((row.end - row.begin) / 4) >= 3) {
-    return AppendGroups(row, above, most, [&](const T* HWY_RESTRICT from, size_t group, size_t count) HWY_ATTR {
-      return CompressGroup(from, above.bytes + group * sizeof(GroupMark), to + count);
-    });
-  }
-#endif
   if constexpr (sizeof(T) == sizeof(uint32_t)) {
     return PickFromTile(row, above, bound, most, to);
   } else {
@@ -174,6 +159,8 @@ HWY_NOINLINE size_t PickAbove(const RowVectors<T>& row, const AboveMarks& above,
     return count;
   }
 }
+
+#endif
 
 }  // namespace HWY_NAMESPACE
 }  // namespace attnscope

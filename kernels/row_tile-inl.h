@@ -128,8 +128,10 @@ struct SlotMaxima {
 // Bytes of a mask's bits.
 inline constexpr size_t kMaskBytes = HWY_MAX(size_t{1}, hn::MaxLanes(SweepFloat()) / 8);
 
-// What AboveBound keeps of each group of four vectors: zero if no weight is above the bound.
-using GroupMark = hwy::UnsignedFromSize<ATTNSCOPE_MASK_EACH_VECTOR ? 4 * kMaskBytes : kMaskBytes>;
+// A mark says for one vector, or a group of four, which weights are above a bound, or where that is not known, that
+// some are; zero if none is. Single vectors where Compress is one instruction.
+inline constexpr size_t kMarkedVectors = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 1 : 4;
+using Mark = hwy::UnsignedFromSize<ATTNSCOPE_MASK_EACH_VECTOR ? kMarkedVectors * kMaskBytes : kMaskBytes>;
 
 // What it starts from where a bound is known, or guessed, that few weights of the tile are above: which these are, by
 // the same order.
@@ -142,7 +144,7 @@ struct AboveBound {
   HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3,
                        uint8_t* HWY_RESTRICT marks) const {
     const auto bound_vector = hn::Set(du, bound);
-    uint8_t* HWY_RESTRICT mark = marks + column / (4 * hn::Lanes(du)) * sizeof(GroupMark);
+    uint8_t* HWY_RESTRICT mark = marks + column / (kMarkedVectors * hn::Lanes(du)) * sizeof(Mark);
 #if ATTNSCOPE_MASK_EACH_VECTOR
     hn::StoreMaskBits(du, hn::Gt(bits0, bound_vector), mark);
     hn::StoreMaskBits(du, hn::Gt(bits1, bound_vector), mark + kMaskBytes);

@@ -13,7 +13,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "hwy/highway.h"
 #include "kernels/load-inl.h"
@@ -38,8 +37,8 @@ struct RowVectors {
   size_t full;
   size_t end;
 
-  // Where the group of vectors from vector i on stands.
-  HWY_INLINE const T* Group(size_t i) const {
+  // Where vector i stands, and those behind it of its group.
+  HWY_INLINE const T* At(size_t i) const {
     const size_t N = hn::Lanes(DU());
     return i < full ? data + i * N : rest + (i - full) * N;
   }
@@ -63,16 +62,15 @@ template <typename T, class Largest>
 HWY_INLINE void KeepTile(const RowVectors<T>& row, const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept) {
   const size_t N = hn::Lanes(DU());
   for (size_t i = row.begin; i < row.end; i += 4) {
-    const T* from = row.Group(i);
+    const T* from = row.At(i);
     largest.Keep(DU(), (i - row.begin) * N, LoadPatterns(from), LoadPatterns(from + N), LoadPatterns(from + 2 * N),
                  LoadPatterns(from + 3 * N), kept);
   }
 }
 
-// The slots of a tile that was not swept for them.
+// The slots of a tile that was not swept for them, of at least kSlots columns.
 template <typename T>
 HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
-  memset(slots, 0, kSlots * sizeof(uint32_t));
   KeepTile(row, SlotMaxima{SlotMasks(kSlots, hn::Lanes(DU()))}, slots);
 }
 
