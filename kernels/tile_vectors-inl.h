@@ -44,7 +44,8 @@ struct RowVectors {
   }
 };
 
-// Bit patterns of the vector at `from`.
+// Bit patterns of the vector at `from`, which may hold some already.
+HWY_INLINE hn::Vec<DU> LoadPatterns(const uint32_t* HWY_RESTRICT from) { return hn::LoadU(DU(), from); }
 template <typename T>
 HWY_INLINE hn::Vec<DU> LoadPatterns(const T* HWY_RESTRICT from) {
   return hn::BitCast(DU(), LoadAsFloat(SweepFloat(), from));

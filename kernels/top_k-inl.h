@@ -161,14 +161,12 @@ HWY_INLINE void FindInTile(const RowVectors<T>& vectors, bool first_tile, size_t
   FindSlots(vectors, workspace.slot_max[row]);
 }
 
-// Finds the candidates of all rows in a tile. Short rows have none.
+// Finds the candidates of all rows in a tile; nothing is known of them yet. Short rows have none.
 template <typename T>
 HWY_NOINLINE void FindCandidates(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
                                  Candidates& candidates, SweepWorkspace& workspace) {
   for (size_t i = 0; i < batch.num_rows(); ++i) {
     const size_t row = batch.first() + i;
-    candidates.count[i] = 0;
-    candidates.missed[i] = candidates.by_slots[i] = candidates.many_slots[i] = false;
     candidates.only_slots[i] = IsShort(rows[row]);
     if (IsShort(rows[row])) continue;
     FindInTile(VectorsOfTile(rows[row], tile), tile == 0, row, i, candidates, workspace);
@@ -183,11 +181,11 @@ HWY_NOINLINE void FindCandidates(const SweptRow<T>* HWY_RESTRICT rows, size_t ti
 }
 
 // A row's candidates as the vectors of a tile. There is room behind them.
-HWY_INLINE RowVectors<float> VectorsOf(uint32_t* HWY_RESTRICT candidates, size_t count) {
+HWY_INLINE RowVectors<uint32_t> VectorsOf(uint32_t* HWY_RESTRICT candidates, size_t count) {
   const size_t end = hwy::RoundUpTo(count, GroupColumns());
   memset(candidates + count, 0, (end - count) * sizeof(uint32_t));
   const size_t vectors = end / hn::Lanes(DU());
-  return {reinterpret_cast<const float*>(candidates), nullptr, 0, vectors, vectors};
+  return {candidates, nullptr, 0, vectors, vectors};
 }
 
 // Reduces the candidates of rows that have more than one network takes, by a guess, or where that fails, while there
@@ -241,7 +239,7 @@ HWY_INLINE void FillUp(const TopLists& batch, const Candidates& candidates, size
 template <typename T>
 HWY_NOINLINE void SetFirstTile(const SweptRow<T>* HWY_RESTRICT rows, TopLists& batch, SweepWorkspace& workspace,
                                GuessOutcome& outcome) {
-  Candidates candidates;
+  Candidates candidates = {};
   FindCandidates(rows, 0, batch, candidates, workspace);
   bool only_slots = true;
   for (size_t i = 0; i < batch.num_rows(); ++i) {
@@ -271,7 +269,7 @@ HWY_NOINLINE void SetFirstTile(const SweptRow<T>* HWY_RESTRICT rows, TopLists& b
 template <typename T>
 HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
                                SweepWorkspace& workspace) {
-  Candidates candidates;
+  Candidates candidates = {};
   FindCandidates(rows, tile, batch, candidates, workspace);
   for (size_t i = 0; i < batch.num_rows(); ++i) {
     workspace.finds_slots[batch.first() + i] = candidates.many_slots[i];
