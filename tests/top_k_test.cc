@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/weights_sweep.h"
@@ -167,11 +168,15 @@ TEST_P(TopKTest, FewSlots) {
       }
       const std::string what = std::to_string(large.size()) + " large weights in " + std::to_string(slots) + " slots, ";
       for (size_t i = 0; i < large.size(); ++i) row[large[i]] = Weight(i);
+      sweep_.SetGuess({});  // else a guess would reduce the candidates
       Check(row, what + "ascending");
       for (size_t i = 0; i < large.size(); ++i) row[large[i]] = Weight(large.size() - i);
+      sweep_.SetGuess({});
       Check(row, what + "descending");
       for (size_t i = large.size(); i > 1; --i) std::swap(row[large[i - 1]], row[large[random.Below(i)]]);
+      sweep_.SetGuess({});
       Check(row, what + "shuffled");
+      Check(row, what + "shuffled, guessed");
     }
   }
 }
@@ -273,6 +278,13 @@ TEST_P(TopKTest, AnyGuess) {
     const size_t num_rows = 1 + random.Below(kRowsPerBlock);
     std::vector<float> rows(num_rows * keys);
     for (size_t row = 0; row < num_rows; ++row) FillPeriodicRow(random, rows.data() + row * keys, keys);
+    if (random.Below(2) == 0) {  // the same distinct weights in each row
+      for (size_t i = 0; i < rows.size(); ++i) rows[i] = Weight(i % keys);
+      for (size_t row = 0; row < num_rows; ++row) {
+        float* const weights = rows.data() + row * keys;
+        for (size_t i = keys; i > 1; --i) std::swap(weights[i - 1], weights[random.Below(i)]);
+      }
+    }
     sweep_.SetGuess({});
     CheckBlock(rows, num_rows, "block " + std::to_string(block));
     std::vector<float> sorted(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(keys, kTileColumns)));
@@ -295,6 +307,42 @@ TEST_P(TopKTest, AnyGuess) {
     guessed.Add(matrix.All());
     EXPECT_TRUE(SameBits(guessed.State(), sweep_.State()))
         << "block " << block << ", " << keys << " keys, guess " << guess.bits << ", step " << guess.step;
+  }
+}
+
+// Short rows (kShortColumns) and longer ones in one block, in causal matrices: each row's sums are exact, and have the
+// bits that they have where the row is alone.
+TEST_P(TopKTest, ShortRowsBesideLongOnes) {
+  Random random(12);
+  OpenSweep alone(kMostKeys);
+  for (const size_t around : {size_t{64}, size_t{96}, kSlots, kSlots + 16, size_t{192}, kShortColumns, size_t{320}}) {
+    for (const size_t offset : {size_t{3}, size_t{8}, size_t{40}}) {
+      constexpr size_t kRows = 48;
+      const size_t keys = around + offset;
+      std::vector<float> weights(kRows * keys);
+      for (float& weight : weights) weight = Weight(random.Below(1 << 14));
+      MatrixInMemory matrix;
+      matrix.data = weights.data();
+      matrix.rows = kRows;
+      matrix.keys = keys;
+      matrix.stride = static_cast<int64_t>(keys);
+      matrix.mask.causal = true;
+      matrix.mask.causal_offset = static_cast<int64_t>(keys) - static_cast<int64_t>(kRows);
+      sweep_.Clear();
+      sweep_.Add(matrix.All());
+      std::vector<std::vector<long double>> rows = matrix.ExactRows();
+      for (const auto& [which, k] : {std::pair(RowSum::kTop5, 5U), {RowSum::kTop10, 10U}, {RowSum::kTop50, 50U}}) {
+        long double sum = 0.0L;
+        for (std::vector<long double>& row : rows) {
+          std::sort(row.begin(), row.end(), std::greater<>());
+          for (size_t i = 0; i < std::min<size_t>(k, row.size()); ++i) sum += row[i];
+        }
+        EXPECT_TRUE(Within(sweep_[which], sum, 2e-6L * sum)) << keys << " keys, top " << k;
+      }
+      alone.Clear();
+      for (size_t row = 0; row < kRows; ++row) alone.Add(matrix.Rows(row, 1));
+      EXPECT_TRUE(SameBits(alone.State(), sweep_.State())) << keys << " keys";
+    }
   }
 }
 
