@@ -181,6 +181,21 @@ TEST_P(TopKTest, FewSlots) {
   }
 }
 
+// The same for the candidates that are left: of those in few slots, the larger ones are in few slots again.
+TEST_P(TopKTest, FewSlotsTwice) {
+  for (const size_t slots : {size_t{16}, size_t{32}, size_t{48}, size_t{64}}) {
+    std::vector<float> row(kTileColumns, 0x1p-30f);
+    size_t candidates = 0;
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i % kSlots >= slots) continue;
+      row[i] = Weight((candidates % kSlots < slots ? kTileColumns : 0) + candidates);
+      ++candidates;
+    }
+    sweep_.SetGuess({});  // else a guess would reduce the candidates
+    Check(row, std::to_string(slots) + " slots");
+  }
+}
+
 // Weights that repeat with any period, rise or fall on the way, and are large in a part of it.
 void FillPeriodicRow(Random& random, float* row, size_t keys) {
   const size_t period = 1 + random.Below(random.Below(2) == 0 ? 2000 : 200);
@@ -278,23 +293,19 @@ TEST_P(TopKTest, AnyGuess) {
     const size_t num_rows = 1 + random.Below(kRowsPerBlock);
     std::vector<float> rows(num_rows * keys);
     for (size_t row = 0; row < num_rows; ++row) FillPeriodicRow(random, rows.data() + row * keys, keys);
-    if (random.Below(2) == 0) {  // the same distinct weights in each row
-      for (size_t i = 0; i < rows.size(); ++i) rows[i] = Weight(i % keys);
-      for (size_t row = 0; row < num_rows; ++row) {
-        float* const weights = rows.data() + row * keys;
-        for (size_t i = keys; i > 1; --i) std::swap(weights[i - 1], weights[random.Below(i)]);
-      }
-    }
+    const bool distinct = keys <= kTileColumns && random.Below(2) == 0;
+    for (size_t i = 0; distinct && i < rows.size(); ++i)
+      rows[i] = Weight(i % keys);  // the last candidate is the largest
     sweep_.SetGuess({});
     CheckBlock(rows, num_rows, "block " + std::to_string(block));
     std::vector<float> sorted(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(keys, kTileColumns)));
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
-    const size_t ranks[] = {0, 48, 49, 50, 127, 128, 129, random.Below(sorted.size())};
-    const uint32_t weight = pattern(sorted[ranks[random.Below(std::size(ranks))]]);
+    const size_t ranks[] = {49, 50, 127, 128, 129, 48, 0, random.Below(sorted.size())};
+    const uint32_t weight = pattern(sorted[ranks[random.Below(distinct ? 5 : std::size(ranks))]]);
     const uint32_t patterns[] = {0, 1, weight - 1, weight, weight + 1, 0x7F800000, UINT32_MAX};
     const uint32_t steps[] = {0, 1, 1 + static_cast<uint32_t>(random.Below(1 << 24)), UINT32_MAX};
     BoundGuess guess = {};
-    guess.bits = patterns[random.Below(std::size(patterns))];
+    guess.bits = distinct ? weight : patterns[random.Below(std::size(patterns))];
     guess.step = steps[random.Below(std::size(steps))];
     guess.known = 1;
     MatrixInMemory matrix;
