@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "hwy/highway.h"
+#include "kernels/bound_guess.h"
 #include "kernels/row_tile-inl.h"
 #include "kernels/sweep_workspace.h"
 #include "kernels/tile_vectors-inl.h"
@@ -133,11 +134,11 @@ HWY_INLINE size_t PickFromGroups(const RowVectors<T>& row, const AboveMarks& abo
   return AppendMarked(row, above, most, append);
 }
 
-// Most groups have no more unchecked elements than this, if some 72 are above the bound (BoundGuess).
+// Most groups have no more than the unchecked elements, where as many are above the bound as a guess aims at.
 template <typename T, typename To>
 HWY_INLINE size_t PickFromTile(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
                                To* HWY_RESTRICT to) {
-  const size_t likely = 4 * 72 / HWY_MAX(4, row.end - row.begin);
+  const size_t likely = 4 * static_cast<size_t>(BoundGuess::kAim) / HWY_MAX(4, row.end - row.begin);
   if (likely >= 6) return PickFromGroups<16>(row, above, bound, most, to);
   if (likely >= 3) return PickFromGroups<8>(row, above, bound, most, to);
   return PickFromGroups<4>(row, above, bound, most, to);

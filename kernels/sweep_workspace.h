@@ -41,7 +41,7 @@ struct RowLanes {
   HWY_ALIGN_MAX double sum[kMaxFloatLanes / 2];
 };
 
-// Marks of the groups of four vectors of a tile in which weights are above the row's bound (AboveBound), and what a
+// Marks of the vectors of a tile, or their groups, in which weights are above the row's bound (AboveBound), and what a
 // vector may read beyond.
 struct AboveMarks {
   HWY_ALIGN_MAX uint8_t bytes[kTileColumns / 4 + 64];

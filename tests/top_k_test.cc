@@ -31,13 +31,19 @@ class TopKTest : public TargetTest {
 
   void Check(const std::vector<float>& row, const std::string& what) { CheckBlock(row, 1, what); }
 
-  // The sums over a block of `rows` rows.
-  void CheckBlock(std::vector<float> weights, size_t rows, const std::string& what) {
+  // Rows that stand one behind the other.
+  static MatrixInMemory Matrix(const std::vector<float>& weights, size_t rows) {
     MatrixInMemory matrix;
     matrix.data = weights.data();
     matrix.rows = rows;
     matrix.keys = weights.size() / rows;
     matrix.stride = static_cast<int64_t>(matrix.keys);
+    return matrix;
+  }
+
+  // The sums over a block of `rows` rows.
+  void CheckBlock(std::vector<float> weights, size_t rows, const std::string& what) {
+    const MatrixInMemory matrix = Matrix(weights, rows);
     sweep_.Clear();
     sweep_.Add(matrix.All());
     double max = 0.0;
@@ -268,11 +274,7 @@ TEST_P(TopKTest, LaterTiles) {
     }
     CheckBlock(rows, num_rows, "block " + std::to_string(block));
     alone.Clear();
-    MatrixInMemory matrix;
-    matrix.data = rows.data();
-    matrix.rows = num_rows;
-    matrix.keys = keys;
-    matrix.stride = static_cast<int64_t>(keys);
+    const MatrixInMemory matrix = Matrix(rows, num_rows);
     for (size_t row = 0; row < num_rows; ++row) alone.Add(matrix.Rows(row, 1));
     EXPECT_TRUE(SameBits(alone.State(), sweep_.State())) << "block " << block;
   }
@@ -294,8 +296,8 @@ TEST_P(TopKTest, AnyGuess) {
     std::vector<float> rows(num_rows * keys);
     for (size_t row = 0; row < num_rows; ++row) FillPeriodicRow(random, rows.data() + row * keys, keys);
     const bool distinct = keys <= kTileColumns && random.Below(2) == 0;
-    for (size_t i = 0; distinct && i < rows.size(); ++i)
-      rows[i] = Weight(i % keys);  // the last candidate is the largest
+    // The last candidate is the largest.
+    for (size_t i = 0; distinct && i < rows.size(); ++i) rows[i] = Weight(i % keys);
     sweep_.SetGuess({});
     CheckBlock(rows, num_rows, "block " + std::to_string(block));
     std::vector<float> sorted(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(keys, kTileColumns)));
@@ -308,14 +310,9 @@ TEST_P(TopKTest, AnyGuess) {
     guess.bits = distinct ? weight : patterns[random.Below(std::size(patterns))];
     guess.step = steps[random.Below(std::size(steps))];
     guess.known = 1;
-    MatrixInMemory matrix;
-    matrix.data = rows.data();
-    matrix.rows = num_rows;
-    matrix.keys = keys;
-    matrix.stride = static_cast<int64_t>(keys);
     guessed.Clear();
     guessed.SetGuess(guess);
-    guessed.Add(matrix.All());
+    guessed.Add(Matrix(rows, num_rows).All());
     EXPECT_TRUE(SameBits(guessed.State(), sweep_.State()))
         << "block " << block << ", " << keys << " keys, guess " << guess.bits << ", step " << guess.step;
   }
@@ -332,11 +329,7 @@ TEST_P(TopKTest, ShortRowsBesideLongOnes) {
       const size_t keys = around + offset;
       std::vector<float> weights(kRows * keys);
       for (float& weight : weights) weight = Weight(random.Below(1 << 14));
-      MatrixInMemory matrix;
-      matrix.data = weights.data();
-      matrix.rows = kRows;
-      matrix.keys = keys;
-      matrix.stride = static_cast<int64_t>(keys);
+      MatrixInMemory matrix = Matrix(weights, kRows);
       matrix.mask.causal = true;
       matrix.mask.causal_offset = static_cast<int64_t>(keys) - static_cast<int64_t>(kRows);
       sweep_.Clear();
