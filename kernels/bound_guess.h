@@ -11,6 +11,8 @@
 
 namespace attnscope {
 
+// As many largest weights of a row are kept: the largest k of the top-k masses.
+inline constexpr size_t kTopK = 50;
 // Guesses extrapolate from a row's 50th largest weight and this one.
 inline constexpr size_t kGuessFrom = 35;
 
@@ -63,7 +65,7 @@ struct BoundGuess {
       pause = last_pause;
     }
     step = static_cast<uint32_t>(outcome.steps / outcome.rows);
-    bits = Corrected(static_cast<uint32_t>(outcome.bounds / outcome.rows), 50);
+    bits = Corrected(static_cast<uint32_t>(outcome.bounds / outcome.rows), kTopK);
     known = 1;
   }
 };

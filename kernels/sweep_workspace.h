@@ -33,7 +33,7 @@ inline constexpr size_t kShortColumns = 2 * kSlots;
 inline constexpr size_t kListSize = 64;
 // Room for a row's candidates, the weights of a tile above a bound that the tile's slots have shown: they are in less
 // than 50 slots. And for what is written in vain behind them: a group of vectors, and two vectors of padding.
-inline constexpr size_t kCandidatesCapacity = 50 * (kTileColumns / kSlots) + 6 * kRowsPerBlock;
+inline constexpr size_t kCandidatesCapacity = kTopK * (kTileColumns / kSlots) + 6 * kRowsPerBlock;
 
 // The running totals of one row, a partial sum in each float64 lane.
 struct RowLanes {

@@ -25,8 +25,6 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline constexpr size_t kTopK = 50;  // the largest k
-
 // A list: 32 vectors that a network works on; each lane is a list of its own. In registers, where vectors can be
 // elements of arrays; compilers then drop every minimum and maximum whose result nobody reads, which prunes networks
 // to the outputs that are asked for.
