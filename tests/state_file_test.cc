@@ -202,6 +202,7 @@ TEST(StateFileTest, NumbersThatCannotBe) {
   ExpectMalformed([](SavedState& s) { s.layers[0].layer = -1; }, "layer -1 is negative");
   ExpectMalformed([](SavedState& s) { s.layers[0].layer = 4; }, "layers are out of order");
   ExpectMalformed([](SavedState& s) { s.layers[0].model_heads = 3; }, "wrong number of heads");
+  ExpectMalformed([](SavedState& s) { s.layers[0].kind.reset(); }, "layer 1 has heads, but no attention was measured");
   ExpectMalformed([](SavedState& s) { s.layers[0].heads = 70000; }, "heads is 70000, more than 65536");
   ExpectMalformed([](SavedState& s) { s.shares = {5, 2}; }, "shares are out of order");
   ExpectMalformed([](SavedState& s) { s.shares = {8}; }, "share is 8, more than 7");
@@ -211,6 +212,21 @@ TEST(StateFileTest, NumbersThatCannotBe) {
   ExpectMalformed([](SavedState& s) { s.layers[1].matrices[1].sequence = 1; }, "sequence is 1, more than 0");
   ExpectMalformed([](SavedState& s) { s.layers[1].matrices[1].head = 2; }, "head is 2, more than 1");
   ExpectMalformed([](SavedState& s) { s.layers[1].matrices[1].head = 0; }, "open sequences are out of order");
+}
+
+// A layer without attention is merged into any other: heads and sequences of its own would stand beside that one's.
+TEST(StateFileTest, NoAttentionHasNoSequences) {
+  SavedState honest = Example();
+  honest.layers.resize(1);
+  SavedLayer& layer = honest.layers[0];
+  layer.kind.reset();
+  layer.model_heads = layer.heads = 1;
+  layer.sums.resize(StateLayout(1, 1, 0).closed_sums());
+  layer.maxima.resize(StateLayout(1, 1, 0).closed_maxima());
+  EXPECT_TRUE(Refuse(StateToBytes(honest)).ok());
+  SavedState lie = honest;
+  lie.layers[0].open = {{6, 3}};
+  ExpectRefusal(StateToBytes(lie), "layer 1 has open sequences, but no attention was measured");
 }
 
 TEST(StateFileTest, AFilesErrorsNameIt) {

@@ -3,6 +3,7 @@
 // Writes the first inputs of each fuzzer into FOLDER/NAME: small files of every format, element type and layout, cut
 // from the real attention of the tests' data. What fuzzing adds to them is committed in tests/fuzz/corpus.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -10,8 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "attnscope/layer_accumulator.h"
 #include "attnscope/report.h"
 #include "tests/tensor_writers.h"
+#include "tools/analysis/analysis.h"
+#include "tools/state/saved_state.h"
+#include "tools/state/state_file.h"
 
 namespace attnscope::fuzz {
 namespace {
@@ -156,6 +161,44 @@ void WriteReports(const Seeds& seeds) {
             "{\"attention_stats\": {\"0\": {\"entropy\": 2}}, \"step\": 2}\n");
 }
 
+// One layer of a state, of rows of the sample from `first_row` on; open as one sequence of three rows, or ended.
+tools::SavedLayer Layer(const std::vector<float>& sample, int64_t index, size_t first_row, size_t rows, bool is_open) {
+  tools::MeasuredLayer measured;
+  measured.layer = index;
+  measured.kind = tools::AttentionKind::kWeights;
+  bool is_ok = LayerAccumulator::Create({.heads = 2, .max_keys = kSampleTokens}, &measured.accumulator).ok();
+  AttentionView view =
+      ContiguousAttention(sample.data() + first_row * kSampleTokens, ElementType::kFloat32, 1, 2, rows, kSampleTokens);
+  view.head_stride = static_cast<int64_t>(3 * kSampleTokens);
+  is_ok = is_ok && measured.accumulator.AddWeights(view).ok();
+  if (!is_ok) std::abort();
+  if (is_open) {
+    measured.open = {{3, kSampleTokens}};
+  } else {
+    measured.accumulator.EndSequence();
+  }
+  return tools::SaveLayer(measured);
+}
+
+void WriteStates(const Sample& sample, const Seeds& seeds) {
+  tools::SavedState state;
+  state.settings.stage = "val";
+  state.settings.epoch = 10;
+  state.layers = {Layer(sample.weights, 0, 0, 3, false), Layer(sample.weights, 7, 0, 2, false)};
+  seeds.Add("whole", tools::StateToBytes(state));
+  state.layers[1].layer = 8;
+  seeds.Add("twice", tools::StateToBytes(state) + tools::StateToBytes(state));
+  tools::SavedState first;
+  first.share_by = tools::ShareBy::kRows;
+  first.share_count = 2;
+  tools::SavedState second = first;
+  first.shares = {0};
+  first.layers = {Layer(sample.weights, 0, 0, 2, true)};
+  second.shares = {1};
+  second.layers = {Layer(sample.weights, 0, 2, 1, true)};
+  seeds.Add("rows", tools::StateToBytes(first) + tools::StateToBytes(second));
+}
+
 // A call of 32 bytes of each kind, its first bytes counted up; zeros are what is most ordinary.
 void WriteCalls(const Seeds& seeds) {
   std::string all;
@@ -190,6 +233,7 @@ int main(int argc, char** argv) {
   WriteNpz(sample, Seeds(folder / "npz"));
   WriteSafetensors(sample, Seeds(folder / "safetensors"));
   WriteReports(Seeds(folder / "report_json"));
+  WriteStates(sample, Seeds(folder / "state"));
   WriteCalls(Seeds(folder / "c_interface"));
   return 0;
 }

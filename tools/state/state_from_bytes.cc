@@ -145,6 +145,11 @@ void TakeLayer(bool mean_matrix, Reader* in, SavedLayer* layer) {
     if (queries == 0) in->Fail("an open sequence has no rows to come");
     layer->open.push_back({queries, in->TakeCount("keys", kMaxKeys)});
   }
+  // Residual streams alone: such a layer is merged into one with any number of heads.
+  if (!layer->kind.has_value() && (layer->heads != 1 || layer->model_heads != 1 || !layer->open.empty())) {
+    in->Fail("layer " + std::to_string(layer->layer) + " has " + (layer->open.empty() ? "heads" : "open sequences") +
+             ", but no attention was measured");
+  }
   if (!in->ok()) return;
   const StateLayout layout(layer->heads, 1, 0);
   layer->sums = in->TakeDoubles(layout.closed_sums());

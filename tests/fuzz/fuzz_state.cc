@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Any bytes as one or two states of accumulators, with honest sizes and checksums: what is read is written again to the
+// same bytes and gives a report; two are merged, or refused with a reason, in either order.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "attnscope/report.h"
+#include "tests/fuzz/fuzz_check.h"
+#include "tools/state/saved_state.h"
+#include "tools/state/state_file.h"
+#include "tools/state/state_format.h"
+
+namespace attnscope::fuzz {
+namespace {
+
+using tools::SavedState;
+
+constexpr size_t kSizeAt = 16;
+
+Status Read(std::string_view bytes, SavedState* state) {
+  return tools::StateFromBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, state);
+}
+
+// With the size and the checksum of what it is: no input would get beyond these.
+std::string Signed(std::string_view text) {
+  std::string bytes(text);
+  if (bytes.size() < tools::kHeaderBytes) return bytes;
+  const uint64_t size = bytes.size();
+  std::memcpy(bytes.data() + kSizeAt, &size, sizeof(size));
+  const uint32_t checksum = tools::Checksum({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  std::memcpy(bytes.data() + tools::kChecksumAt, &checksum, sizeof(checksum));
+  return bytes;
+}
+
+// The first state ends where its header says.
+std::pair<std::string_view, std::string_view> Split(std::string_view input) {
+  if (input.size() < tools::kHeaderBytes) return {input, {}};
+  uint64_t size = 0;
+  std::memcpy(&size, input.data() + kSizeAt, sizeof(size));
+  if (size >= input.size()) return {input, {}};
+  return {input.substr(0, size), input.substr(size)};
+}
+
+// What is accepted is the same after a round trip.
+bool ReadAndCheck(std::string_view text, SavedState* state) {
+  const Status status = Read(Signed(text), state);
+  if (!status.ok()) {
+    FUZZ_CHECK(status.code() == StatusCode::kDataLoss && !status.message().empty(), status.message());
+    FUZZ_CHECK(state->layers.empty() && state->shares.empty() && state->settings.stage.empty(), "unchanged");
+    return false;
+  }
+  const std::string written = tools::StateToBytes(*state);
+  FUZZ_CHECK(written.size() == text.size(), "the same size");
+  SavedState again;
+  const Status reread = Read(written, &again);
+  FUZZ_CHECK(reread.ok(), reread.message());
+  FUZZ_CHECK(tools::StateToBytes(again) == written, "the same bytes");
+  return true;
+}
+
+// Sums, which may be anything, added in another order have the same bits, but for NaN of two kinds and negative zeros.
+void MakePlain(std::vector<double>* values) {
+  for (double& value : *values) {
+    if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
+    if (value == 0.0) value = 0.0;
+  }
+}
+
+SavedState Plain(SavedState state) {
+  for (tools::SavedLayer& layer : state.layers) {
+    MakePlain(&layer.sums);
+    MakePlain(&layer.maxima);
+    for (tools::OpenMatrix& matrix : layer.matrices) {
+      if (matrix.max_abs_logit == 0.0) matrix.max_abs_logit = 0.0;
+      for (std::vector<double>* values : {&matrix.row_sums, &matrix.columns, &matrix.partial}) MakePlain(values);
+    }
+  }
+  return state;
+}
+
+// It is there, and survives JSON.
+void CheckReport(const SavedState& state) {
+  Report report;
+  const Status status = tools::ReportOf(state, &report);
+  FUZZ_CHECK(status.ok(), status.message());
+  FUZZ_CHECK(report.layers.size() == state.layers.size(), "every layer");
+  Report back;
+  const Status parsed = ReportFromJson(ReportToJson(report), &back);
+  FUZZ_CHECK(parsed.ok(), parsed.message());
+}
+
+Status Merge(const SavedState& first, const SavedState& second, SavedState* merged) {
+  tools::StateMerger merger;
+  Status status = merger.Add("first", first);
+  if (status.ok()) status = merger.Add("second", second);
+  if (!status.ok()) {
+    FUZZ_CHECK(status.code() == StatusCode::kInvalidArgument, status.message());
+    FUZZ_CHECK(status.message().find("first") != std::string::npos, status.message());
+    return status;
+  }
+  const bool is_complete = merger.Missing().empty();
+  status = merger.Take(merged);
+  FUZZ_CHECK(status.ok(), status.message());
+  FUZZ_CHECK(!is_complete || (merged->share_count == 0 && merged->shares.empty()), "complete by itself");
+  return status;
+}
+
+void CheckMerge(const SavedState& a, const SavedState& b) {
+  SavedState ab;
+  SavedState ba;
+  const Status status = Merge(a, b, &ab);
+  const Status other_way = Merge(b, a, &ba);
+  FUZZ_CHECK(status.ok() == other_way.ok(), status.message() + other_way.message());
+  if (!status.ok()) return;
+  FUZZ_CHECK(tools::StateToBytes(Plain(ab)) == tools::StateToBytes(Plain(ba)), "the order does not matter");
+  CheckReport(ab);
+}
+
+void Run(std::string_view input) {
+  SavedState unsigned_state;
+  if (const Status status = Read(input, &unsigned_state); !status.ok()) {
+    FUZZ_CHECK(status.code() == StatusCode::kDataLoss && !status.message().empty(), status.message());
+  }
+  const auto [first, second] = Split(input);
+  SavedState a;
+  if (!ReadAndCheck(first, &a)) return;
+  CheckReport(a);
+  CheckMerge(a, a);
+  SavedState b;
+  if (second.empty() || !ReadAndCheck(second, &b)) return;
+  CheckMerge(Plain(a), Plain(b));
+}
+
+}  // namespace
+}  // namespace attnscope::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  attnscope::fuzz::Run({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
