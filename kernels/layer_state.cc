@@ -272,11 +272,11 @@ void LayerAccumulator::State::Merge(const State& other) {
 }
 
 size_t LayerAccumulator::State::OpenKeys(size_t sequence, size_t head) const {
-  return static_cast<size_t>(maxima()[layout_.OpenKeys(sequence, head)]);
+  return CountOf(maxima()[layout_.OpenKeys(sequence, head)], layout_.keys());
 }
 
 size_t LayerAccumulator::State::OpenRows(size_t sequence, size_t head) const {
-  return static_cast<size_t>(NumRows(sums() + layout_.OpenRowSums(sequence, head)));
+  return CountOf(NumRows(sums() + layout_.OpenRowSums(sequence, head)), size_t{1} << 53);
 }
 
 double LayerAccumulator::State::Tolerance(ElementType type) const {

@@ -108,7 +108,7 @@ double PackSink(double mass, size_t position) {
 
 size_t UnpackSinkPosition(double packed) {
   const double reversed = std::fmod(packed, kPositions);
-  return static_cast<size_t>(kPositions - 1.0 - reversed);
+  return CountOf(kPositions - 1.0 - reversed, static_cast<size_t>(kPositions));
 }
 
 void FoldMatrix(const double* row_sums, const double* columns, const double* partial, size_t keys, double* head_sums,
@@ -117,7 +117,7 @@ void FoldMatrix(const double* row_sums, const double* columns, const double* par
   const double rows = row_sums[static_cast<size_t>(RowSum::kMeasured)];
   double* max_keys = &head_maxima[static_cast<size_t>(HeadMax::kKeys)];
   *max_keys = std::max(*max_keys, static_cast<double>(keys));
-  if (rows == 0.0) return;
+  if (rows == 0.0 || keys == 0) return;
 
   const ColumnStats stats = MeasureColumns(columns, partial, keys);
   const double sink_mass = stats.max / rows;

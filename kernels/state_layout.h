@@ -87,9 +87,17 @@ class StateLayout {
   size_t keys_ = 0;
 };
 
+// A number of rows or keys as it stands in the arrays, at most `most`: callers may write anything there, such as maxima
+// that were added up.
+inline size_t CountOf(double value, size_t most) {
+  if (!(value > 0.0)) return 0;
+  return value < static_cast<double>(most) ? static_cast<size_t>(value) : most;
+}
+
 // A sink's mass and position as one number whose maximum over matrices is the strongest sink, the first of equals. The
 // mass is rounded to 2^-20; masses above 2 (of rows that are no distributions) count as 2.
 double PackSink(double mass, size_t position);
+// 0 for what PackSink does not make.
 size_t UnpackSinkPosition(double packed);
 
 // Folds one open matrix into its head's sums [kNumHeadSums] and maxima [kNumHeadMaxima].

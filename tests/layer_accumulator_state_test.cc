@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -196,6 +198,37 @@ TEST(LayerAccumulatorStateTest, ACopiedStateGoesOn) {
     if (row != kQueries) AddRows(copy, values, row, kQueries);
     copy.EndSequence();
     EXPECT_TRUE(SameBits(StateOf(copy), StateOf(whole))) << "copied after row " << row;
+  }
+}
+
+// An all-reduce that adds maxima, or one of other types: the metrics are wrong, but nothing beyond the arrays is
+// touched, which the address sanitizer sees.
+TEST(LayerAccumulatorStateTest, NumbersOfNoAccumulator) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const double number : {100.0, 0.5, -1.0, 0x1p53, 0x1p64, 1e300, kInfinity, -kInfinity, std::nan("")}) {
+    for (const bool in_sums : {false, true}) {
+      for (const size_t keys : {kKeys, size_t{0}}) {
+        LayerConfig config = kConfig;
+        config.max_keys = keys;
+        LayerAccumulator layer = CreateLayer(config);
+        const auto write = [&layer, number, in_sums] {
+          for (double& value : layer.maxima()) value = number;
+          for (double& value : layer.sums()) value = in_sums ? number : 3.0;
+        };
+        write();
+        layer.Stats();
+        if (keys != 0) AddRows(layer, Weights(24), 0, 5);
+        layer.Stats();
+        write();
+        LayerAccumulator other = CreateLayer(config);
+        EXPECT_TRUE(other.Merge(layer).ok());
+        other.EndSequence();
+        layer.EndSequence();
+        layer.Stats();
+        layer.Reset();
+        EXPECT_FALSE(layer.Stats().layer.Has(Metric::kRows));
+      }
+    }
   }
 }
 

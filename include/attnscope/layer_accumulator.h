@@ -122,7 +122,8 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // The whole state, for any all-reduce (MPI, NCCL, Gloo): add `sums` element by element, take the maximum of `maxima`.
   // Both have the same length on every rank with the same configuration, and stay where they are; `sums()` brings the
   // array up to date, so call it before each all-reduce, not once and for all. Ranks may hold whole sequences, heads of
-  // a layer, or different query rows of one open sequence (all-reduce before EndSequence).
+  // a layer, or different query rows of one open sequence (all-reduce before EndSequence). Other numbers than an
+  // accumulator's own, such as maxima that were added, give wrong metrics, but nothing beyond the arrays is touched.
   std::span<double> sums();
   std::span<const double> sums() const;
   std::span<double> maxima();

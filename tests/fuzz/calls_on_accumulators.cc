@@ -60,6 +60,19 @@ void BreakConfig(CallBytes* bytes, AttnscopeLayerConfig* config) {
   }
 }
 
+// Numbers that no accumulator has, as an all-reduce of another kind leaves them.
+void BreakState(CallBytes bytes, AttnscopeAccumulator* accumulator) {
+  size_t counts[2] = {};
+  double* const arrays[2] = {AttnscopeAccumulatorSums(accumulator, &counts[0], nullptr),
+                             AttnscopeAccumulatorMaxima(accumulator, &counts[1], nullptr)};
+  for (size_t i = 0; i < 4; ++i) {
+    const size_t which = bytes.Below(2);
+    const size_t at = 256 * bytes.Next() + bytes.Next();
+    const double value = bytes.OneOf({1000.0, 0.5, -3.0, 1e19, 1e300, kInf, -kInf, kNan});
+    if (counts[which] > 0) arrays[which][at % counts[which]] = value;
+  }
+}
+
 }  // namespace
 
 void Session::CreateAccumulator(CallBytes bytes) {
@@ -243,6 +256,11 @@ void Session::CopyState(CallBytes bytes) {
   double* const copied = AttnscopeAccumulatorSums(copy.get(), nullptr, nullptr);
   for (size_t i = 0; i < counts[0]; ++i) copied[i] += sums[i];
   FUZZ_CHECK(RowsOf(StatsOf(copy.get())) == 2.0 * RowsOf(stats), "the rows of two ranks");
+  BreakState(bytes, copy.get());
+  StatsOf(copy.get());
+  CheckStatus(AttnscopeAccumulatorMerge(merged.get(), copy.get()));
+  CheckStatus(AttnscopeAccumulatorEndSequences(copy.get()));
+  StatsOf(copy.get());
 }
 
 }  // namespace attnscope::fuzz
