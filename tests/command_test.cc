@@ -207,7 +207,7 @@ TEST_F(CommandTest, BadInputIsExitCodeTwo) {
   ExpectError({"analyze", Write("text.npy", "hello, world")}, "text.npy: is no .npy array");
   ExpectError({"analyze", Write("i8.npy", Npy("<i8", {1}, "12345678"))}, "element type '<i8'");
   ExpectError({"analyze", WriteWeights("L1.npy", {2}, {1, 2})}, "has shape [2]");
-  ExpectError({"analyze"}, "needs a FILE, --logits, --qk or --residual");
+  ExpectError({"analyze"}, "nothing to measure: name a FILE, --logits, --qk or --residual");
   ExpectError({"analyze", kShort0, "--residual", kShort0}, "--residual");
   ExpectError({"analyze", kShort0, "--layer", "-1"}, "--layer");
   ExpectError({"analyze", kShort0, "--fail-on", "never"}, "--fail-on");

@@ -106,7 +106,7 @@ TEST_F(MpiCommandTest, FilesThatAreBadForAll) {
   const std::string path = Write("L1.npy", bytes.substr(0, bytes.size() - 1));
   ExpectFailure(RunRanks(3, WithFiles({kShort0, path})), "attnscope: rank 0: " + path + ": is truncated");
   ExpectFailure(RunRanks(2, WithFiles({"--no-such-option"})), "--no-such-option");
-  ExpectFailure(RunRanks(2, WithFiles({})), "needs a FILE");
+  ExpectFailure(RunRanks(2, WithFiles({})), "name a FILE");
 }
 
 // The second file's elements are damaged, which only the rank sees that reads them.

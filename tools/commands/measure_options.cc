@@ -92,8 +92,7 @@ Status PlanOf(const MeasureOptions& options, Plan* plan) {
   PlanInputs inputs = options.inputs;
   if (inputs.files.empty() && inputs.logit_files.empty() && inputs.query_key_files.empty() &&
       inputs.residuals.empty()) {
-    return {StatusCode::kInvalidArgument,
-            "analyze needs a FILE, --logits, --qk or --residual; see attnscope analyze --help"};
+    return {StatusCode::kInvalidArgument, "nothing to measure: name a FILE, --logits, --qk or --residual; see --help"};
   }
   if (options.token_major) inputs.layout = QueryKeyLayout::kTokenMajor;
   return MakePlan(inputs, plan);
