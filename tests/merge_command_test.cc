@@ -87,8 +87,13 @@ TEST_F(MergeCommandTest, ExitCodesAndOutputsOfAnalyze) {
 TEST_F(MergeCommandTest, BadStatesAreErrorsThatNameThem) {
   const std::vector<std::string> states = WriteShares(3, "rows");
   ExpectError(Merge({states[0], states[2]}, {}), "the states are incomplete: missing is share 1 of 3 (--partial");
-  ExpectError(Merge({states[0], states[1], states[0]}, {}),
-              "cannot merge " + states[0] + " and " + states[0] + ": share 0 of 3 is in both");
+  const std::string copy = Write("copy.state", Read(states[0]));
+  ExpectError(Merge({states[0], states[1], copy}, {}),
+              "cannot merge " + states[0] + " and " + copy + ": share 0 of 3 is in both");
+  RunOk(Analyze({"--state-out", Path("whole.state")}));
+  std::filesystem::create_symlink(Path("whole.state"), Path("link.state"));
+  ExpectError(Merge({Path("whole.state"), Path("link.state")}, {"-o", Path("r.json")}),
+              "cannot merge " + Path("whole.state") + " and " + Path("link.state") + ": they are the same file");
   Run({"analyze", kShort0, "--causal", "--state-out", Path("causal.state")});  // notes that rows lose weight
   ExpectError(Merge({states[0], Path("causal.state")}, {"-o", Path("r.json")}),
               "cannot merge " + states[0] + " and " + Path("causal.state") + ": --causal is no in the first and yes");
