@@ -258,9 +258,10 @@ TEST_F(TensorFileTest, Safetensors) {
   const std::string header =
       "{\"__metadata__\":{\"format\":\"pt\"}," + SafetensorsEntry("a", "F32", {2, 3}, 0, 24) + "," +
       SafetensorsEntry("b.F16", "F16", {2}, 25, 29) + "," + SafetensorsEntry("c", "BF16", {}, 29, 31) + "," +
-      SafetensorsEntry("d", "F64", {0}, 31, 31) + "," + SafetensorsEntry("e", "I64", {1}, 31, 39) + "}";
-  const auto file = Open("a.safetensors", Safetensors(header, BytesOf(Ramp(6)) + std::string(20, 'x')));
-  ASSERT_EQ(file->tensors().size(), 5u);
+      SafetensorsEntry("d", "F64", {0}, 31, 31) + "," + SafetensorsEntry("e", "I64", {1}, 31, 39) + "," +
+      SafetensorsEntry("f", "I8", {1}, 24, 25) + "}";
+  const auto file = Open("a.safetensors", Safetensors(header, BytesOf(Ramp(6)) + std::string(15, 'x')));
+  ASSERT_EQ(file->tensors().size(), 6u);
   ExpectFloats(*file, 0, Ramp(6));
   EXPECT_EQ(file->tensors()[1].name, "b.F16");
   EXPECT_EQ(file->tensors()[1].dtype, Dtype::kFloat16);
@@ -284,6 +285,13 @@ TEST_F(TensorFileTest, SafetensorsHeaderIsChecked) {
   ExpectError(name, with(SafetensorsEntry("a", "F32", {size_t{1} << 32, size_t{1} << 32}, 0, 0)), "can be counted");
   ExpectError(name, with(SafetensorsEntry("a", "F32", {3}, 0, 12) + "," + SafetensorsEntry("b", "F32", {3}, 8, 20)),
               "overlap at byte 8");
+  // Holes before, between and behind tensors, where another file may hide.
+  ExpectError(name, with(SafetensorsEntry("a", "F32", {5}, 4, 24)), "bytes 0 to 4 of the elements belong to no tensor");
+  ExpectError(name, with(SafetensorsEntry("b", "F32", {3}, 12, 24) + "," + SafetensorsEntry("a", "F32", {2}, 0, 8)),
+              "bytes 8 to 12 of the elements belong to no tensor");
+  ExpectError(name, with(SafetensorsEntry("a", "F32", {3}, 0, 12)),
+              "bytes 12 to 24 of the elements belong to no tensor");
+  ExpectError(name, with(SafetensorsEntry("a", "F32", {0}, 7, 7)), "bytes 0 to 24 of the elements belong to no tensor");
   ExpectError(name, with(SafetensorsEntry("a", "F32", {3}, 0, 12) + "," + SafetensorsEntry("a", "F32", {3}, 12, 24)),
               "given twice", StatusCode::kInvalidArgument);
   ExpectError(name, with(""), "holds no tensors");

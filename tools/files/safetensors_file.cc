@@ -81,7 +81,7 @@ class SafetensorsFile : public TensorFile {
       if (!status.ok()) return {status.code(), "tensor '" + name + "': " + status.message()};
     }
     if (tensors_.empty()) return DataLoss("holds no tensors");
-    return CheckOverlap();
+    return CheckRanges();
   }
 
   Status ReadTensor(const nlohmann::json& tensor, TensorInfo* info, Range* range) const {
@@ -113,20 +113,29 @@ class SafetensorsFile : public TensorFile {
                     ShapeText(offsets) + " have " + std::to_string(range->end - range->begin));
   }
 
-  Status CheckOverlap() const {
+  // The format has every byte of the elements belong to one tensor: what else is there was not meant to be read.
+  Status CheckRanges() const {
     std::vector<size_t> sorted;
     for (size_t i = 0; i < ranges_.size(); ++i) {
       if (ranges_[i].begin < ranges_[i].end) sorted.push_back(i);
     }
     std::sort(sorted.begin(), sorted.end(), [this](size_t a, size_t b) { return ranges_[a].begin < ranges_[b].begin; });
-    for (size_t i = 1; i < sorted.size(); ++i) {
+    size_t end = 0;
+    for (size_t i = 0; i < sorted.size(); ++i) {
       const Range& next = ranges_[sorted[i]];
-      if (ranges_[sorted[i - 1]].end > next.begin) {
+      if (next.begin < end) {
         return DataLoss("tensors '" + tensors_[sorted[i - 1]].name + "' and '" + tensors_[sorted[i]].name +
                         "' overlap at byte " + std::to_string(next.begin) + " of the elements");
       }
+      if (next.begin > end) return NoTensors(end, next.begin);
+      end = next.end;
     }
-    return {};
+    return end == elements_.size() ? Status() : NoTensors(end, elements_.size());
+  }
+
+  static Status NoTensors(size_t begin, size_t end) {
+    return DataLoss("bytes " + std::to_string(begin) + " to " + std::to_string(end) +
+                    " of the elements belong to no tensor");
   }
 
   Status ReadElements(size_t tensor, TensorData* out) const override {
