@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -84,6 +85,20 @@ TEST(PackSinkTest, StrongerWinsAndTheFirstOfEquals) {
   }
 }
 
+TEST(CountOfTest, IsWithinItsBounds) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const double none : {0.0, -0.0, -1.0, -1e300, -kInfinity, std::nan("")}) EXPECT_EQ(CountOf(none, 7), 0u) << none;
+  for (const double more : {7.0, 7.5, 1e300, kInfinity}) EXPECT_EQ(CountOf(more, 7), 7u) << more;
+  EXPECT_EQ(CountOf(6.0, 7), 6u);
+  EXPECT_EQ(CountOf(1.0, 0), 0u);
+}
+
+TEST(PackSinkTest, WhatIsNoSinkIsAtZero) {
+  for (const double packed : {std::numeric_limits<double>::infinity(), std::nan("")}) {
+    EXPECT_EQ(UnpackSinkPosition(packed), 0u);
+  }
+}
+
 class FoldMatrixTest : public ::testing::Test {
  protected:
   double& Row(RowSum which) { return row_sums_[static_cast<size_t>(which)]; }
@@ -120,6 +135,14 @@ TEST_F(FoldMatrixTest, AddsWhatMetricsSay) {
   EXPECT_EQ(Head(MatrixSum::kMaxColSum), 3.5);
   EXPECT_EQ(UnpackSinkPosition(Max(HeadMax::kSink)), 1u);
   EXPECT_EQ(Max(HeadMax::kKeys), 4.0);
+}
+
+// Which an accumulator never has: an all-reduce may have left it.
+TEST_F(FoldMatrixTest, RowsWithoutKeysAreNoMatrix) {
+  Row(RowSum::kMeasured) = 4.0;
+  Fold({}, {});
+  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kMeasured)], 4.0);
+  EXPECT_EQ(Head(MatrixSum::kMatrices), 0.0);
 }
 
 TEST_F(FoldMatrixTest, MatricesWithoutMeasuredRowsCountRowsOnly) {
