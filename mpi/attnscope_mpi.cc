@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <span>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,9 +30,9 @@ constexpr int kExitFindings = 1;
 constexpr int kExitError = 2;
 
 constexpr const char* kDetails =
-    "FILE and all options are those of attnscope analyze, see attnscope analyze --help. Every rank has to see the "
-    "files "
-    "under\nthe same names. Report, picture and state are written by rank 0.\n"
+    "FILE and all options are those of attnscope analyze, see attnscope analyze --help. Every rank has to be started\n"
+    "with the same arguments, and to see the files under the same names. Report, picture and state are written by rank "
+    "0.\n"
     "Exit code: 0; 1 if --fail-on asks for it; 2 after an error of any rank, which ends all of them.\n"
     "\n"
     "Examples:\n"
@@ -71,29 +73,49 @@ bool AllOk(const Status& status) {
   return first_failed == Ranks();
 }
 
-// FNV-1a over what the ranks must agree on. Files of other shapes on some node would make all-reduces that do not fit.
-uint64_t FingerprintOf(const Plan& plan) {
-  uint64_t hash = 0xCBF29CE484222325;
-  const auto add = [&hash](uint64_t value) {
-    for (int i = 0; i < 8; ++i) hash = (hash ^ ((value >> (8 * i)) & 0xFF)) * 0x100000001B3;
-  };
-  for (const auto& [index, layer] : plan.layers) {
-    add(static_cast<uint64_t>(index));
-    for (const AttentionPart& part : layer.attention) {
-      for (const size_t size : {static_cast<size_t>(part.kind), part.batch, part.heads, part.queries, part.keys}) {
-        add(size);
-      }
-    }
-    for (const ResidualPart& part : layer.residuals) add(part.size());
+// A hash, FNV-1a, of what the ranks must agree on.
+class Fingerprint {
+ public:
+  void Add(uint64_t value) {
+    for (int i = 0; i < 8; ++i) hash_ = (hash_ ^ ((value >> (8 * i)) & 0xFF)) * 0x100000001B3;
   }
-  return hash;
+  void Add(std::string_view text) {
+    Add(text.size());
+    for (const char c : text) Add(static_cast<uint64_t>(static_cast<unsigned char>(c)));
+  }
+
+  // Whether all ranks have the same: all of them ask.
+  bool IsCommon() const {
+    std::array<uint64_t, 2> most = {hash_, ~hash_};  // and of the complement, so of the least
+    MPI_Allreduce(MPI_IN_PLACE, most.data(), 2, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD);
+    return most[0] == ~most[1];
+  }
+
+ private:
+  uint64_t hash_ = 0xCBF29CE484222325;
+};
+
+// With others, some ranks would measure something else, or end while the rest waits for them.
+Status CheckSameArguments(std::span<char* const> arguments) {
+  Fingerprint words;
+  for (const char* word : arguments) words.Add(std::string_view(word));
+  if (words.IsCommon()) return {};
+  return {StatusCode::kInvalidArgument, "some ranks were started with other arguments than others"};
 }
 
+// Files of other shapes on some node would make all-reduces that do not fit.
 Status CheckSamePlan(const Plan& plan) {
-  const uint64_t ours = FingerprintOf(plan);
-  std::array<uint64_t, 2> most = {ours, ~ours};  // and of the complement, so of the least
-  MPI_Allreduce(MPI_IN_PLACE, most.data(), 2, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD);
-  if (most[0] == ~most[1]) return {};
+  Fingerprint shapes;
+  for (const auto& [index, layer] : plan.layers) {
+    shapes.Add(static_cast<uint64_t>(index));
+    for (const AttentionPart& part : layer.attention) {
+      for (const size_t size : {static_cast<size_t>(part.kind), part.batch, part.heads, part.queries, part.keys}) {
+        shapes.Add(size);
+      }
+    }
+    for (const ResidualPart& part : layer.residuals) shapes.Add(part.size());
+  }
+  if (shapes.IsCommon()) return {};
   return {StatusCode::kInvalidArgument, "the files have other shapes on some ranks than on others"};
 }
 
@@ -162,7 +184,7 @@ int Run(const Options& options) {
   return code;
 }
 
-// Every rank parses the same words; rank 0 answers.
+// All ranks have parsed the same words; rank 0 answers.
 int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream err;
@@ -183,6 +205,8 @@ int Main(int argc, char** argv) {
   CLI::App app("Measures the health of a transformer's attention with all ranks of an MPI job.", "attnscope-mpi");
   app.set_version_flag("--version", "attnscope-mpi " + std::string(Version()));
   app.footer(kDetails);
+  const std::span<char* const> words(argv, static_cast<size_t>(argc));
+  if (!AllOk(CheckSameArguments(words.subspan(words.empty() ? 0 : 1)))) return kExitError;
   Options options;
   options.measure.threads = 1;  // ranks are started one for each core
   AddMeasureOptions(&app, &options.measure);

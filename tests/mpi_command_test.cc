@@ -109,6 +109,17 @@ TEST_F(MpiCommandTest, FilesThatAreBadForAll) {
   ExpectFailure(RunRanks(2, WithFiles({})), "name a FILE");
 }
 
+// As scripts do that put their rank into a name.
+TEST_F(MpiCommandTest, RanksWithOtherArguments) {
+  for (const std::vector<std::string>& others : std::initializer_list<std::vector<std::string>>{
+           {kShort0, "--no-such-option"}, {kShort1}, {kShort0, "--causal"}, {"--help"}, {}}) {
+    std::vector<std::string> words = Job(2, {ATTNSCOPE_MPI_COMMAND, kShort0});
+    words.insert(words.end(), {":", "-np", "1", ATTNSCOPE_MPI_COMMAND});
+    words.insert(words.end(), others.begin(), others.end());
+    ExpectFailure(Run(words), "attnscope: rank 0: some ranks were started with other arguments than others");
+  }
+}
+
 // The second file's elements are damaged, which only the rank sees that reads them.
 TEST_F(MpiCommandTest, AFileThatIsBadForOneRankStopsAll) {
   const std::string good = Read(kShort1);
