@@ -211,7 +211,7 @@ void LayerAccumulator::State::AddResidual(const ActivationView& before, const Ac
     AddTo(LayerSum::kResidualTokens, static_cast<double>(before.tokens));
     AddTo(LayerSum::kResidualSequences, 1.0);
     AddTo(LayerSum::kResidualRatio, ratio);
-    AddTo(LayerSum::kInfiniteResiduals, std::isinf(ratio) ? 1.0 : 0.0);
+    AddTo(LayerSum::kInfiniteResiduals, std::isfinite(ratio) ? 0.0 : 1.0);
   }
 }
 

@@ -50,7 +50,7 @@ constexpr std::array<MetricInfo, kNumMetrics> kMetrics = {
     Layer(Metric::kTokenResidualRatio, false, "token_residual_ratio", "token_residual_ratios",
           "The same ratio, token by token"),
     Layer(Metric::kInfiniteResiduals, true, "infinite_residuals", "infinite_residuals",
-          "Sequences whose input is zero and whose update is not"),
+          "Sequences whose ratio is infinite or no number"),
     Layer(Metric::kGradientNorm, false, "gradient_norm", "gradient_norms", "L2 norm of the layer's gradients"),
 };
 

@@ -17,7 +17,7 @@ bool IsMeasured(Pathology pathology, const MetricValues& values) {
     case Pathology::kSaturatedSoftmax:
       return values.Has(Metric::kSaturationRatio);
     case Pathology::kBadNumbers:
-      return values.Has(Metric::kRows);
+      return values.Has(Metric::kRows) || values.Has(Metric::kInfiniteResiduals);
     default:
       return values.Has(Metric::kEntropy);
   }

@@ -133,11 +133,14 @@ void CheckSaturatedSoftmax(const Thresholds& bounds, const Place&, Candidate* ca
   candidate->Check(Severity::kWarning, Metric::kSaturationRatio, Side::kAbove, bounds.saturation_ratio_warning);
 }
 
-// The bound is a number of rows, as the value is.
+// The bound is a number of rows, as the value is. NaN or infinities in a residual stream leave no ratio to be judged.
 void CheckBadNumbers(const Thresholds& bounds, const Place& place, Candidate* candidate) {
   candidate->Check(Severity::kCritical, Metric::kInvalidRows, Side::kAbove,
                    bounds.invalid_row_share_critical * place.values[Metric::kRows]);
   candidate->Check(Severity::kWarning, Metric::kInvalidRows, Side::kAbove, 0.0);
+  if (!place.values.Has(Metric::kResidualRatio)) {
+    candidate->Check(Severity::kCritical, Metric::kInfiniteResiduals, Side::kAbove, 0.0);
+  }
 }
 
 struct PathologyInfo {

@@ -210,6 +210,10 @@ TEST_F(CommandTest, BadInputIsExitCodeTwo) {
   ExpectError({"analyze"}, "nothing to measure: name a FILE, --logits, --qk or --residual");
   ExpectError({"analyze", kShort0, "--residual", kShort0}, "--residual");
   ExpectError({"analyze", kShort0, "--layer", "-1"}, "--layer");
+  for (const char* option : {"-o", "--png", "--state-out"}) ExpectError({"analyze", kShort0, option, ""}, "is empty");
+  ExpectError({"analyze", kShort0, "--epoch", "9223372036854775808"},
+              "--epoch: 9223372036854775808 is no whole number");
+  ExpectError({"analyze", kShort0, "--stage", std::string(4097, 'x')}, "--stage: has 4097 bytes, more than 4096");
   ExpectError({"analyze", kShort0, "--fail-on", "never"}, "--fail-on");
   ExpectError({"analyze", kShort0, "--threads", "5000"}, "--threads");
   ExpectError({"analyze", kShort0, "--threshold", "sink=1"}, "--threshold sink=1");

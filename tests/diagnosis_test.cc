@@ -172,6 +172,18 @@ TEST(DiagnosisTest, BoundsThatNeedKeysAreSkippedWithoutThem) {
   EXPECT_EQ(DiagnoseOne(values, Healthy()).at(0).severity, Severity::kWarning);
 }
 
+TEST(DiagnosisTest, AResidualStreamWithoutARatioIsBad) {
+  MetricValues values = Healthy();
+  values[Metric::kInfiniteResiduals] = 2.0;
+  EXPECT_TRUE(DiagnoseOne(values, Healthy()).empty()) << "the ratio is what counts";
+  values[Metric::kResidualRatio] = kNaN;
+  const Verdict verdict = DiagnoseOne(values, Healthy()).at(0);
+  EXPECT_EQ(verdict.message, "critical: bad numbers in layer 7: infinite_residuals 2 is above 0");
+  EXPECT_EQ(verdict.severity, Severity::kCritical);
+  values[Metric::kInfiniteResiduals] = 0.0;
+  EXPECT_TRUE(DiagnoseOne(values, Healthy()).empty());
+}
+
 TEST(DiagnosisTest, FewKeysHaveNoEffectiveRankBound) {
   MetricValues values = Healthy();
   values[Metric::kEffectiveRank] = 2.0;

@@ -127,6 +127,23 @@ TEST_P(LayerAccumulatorResidualTest, ZeroInput) {
   EXPECT_EQ(values[Metric::kInfiniteResiduals], 1.0);
 }
 
+TEST_P(LayerAccumulatorResidualTest, BadNumbersAreCounted) {
+  const std::vector<float> ones(6, 1.0f);
+  const auto view = [](const std::vector<float>& values) {
+    return ContiguousActivation(values.data(), ElementType::kFloat32, 1, 2, 3);
+  };
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> broken = ones;
+    broken[4] = bad;
+    LayerAccumulator layer = CreateLayer({});
+    ASSERT_TRUE(layer.AddResidual(view(ones), view(ones)).ok());
+    ASSERT_TRUE(layer.AddResidual(view(broken), view(broken)).ok());
+    const MetricValues values = layer.Stats().layer;
+    EXPECT_FALSE(values.Has(Metric::kResidualRatio)) << bad;
+    EXPECT_EQ(values[Metric::kInfiniteResiduals], 1.0) << bad;
+  }
+}
+
 TEST_P(LayerAccumulatorResidualTest, EndsOfTheRange) {
   for (const float scale : {FLT_MAX, FLT_TRUE_MIN}) {
     const std::vector<float> before(3000, scale);

@@ -61,7 +61,8 @@ struct Thresholds {
   // Saturated softmax: saturation_ratio above.
   double saturation_ratio_warning = 0.5;
   double saturation_ratio_critical = 0.9;
-  // Bad numbers: any invalid row is a warning; share of rows above which they are critical.
+  // Bad numbers: any invalid row is a warning; share of rows above which they are critical. A residual stream whose
+  // ratio is NaN is critical, whatever the bounds.
   double invalid_row_share_critical = 0.01;
 };
 

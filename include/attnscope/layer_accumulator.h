@@ -89,8 +89,9 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   Status Reserve(const Runner& runner = {});
 
   // Adds one block's residual stream before and after it: the same shape, and each sequence of the batch whole. NaN and
-  // infinities are not looked for: they make the ratio NaN or infinite. Norms neither overflow nor underflow for any
-  // finite input. O(batch * tokens * channels). Errors: kInvalidArgument (null data, shapes that differ or overflow).
+  // infinities are not looked for: they make the ratio NaN or infinite, and such sequences are counted. Norms neither
+  // overflow nor underflow for any finite input. O(batch * tokens * channels). Errors: kInvalidArgument (null data,
+  // shapes that differ or overflow).
   Status AddResidual(const ActivationView& before, const ActivationView& after);
 
   // Adds one gradient buffer of the layer; the norm is over all buffers added. O(size). Errors: kInvalidArgument (null

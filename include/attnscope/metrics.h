@@ -54,7 +54,7 @@ enum class Metric : uint8_t {
   // Of the layer as a whole.
   kResidualRatio,       // mean over sequences of ||x_out - x_in|| / ||x_in||, Frobenius
   kTokenResidualRatio,  // mean over tokens of the same ratio of one token's channels
-  kInfiniteResiduals,   // sequences with x_in = 0 and x_out != 0, whose ratio is +inf
+  kInfiniteResiduals,   // sequences whose ratio is +inf (x_in = 0, x_out != 0) or NaN
   kGradientNorm,        // L2 norm over all gradient buffers of the layer
 };
 inline constexpr size_t kNumMetrics = static_cast<size_t>(Metric::kGradientNorm) + 1;

@@ -8,6 +8,7 @@
 
 #include "attnscope/figure.h"
 #include "tools/commands/command.h"
+#include "tools/commands/option_checks.h"
 #include "tools/commands/output_check.h"
 #include "tools/commands/report_file.h"
 #include "tools/commands/verdict_options.h"
@@ -96,6 +97,7 @@ Command AddRenderCommand(CLI::App* parent) {
   app->add_option("REPORT", options->reports, "Reports, see below")->required()->type_name("");
   app->add_option("-o,--output", options->output, "The picture: SVG if it ends in .svg, else PNG")
       ->required()
+      ->check(NotEmpty())
       ->type_name("PATH");
   app->add_option("--figure", options->kind, "What to draw, see below")
       ->check(CLI::IsMember({"summary", "heads", "history"}).description(""))

@@ -5,6 +5,7 @@
 
 #include "attnscope/figure.h"
 #include "attnscope/write_file.h"
+#include "tools/commands/option_checks.h"
 #include "tools/commands/output_check.h"
 #include "tools/commands/picture_path.h"
 #include "tools/output/figure_file.h"
@@ -42,12 +43,21 @@ Status WriteFiles(const OutputOptions& options, const SavedState& state, const R
 }  // namespace
 
 void AddOutputOptions(CLI::App* app, OutputOptions* options) {
-  app->add_option("-o,--output", options->report_path, "Write the report as JSON")->type_name("PATH");
-  app->add_option("--png", options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
+  app->add_option("-o,--output", options->report_path, "Write the report as JSON")
+      ->check(NotEmpty())
       ->type_name("PATH");
-  app->add_option("--state-out", options->state_path, "Write what was measured for attnscope merge")->type_name("PATH");
-  app->add_option("--epoch", options->epoch, "Note the epoch in report and picture")->type_name("N");
-  app->add_option("--stage", options->stage, "Note the stage (train, val, ...) in the report")->type_name("NAME");
+  app->add_option("--png", options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
+      ->check(NotEmpty())
+      ->type_name("PATH");
+  app->add_option("--state-out", options->state_path, "Write what was measured for attnscope merge")
+      ->check(NotEmpty())
+      ->type_name("PATH");
+  app->add_option("--epoch", options->epoch, "Note the epoch in report and picture")
+      ->check(WholeNumber())
+      ->type_name("N");
+  app->add_option("--stage", options->stage, "Note the stage (train, val, ...) in the report")
+      ->check(AtMostBytes(kMaxStageBytes))
+      ->type_name("NAME");
   app->add_flag("--json", options->json, "Print the report as JSON instead of the table");
   AddVerdictOptions(app, &options->verdicts);
 }

@@ -5,6 +5,7 @@
 #ifndef ATTNSCOPE_TOOLS_STATE_STATE_FILE_H_
 #define ATTNSCOPE_TOOLS_STATE_STATE_FILE_H_
 
+#include <cstddef>
 #include <string>
 
 #include "attnscope/status.h"
@@ -13,7 +14,10 @@
 
 namespace attnscope::tools {
 
-// The same state gives the same bytes.
+// Of the stage's name.
+inline constexpr size_t kMaxStageBytes = 4096;
+
+// The same state gives the same bytes. A longer name of the stage would not be read again.
 std::string StateToBytes(const SavedState& state);
 
 // Allocates in proportion to the size of `bytes`, whatever they claim. Errors: kDataLoss for what is no state,

@@ -17,7 +17,6 @@ namespace {
 constexpr uint64_t kMaxHeads = 65536;
 constexpr uint64_t kMaxKeys = (uint64_t{1} << 31) - 1;
 constexpr uint64_t kMaxShares = 1'000'000;
-constexpr uint64_t kMaxStageBytes = 4096;
 constexpr double kMaxCount = 0x1p53;
 
 // Takes one value after another. After the first failure it gives zeros, and `status` says what failed.
