@@ -62,14 +62,12 @@ void BreakConfig(CallBytes* bytes, AttnscopeLayerConfig* config) {
 
 // Numbers that no accumulator has, as an all-reduce of another kind leaves them.
 void BreakState(CallBytes bytes, AttnscopeAccumulator* accumulator) {
-  size_t counts[2] = {};
-  double* const arrays[2] = {AttnscopeAccumulatorSums(accumulator, &counts[0], nullptr),
-                             AttnscopeAccumulatorMaxima(accumulator, &counts[1], nullptr)};
   for (size_t i = 0; i < 4; ++i) {
-    const size_t which = bytes.Below(2);
+    size_t count = 0;
+    double* const numbers = bytes.OneIn(2) ? AttnscopeAccumulatorMaxima(accumulator, &count, nullptr)
+                                           : AttnscopeAccumulatorSums(accumulator, &count, nullptr);
     const size_t at = 256 * bytes.Next() + bytes.Next();
-    const double value = bytes.OneOf({1000.0, 0.5, -3.0, 1e19, 1e300, kInf, -kInf, kNan});
-    if (counts[which] > 0) arrays[which][at % counts[which]] = value;
+    numbers[at % count] = bytes.OneOf({1000.0, 0.5, -3.0, 1e19, 1e300, kInf, -kInf, kNan});
   }
 }
 

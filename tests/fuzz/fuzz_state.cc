@@ -68,8 +68,7 @@ bool ReadAndCheck(std::string_view text, SavedState* state) {
 // Sums, which may be anything, added in another order have the same bits, but for NaN of two kinds and negative zeros.
 void MakePlain(std::vector<double>* values) {
   for (double& value : *values) {
-    if (std::isnan(value)) value = std::numeric_limits<double>::quiet_NaN();
-    if (value == 0.0) value = 0.0;
+    value = std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;  // -0 + 0 is 0
   }
 }
 
@@ -78,7 +77,7 @@ SavedState Plain(SavedState state) {
     MakePlain(&layer.sums);
     MakePlain(&layer.maxima);
     for (tools::OpenMatrix& matrix : layer.matrices) {
-      if (matrix.max_abs_logit == 0.0) matrix.max_abs_logit = 0.0;
+      matrix.max_abs_logit += 0.0;
       for (std::vector<double>* values : {&matrix.row_sums, &matrix.columns, &matrix.partial}) MakePlain(values);
     }
   }

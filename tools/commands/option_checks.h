@@ -14,11 +14,11 @@ namespace attnscope::tools {
 
 // An empty path, as of a shell variable that is not set, would mean that nothing is written.
 inline CLI::Validator NotEmpty() {
-  return {[](std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, ""};
+  return {[](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, ""};
 }
 
 inline CLI::Validator AtMostBytes(size_t most) {
-  return {[most](std::string& text) {
+  return {[most](const std::string& text) {
             return text.size() <= most
                        ? std::string()
                        : "has " + std::to_string(text.size()) + " bytes, more than " + std::to_string(most);
@@ -28,7 +28,7 @@ inline CLI::Validator AtMostBytes(size_t most) {
 
 // CLI11 takes numbers beyond 64 bits for the largest ones.
 inline CLI::Validator WholeNumber() {
-  return {[](std::string& text) {
+  return {[](const std::string& text) {
             int64_t number = 0;
             const char* const end = text.data() + text.size();
             const auto [rest, error] = std::from_chars(text.data(), end, number);
