@@ -102,6 +102,24 @@ TEST_F(VerdictTrackerTest, WithoutMargin) {
   EXPECT_EQ(Changes({0.51, 0.5, 0.51}), "h>w w>h h>w ");
 }
 
+// A layer of which only the residual stream is measured.
+TEST_F(VerdictTrackerTest, NaNInAResidualStreamComesAndGoes) {
+  VerdictTracker tracker(config_, kLayer);
+  std::string text;
+  for (const bool is_bad : {false, true, true, false, false}) {
+    Report report;
+    MetricValues& values = report.Layer(kLayer).stats.layer;
+    values[Metric::kInfiniteResiduals] = is_bad ? 1.0 : 0.0;
+    if (!is_bad) values[Metric::kResidualRatio] = 0.5;
+    changes_.clear();
+    tracker.Update(report, Diagnose(report, config_.thresholds), &changes_);
+    for (const VerdictChange& change : changes_) text += change.verdict.message + "; ";
+  }
+  EXPECT_EQ(text,
+            "critical: bad numbers in layer 7: infinite_residuals 1 is above 0; "
+            "healthy: bad numbers in layer 7 has ended; ");
+}
+
 TEST(RecoveryThresholdsTest, MoveInwards) {
   const Thresholds defaults;
   const Thresholds recovery = RecoveryThresholds(defaults, 0.1);
