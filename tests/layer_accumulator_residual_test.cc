@@ -109,18 +109,20 @@ TEST_P(LayerAccumulatorResidualTest, AnyStrides) {
   EXPECT_TRUE(Within(layer.Stats().layer[Metric::kResidualRatio], ratio, 1e-12L * ratio));
 }
 
+// Two tokens of three channels.
+ActivationView SixValues(const std::vector<float>& values) {
+  return ContiguousActivation(values.data(), ElementType::kFloat32, 1, 2, 3);
+}
+
 TEST_P(LayerAccumulatorResidualTest, ZeroInput) {
   const std::vector<float> zeros(6);
   const std::vector<float> ones(6, 1.0f);
-  const auto view = [](const std::vector<float>& values) {
-    return ContiguousActivation(values.data(), ElementType::kFloat32, 1, 2, 3);
-  };
   LayerAccumulator layer = CreateLayer({});
-  ASSERT_TRUE(layer.AddResidual(view(zeros), view(zeros)).ok());
+  ASSERT_TRUE(layer.AddResidual(SixValues(zeros), SixValues(zeros)).ok());
   EXPECT_EQ(layer.Stats().layer[Metric::kResidualRatio], 0.0) << "no update of no input";
   EXPECT_EQ(layer.Stats().layer[Metric::kInfiniteResiduals], 0.0);
-  ASSERT_TRUE(layer.AddResidual(view(zeros), view(ones)).ok());
-  ASSERT_TRUE(layer.AddResidual(view(ones), view(ones)).ok());
+  ASSERT_TRUE(layer.AddResidual(SixValues(zeros), SixValues(ones)).ok());
+  ASSERT_TRUE(layer.AddResidual(SixValues(ones), SixValues(ones)).ok());
   const MetricValues values = layer.Stats().layer;
   EXPECT_EQ(values[Metric::kResidualRatio], std::numeric_limits<double>::infinity());
   EXPECT_EQ(values[Metric::kTokenResidualRatio], std::numeric_limits<double>::infinity());
@@ -129,15 +131,12 @@ TEST_P(LayerAccumulatorResidualTest, ZeroInput) {
 
 TEST_P(LayerAccumulatorResidualTest, BadNumbersAreCounted) {
   const std::vector<float> ones(6, 1.0f);
-  const auto view = [](const std::vector<float>& values) {
-    return ContiguousActivation(values.data(), ElementType::kFloat32, 1, 2, 3);
-  };
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     std::vector<float> broken = ones;
     broken[4] = bad;
     LayerAccumulator layer = CreateLayer({});
-    ASSERT_TRUE(layer.AddResidual(view(ones), view(ones)).ok());
-    ASSERT_TRUE(layer.AddResidual(view(broken), view(broken)).ok());
+    ASSERT_TRUE(layer.AddResidual(SixValues(ones), SixValues(ones)).ok());
+    ASSERT_TRUE(layer.AddResidual(SixValues(broken), SixValues(broken)).ok());
     const MetricValues values = layer.Stats().layer;
     EXPECT_FALSE(values.Has(Metric::kResidualRatio)) << bad;
     EXPECT_EQ(values[Metric::kInfiniteResiduals], 1.0) << bad;

@@ -5,18 +5,20 @@
 #include "tools/state/state_file.h"
 
 #include <gtest/gtest.h>
-#include <libdeflate.h>
 
 #include <cstring>
 #include <initializer_list>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "kernels/state_layout.h"
-#include "tests/temporary_folder.h"
+#include "tests/signed_state.h"
 
 namespace attnscope::tools {
 namespace {
+
+using testing_tools::Signed;
 
 constexpr size_t kHeader = 32;
 
@@ -50,15 +52,6 @@ SavedState Example() {
     state.layers[1].matrices.push_back(matrix);
   }
   return state;
-}
-
-// With the size and the checksum of what it is now.
-std::string Signed(std::string bytes) {
-  const uint64_t size = bytes.size();
-  std::memcpy(bytes.data() + 16, &size, sizeof(size));
-  const uint32_t crc = libdeflate_crc32(0, bytes.data() + kHeader, bytes.size() - kHeader);
-  std::memcpy(bytes.data() + 24, &crc, sizeof(crc));
-  return bytes;
 }
 
 Status Refuse(const std::string& bytes) {

@@ -13,6 +13,7 @@
 
 #include "attnscope/report.h"
 #include "tests/fuzz/fuzz_check.h"
+#include "tests/signed_state.h"
 #include "tools/state/saved_state.h"
 #include "tools/state/state_file.h"
 #include "tools/state/state_format.h"
@@ -22,35 +23,22 @@ namespace {
 
 using tools::SavedState;
 
-constexpr size_t kSizeAt = 16;
-
 Status Read(std::string_view bytes, SavedState* state) {
   return tools::StateFromBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, state);
-}
-
-// With the size and the checksum of what it is: no input would get beyond these.
-std::string Signed(std::string_view text) {
-  std::string bytes(text);
-  if (bytes.size() < tools::kHeaderBytes) return bytes;
-  const uint64_t size = bytes.size();
-  std::memcpy(bytes.data() + kSizeAt, &size, sizeof(size));
-  const uint32_t checksum = tools::Checksum({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-  std::memcpy(bytes.data() + tools::kChecksumAt, &checksum, sizeof(checksum));
-  return bytes;
 }
 
 // The first state ends where its header says.
 std::pair<std::string_view, std::string_view> Split(std::string_view input) {
   if (input.size() < tools::kHeaderBytes) return {input, {}};
   uint64_t size = 0;
-  std::memcpy(&size, input.data() + kSizeAt, sizeof(size));
+  std::memcpy(&size, input.data() + tools::kSizeAt, sizeof(size));
   if (size >= input.size()) return {input, {}};
   return {input.substr(0, size), input.substr(size)};
 }
 
-// What is accepted is the same after a round trip.
+// Honest in size and checksum, as no random input is. What is accepted is the same after a round trip.
 bool ReadAndCheck(std::string_view text, SavedState* state) {
-  const Status status = Read(Signed(text), state);
+  const Status status = Read(testing_tools::Signed(std::string(text)), state);
   if (!status.ok()) {
     FUZZ_CHECK(status.code() == StatusCode::kDataLoss && !status.message().empty(), status.message());
     FUZZ_CHECK(state->layers.empty() && state->shares.empty() && state->settings.stage.empty(), "unchanged");

@@ -11,6 +11,7 @@
 #include "tools/commands/measure_options.h"
 #include "tools/commands/report_output.h"
 #include "tools/output/terminal.h"
+#include "tools/state/state_file.h"
 
 namespace attnscope::tools {
 namespace {
@@ -76,7 +77,6 @@ Status ReadFraction(const char* option, const std::string& text, size_t most, si
 }
 
 Status ReadShare(const AnalyzeOptions& options, ShareOptions* share) {
-  constexpr size_t kMaxShares = 1'000'000;
   constexpr size_t kMaxRows = size_t{1} << 40;
   constexpr size_t kMaxHeads = 65536;
   share->by = options.measure.share_by;

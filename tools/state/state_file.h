@@ -14,10 +14,11 @@
 
 namespace attnscope::tools {
 
-// Of the stage's name.
+// Of what a state may hold; what writes one must keep to them.
 inline constexpr size_t kMaxStageBytes = 4096;
+inline constexpr size_t kMaxShares = 1'000'000;
 
-// The same state gives the same bytes. A longer name of the stage would not be read again.
+// The same state gives the same bytes.
 std::string StateToBytes(const SavedState& state);
 
 // Allocates in proportion to the size of `bytes`, whatever they claim. Errors: kDataLoss for what is no state,

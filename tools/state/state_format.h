@@ -19,6 +19,7 @@ inline constexpr std::string_view kMagic = "ATTNSTAT";
 inline constexpr uint32_t kVersion = 1;
 inline constexpr uint32_t kByteOrder = 0x0A0B0C0D;
 inline constexpr size_t kHeaderBytes = 32;
+inline constexpr size_t kSizeAt = 16;
 inline constexpr size_t kChecksumAt = 24;
 
 // Flags of the settings.

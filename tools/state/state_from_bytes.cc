@@ -16,7 +16,6 @@ namespace {
 // Limits that no real state reaches; beyond them, sizes of a hostile file could overflow.
 constexpr uint64_t kMaxHeads = 65536;
 constexpr uint64_t kMaxKeys = (uint64_t{1} << 31) - 1;
-constexpr uint64_t kMaxShares = 1'000'000;
 constexpr double kMaxCount = 0x1p53;
 
 // Takes one value after another. After the first failure it gives zeros, and `status` says what failed.
@@ -200,7 +199,7 @@ Status CheckHeader(Bytes bytes) {
     return data_loss("is a state of version " + std::to_string(version) + ", this program reads version " +
                      std::to_string(kVersion));
   }
-  const auto size = LoadLittleEndian<uint64_t>(bytes, 16);
+  const auto size = LoadLittleEndian<uint64_t>(bytes, kSizeAt);
   if (size != bytes.size()) {
     return data_loss((bytes.size() < size ? "is truncated: " : "has bytes behind its end: ") +
                      std::to_string(bytes.size()) + " bytes instead of " + std::to_string(size));

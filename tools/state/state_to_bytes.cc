@@ -83,7 +83,7 @@ std::string StateToBytes(const SavedState& state) {
 
   std::string& bytes = out.bytes();
   const uint64_t size = bytes.size();
-  std::memcpy(bytes.data() + 16, &size, sizeof(size));
+  std::memcpy(bytes.data() + kSizeAt, &size, sizeof(size));
   const uint32_t checksum = Checksum({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   std::memcpy(bytes.data() + kChecksumAt, &checksum, sizeof(checksum));
   return std::move(bytes);
