@@ -15,7 +15,6 @@
 #include "hwy/highway.h"
 #include "kernels/sweep_workspace.h"
 
-HWY_BEFORE_NAMESPACE();
 namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -25,6 +24,5 @@ using SweepDouble = hn::CappedTag<double, kRowsPerBlock / 2>;
 
 }  // namespace HWY_NAMESPACE
 }  // namespace attnscope
-HWY_AFTER_NAMESPACE();
 
 #endif  // ATTNSCOPE_KERNELS_SWEEP_TAGS_INL_H_

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "attnscope/thread_runner.h"
+#include "tests/data_file.h"
 #include "tests/golden.h"
 #include "tests/temporary_folder.h"
 #include "tests/tensor_writers.h"
@@ -15,10 +16,6 @@ namespace attnscope::tools {
 namespace {
 
 using namespace testing_tools;  // NOLINT: a test of what these write
-
-std::string DataFile(const std::string& run, int layer, const std::string& what) {
-  return ATTNSCOPE_TEST_DATA "/" + run + "_L" + std::to_string(layer) + "_" + what + ".npy";
-}
 
 class AnalysisTest : public TemporaryFolderTest {
  protected:

@@ -17,12 +17,13 @@
 #include <vector>
 
 #include "attnscope/report.h"
+#include "tests/data_file.h"
 #include "tests/temporary_folder.h"
 #include "tests/tensor_writers.h"
 
 namespace attnscope::tools {
 
-inline const std::string kData = ATTNSCOPE_TEST_DATA "/";
+inline const std::string kData = DataFile("");
 inline const std::string kShort0 = kData + "use_short_L0_attn.npy";
 inline const std::string kShort1 = kData + "use_short_L1_attn.npy";
 inline const std::string kStats = kData + "summary_stats.json";

@@ -12,11 +12,12 @@
 #include <string>
 
 #include "attnscope/report.h"
+#include "tests/data_file.h"
 
 namespace attnscope {
 
 inline Report ExampleReport() {
-  std::ifstream file(ATTNSCOPE_TEST_DATA "/summary_stats.json");
+  std::ifstream file(DataFile("summary_stats.json"));
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   Report report;
   const Status status = ReportFromJson(text, &report);

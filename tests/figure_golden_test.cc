@@ -14,6 +14,7 @@
 #include "attnscope/figure.h"
 #include "example_report.h"
 #include "golden_picture.h"
+#include "tests/data_file.h"
 
 namespace attnscope {
 namespace {
@@ -76,7 +77,7 @@ TEST(GoldenFigure, History) {
 TEST(GoldenFigure, Svg) {
   std::string actual;
   ASSERT_TRUE(RenderFigureSvg(FigureKind::kSummary, {{ExampleReport()}}, {}, &actual).ok());
-  if (actual == Read(ATTNSCOPE_TEST_DATA "/summary_golden.svg")) return;
+  if (actual == Read(DataFile("summary_golden.svg"))) return;
   const std::string path = testing::TempDir() + "summary_golden_actual.svg";
   std::ofstream(path, std::ios::binary) << actual;
   FAIL() << "the document changed: see " << path;

@@ -14,11 +14,12 @@
 #include <string>
 
 #include "attnscope/metrics.h"
+#include "tests/data_file.h"
 
 namespace attnscope::testing_tools {
 
 inline nlohmann::json ReadGolden(const std::string& run) {
-  return nlohmann::json::parse(std::ifstream(ATTNSCOPE_TEST_DATA "/" + run + ".golden.json"));
+  return nlohmann::json::parse(std::ifstream(DataFile(run + ".golden.json")));
 }
 
 // The numerical contract: 2e-6 * max(1, log n_k) nats for entropies, and its consequences for what is made of them;

@@ -11,6 +11,8 @@
 #define STBI_ONLY_PNG
 #include <stb_image.h>
 
+#include "tests/data_file.h"
+
 namespace attnscope {
 namespace {
 
@@ -44,7 +46,7 @@ void ExpectGolden(const std::string& name, FigureKind kind, const std::vector<Re
   Image actual;
   const Status status = RenderFigure(kind, reports, options, &actual);
   ASSERT_TRUE(status.ok()) << status.message();
-  const Image expected = Load(ATTNSCOPE_TEST_DATA "/" + name + ".png");
+  const Image expected = Load(DataFile(name + ".png"));
   if (expected.width == actual.width && expected.rgb == actual.rgb) return;
   const std::string actual_path = testing::TempDir() + name + "_actual.png";
   EXPECT_TRUE(WritePng(actual, actual_path).ok());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attnscope/report.h"
+#include "tests/data_file.h"
 #include "tests/temporary_folder.h"
 #include "tests/tensor_writers.h"
 #include "tools/analysis/analysis.h"
@@ -265,7 +266,7 @@ TEST_F(HostileFileTest, TooManyDimensions) {
 }
 
 TEST_F(HostileFileTest, EachTruncationOfRealAttentionIsNamed) {
-  const std::string weights = Read(ATTNSCOPE_TEST_DATA "/use_short_L0_attn.npy").substr(0, 128 + 4 * 2 * 3 * 19);
+  const std::string weights = Read(DataFile("use_short_L0_attn.npy")).substr(0, 128 + 4 * 2 * 3 * 19);
   const std::string npy = Npy("<f4", {2, 3, 19}, weights.substr(128));
   ExpectEachTruncationIsNamed("a.npy", npy, {"is truncated", "is empty"});
   for (const bool deflate : {false, true}) {

@@ -16,6 +16,7 @@
 
 #include "tests/accumulator_checks.h"
 #include "tests/compare.h"
+#include "tests/data_file.h"
 #include "tests/elements.h"
 #include "tests/npy_file.h"
 #include "tests/row_inputs.h"
@@ -38,7 +39,7 @@ struct RealLayer {
 std::vector<RealLayer> RealLayers() {
   std::vector<RealLayer> layers;
   for (const std::string run : {"use_short", "use_long"}) {
-    std::ifstream stream(std::string(ATTNSCOPE_TEST_DATA) + "/" + run + ".golden.json");
+    std::ifstream stream(DataFile(run + ".golden.json"));
     const nlohmann::json golden = nlohmann::json::parse(stream);
     for (const std::string index : {"0", "1"}) {
       std::string name = run;

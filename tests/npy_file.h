@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/data_file.h"
+
 namespace attnscope::test {
 
 struct NpyFile {
@@ -24,7 +26,7 @@ struct NpyFile {
 
 // The file of this name in the folder of test data; ends the program if it is missing or of another kind.
 inline NpyFile ReadNpy(const std::string& name) {
-  const std::string path = std::string(ATTNSCOPE_TEST_DATA) + "/" + name;
+  const std::string path = DataFile(name);
   std::ifstream stream(path, std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   // "\x93NUMPY", version 1.0, length of the header, the header: a Python dictionary.

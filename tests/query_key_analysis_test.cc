@@ -4,6 +4,7 @@
 // what is refused.
 #include "tools/analysis/query_key_plan.h"
 
+#include "tests/data_file.h"
 #include "tests/golden.h"
 #include "tests/temporary_folder.h"
 #include "tests/tensor_writers.h"
@@ -13,10 +14,6 @@ namespace attnscope::tools {
 namespace {
 
 using namespace testing_tools;  // NOLINT: a test of what these write
-
-std::string DataFile(const std::string& run, int layer, const std::string& what) {
-  return ATTNSCOPE_TEST_DATA "/" + run + "_L" + std::to_string(layer) + "_" + what + ".npy";
-}
 
 class QueryKeyAnalysisTest : public TemporaryFolderTest {
  protected:

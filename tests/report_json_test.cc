@@ -15,6 +15,7 @@
 #include <string>
 
 #include "attnscope/report.h"
+#include "tests/data_file.h"
 
 namespace attnscope {
 namespace {
@@ -135,7 +136,7 @@ TEST(ReportJsonTest, ReadsTheTrainersDictionary) {
 }
 
 TEST(ReportJsonTest, ReadsTheBundledDictionary) {
-  std::ifstream file(ATTNSCOPE_TEST_DATA "/summary_stats.json");
+  std::ifstream file(DataFile("summary_stats.json"));
   const std::string text(std::istreambuf_iterator<char>(file), {});
   const Report report = Parse(text);
   EXPECT_EQ(report.epoch, 10);

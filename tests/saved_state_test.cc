@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 
+#include "tests/data_file.h"
 #include "tests/npy_file.h"
 #include "tests/report_difference.h"
 #include "tests/temporary_folder.h"
@@ -20,10 +21,6 @@ namespace attnscope::tools {
 namespace {
 
 using namespace testing_tools;  // NOLINT: a test of what these write
-
-std::string DataFile(const std::string& run, int layer, const std::string& what) {
-  return ATTNSCOPE_TEST_DATA "/" + run + "_L" + std::to_string(layer) + "_" + what + ".npy";
-}
 
 class SavedStateTest : public TemporaryFolderTest {
  protected:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/state_layout.h"
+#include "tests/data_file.h"
 #include "tests/signed_state.h"
 
 namespace attnscope::tools {
@@ -225,9 +226,8 @@ TEST(StateFileTest, NoAttentionHasNoSequences) {
 TEST(StateFileTest, AFilesErrorsNameIt) {
   SavedState state;
   EXPECT_EQ(ReadStateFile("/no/such/file", &state).code(), StatusCode::kNotFound);
-  const Status status = ReadStateFile(ATTNSCOPE_TEST_DATA "/use_short_L0_attn.npy", &state);
-  EXPECT_EQ(status.message(),
-            ATTNSCOPE_TEST_DATA "/use_short_L0_attn.npy: is no state: it does not begin with ATTNSTAT");
+  const std::string tensor = DataFile("use_short_L0_attn.npy");
+  EXPECT_EQ(ReadStateFile(tensor, &state).message(), tensor + ": is no state: it does not begin with ATTNSTAT");
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/report.h"
+#include "tests/data_file.h"
 #include "tests/tensor_writers.h"
 #include "tools/analysis/analysis.h"
 #include "tools/state/saved_state.h"
@@ -26,7 +27,7 @@ using namespace testing_tools;  // NOLINT: writes what these make
 constexpr size_t kSampleTokens = 19;
 
 std::string ReadFile(const std::string& name) {
-  std::ifstream file(std::string(ATTNSCOPE_TEST_DATA "/") + name, std::ios::binary);
+  std::ifstream file(DataFile(name), std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
