@@ -23,10 +23,9 @@
 
 namespace attnscope::tools {
 
-inline const std::string kData = DataFile("");
-inline const std::string kShort0 = kData + "use_short_L0_attn.npy";
-inline const std::string kShort1 = kData + "use_short_L1_attn.npy";
-inline const std::string kStats = kData + "summary_stats.json";
+inline const std::string kShort0 = DataFile("use_short", 0, "attn");
+inline const std::string kShort1 = DataFile("use_short", 1, "attn");
+inline const std::string kStats = DataFile("summary_stats.json");
 
 // What a run of the program left.
 struct Outcome {

@@ -48,10 +48,10 @@ TEST_F(CommandTest, AnalyzeRunsOnAForcedTarget) {
 }
 
 TEST_F(CommandTest, AnalyzePrintsTheGoldenNumbers) {
-  const std::string run = std::string(kData) + "use_long_L";
-  const Outcome outcome = RunOk({"analyze", run + "0_attn.npy", run + "1_attn.npy", "--json", "--per-head",
-                                 "--residual", run + "0_resid_in.npy", run + "0_resid_out.npy", "--residual",
-                                 run + "1_resid_in.npy", run + "1_resid_out.npy"});
+  const Outcome outcome =
+      RunOk({"analyze", DataFile("use_long", 0, "attn"), DataFile("use_long", 1, "attn"), "--json", "--per-head",
+             "--residual", DataFile("use_long", 0, "resid_in"), DataFile("use_long", 0, "resid_out"), "--residual",
+             DataFile("use_long", 1, "resid_in"), DataFile("use_long", 1, "resid_out")});
   const nlohmann::json golden = ReadGolden("use_long");
   const Report report = Parse(outcome.out);
   ASSERT_EQ(report.layers.size(), 2u);
@@ -196,7 +196,7 @@ TEST_F(CommandTest, BadRowsAreShownAndNeverFatal) {
 }
 
 TEST_F(CommandTest, LogitsInsteadOfWeightsAreNoted) {
-  const Outcome outcome = Run({"analyze", std::string(kData) + "use_short_L0_logits.npy"});
+  const Outcome outcome = Run({"analyze", DataFile("use_short", 0, "logits")});
   EXPECT_NE(outcome.err.find("note: most rows of layer 0 are no distributions"), std::string::npos) << outcome.err;
 }
 

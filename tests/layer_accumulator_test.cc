@@ -8,7 +8,6 @@
 
 #include <cfloat>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,8 +15,8 @@
 
 #include "tests/accumulator_checks.h"
 #include "tests/compare.h"
-#include "tests/data_file.h"
 #include "tests/elements.h"
+#include "tests/golden.h"
 #include "tests/npy_file.h"
 #include "tests/row_inputs.h"
 #include "tests/target_test.h"
@@ -39,8 +38,7 @@ struct RealLayer {
 std::vector<RealLayer> RealLayers() {
   std::vector<RealLayer> layers;
   for (const std::string run : {"use_short", "use_long"}) {
-    std::ifstream stream(DataFile(run + ".golden.json"));
-    const nlohmann::json golden = nlohmann::json::parse(stream);
+    const nlohmann::json golden = testing_tools::ReadGolden(run);
     for (const std::string index : {"0", "1"}) {
       std::string name = run;
       name.append("_L").append(index);

@@ -10,14 +10,13 @@ namespace {
 
 using namespace testing_tools;  // NOLINT: a test of what these write
 
-const std::string kLong = kData + "use_long_L";
-
 class MergeCommandTest : public CommandTest {
  protected:
   // A real run, all of it.
   static std::vector<std::string> Analyze(const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {"analyze",    kLong + "0_attn.npy",     kLong + "1_attn.npy",
-                                          "--residual", kLong + "1_resid_in.npy", kLong + "1_resid_out.npy"};
+    std::vector<std::string> arguments = {
+        "analyze",    DataFile("use_long", 0, "attn"),     DataFile("use_long", 1, "attn"),
+        "--residual", DataFile("use_long", 1, "resid_in"), DataFile("use_long", 1, "resid_out")};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }

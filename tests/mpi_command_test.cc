@@ -14,8 +14,6 @@ namespace {
 
 using namespace testing_tools;  // NOLINT: a test of what these write
 
-const std::string kLong = kData + "use_long_L";
-
 class MpiCommandTest : public CommandTest {
  protected:
   void SetUp() override {
@@ -65,9 +63,9 @@ class MpiCommandTest : public CommandTest {
 // One rank is one process, which analysis_test and command_test hold against the golden numbers.
 TEST_F(MpiCommandTest, ManyRanksGiveTheNumbersOfOne) {
   const std::vector<std::vector<std::string>> inputs = {
-      {kLong + "0_attn.npy", kLong + "1_attn.npy", kShort0, "--residual", kLong + "0_resid_in.npy",
-       kLong + "0_resid_out.npy"},
-      {"--causal", "--qk", kLong + "0_q.npy", kLong + "0_k.npy"}};
+      {DataFile("use_long", 0, "attn"), DataFile("use_long", 1, "attn"), kShort0, "--residual",
+       DataFile("use_long", 0, "resid_in"), DataFile("use_long", 0, "resid_out")},
+      {"--causal", "--qk", DataFile("use_long", 0, "q"), DataFile("use_long", 0, "k")}};
   for (const std::vector<std::string>& input : inputs) {
     const Report one = ReportOfRanks(1, input);
     ASSERT_FALSE(one.layers.empty());
@@ -145,7 +143,7 @@ TEST_F(MpiCommandTest, NodesThatSeeOtherFiles) {
   };
   Write("a/L0.npy", Read(kShort0));
   ExpectFailure(run(), "attnscope: rank 1: L0.npy: No such file or directory");
-  Write("b/L0.npy", Read(kLong + "0_attn.npy"));
+  Write("b/L0.npy", Read(DataFile("use_long", 0, "attn")));
   ExpectFailure(run(), "the files have other shapes on some ranks than on others");
 }
 
