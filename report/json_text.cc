@@ -109,11 +109,13 @@ class Checker {
   Status status_;
 };
 
-// From "[id] parse error at line 1, column 2: reason; last read: 'x'" the reason; `what` itself if it looks different.
-std::string Reason(const std::string& what) {
-  const size_t column = what.find(", column ");
-  const size_t colon = column == std::string::npos ? column : what.find(": ", column);
-  return colon == std::string::npos ? what : what.substr(colon + 2);
+// From "[id] parse error at line 1, column 2: reason; last read: 'x'", or from "[id] reason", the reason.
+std::string Reason(std::string_view what) {
+  const size_t id = what.find("] ");
+  if (what.starts_with('[') && id != std::string_view::npos) what.remove_prefix(id + 2);
+  const size_t column = what.starts_with("parse error at ") ? what.find(", column ") : std::string_view::npos;
+  const size_t colon = column == std::string_view::npos ? column : what.find(": ", column);
+  return std::string(colon == std::string_view::npos ? what : what.substr(colon + 2));
 }
 
 Status Malformed(std::string_view text, size_t position, const std::string& reason) {
@@ -136,7 +138,7 @@ Status Parse(std::string_view text, nlohmann::json* out) {
     const size_t position = error.byte == 0 ? 0 : error.byte - 1;
     if (checker.status().ok()) return Malformed(text, standard.Original(position), Reason(error.what()));
   } catch (const nlohmann::json::exception& error) {
-    return {StatusCode::kDataLoss, Reason(error.what())};
+    return {StatusCode::kDataLoss, "JSON cannot be read: " + Reason(error.what())};
   }
   return checker.status();
 }

@@ -54,6 +54,7 @@ bool ReadAndCheck(std::string_view text, SavedState* state) {
 }
 
 // Sums, which may be anything, added in another order have the same bits, but for NaN of two kinds and negative zeros.
+// Settings are equal or refused, and the first state's stay: zeros are equal.
 void MakePlain(std::vector<double>* values) {
   for (double& value : *values) {
     value = std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;  // -0 + 0 is 0
@@ -61,6 +62,11 @@ void MakePlain(std::vector<double>* values) {
 }
 
 SavedState Plain(SavedState state) {
+  tools::StateSettings& settings = state.settings;
+  for (double* value : {&settings.scale, &settings.soft_cap, &settings.tolerance_float32, &settings.tolerance_half,
+                        &settings.saturation_bound}) {
+    *value += 0.0;
+  }
   for (tools::SavedLayer& layer : state.layers) {
     MakePlain(&layer.sums);
     MakePlain(&layer.maxima);

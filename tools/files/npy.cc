@@ -138,6 +138,7 @@ class DictionaryParser {
   Status Unexpected(const char* expected) {
     constexpr size_t kShown = 20;
     std::string found(text_.substr(0, kShown));
+    found.erase(found.find_last_not_of(' ') + 1);  // a header's padding
     for (char& c : found) {
       if (c < ' ' || c > '~') c = '?';  // terminals act on control characters
     }
