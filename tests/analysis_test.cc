@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "attnscope/thread_runner.h"
+#include "tests/analyze_files.h"
 #include "tests/data_file.h"
 #include "tests/golden.h"
 #include "tests/temporary_folder.h"
@@ -20,11 +21,8 @@ using namespace testing_tools;  // NOLINT: a test of what these write
 class AnalysisTest : public TemporaryFolderTest {
  protected:
   static Report Run(const PlanInputs& inputs, const AnalysisOptions& options = {}) {
-    Plan plan;
-    Status status = MakePlan(inputs, &plan);
-    EXPECT_TRUE(status.ok()) << status.message();
     Report report;
-    if (status.ok()) status = Analyze(plan, options, &report);
+    const Status status = AnalyzeFiles(inputs, options, &report);
     EXPECT_TRUE(status.ok()) << status.message();
     return report;
   }
@@ -250,23 +248,17 @@ TEST_F(AnalysisTest, ProgressAddsUp) {
   size_t done = 0;
   options.block_elements = 1000;
   options.on_progress = [&](size_t elements) { done += elements; };
-  const PlanInputs inputs = {
-      .files = {DataFile("use_long", 0, "attn")},
-      .residuals = {{DataFile("use_long", 0, "resid_in"), DataFile("use_long", 0, "resid_out")}}};
-  Run(inputs, options);
-  Plan plan;
-  ASSERT_TRUE(MakePlan(inputs, &plan).ok());
-  EXPECT_EQ(done, PlanSize(plan));
+  Run({.files = {DataFile("use_long", 0, "attn")},
+       .residuals = {{DataFile("use_long", 0, "resid_in"), DataFile("use_long", 0, "resid_out")}}},
+      options);
   EXPECT_EQ(done, size_t{4 * 128 * 128 + 128 * 512});
 }
 
 TEST_F(AnalysisTest, ErrorsWhileReadingNameTheTensor) {
   const std::string npy = Npy("<f4", {2, 2}, BytesOf(std::vector<float>{1, 0, 0, 1}));
   const std::string path = Write("a.npz", Zip({{.name = "attn0.npy", .bytes = npy, .deflate = true, .crc_error = 1}}));
-  Plan plan;
-  ASSERT_TRUE(MakePlan({.files = {path}}, &plan).ok());
   Report report;
-  const Status status = Analyze(plan, {}, &report);
+  const Status status = AnalyzeFiles({.files = {path}}, {}, &report);
   EXPECT_EQ(status.code(), StatusCode::kDataLoss);
   EXPECT_EQ(status.message(), path + ": tensor 'attn0': its checksum is wrong");
   EXPECT_TRUE(report.layers.empty());

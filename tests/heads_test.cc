@@ -58,7 +58,8 @@ TEST(Heads, EachCellHasTheColourOfItsValue) {
   }
   ASSERT_EQ(labels.size(), 3U * 12U);
   for (size_t i = 0; i < 12; ++i) {
-    const double value = 0.1 * static_cast<double>(i / 4 + 1) + 0.01 * static_cast<double>(i % 4);
+    const size_t tenths = i / 4 + 1;
+    const double value = 0.1 * static_cast<double>(tenths) + 0.01 * static_cast<double>(i % 4);
     EXPECT_EQ(labels[i].text, std::to_string(value).substr(0, 4));
     EXPECT_EQ(CellAt(canvas, labels[i].box.Center()), ColorMap(ColorMapStep(value)));
     EXPECT_EQ(CellAt(canvas, labels[i + 24].box.Center()), ColorMap(ColorMapStep(0.25 * value)));

@@ -4,6 +4,7 @@
 // file claims. Damage at random is tensor_file_test's and the fuzzers'; these lies are deliberate.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <memory>
@@ -11,10 +12,10 @@
 #include <vector>
 
 #include "attnscope/report.h"
+#include "tests/analyze_files.h"
 #include "tests/data_file.h"
 #include "tests/temporary_folder.h"
 #include "tests/tensor_writers.h"
-#include "tools/analysis/analysis.h"
 #include "tools/analysis/plan.h"
 #include "tools/files/tensor_file.h"
 
@@ -74,8 +75,9 @@ class HostileFileTest : public TemporaryFolderTest {
       const Status status = ErrorOf(Write(name, bytes.substr(0, length)));
       ASSERT_EQ(status.code(), StatusCode::kDataLoss) << length << ": " << status.message();
       ASSERT_TRUE(status.message().starts_with(Path(name) + ": ")) << length << ": " << status.message();
-      bool is_named = false;
-      for (const std::string& word : words) is_named |= status.message().find(word) != std::string::npos;
+      const bool is_named = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+        return status.message().find(word) != std::string::npos;
+      });
       ASSERT_TRUE(is_named) << length << ": " << status.message();
     }
   }
@@ -284,10 +286,8 @@ TEST_F(HostileFileTest, MemoryIsThatOfTheTensors) {
   const std::string halves(2 * kMany, '\0');
   const std::string path = Write("a.npz", Zip({{.name = "a.L0.npy", .bytes = Npy("<f2", {1, 1, 1, kMany}, halves)},
                                                {.name = "b.L0.npy", .bytes = Npy("<f2", {kMany, 1, 1, 1}, halves)}}));
-  Plan plan;
-  ASSERT_TRUE(MakePlan({.files = {path}}, &plan).ok());
   Report report;
-  const Status status = Analyze(plan, {}, &report);
+  const Status status = AnalyzeFiles({.files = {path}}, {}, &report);
   EXPECT_TRUE(status.ok()) << status.message();
   ASSERT_EQ(report.layers.size(), 1u);
   EXPECT_EQ(report.layers[0].stats.layer[Metric::kRows], kMany + 1.0);

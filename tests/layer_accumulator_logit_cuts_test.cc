@@ -35,8 +35,8 @@ std::vector<float> Normals(uint64_t seed, size_t count, double sigma = 1.0) {
 class Attention {
  public:
   Attention(size_t queries, size_t keys, size_t head_dim)
-      : queries_(Normals(1, 2 * 4 * queries * head_dim)),
-        keys_(Normals(2, 2 * 2 * keys * head_dim)),
+      : queries_(Normals(1, queries * head_dim * 2 * 4)),
+        keys_(Normals(2, keys * head_dim * 2 * 2)),
         bias_(Normals(3, queries * keys)) {
     view_ = ContiguousQueryKey(queries_.data(), keys_.data(), ElementType::kFloat32, 2, 4, 2, queries, keys, head_dim);
     params_.mask.causal = true;
@@ -249,7 +249,7 @@ TEST_P(LogitCutsTest, ScratchIsKnownBeforehand) {
   ThreadRunner runner;
   ASSERT_TRUE(ThreadRunner::Create(3, &runner).ok());
   const size_t one = layer.ScratchBytes();
-  EXPECT_GT(one, 16 * 64 * sizeof(float)) << "less than a block of rows";
+  EXPECT_GT(one, sizeof(float) * 16 * 64) << "less than a block of rows";
   EXPECT_EQ(layer.ScratchBytes(runner.runner()), 3 * one);
   ASSERT_TRUE(layer.Reserve(runner.runner()).ok());
   attention.AddRows(0, 40, layer, runner.runner());

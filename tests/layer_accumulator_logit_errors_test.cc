@@ -45,8 +45,8 @@ class LogitErrorsTest : public ::testing::Test {
     ExpectError(layer_.AddLogits(logits_, params), StatusCode::kInvalidArgument, part);
   }
 
-  std::vector<float> queries_ = std::vector<float>(4 * 3 * 8, 0.5f);
-  std::vector<float> keys_ = std::vector<float>(2 * 5 * 8, 0.25f);
+  std::vector<float> queries_ = std::vector<float>(size_t{4} * 3 * 8, 0.5f);
+  std::vector<float> keys_ = std::vector<float>(size_t{2} * 5 * 8, 0.25f);
   QueryKeyView view_;
   AttentionView logits_;
   LayerAccumulator layer_ = CreateLayer({.heads = 4, .max_keys = 6, .max_batch = 1});

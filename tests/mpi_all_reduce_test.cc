@@ -94,7 +94,7 @@ TEST(MpiAllReduceTest, RowsOfOneSequence) {
   reduced_bytes = 0;
   AllReduceOk(mine);
   // Of two sequences that could be open one is.
-  EXPECT_EQ(reduced_bytes, 176 + 208 * kHeads + 160 * 2 * kHeads + 16 * kHeads * kKeys) << "as the header says";
+  EXPECT_EQ(reduced_bytes, 176 + 208 * kHeads + 2 * (160 * kHeads) + 16 * kHeads * kKeys) << "as the header says";
   mine.EndSequence();
   all.EndSequence();
   ExpectSame(mine.Stats(), all.Stats());

@@ -158,12 +158,14 @@ TEST_F(MpiCommandTest, AKilledRankEndsTheJob) {
   const std::string header = Npy("<f4", {16, 32768, 128}, "");
   const std::string big = Write("L0.npy", header);
   std::filesystem::resize_file(big, header.size() + size_t{16} * 32768 * 128 * 4);
+  const auto script_of = [&](const std::string& signal) {
+    return "if [ $OMPI_COMM_WORLD_RANK = 1 ]; then (sleep 2; kill -" + signal + " $$) & fi; exec " +
+           ATTNSCOPE_MPI_COMMAND + " --qk " + big + " " + big + " -o " + Path("r.json") + " --png " + Path("s.png") +
+           " --state-out " + Path("t.state");
+  };
   for (const char* signal : {"KILL", "SEGV", "TERM"}) {
-    const std::string script = std::string("if [ $OMPI_COMM_WORLD_RANK = 1 ]; then (sleep 2; kill -") + signal +
-                               " $$) & fi; exec " + ATTNSCOPE_MPI_COMMAND + " --qk " + big + " " + big + " -o " +
-                               Path("r.json") + " --png " + Path("s.png") + " --state-out " + Path("t.state");
     const auto start = std::chrono::steady_clock::now();
-    const Outcome outcome = Run(Job(3, {"sh", "-c", script}));
+    const Outcome outcome = Run(Job(3, {"sh", "-c", script_of(signal)}));
     const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     ExpectFailure(outcome, "exited on signal");
     EXPECT_LT(seconds, 100.0) << "by itself it takes longer";

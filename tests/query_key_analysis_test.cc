@@ -4,11 +4,11 @@
 // what is refused.
 #include "tools/analysis/query_key_plan.h"
 
+#include "tests/analyze_files.h"
 #include "tests/data_file.h"
 #include "tests/golden.h"
 #include "tests/temporary_folder.h"
 #include "tests/tensor_writers.h"
-#include "tools/analysis/analysis.h"
 
 namespace attnscope::tools {
 namespace {
@@ -18,11 +18,8 @@ using namespace testing_tools;  // NOLINT: a test of what these write
 class QueryKeyAnalysisTest : public TemporaryFolderTest {
  protected:
   static Report Run(const PlanInputs& inputs, const AnalysisOptions& options = {}) {
-    Plan plan;
-    Status status = MakePlan(inputs, &plan);
-    EXPECT_TRUE(status.ok()) << status.message();
     Report report;
-    if (status.ok()) status = Analyze(plan, options, &report);
+    const Status status = AnalyzeFiles(inputs, options, &report);
     EXPECT_TRUE(status.ok()) << status.message();
     return report;
   }
@@ -97,7 +94,7 @@ TEST_F(QueryKeyAnalysisTest, LayoutsAgree) {
       ReportToJson(Run({.query_key_files = {{DataFile("use_short", 0, "q"), DataFile("use_short", 0, "k")}}}));
   const std::vector<float> queries = Elements(DataFile("use_short", 0, "q"));
   const std::vector<float> keys = Elements(DataFile("use_short", 0, "k"));
-  ASSERT_EQ(queries.size(), size_t{4 * 19 * 64});
+  ASSERT_EQ(queries.size(), size_t{4} * 19 * 64);
   const std::string both = BytesOf(queries) + BytesOf(keys);
   const size_t half = both.size() / 2;
   const std::string header = "{" + SafetensorsEntry("blocks.0.attn.q", "F32", {1, 4, 19, 64}, 0, half) + "," +

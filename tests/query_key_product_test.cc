@@ -239,7 +239,7 @@ TEST_P(QueryKeyProductTest, Layouts) {
     Check(AllOf(view), "transposed" + rows);
     // Backwards, from the last key of the last head.
     view = inputs.view();
-    view.key_data = static_cast<const uint16_t*>(view.key_data) + 2 * 70 * 12 - 12;
+    view.key_data = static_cast<const uint16_t*>(view.key_data) + size_t{2} * 70 * 12 - 12;
     view.key_head_stride = -view.key_head_stride;
     view.key_stride = -view.key_stride;
     Check(AllOf(view), "backwards" + rows);
@@ -258,10 +258,9 @@ TEST_P(QueryKeyProductTest, Pages) {
   for (const size_t queries : std::initializer_list<size_t>{1, 2, 6, 11}) {
     const Inputs inputs(ElementType::kFloat16, 2, 2, queries, 200, 20);
     QueryKeyView view = inputs.view();
-    const auto* keys = static_cast<const uint16_t*>(view.key_data);
+    const auto at = [&view](size_t key) { return static_cast<const uint16_t*>(view.key_data) + key * 20; };
     // Out of order, of all sizes, one empty. Heads are 200 keys apart.
-    const KeyPage pages[] = {{keys + 100 * 20, 7},  {keys, 1},          {keys + 50 * 20, 0}, {keys + 20 * 20, 60},
-                             {keys + 120 * 20, 80}, {keys + 3 * 20, 52}};
+    const KeyPage pages[] = {{at(100), 7}, {at(0), 1}, {at(50), 0}, {at(20), 60}, {at(120), 80}, {at(3), 52}};
     view.pages = pages;
     view.num_pages = 6;
     ProductBlock block = AllOf(view);
@@ -270,7 +269,7 @@ TEST_P(QueryKeyProductTest, Pages) {
     Check(block, "pages, second head");
     // Of 16 keys each, as vectors have, last to first.
     std::vector<KeyPage> even;
-    for (size_t page = 12; page-- > 0;) even.push_back({keys + page * 16 * 20, 16});
+    for (size_t page = 12; page-- > 0;) even.push_back({at(page * 16), 16});
     view.keys = 192;
     view.pages = even.data();
     view.num_pages = even.size();

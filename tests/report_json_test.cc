@@ -217,7 +217,7 @@ TEST(ReportJsonTest, LayersAreWrittenInTheOrderOfNumbers) {
 }
 
 TEST(ReportJsonTest, WrongValuesAreNamed) {
-  const StatusCode kInvalid = StatusCode::kInvalidArgument;
+  constexpr StatusCode kInvalid = StatusCode::kInvalidArgument;
   ExpectError("[]", kInvalid, "must be an object, not []");
   ExpectError("{}", kInvalid, "attention_stats");
   ExpectError(R"({"attention_stats": [1]})", kInvalid, "attention_stats must be an object, not [1]");
@@ -262,7 +262,7 @@ TEST(ReportJsonTest, HeadArraysMustAgree) {
   EXPECT_EQ(report.layers[0].stats.heads[1][Metric::kLogitStd], 6.0);
   EXPECT_EQ(report.layers[0].stats.heads[1][Metric::kSinkPosition], 4.0);
   EXPECT_FALSE(report.layers[0].stats.heads[1].Has(Metric::kEntropy));
-  const StatusCode kInvalid = StatusCode::kInvalidArgument;
+  constexpr StatusCode kInvalid = StatusCode::kInvalidArgument;
   ExpectError(with_heads(R"({"entropy": [1, 2], "top5": [1]})", "{}"), kInvalid, "attention_stats.0.heads.top5 has 1");
   ExpectError(with_heads(R"({"entropy": []})", R"({"logit_std": [1]})"), kInvalid, "qk_logit_stats.0.heads.logit_std");
   ExpectError(with_heads(R"({"entropy": 1})", "{}"), kInvalid, "attention_stats.0.heads.entropy must be an array");

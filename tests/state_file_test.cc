@@ -115,10 +115,10 @@ TEST(StateFileTest, BytesAreAsDocumented) {
   EXPECT_EQ(u64(176), 3u);
   EXPECT_EQ(u64(184), 2u) << "layers";
   EXPECT_EQ(u64(192), 1u) << "index of the first";
-  const size_t second = 192 + 8 * (5 + (7 + 2 * 23) + 2 * 3 + 1);
+  const size_t second = 192 + size_t{8} * (5 + (7 + 2 * 23) + 2 * 3 + 1);
   EXPECT_EQ(u64(second), 4u);
   EXPECT_EQ(u64(second + 32), 1u) << "open sequences";
-  EXPECT_EQ(bytes.size(), second + 8 * (5 + 2 + 53 + 6 + 1 + 2 * (4 + 18 + 2 * 3)));
+  EXPECT_EQ(bytes.size(), second + size_t{8} * (5 + 2 + 53 + 6 + 1 + 2 * (4 + 18 + 2 * 3)));
 }
 
 TEST(StateFileTest, TruncationAtEveryByte) {

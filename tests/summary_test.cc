@@ -29,9 +29,8 @@ const Ink& CurveOf(const Structure& structure, Color color) {
   // The last one: a dashed bridge of the same colour is drawn before its curve.
   const Ink* found = nullptr;
   for (const Ink& ink : structure.inks) {
-    if (ink.part == Part::kCurve && ink.color == color &&
-        (found == nullptr || ink.segments.size() + ink.markers.size() > 2))
-      found = &ink;
+    if (ink.part != Part::kCurve || ink.color != color) continue;
+    if (found == nullptr || ink.segments.size() + ink.markers.size() > 2) found = &ink;
   }
   EXPECT_NE(found, nullptr);
   return *found;
@@ -190,8 +189,9 @@ TEST(Summary, TidyAtExtremeSizes) {
   for (const auto& [width, height] :
        {std::pair(400.0, 300.0), std::pair(20000.0, 300.0), std::pair(400.0, 20000.0), std::pair(20000.0, 20000.0)}) {
     SCOPED_TRACE(std::to_string(width) + " x " + std::to_string(height));
-    for (const int layers : {1, 8, 96})
+    for (const int layers : {1, 8, 96}) {
       ExpectTidySummary(Drawn(WanderingReport(layers, 0.3, 5), width, height), width, height);
+    }
   }
 }
 

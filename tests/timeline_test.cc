@@ -6,7 +6,7 @@
 namespace attnscope::render {
 namespace {
 
-Report At(std::optional<int64_t> epoch, std::optional<int64_t> step, std::vector<int64_t> layers = {0}) {
+Report At(std::optional<int64_t> epoch, std::optional<int64_t> step, const std::vector<int64_t>& layers = {0}) {
   Report report;
   report.epoch = epoch;
   report.step = step;

@@ -128,7 +128,7 @@ TEST(RecoveryThresholdsTest, MoveInwards) {
   EXPECT_DOUBLE_EQ(recovery.vanishing_residual_ratio_critical, 0.011);
   EXPECT_EQ(recovery.one_hot_effective_rank_min_keys, defaults.one_hot_effective_rank_min_keys);
   const Thresholds same = RecoveryThresholds(defaults, 0.0);
-  EXPECT_EQ(memcmp(&same, &defaults, sizeof(same)), 0);
+  EXPECT_EQ(memcmp(&same, &defaults, sizeof(same)), 0);  // NOLINT: each member, all of them doubles
 }
 
 }  // namespace

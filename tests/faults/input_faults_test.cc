@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "attnscope/thread_runner.h"
+#include "tests/analyze_files.h"
 #include "tests/command_fixture.h"
 #include "tests/faults/without_privileges.h"
-#include "tools/analysis/analysis.h"
 #include "tools/files/mapped_ranges.h"
 #include "tools/output/page_error.h"
 
@@ -22,7 +22,6 @@ namespace attnscope::tools {
 namespace {
 
 namespace fs = std::filesystem;
-using testing_tools::BytesOf;
 using testing_tools::Npy;
 
 class InputFaultsTest : public CommandTest {
@@ -39,12 +38,8 @@ class InputFaultsTest : public CommandTest {
 
   // Analyses a file of logits in many blocks, and calls `meanwhile` once, after the first.
   static Status AnalyzeLogits(const std::string& path, const std::function<void()>& meanwhile) {
-    Plan plan;
-    Status status = MakePlan({.logit_files = {path}}, &plan);
-    if (!status.ok()) return status;
     ThreadRunner threads;
-    status = ThreadRunner::Create(3, &threads);
-    if (!status.ok()) return status;
+    if (Status status = ThreadRunner::Create(3, &threads); !status.ok()) return status;
     bool is_first = true;
     AnalysisOptions options;
     options.runner = threads.runner();
@@ -53,7 +48,7 @@ class InputFaultsTest : public CommandTest {
       if (std::exchange(is_first, false)) meanwhile();
     };
     Report report;
-    return Analyze(plan, options, &report);
+    return AnalyzeFiles({.logit_files = {path}}, options, &report);
   }
 };
 

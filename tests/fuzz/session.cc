@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fuzz/session.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 
@@ -41,7 +43,7 @@ std::vector<double> StatsOf(const AttnscopeAccumulator* accumulator) {
 void CheckSameStats(const std::vector<double>& a, const std::vector<double>& b, const char* why) {
   for (size_t i = 0; i < a.size(); ++i) {
     if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    if (std::memcmp(&a[i], &b[i], sizeof(double)) == 0) continue;
+    if (std::bit_cast<uint64_t>(a[i]) == std::bit_cast<uint64_t>(b[i])) continue;
     const char* const metric = AttnscopeMetricName(static_cast<int32_t>(i % AttnscopeNumMetrics()));
     std::array<char, 200> detail;
     std::snprintf(detail.data(), detail.size(), "%s: %s of %s %zu is %.17g and %.17g", why, metric,

@@ -9,10 +9,10 @@
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
+#include "tests/analyze_files.h"
 #include "tests/fuzz/fuzz_check.h"
 #include "tests/fuzz/input_file.h"
 #include "tests/tensor_writers.h"
-#include "tools/analysis/analysis.h"
 #include "tools/analysis/plan.h"
 #include "tools/files/tensor_file.h"
 
@@ -23,6 +23,7 @@ using tools::AnalysisOptions;
 using tools::Dtype;
 using tools::Plan;
 using tools::PlanInputs;
+using tools::Share;
 using tools::TensorData;
 using tools::TensorFile;
 using tools::TensorInfo;
@@ -82,9 +83,9 @@ void CheckTensors(const TensorFile& file) {
   }
 }
 
-Report Measured(const Plan& plan, const AnalysisOptions& options, const std::string& path) {
+Report Measured(const Plan& plan, const Share& share, const AnalysisOptions& options, const std::string& path) {
   Report report;
-  if (const Status status = tools::Analyze(plan, options, &report); !status.ok()) CheckError(status, path);
+  if (const Status status = tools::MeasureReport(plan, share, options, &report); !status.ok()) CheckError(status, path);
   return report;
 }
 
@@ -95,12 +96,15 @@ void CheckAnalysis(const PlanInputs& inputs, const AnalysisOptions& options, con
                status.message());
     return;
   }
-  if (plan.layers.size() > kMaxLayers || tools::PlanSize(plan) > kMaxElements) return;
-  const Report report = Measured(plan, options, path);
+  Share whole;
+  const Status shared = tools::MakeShare(plan, {.mean_matrix = options.mean_matrix}, &whole);
+  FUZZ_CHECK(shared.ok(), shared.message());
+  if (plan.layers.size() > kMaxLayers || tools::ShareSize(plan, whole) > kMaxElements) return;
+  const Report report = Measured(plan, whole, options, path);
   const std::string json = ReportToJson(report);
   AnalysisOptions in_small_blocks = options;
   in_small_blocks.block_elements = 1;
-  FUZZ_CHECK(ReportToJson(Measured(plan, in_small_blocks, path)) == json, json);
+  FUZZ_CHECK(ReportToJson(Measured(plan, whole, in_small_blocks, path)) == json, json);
   Report back;
   const Status status = ReportFromJson(json, &back);
   FUZZ_CHECK(status.ok(), status.message());
@@ -133,8 +137,8 @@ void RunTensorFile(const char* name, const uint8_t* data, size_t size) {
   if (chosen(4)) queries_keys.layout = tools::QueryKeyLayout::kTokenMajor;
   if (chosen(5)) queries_keys.kv_heads = 2;
   PlanInputs weights = {.files = {path}};
-  if (chosen(6) && opened->tensors()[0].name.size() < 64)
-    weights.tensor_globs = {opened->tensors()[0].name, "*a[0-9]*"};
+  const std::string& first_name = opened->tensors()[0].name;
+  if (chosen(6) && first_name.size() < 64) weights.tensor_globs = {first_name, "*a[0-9]*"};
   CheckAnalysis(weights, options, path);
   CheckAnalysis({.logit_files = {path}}, options, path);
   CheckAnalysis(queries_keys, options, path);

@@ -74,9 +74,10 @@ class Soak {
                 static_cast<size_t>(rows_));
     bool good = complaints_ == 0 && rows_ == fed.rows && invalid_ == fed.invalid && empty_ == fed.empty &&
                 samples_ == fed.calls && late_ == 0;
-    if (!good)
+    if (!good) {
       std::printf("LOST: made %zu invalid, %zu empty; %zu complaints\n", static_cast<size_t>(fed.invalid),
                   static_cast<size_t>(fed.empty), complaints_);
+    }
     std::printf("worst metric of a window: %.3f of its bound\n", worst_);
     std::printf("whole run, relative difference from the oracle, at most %.0e allowed:\n", kDriftBound);
     for (const MetricInfo& info : AllMetrics()) {
@@ -185,7 +186,7 @@ class Soak {
 }  // namespace attnscope::test
 
 int main(int argc, char** argv) {
-  const long steps = argc == 2 ? std::atol(argv[1]) : 0;
+  const int64_t steps = argc == 2 ? std::atol(argv[1]) : 0;
   if (steps < 1000) {
     std::fprintf(stderr, "usage: soak_monitor STEPS (at least 1000)\n");
     return 2;

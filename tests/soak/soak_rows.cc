@@ -183,7 +183,7 @@ bool Run(size_t rows) {
 }  // namespace attnscope::test
 
 int main(int argc, char** argv) {
-  const long rows = argc == 2 ? std::atol(argv[1]) : 0;
+  const int64_t rows = argc == 2 ? std::atol(argv[1]) : 0;
   if (rows < 1000) {
     std::fprintf(stderr, "usage: soak_rows ROWS (at least 1000)\n");
     return 2;

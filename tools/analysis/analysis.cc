@@ -257,15 +257,6 @@ class LayerAnalysis {
 
 }  // namespace
 
-size_t PlanSize(const Plan& plan) {
-  size_t size = 0;
-  for (const auto& [index, layer] : plan.layers) {
-    for (const AttentionPart& part : layer.attention) size += part.size();
-    for (const ResidualPart& part : layer.residuals) size += part.size();
-  }
-  return size;
-}
-
 Status MeasureShare(const Plan& plan, const Share& share, const AnalysisOptions& options,
                     const std::function<Status(MeasuredLayer layer)>& take) {
   LastTensor last_tensor;
@@ -289,23 +280,6 @@ LayerStats StatsOf(const LayerAccumulator& accumulator) {
   LayerStats stats = accumulator.Stats();
   if (accumulator.config().mean_matrix) stats.heads.clear();  // the one matrix is the layer
   return stats;
-}
-
-Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report) {
-  ShareOptions whole;
-  whole.mean_matrix = options.mean_matrix;
-  whole.pieces = options.pieces;
-  Share share;
-  Status status = MakeShare(plan, whole, &share);
-  std::vector<LayerReport> layers;
-  if (status.ok()) {
-    status = MeasureShare(plan, share, options, [&layers](const MeasuredLayer& layer) {
-      layers.push_back({layer.layer, StatsOf(layer.accumulator)});
-      return Status();
-    });
-  }
-  if (status.ok()) report->layers = std::move(layers);
-  return status;
 }
 
 }  // namespace attnscope::tools

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs a plan: tensors to a report. Included by the analyze command.
+// Measures a share of a plan: tensors to accumulators. Included by the commands that read tensors, and by their states.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_ANALYSIS_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_ANALYSIS_H_
 
@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "attnscope/layer_accumulator.h"
-#include "attnscope/report.h"
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
 #include "tools/analysis/plan.h"
@@ -42,9 +41,6 @@ struct MeasuredLayer {
   std::vector<OpenSequence> open;     // those sequences are open in it, by these indices
 };
 
-// Elements that Analyze will measure.
-size_t PlanSize(const Plan& plan);
-
 // Measures a share of a plan, one layer after another, and hands over each, also one of which the share has nothing.
 // Memory: one layer's accumulator, and copies only of tensors that are deflated, misaligned or float64 (those block by
 // block). Errors: of reading and of the accumulator, naming file and tensor; those of `take`;
@@ -54,10 +50,6 @@ Status MeasureShare(const Plan& plan, const Share& share, const AnalysisOptions&
 
 // What a layer measured, its open sequences included. Heads are always part of it, except in mean-matrix mode.
 LayerStats StatsOf(const LayerAccumulator& accumulator);
-
-// Measures all layers of a plan and sets `report->layers`. Memory and errors: as MeasureShare; `*report` is unchanged
-// after an error.
-Status Analyze(const Plan& plan, const AnalysisOptions& options, Report* report);
 
 }  // namespace attnscope::tools
 

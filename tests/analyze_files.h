@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files to a report in one call, by the same steps as the analyze command. Included by tests and fuzzers of whole
+// pipelines.
+#ifndef ATTNSCOPE_TESTS_ANALYZE_FILES_H_
+#define ATTNSCOPE_TESTS_ANALYZE_FILES_H_
+
+#include <utility>
+#include <vector>
+
+#include "attnscope/report.h"
+#include "tools/analysis/analysis.h"
+
+namespace attnscope::tools {
+
+// Sets `report->layers`; after an error it is unchanged.
+inline Status MeasureReport(const Plan& plan, const Share& share, const AnalysisOptions& options, Report* report) {
+  std::vector<LayerReport> layers;
+  const Status status = MeasureShare(plan, share, options, [&layers](const MeasuredLayer& layer) {
+    layers.push_back({layer.layer, StatsOf(layer.accumulator)});
+    return Status();
+  });
+  if (status.ok()) report->layers = std::move(layers);
+  return status;
+}
+
+// The same of all that the files hold.
+inline Status AnalyzeFiles(const PlanInputs& inputs, const AnalysisOptions& options, Report* report) {
+  Plan plan;
+  Share whole;
+  Status status = MakePlan(inputs, &plan);
+  if (status.ok()) status = MakeShare(plan, {.mean_matrix = options.mean_matrix, .pieces = options.pieces}, &whole);
+  return status.ok() ? MeasureReport(plan, whole, options, report) : status;
+}
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TESTS_ANALYZE_FILES_H_
