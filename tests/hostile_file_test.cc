@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <memory>
@@ -26,7 +27,7 @@ using namespace testing_tools;  // NOLINT: a test of what these write
 
 constexpr uint64_t kTerabytes = uint64_t{1} << 44;
 
-long PeakKilobytes() {
+int64_t PeakKilobytes() {
   struct rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
   return usage.ru_maxrss;
@@ -83,7 +84,7 @@ class HostileFileTest : public TemporaryFolderTest {
   }
 
  private:
-  long peak_before_ = 0;
+  int64_t peak_before_ = 0;
 };
 
 std::string WithShape(const std::string& shape) {
