@@ -5,23 +5,21 @@
 #ifndef ATTNSCOPE_TESTS_ANALYZE_FILES_H_
 #define ATTNSCOPE_TESTS_ANALYZE_FILES_H_
 
-#include <utility>
-#include <vector>
-
 #include "attnscope/report.h"
 #include "tools/analysis/analysis.h"
+#include "tools/state/saved_state.h"
 
 namespace attnscope::tools {
 
-// Sets `report->layers`; after an error it is unchanged.
+// After an error `*report` is unchanged.
 inline Status MeasureReport(const Plan& plan, const Share& share, const AnalysisOptions& options, Report* report) {
-  std::vector<LayerReport> layers;
-  const Status status = MeasureShare(plan, share, options, [&layers](const MeasuredLayer& layer) {
-    layers.push_back({layer.layer, StatsOf(layer.accumulator)});
+  SavedState state;
+  state.settings.mean_matrix = options.mean_matrix;
+  const Status status = MeasureShare(plan, share, options, [&state](const MeasuredLayer& layer) {
+    state.layers.push_back(SaveLayer(layer));
     return Status();
   });
-  if (status.ok()) report->layers = std::move(layers);
-  return status;
+  return status.ok() ? ReportOf(state, report) : status;
 }
 
 // The same of all that the files hold.
