@@ -12,7 +12,7 @@
 
 #include "attnscope/status.h"
 #include "bench/references.h"
-#include "kernels/target_choice.h"
+#include "kernels/simd/target_choice.h"
 
 namespace attnscope::bench {
 namespace {

@@ -13,7 +13,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
 #include "hwy/highway.h"
-#include "kernels/load-inl.h"
+#include "kernels/simd/load-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {

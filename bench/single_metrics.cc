@@ -10,9 +10,9 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
 #include "hwy/highway.h"
-#include "kernels/plogp-inl.h"
-#include "kernels/row_tile-inl.h"
-#include "kernels/top_k-inl.h"
+#include "kernels/simd/plogp-inl.h"
+#include "kernels/sweep/row_tile-inl.h"
+#include "kernels/top_k/top_k-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-#include "kernels/sweep_workspace.h"
+#include "kernels/sweep/sweep_workspace.h"
 
 namespace attnscope::bench {
 

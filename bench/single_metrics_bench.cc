@@ -11,8 +11,8 @@
 #include "bench/inputs.h"
 #include "bench/paired.h"
 #include "bench/single_metrics.h"
-#include "kernels/aligned_buffer.h"
-#include "kernels/sweep_workspace.h"
+#include "kernels/simd/aligned_buffer.h"
+#include "kernels/sweep/sweep_workspace.h"
 
 namespace attnscope::bench {
 namespace {

@@ -12,9 +12,9 @@
 
 #include "bench/inputs.h"
 #include "bench/paired.h"
-#include "kernels/aligned_buffer.h"
 #include "kernels/row_sums.h"
-#include "kernels/weights_sweep.h"
+#include "kernels/simd/aligned_buffer.h"
+#include "kernels/sweep/weights_sweep.h"
 
 namespace attnscope::bench {
 namespace {

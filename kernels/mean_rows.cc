@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernels/sweep_workspace.h"
+#include "kernels/sweep/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -13,7 +13,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
 #include "hwy/highway.h"
-#include "kernels/load-inl.h"
+#include "kernels/simd/load-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {

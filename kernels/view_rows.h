@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
-#include "kernels/softmax_rows.h"
+#include "kernels/softmax/softmax_rows.h"
 
 namespace attnscope {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The guess of what a row's 50 largest weights are above: where it leads, and when it pauses.
-#include "kernels/bound_guess.h"
+#include "kernels/top_k/bound_guess.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/weights_sweep.h"
+#include "kernels/sweep/weights_sweep.h"
 #include "tests/elements.h"
 
 namespace attnscope::test {

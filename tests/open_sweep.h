@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "attnscope/attention_view.h"
-#include "kernels/aligned_buffer.h"
 #include "kernels/row_sums.h"
-#include "kernels/sweep_workspace.h"
+#include "kernels/simd/aligned_buffer.h"
+#include "kernels/sweep/sweep_workspace.h"
 #include "kernels/view_rows.h"
 #include "tests/guarded_buffer.h"
 #include "tests/oracle.h"

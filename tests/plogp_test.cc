@@ -21,7 +21,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
 #include "hwy/highway.h"
-#include "kernels/plogp-inl.h"
+#include "kernels/simd/plogp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope::test {

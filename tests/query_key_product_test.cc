@@ -2,7 +2,7 @@
 //
 // Products of queries and keys against a naive product in long double: every shape around the sizes of tiles, every
 // element type, layouts, pages and masks.
-#include "kernels/query_key_product.h"
+#include "kernels/query_key/query_key_product.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/aligned_buffer.h"
+#include "kernels/simd/aligned_buffer.h"
 #include "tests/compare.h"
 #include "tests/elements.h"
 #include "tests/guarded_buffer.h"

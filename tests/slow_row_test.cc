@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The careful path: exact conversions, what is invalid, and measures that agree with the oracle to float64's precision.
-#include "kernels/slow_row.h"
+#include "kernels/sweep/slow_row.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 //
 // Logits to weights against long double: every length up to 300 and around powers of two, every element type, scale,
 // soft cap and bias; large, equal, masked and invalid logits; nothing read or written beyond the row.
-#include "kernels/softmax_rows.h"
+#include "kernels/softmax/softmax_rows.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/sweep_workspace.h"
+#include "kernels/sweep/sweep_workspace.h"
 #include "tests/compare.h"
 #include "tests/elements.h"
 #include "tests/exact_logits.h"

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/state_layout.h"
+#include "kernels/accumulator/state_layout.h"
 #include "tests/data_file.h"
 #include "tests/signed_state.h"
 

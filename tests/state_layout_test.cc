@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The accumulator's flat arrays: no two parts overlap, a sink survives its packing, and folding is what metrics say.
-#include "kernels/state_layout.h"
+#include "kernels/accumulator/state_layout.h"
 
 #include <gtest/gtest.h>
 

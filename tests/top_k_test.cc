@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/weights_sweep.h"
+#include "kernels/sweep/weights_sweep.h"
 #include "tests/compare.h"
 #include "tests/open_sweep.h"
 #include "tests/row_inputs.h"

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/aligned_buffer.h"
-#include "kernels/weights_sweep.h"
+#include "kernels/simd/aligned_buffer.h"
+#include "kernels/sweep/weights_sweep.h"
 #include "tests/compare.h"
 #include "tests/elements.h"
 #include "tests/open_sweep.h"

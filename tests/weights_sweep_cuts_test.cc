@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/weights_sweep.h"
+#include "kernels/sweep/weights_sweep.h"
 #include "tests/compare.h"
 #include "tests/elements.h"
 #include "tests/guarded_buffer.h"

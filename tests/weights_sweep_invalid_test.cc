@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/weights_sweep.h"
+#include "kernels/sweep/weights_sweep.h"
 #include "tests/compare.h"
 #include "tests/elements.h"
 #include "tests/open_sweep.h"

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/sweep/weights_sweep.h"
 #include "kernels/view_rows.h"
-#include "kernels/weights_sweep.h"
 #include "tests/compare.h"
 #include "tests/elements.h"
 #include "tests/guarded_buffer.h"

@@ -2,7 +2,7 @@
 //
 // The weights sweep, row by row: each measure against the oracle within the numerical contract, for every length up to
 // 300 and around powers of two, every element type, with unreadable memory right behind and right before the row.
-#include "kernels/weights_sweep.h"
+#include "kernels/sweep/weights_sweep.h"
 
 #include <gtest/gtest.h>
 

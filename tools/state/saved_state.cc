@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "kernels/state_layout.h"
+#include "kernels/accumulator/state_layout.h"
 
 namespace attnscope::tools {
 namespace {

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "kernels/state_layout.h"
+#include "kernels/accumulator/state_layout.h"
 #include "tools/files/tensor.h"
 
 namespace attnscope::tools {

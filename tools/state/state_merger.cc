@@ -6,7 +6,7 @@
 #include <charconv>
 #include <utility>
 
-#include "kernels/state_layout.h"
+#include "kernels/accumulator/state_layout.h"
 #include "tools/analysis/tensor_choice.h"
 #include "tools/state/saved_state.h"
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where everything stands in the accumulator's two flat arrays. Closed parts come first: they are enough to merge ranks
+// when no sequence is open.
+//
+//   sums:   [layer sums] [head][head sums] | [sequence][head][row sums] [sequence][head][key] columns, then partial
+//   maxima: [head][head maxima]            | [sequence][head] keys of the open sequence, then its largest logit
+#ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_
+#define ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "attnscope/layer_accumulator.h"
+#include "kernels/row_sums.h"
+
+namespace attnscope {
+
+// Sums of a layer.
+enum class LayerSum : uint8_t {
+  kResidualSequences,
+  kResidualRatio,
+  kInfiniteResiduals,
+  kResidualTokens,
+  kTokenResidualRatio,
+  kGradientBuffers,
+  kGradientSquares,
+};
+inline constexpr size_t kNumLayerSums = static_cast<size_t>(LayerSum::kGradientSquares) + 1;
+
+// Sums of a head's ended matrices, behind its row sums.
+enum class MatrixSum : uint8_t {
+  kMatrices,
+  kColEntropy,
+  kMaxColSum,
+  kSinkMass,
+  kFirstTokenMass,
+};
+inline constexpr size_t kNumMatrixSums = static_cast<size_t>(MatrixSum::kFirstTokenMass) + 1;
+inline constexpr size_t kNumHeadSums = kNumRowSums + kNumMatrixSums;
+
+// Maxima of a head's ended matrices. All are >= 0, and 0 says "none".
+enum class HeadMax : uint8_t {
+  kSink,  // the largest sink mass and its position, see PackSink
+  kKeys,
+  kMaxAbsLogit,
+};
+inline constexpr size_t kNumHeadMaxima = static_cast<size_t>(HeadMax::kMaxAbsLogit) + 1;
+
+class StateLayout {
+ public:
+  StateLayout() = default;
+  explicit StateLayout(const LayerConfig& config)
+      : StateLayout(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch, config.max_keys) {
+  }
+  // `heads` and `batch` are those of the state: 1 in mean-matrix mode.
+  StateLayout(size_t heads, size_t batch, size_t keys) : heads_(heads), batch_(batch), keys_(keys) {}
+
+  size_t heads() const { return heads_; }
+  size_t batch() const { return batch_; }
+  size_t keys() const { return keys_; }
+
+  size_t HeadSums(size_t head) const { return kNumLayerSums + head * kNumHeadSums; }
+  size_t closed_sums() const { return HeadSums(heads_); }
+  size_t OpenRowSums(size_t sequence, size_t head) const {
+    return closed_sums() + Matrix(sequence, head) * kNumRowSums;
+  }
+  size_t OpenColumns(size_t sequence, size_t head) const {
+    return OpenRowSums(batch_, 0) + Matrix(sequence, head) * keys_;
+  }
+  size_t OpenPartial(size_t sequence, size_t head) const {
+    return OpenColumns(batch_, 0) + Matrix(sequence, head) * keys_;
+  }
+  size_t sums() const { return OpenPartial(batch_, 0); }
+
+  size_t HeadMaxima(size_t head) const { return head * kNumHeadMaxima; }
+  size_t closed_maxima() const { return HeadMaxima(heads_); }
+  size_t OpenKeys(size_t sequence, size_t head) const { return closed_maxima() + Matrix(sequence, head); }
+  size_t OpenMaxAbsLogit(size_t sequence, size_t head) const { return OpenKeys(batch_, 0) + Matrix(sequence, head); }
+  size_t maxima() const { return OpenMaxAbsLogit(batch_, 0); }
+
+ private:
+  size_t Matrix(size_t sequence, size_t head) const { return sequence * heads_ + head; }
+
+  size_t heads_ = 0;
+  size_t batch_ = 0;
+  size_t keys_ = 0;
+};
+
+// A number of rows or keys as it stands in the arrays, at most `most`: callers may write anything there, such as maxima
+// that were added up.
+inline size_t CountOf(double value, size_t most) {
+  if (!(value > 0.0)) return 0;
+  return value < static_cast<double>(most) ? static_cast<size_t>(value) : most;
+}
+
+// A sink's mass and position as one number whose maximum over matrices is the strongest sink, the first of equals. The
+// mass is rounded to 2^-20; masses above 2 (of rows that are no distributions) count as 2.
+double PackSink(double mass, size_t position);
+// 0 for what PackSink does not make.
+size_t UnpackSinkPosition(double packed);
+
+// Folds one open matrix into its head's sums [kNumHeadSums] and maxima [kNumHeadMaxima].
+void FoldMatrix(const double* row_sums, const double* columns, const double* partial, size_t keys, double* head_sums,
+                double* head_maxima);
+
+// The metrics of a layer from folded sums [closed_sums] and maxima [closed_maxima].
+LayerStats StatsOf(const StateLayout& layout, const double* sums, const double* maxima);
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_

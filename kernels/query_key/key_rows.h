@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the keys of one sequence and head stand, in one piece or in pages. Included by query_key_product.cc.
+#ifndef ATTNSCOPE_KERNELS_QUERY_KEY_KEY_ROWS_H_
+#define ATTNSCOPE_KERNELS_QUERY_KEY_KEY_ROWS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "attnscope/query_key_view.h"
+
+namespace attnscope {
+
+// Keys are asked for in ascending order.
+class KeyRows {
+ public:
+  KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head) : view_(&view) {
+    offset_ = static_cast<int64_t>(kv_head) * view.key_head_stride;
+    if (view.pages == nullptr) offset_ += static_cast<int64_t>(sequence) * view.key_batch_stride;
+    if (view.pages == nullptr) page_end_ = view.keys;
+  }
+
+  const uint8_t* operator()(size_t key) {
+    while (key >= page_end_) {
+      page_first_ = page_end_;
+      page_end_ += view_->pages[next_page_++].keys;
+    }
+    const void* data = view_->pages == nullptr ? view_->key_data : view_->pages[next_page_ - 1].data;
+    const int64_t offset = offset_ + static_cast<int64_t>(key - page_first_) * view_->key_stride;
+    return static_cast<const uint8_t*>(data) + offset * static_cast<int64_t>(ElementBytes(view_->key_type));
+  }
+
+  // Keys from the one asked for last on that stand one stride apart, and no further than its page reaches.
+  size_t Run(size_t key) const { return page_end_ - key; }
+
+ private:
+  const QueryKeyView* view_;
+  int64_t offset_ = 0;
+  size_t next_page_ = 0;
+  size_t page_first_ = 0;  // keys of the page: [page_first_, page_end_)
+  size_t page_end_ = 0;
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_QUERY_KEY_KEY_ROWS_H_

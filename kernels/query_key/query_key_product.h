@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Products of queries and keys for a block of rows. Included by the accumulator, tests and benchmarks.
+#ifndef ATTNSCOPE_KERNELS_QUERY_KEY_QUERY_KEY_PRODUCT_H_
+#define ATTNSCOPE_KERNELS_QUERY_KEY_QUERY_KEY_PRODUCT_H_
+
+#include <cstddef>
+
+#include "attnscope/query_key_view.h"
+#include "kernels/sweep/sweep_workspace.h"
+#include "kernels/view_rows.h"
+
+namespace attnscope {
+
+inline constexpr size_t kMaxHeadDim = 256;
+// Columns of the widest tile of products that any target computes.
+inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
+// Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece; of packed queries there
+// are kMaxHeadDim for each row, rounded up to eight rows.
+inline constexpr size_t kPackedKeys = 2 * kMaxProductColumns * kMaxHeadDim;
+
+// Rows [first_row, first_row + num_rows) of query heads [first_head, first_head + num_heads), which share one head of
+// keys, of one sequence.
+struct ProductBlock {
+  const QueryKeyView* view = nullptr;
+  size_t sequence = 0;  // of the view
+  size_t first_head = 0;
+  size_t num_heads = 0;
+  size_t first_row = 0;
+  size_t num_rows = 0;
+  VisibleKeys visible;  // of row `first_row + i`, the same for all heads
+};
+
+// products[(head * num_rows + row) * stride + key] for each key that the row may see; up to kMaxProductColumns more are
+// overwritten. `packed_queries` and `packed_keys` are scratch, aligned for any vector.
+//
+// Each product is one chain of multiply-adds in the order of the dimensions, so it does not depend on the block it is
+// computed in.
+void MultiplyQueriesKeys(const ProductBlock& block, float* packed_queries, float* packed_keys, float* products,
+                         size_t stride);
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_QUERY_KEY_QUERY_KEY_PRODUCT_H_

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Soft cap and bias, for the rows of logits that have one. Included per target by softmax_rows.cc.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_
+#undef ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_
+#endif
+
+#include <stddef.h>
+#include <string.h>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "kernels/simd/load-inl.h"
+#include "kernels/softmax/softmax_rows.h"
+#include "kernels/sweep/sweep_workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// cap * tanh(x / cap) to an absolute error below 1e-15 * cap. NaN and infinities stay what they are, so that masked
+// keys stay masked and invalid rows invalid.
+template <class DD, class VD = hn::Vec<DD>>
+HWY_INLINE VD SoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
+  const VD one = hn::Set(dd, 1.0);
+  // tanh is 1 from here on, in float64.
+  const VD exponent = hn::Min(hn::Mul(hn::Abs(x), twice_inverse_cap), hn::Set(dd, 40.0));
+  const VD tanh = hn::Sub(one, hn::Div(hn::Set(dd, 2.0), hn::Add(hn::Exp(dd, exponent), one)));
+  const auto is_finite = hn::Lt(hn::Abs(x), hn::Inf(dd));
+  return hn::IfThenElse(is_finite, hn::CopySign(hn::Mul(cap, tanh), x), x);
+}
+
+// The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each.
+template <typename T, typename TBias>
+HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT logits, const TBias* HWY_RESTRICT bias,
+                                float* HWY_RESTRICT high, float* HWY_RESTRICT low) {
+  const hn::ScalableTag<double> dd;
+  const hn::Rebind<float, decltype(dd)> df;
+  auto s = hn::Mul(LoadAsDouble(dd, logits), hn::Set(dd, scale.scale));
+  if (scale.soft_cap != 0.0) {
+    s = SoftCap(dd, hn::Set(dd, scale.soft_cap), hn::Set(dd, 2.0 / scale.soft_cap), s);
+  }
+  if (bias != nullptr) s = hn::Add(s, LoadAsDouble(dd, bias));
+  const auto rounded = RoundToFloat(df, s);
+  const auto as_double = hn::PromoteTo(dd, rounded);
+  // Infinities have no rest.
+  const auto rest = hn::IfThenZeroElse(hn::Eq(s, as_double), hn::Sub(s, as_double));
+  hn::StoreU(rounded, df, high);
+  hn::StoreU(hn::DemoteTo(df, rest), df, low);
+}
+
+// high[0, keys) and low[0, keys); up to a vector more is written, of `low` zeros up to a whole vector of float32.
+// `high` may be `logits` where these are float32.
+template <typename T, typename TBias>
+HWY_INLINE void TransformRow(const LogitScale& scale, const T* logits, const TBias* bias, size_t keys, float* high,
+                             float* low) {
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(hn::ScalableTag<double>());
+  // Whoever reads the last vector must not find there what a longer row, which may have been invalid, has left.
+  const size_t last = keys / hn::Lanes(df) * hn::Lanes(df);
+  if (last != keys) hn::StoreU(hn::Zero(df), df, low + last);
+  size_t i = 0;
+  for (; i + N <= keys; i += N) {
+    TransformVector(scale, logits + i, bias == nullptr ? bias : bias + i, high + i, low + i);
+  }
+  if (i == keys) return;
+  T last_logits[kMaxFloatLanes] = {};
+  TBias last_bias[kMaxFloatLanes] = {};
+  memcpy(last_logits, logits + i, (keys - i) * sizeof(T));
+  if (bias != nullptr) memcpy(last_bias, bias + i, (keys - i) * sizeof(TBias));
+  TransformVector(scale, last_logits, bias == nullptr ? bias : last_bias, high + i, low + i);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_

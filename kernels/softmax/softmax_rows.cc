@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/softmax/softmax_rows.h"
+
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/sweep/sweep_workspace.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/softmax/softmax_rows.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h:
+#include "hwy/cache_control.h"
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "kernels/simd/exp-inl.h"
+#include "kernels/simd/load-inl.h"
+#include "kernels/softmax/logit_scan-inl.h"
+#include "kernels/softmax/logit_transform-inl.h"
+
+#ifndef ATTNSCOPE_KERNELS_SOFTMAX_ROWS_ONCE_
+#define ATTNSCOPE_KERNELS_SOFTMAX_ROWS_ONCE_
+namespace attnscope {
+
+// Vectors whose exponentials stay in float32 before they move to float64: at worst 7 roundings, 4.2e-7 relative.
+inline constexpr size_t kVectorsPerFlush = 8;
+
+// What is subtracted from a row's logits: the largest of them, rounded to a multiple of the last place of all logits
+// that matter, so that the rounding error of x - shift is exactly x - ((x - shift) + shift) (Dekker 1971). A softmax
+// does not mind that it is off the largest by a few last places.
+struct RowShift {
+  float shift = 0.0f;
+  float least = 0.0f;  // differences below count as this one; their weights are zero
+
+  RowShift(float max, double scale) {
+    // Differences beyond this many logits have no weight.
+    const double reach = 90.0 / scale;
+    least = static_cast<float>(-reach);
+    shift = max;
+    const double magnitude = fabs(static_cast<double>(max));
+    // Else all logits within reach are within a factor of two of the largest, and differences are exact (Sterbenz).
+    if (magnitude >= 2.0 * reach) return;
+    const double last_place = ldexp(1.0, ilogb(magnitude + reach) - 23);
+    shift = static_cast<float>(rint(static_cast<double>(max) / last_place) * last_place);
+  }
+};
+
+struct ExpSums {
+  double weights = 0.0;  // Z = sum_j exp(scale * (x_j - shift))
+  double shifted = 0.0;  // sum_j (x_j - shift) exp(scale * (x_j - shift))
+};
+
+}  // namespace attnscope
+#endif  // ATTNSCOPE_KERNELS_SOFTMAX_ROWS_ONCE_
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One vector of weights exp(scale * (x + low - shift)); adds it, and its product with the difference, to the sums.
+// `low` is read only with kLow; without kFar, no logit is further from the shift than shift.least.
+template <bool kLow, bool kFar, class DF, class VF = hn::Vec<DF>>
+HWY_INLINE VF ExpVector(DF df, VF x, const float* low, const ExpScale& scale, const RowShift& shift, VF& sum,
+                        VF& shifted) {
+  const VF row_shift = hn::Set(df, shift.shift);
+  VF difference = hn::Sub(x, row_shift);
+  VF rest = hn::Sub(x, hn::Add(difference, row_shift));
+  if constexpr (kFar) difference = hn::Max(difference, hn::Set(df, shift.least));
+  if constexpr (kLow) rest = hn::Add(rest, hn::LoadU(df, low));
+  const VF weight = ExpOfScaled<kFar>(df, scale, difference, rest);
+  if constexpr (kLow) difference = hn::Add(difference, hn::LoadU(df, low));
+  sum = hn::Add(sum, weight);
+  shifted = hn::MulAdd(difference, weight, shifted);
+  return weight;
+}
+
+// to += the lanes of `from`, which become zero.
+template <class DF, class VF = hn::Vec<DF>>
+HWY_INLINE void FlushSum(DF df, VF& from, double* HWY_RESTRICT to) {
+  const hn::ScalableTag<double> dd;
+  HWY_ALIGN_MAX float lanes[kMaxFloatLanes];
+  hn::Store(from, df, lanes);
+  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
+    hn::Store(hn::Add(hn::Load(dd, to), LoadAsDouble(dd, lanes + i)), dd, to);
+  }
+  from = hn::Zero(df);
+}
+
+// weights[0, keys) = exp(scale * (logits + low - shift)), zeros up to a whole vector. The weights may stand where the
+// logits do.
+template <bool kLow, bool kFar, typename T>
+HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const T* ahead, const ExpScale& scale,
+                          const RowShift& shift, float* weights) {
+  const hn::ScalableTag<float> df;
+  const hn::ScalableTag<double> dd;
+  const size_t N = hn::Lanes(df);
+  HWY_ALIGN_MAX double sums[kMaxFloatLanes] = {};
+  HWY_ALIGN_MAX double shifted_sums[kMaxFloatLanes] = {};
+  auto sum = hn::Zero(df);
+  auto shifted = hn::Zero(df);
+  size_t i = 0;
+  while (i + N <= keys) {
+    const size_t end = HWY_MIN(i + kVectorsPerFlush * N, keys / N * N);
+    for (; i < end; i += N) {
+      hwy::Prefetch(ahead + i);
+      hn::StoreU(ExpVector<kLow, kFar>(df, LoadAsFloat(df, logits + i), low + i, scale, shift, sum, shifted), df,
+                 weights + i);
+    }
+    FlushSum(df, sum, sums);
+    FlushSum(df, shifted, shifted_sums);
+  }
+  if (i != keys) {
+    // Lanes beyond the row weigh nothing: they are as far below as can be.
+    T last[kMaxFloatLanes] = {};
+    memcpy(last, logits + i, (keys - i) * sizeof(T));
+    const auto inside = hn::FirstN(df, keys - i);
+    const auto x = hn::IfThenElse(inside, LoadAsFloat(df, last), hn::Set(df, -INFINITY));
+    hn::StoreU(ExpVector<kLow, true>(df, x, low + i, scale, shift, sum, shifted), df, weights + i);
+    FlushSum(df, sum, sums);
+    FlushSum(df, shifted, shifted_sums);
+  }
+  return {hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, sums))),
+          hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, shifted_sums)))};
+}
+
+// The largest of weights[0, keys), which are followed by zeros up to a whole vector.
+HWY_INLINE float LargestWeight(size_t keys, const float* HWY_RESTRICT weights) {
+  const hn::ScalableTag<float> df;
+  auto max = hn::Zero(df);
+  for (size_t i = 0; i < keys; i += hn::Lanes(df)) max = hn::Max(max, hn::LoadU(df, weights + i));
+  return hn::GetLane(hn::MaxOfLanes(df, max));
+}
+
+// weights[0, keys) *= factor, up to a whole vector.
+HWY_INLINE void Normalise(float factor, size_t keys, float* HWY_RESTRICT weights) {
+  const hn::ScalableTag<float> df;
+  const auto factors = hn::Set(df, factor);
+  for (size_t i = 0; i < keys; i += hn::Lanes(df)) {
+    hn::StoreU(hn::Mul(factors, hn::LoadU(df, weights + i)), df, weights + i);
+  }
+}
+
+// A row that is not measured: zeros, and NaN first if it is invalid.
+HWY_INLINE void FillUnmeasured(bool valid, size_t keys, float* weights) {
+  memset(weights, 0, keys * sizeof(float));
+  if (!valid) weights[0] = NAN;
+}
+
+// All but the logarithm of the row's sum, `weights_sum`, which is left for all rows together: the entropy is -`shifted`
+// and log_sum_exp the largest logit until then.
+template <bool kLow, typename T>
+HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t keys, const T* ahead, double scale,
+                                      const ExpScale& exp_scale, float* weights, double& weights_sum) {
+  weights_sum = 1.0;
+  SoftmaxMeasures measures;
+  LogitScan scan = ScanFinite(logits, keys);
+  const bool masked = !(fabs(scan.sum) <= DBL_MAX);
+  if (HWY_UNLIKELY(masked)) scan = ScanMasked(logits, keys);
+  measures.valid = scan.valid;
+  if (!scan.valid || scan.keys == 0) {
+    FillUnmeasured(scan.valid, keys, weights);
+    return measures;
+  }
+  const RowShift shift(scan.max, scale);
+  const bool is_far = masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
+                                    0.9 * static_cast<double>(shift.least);
+  const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, ahead, exp_scale, shift, weights)
+                              : ExpRow<kLow, false>(logits, low, keys, ahead, exp_scale, shift, weights);
+  weights_sum = sums.weights;
+  Normalise(static_cast<float>(1.0 / sums.weights), keys, weights);
+  measures.keys = scan.keys;
+  measures.entropy_nats = -scale * sums.shifted / sums.weights;
+  measures.log_sum_exp = scale * static_cast<double>(shift.shift);
+  // With `low`, the largest logit is not known to all its digits.
+  const double above = scale * (static_cast<double>(scan.max) - static_cast<double>(shift.shift));  // below 1e-4
+  measures.max_weight =
+      kLow ? static_cast<double>(LargestWeight(keys, weights)) : (1.0 + above + 0.5 * above * above) / sums.weights;
+  measures.sum = scale * scan.sum;
+  measures.squares = scale * scale * scan.squares;
+  measures.max_abs = scale * static_cast<double>(HWY_MAX(scan.max, -scan.min));
+  return measures;
+}
+
+template <typename T>
+HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
+                                           float* low, double& weights_sum) {
+  const T* logits = static_cast<const T*>(row.logits);
+  // Without a next row, this one again, which costs nothing.
+  const T* ahead = row.ahead == nullptr ? logits : static_cast<const T*>(row.ahead);
+  if (row.bias == nullptr && scale.soft_cap == 0.0) {
+    return MeasureRow<false>(logits, low, row.keys, ahead, scale.scale, exp_scale, row.weights, weights_sum);
+  }
+  switch (row.bias_type) {
+    case ElementType::kFloat32:
+      TransformRow(scale, logits, static_cast<const float*>(row.bias), row.keys, row.weights, low);
+      break;
+    case ElementType::kFloat16:
+      TransformRow(scale, logits, static_cast<const hwy::float16_t*>(row.bias), row.keys, row.weights, low);
+      break;
+    case ElementType::kBFloat16:
+      TransformRow(scale, logits, static_cast<const hwy::bfloat16_t*>(row.bias), row.keys, row.weights, low);
+      break;
+  }
+  const float* transformed = row.weights;
+  return MeasureRow<true>(transformed, low, row.keys, transformed, 1.0, ExpScale(1.0), row.weights, weights_sum);
+}
+
+void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
+                 SoftmaxMeasures* measures) {
+  const hn::ScalableTag<double> dd;
+  const ExpScale exp_scale(scale.scale);
+  HWY_ALIGN_MAX double log_sums[kRowsPerBlock + kMaxFloatLanes];
+  for (size_t i = 0; i < kRowsPerBlock + kMaxFloatLanes; ++i) log_sums[i] = 1.0;
+  HWY_DASSERT(num_rows <= kRowsPerBlock);
+  for (size_t i = 0; i < num_rows; ++i) {
+    switch (rows[i].type) {
+      case ElementType::kFloat32:
+        measures[i] = MeasureTypedRow<float>(rows[i], scale, exp_scale, low, log_sums[i]);
+        break;
+      case ElementType::kFloat16:
+        measures[i] = MeasureTypedRow<hwy::float16_t>(rows[i], scale, exp_scale, low, log_sums[i]);
+        break;
+      case ElementType::kBFloat16:
+        measures[i] = MeasureTypedRow<hwy::bfloat16_t>(rows[i], scale, exp_scale, low, log_sums[i]);
+        break;
+    }
+  }
+  for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
+    hn::Store(hn::Log(dd, hn::Load(dd, log_sums + i)), dd, log_sums + i);
+  }
+  for (size_t i = 0; i < num_rows; ++i) {
+    measures[i].entropy_nats = HWY_MAX(0.0, measures[i].entropy_nats + log_sums[i]);
+    measures[i].log_sum_exp += log_sums[i];
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attnscope {
+
+HWY_EXPORT(SoftmaxRows);
+
+void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
+                 SoftmaxMeasures* measures) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxRows)(rows, num_rows, scale, low, measures);
+}
+
+}  // namespace attnscope
+#endif  // HWY_ONCE

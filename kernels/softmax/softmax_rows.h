@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rows of logits to rows of float32 weights, and what can only be measured on the way. Included by the accumulator,
+// tests and benchmarks.
+#ifndef ATTNSCOPE_KERNELS_SOFTMAX_SOFTMAX_ROWS_H_
+#define ATTNSCOPE_KERNELS_SOFTMAX_SOFTMAX_ROWS_H_
+
+#include <cstddef>
+
+#include "attnscope/attention_view.h"
+
+namespace attnscope {
+
+// One row: x_j, bias_j for j in [0, keys).
+struct SoftmaxRow {
+  const void* logits = nullptr;
+  ElementType type = ElementType::kFloat32;
+  const void* bias = nullptr;  // null: none
+  ElementType bias_type = ElementType::kFloat32;
+  const void* ahead = nullptr;  // the next row of logits, to prefetch; null: none
+  size_t keys = 0;
+  float* weights = nullptr;  // [keys], and kMaxFloatLanes that are overwritten; may be `logits` where these are float32
+};
+
+// s_j = soft_cap * tanh(scale * x_j / soft_cap) + bias_j; soft_cap 0: none.
+struct LogitScale {
+  double scale = 1.0;
+  double soft_cap = 0.0;
+};
+
+// Of the s_j that are not -infinity. Zeros if the row is invalid, or if there is none: `keys` is then 0.
+struct SoftmaxMeasures {
+  bool valid = true;  // no NaN, no +infinity
+  size_t keys = 0;
+  double entropy_nats = 0.0;
+  double log_sum_exp = 0.0;
+  double max_weight = 0.0;
+  double sum = 0.0;
+  double squares = 0.0;
+  double max_abs = 0.0;
+};
+
+// Fills weights and measures [num_rows]. An invalid row's first weight is NaN; the other weights of it, and all weights
+// of a row without keys, are 0. `low` is scratch of PaddedColumns(keys) float32. At most kRowsPerBlock rows.
+void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
+                 SoftmaxMeasures* measures);
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_SOFTMAX_SOFTMAX_ROWS_H_

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From what the rows of a block measured to the sums of their matrices. Included per target by weights_sweep.cc.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_SWEEP_ROW_RESULTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_SWEEP_ROW_RESULTS_INL_H_
+#undef ATTNSCOPE_KERNELS_SWEEP_ROW_RESULTS_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_SWEEP_ROW_RESULTS_INL_H_
+#endif
+
+#include <math.h>
+#include <stddef.h>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "kernels/row_sums.h"
+#include "kernels/sweep/sweep_block.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The sums that a sweep adds to: all up to this one.
+inline constexpr size_t kNumSweptSums = static_cast<size_t>(RowSum::kEmpty) + 1;
+
+// Adds what the rows of a block measured to their matrices, row by row, in order. Also bends what rounding pushed over
+// an exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees.
+inline HWY_NOINLINE void AddRows(const SweepBlock& block, BlockResult& result) {
+  const hn::ScalableTag<double> dd;
+  const auto zero = hn::Zero(dd);
+  const auto one = hn::Set(dd, 1.0);
+  HWY_ALIGN_MAX double visible[BlockResult::kPaddedRows] = {};
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    visible[i] = static_cast<double>(block.rows[i].Keys());
+    if (block.rows[i].softmax != nullptr) result.entropy_nats[i] = block.rows[i].softmax->entropy_nats;
+  }
+  HWY_ALIGN_MAX double values[kNumSweptSums][BlockResult::kPaddedRows];
+  for (size_t i = 0; i < block.num_rows; i += hn::Lanes(dd)) {
+    const auto keys = hn::Load(dd, visible + i);
+    const auto max = hn::Load(dd, result.max + i);
+    const auto valid = hn::Ne(hn::Load(dd, result.valid + i), zero);
+    const auto measured = hn::And(valid, hn::Ne(max, zero));
+    const auto store = [&](RowSum which, hn::Mask<decltype(dd)> rows, hn::Vec<decltype(dd)> value) HWY_ATTR {
+      hn::Store(hn::IfThenElseZero(rows, value), dd, values[static_cast<size_t>(which)] + i);
+    };
+    const auto log_visible = hn::Log(dd, hn::Max(one, keys));
+    auto entropy = hn::Load(dd, result.entropy_nats + i);
+    const auto limit = hn::MulAdd(hn::Set(dd, 2e-6), hn::Max(one, log_visible), log_visible);
+    const auto uniform = hn::And(hn::Ge(entropy, log_visible), hn::Le(entropy, limit));
+    entropy = hn::IfThenElse(uniform, log_visible, entropy);
+    entropy = hn::IfThenZeroElse(hn::And(hn::Le(entropy, zero), hn::Le(max, one)), entropy);
+    store(RowSum::kMeasured, measured, one);
+    store(RowSum::kEntropy, measured, entropy);
+    store(RowSum::kEffectiveRank, measured, hn::IfThenElse(uniform, keys, hn::Exp(dd, entropy)));
+    store(RowSum::kTop5, measured, hn::Load(dd, result.top5 + i));
+    store(RowSum::kTop10, measured, hn::Load(dd, result.top10 + i));
+    store(RowSum::kTop50, measured, hn::Load(dd, result.top50 + i));
+    store(RowSum::kMaxWeight, measured, max);
+    const auto several = hn::And(measured, hn::Gt(keys, one));
+    store(RowSum::kNormalizedEntropy, several, hn::Div(entropy, hn::IfThenElse(several, log_visible, one)));
+    store(RowSum::kNormalizedRows, several, one);
+    const auto error = hn::Abs(hn::Sub(hn::Load(dd, result.sum + i), one));
+    store(RowSum::kUnnormalised, hn::And(measured, hn::Gt(error, hn::Set(dd, block.tolerance))), one);
+    store(RowSum::kInvalid, hn::Not(valid), one);
+    store(RowSum::kEmpty, hn::And(valid, hn::Eq(max, zero)), one);
+    hn::Store(entropy, dd, result.entropy_nats + i);
+  }
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    // Beyond Highway's range of Exp, and far beyond any distribution.
+    const bool measured = values[static_cast<size_t>(RowSum::kMeasured)][i] != 0.0;
+    if (HWY_UNLIKELY(measured && result.entropy_nats[i] > 700.0)) {
+      values[static_cast<size_t>(RowSum::kEffectiveRank)][i] = exp(result.entropy_nats[i]);
+    }
+    for (size_t j = 0; j < kNumSweptSums; ++j) block.rows[i].row_sums[j] += values[j][i];
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_SWEEP_ROW_RESULTS_INL_H_

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inner loop of the weights sweep: one row's share of a strip of columns gives entropy, row sum, column sums and
+// what the selection of the largest weights starts from, in one read. Included per target by weights_sweep.cc.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_SWEEP_ROW_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_SWEEP_ROW_TILE_INL_H_
+#undef ATTNSCOPE_KERNELS_SWEEP_ROW_TILE_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_SWEEP_ROW_TILE_INL_H_
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hwy/cache_control.h"
+#include "hwy/highway.h"
+#include "kernels/simd/load-inl.h"
+#include "kernels/simd/plogp-inl.h"
+#include "kernels/sweep/sweep_tags-inl.h"
+#include "kernels/sweep/sweep_workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Columns of one group: four vectors, as four independent polynomials cover the latency of FMA (4 cycles on two ports).
+inline size_t GroupColumns() { return 4 * hn::Lanes(SweepFloat()); }
+
+// Groups whose entropy and sum stay in float32 before they move to float64. A lane then takes 8 * 3 roundings, at worst
+// 1.5e-6 relative, which stays within 2e-6 * log(n_k) as rows this long have log(n_k) > 3.
+inline constexpr size_t kGroupsPerFlush = 8;
+
+// One row of a block. Its full groups are read where they stand, the remaining columns (less than a group) from `rest`,
+// padded by zeros.
+template <typename T>
+struct SweptRow {
+  const T* data = nullptr;
+  const T* rest = nullptr;
+  size_t full_groups = 0;
+  size_t groups = 0;              // and the one in `rest`, if any
+  float* columns = nullptr;       // column sums with this row; null: not made
+  const float* before = nullptr;  // and before it, may be the same; null: zeros
+};
+
+// Never faults. Prefetching to the L1 cache instead, as Highway does, fills its few miss buffers and halves the rate of
+// sweeps from memory (measured on Zen 4).
+HWY_INLINE void PrefetchToL2(const void* address) {
+#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
+  __builtin_prefetch(address, /*write=*/0, /*locality=*/2);
+#else
+  hwy::Prefetch(static_cast<const uint8_t*>(address));
+#endif
+}
+
+// Adds the two halves of float32 lanes to float64 lanes in memory, or sets them.
+template <class DF>
+HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_RESTRICT to) {
+  const SweepDouble dd;
+#if HWY_TARGET == HWY_SCALAR
+  auto sum = hn::PromoteTo(dd, lanes);
+#else
+  const hn::Half<DF> half;
+  auto sum = hn::Add(hn::PromoteTo(dd, hn::LowerHalf(half, lanes)), hn::PromoteTo(dd, hn::UpperHalf(half, lanes)));
+#endif
+  if (!set) sum = hn::Add(sum, hn::Load(dd, to));
+  hn::Store(sum, dd, to);
+}
+
+// Slots of a row.
+HWY_INLINE size_t NumSlots(size_t columns) { return columns <= kShortColumns ? kShortColumns : kSlots; }
+
+// What the columns of a row have in common that determines their slots.
+struct SlotMasks {
+  size_t column;  // bits of the column that count within a lap over the slots
+  size_t order;   // bits in which vectors of a group change places
+
+  // For vectors of N lanes.
+  SlotMasks(size_t num_slots, size_t N) : column(num_slots - 1), order(num_slots == kSlots ? 3 * N : 0) {}
+
+  // The slot of column `first` of a tile, the first of a vector. Each lap puts the vectors of a group in another of
+  // four orders: else all that repeats after 64 or 128 columns, as attention to pages or to equal chunks does, would
+  // share few slots, and hundreds of weights would be above the bound. Short rows have one lap.
+  HWY_INLINE size_t Slot(size_t first, size_t N) const { return (first & column) ^ (first / kSlots * N & order); }
+};
+
+// What the selection starts from where nothing is known of a row: the largest weight of each slot. Weights are compared
+// as bit patterns, unsigned numbers: only negative, infinite and NaN ones are above the largest weight.
+struct SlotMaxima {
+  using Kept = uint32_t;
+
+  SlotMasks masks;
+
+  // Adds the four vectors of a group whose first column is column `column` of the tile. The first lap finds slots of an
+  // older tile.
+  template <class DU, class VU = hn::Vec<DU>>
+  HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3,
+                       uint32_t* HWY_RESTRICT slots) const {
+    HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
+    const size_t N = hn::Lanes(du);
+    const uint32_t* HWY_RESTRICT before = column <= masks.column ? kZeros : slots;
+    const size_t slot0 = masks.Slot(column, N);
+    const size_t slot1 = slot0 ^ N;
+    const size_t slot2 = slot0 ^ (2 * N);
+    const size_t slot3 = slot0 ^ (3 * N);
+    const auto max0 = hn::Max(hn::Load(du, before + slot0), bits0);
+    const auto max1 = hn::Max(hn::Load(du, before + slot1), bits1);
+    const auto max2 = hn::Max(hn::Load(du, before + slot2), bits2);
+    const auto max3 = hn::Max(hn::Load(du, before + slot3), bits3);
+    hn::Store(max0, du, slots + slot0);
+    hn::Store(max1, du, slots + slot1);
+    hn::Store(max2, du, slots + slot2);
+    hn::Store(max3, du, slots + slot3);
+  }
+};
+
+// Whether masks of vectors are registers, cheap to store. Else groups of four vectors have one mask, that of the
+// largest weight in each lane.
+#undef ATTNSCOPE_MASK_EACH_VECTOR
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+#define ATTNSCOPE_MASK_EACH_VECTOR 1
+#else
+#define ATTNSCOPE_MASK_EACH_VECTOR 0
+#endif
+
+// Bytes of a mask's bits.
+inline constexpr size_t kMaskBytes = HWY_MAX(size_t{1}, hn::MaxLanes(SweepFloat()) / 8);
+
+// A mark says for one vector, or a group of four, which weights are above a bound, or where that is not known, that
+// some are; zero if none is. Single vectors where Compress is one instruction.
+inline constexpr size_t kMarkedVectors = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 1 : 4;
+using Mark = hwy::UnsignedFromSize<ATTNSCOPE_MASK_EACH_VECTOR ? kMarkedVectors * kMaskBytes : kMaskBytes>;
+
+// What it starts from where a bound is known, or guessed, that few weights of the tile are above: which these are, by
+// the same order.
+struct AboveBound {
+  using Kept = uint8_t;
+
+  uint32_t bound;
+
+  template <class DU, class VU = hn::Vec<DU>>
+  HWY_INLINE void Keep(DU du, size_t column, VU bits0, VU bits1, VU bits2, VU bits3,
+                       uint8_t* HWY_RESTRICT marks) const {
+    const auto bound_vector = hn::Set(du, bound);
+    uint8_t* HWY_RESTRICT mark = marks + column / (kMarkedVectors * hn::Lanes(du)) * sizeof(Mark);
+#if ATTNSCOPE_MASK_EACH_VECTOR
+    hn::StoreMaskBits(du, hn::Gt(bits0, bound_vector), mark);
+    hn::StoreMaskBits(du, hn::Gt(bits1, bound_vector), mark + kMaskBytes);
+    hn::StoreMaskBits(du, hn::Gt(bits2, bound_vector), mark + 2 * kMaskBytes);
+    hn::StoreMaskBits(du, hn::Gt(bits3, bound_vector), mark + 3 * kMaskBytes);
+#else
+    const auto largest = hn::Max(hn::Max(bits0, bits1), hn::Max(bits2, bits3));
+    hn::StoreMaskBits(du, hn::Gt(largest, bound_vector), mark);
+#endif
+  }
+};
+
+// Where the column sums before a row stand, and where those with it go, which may be the same place.
+struct StripColumns {
+  const float* before;
+  float* after;
+};
+
+// Sweeps `count` groups at `from`, whose first column is column `begin` of its tile: adds them to the column sums (only
+// with kColumns), to the row's lanes (which it sets if `set`; the entropy only with kEntropy) and what `largest`, a
+// SlotMaxima or AboveBound, keeps. Prefetches as many bytes at `ahead`.
+template <bool kEntropy, bool kColumns, typename T, class DF, class Largest>
+HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, size_t begin, bool set, const T* ahead,
+                            const StripColumns& columns, const Largest& largest,
+                            typename Largest::Kept* HWY_RESTRICT kept, RowLanes* HWY_RESTRICT lanes) {
+  const hn::RebindToUnsigned<DF> du;
+  const size_t N = hn::Lanes(df);
+  for (size_t first = 0; first < count; first += kGroupsPerFlush) {
+    const size_t end = HWY_MIN(count, first + kGroupsPerFlush);
+    auto p_log2_p = hn::Zero(df);
+    auto sum = hn::Zero(df);
+    for (size_t i = first; i < end; ++i) {
+      const size_t column = i * 4 * N;
+      for (size_t j = 0; j < 4 * N; j += 64 / sizeof(T)) PrefetchToL2(ahead + column + j);
+      const auto weight0 = LoadAsFloat(df, from + column);
+      const auto weight1 = LoadAsFloat(df, from + column + N);
+      const auto weight2 = LoadAsFloat(df, from + column + 2 * N);
+      const auto weight3 = LoadAsFloat(df, from + column + 3 * N);
+      if constexpr (kColumns) {
+        const float* before = columns.before + column;
+        float* after = columns.after + column;
+        const auto column0 = hn::Add(hn::Load(df, before), weight0);
+        const auto column1 = hn::Add(hn::Load(df, before + N), weight1);
+        const auto column2 = hn::Add(hn::Load(df, before + 2 * N), weight2);
+        const auto column3 = hn::Add(hn::Load(df, before + 3 * N), weight3);
+        hn::Store(column0, df, after);
+        hn::Store(column1, df, after + N);
+        hn::Store(column2, df, after + 2 * N);
+        hn::Store(column3, df, after + 3 * N);
+      }
+      largest.Keep(du, begin + column, hn::BitCast(du, weight0), hn::BitCast(du, weight1), hn::BitCast(du, weight2),
+                   hn::BitCast(du, weight3), kept);
+      sum = hn::Add(sum, hn::Add(hn::Add(weight0, weight1), hn::Add(weight2, weight3)));
+      if constexpr (kEntropy) {
+        auto log0 = weight0;
+        auto log1 = weight1;
+        auto log2 = weight2;
+        auto log3 = weight3;
+        Log2OfFour(df, log0, log1, log2, log3);
+        const auto even = hn::MulAdd(weight2, log2, hn::MulAdd(weight0, log0, p_log2_p));
+        p_log2_p = hn::Add(even, hn::MulAdd(weight3, log3, hn::Mul(weight1, log1)));
+      }
+    }
+    FlushLanes(df, set, p_log2_p, lanes->p_log2_p);
+    FlushLanes(df, set, sum, lanes->sum);
+    set = false;
+  }
+}
+
+// The column sums of at most a strip from group `group` on, if they are made.
+template <typename T>
+HWY_INLINE StripColumns ColumnsFrom(const SweptRow<T>& row, size_t group) {
+  HWY_ALIGN_MAX static constexpr float kZeros[kStripColumns] = {};
+  if (row.columns == nullptr) return {nullptr, nullptr};
+  const size_t column = group * GroupColumns();
+  return {row.before == nullptr ? kZeros : row.before + column, row.columns + column};
+}
+
+// Sweeps groups [begin, end) of a row, all in one tile, which begins at group `tile`.
+template <bool kEntropy, bool kColumns, typename T, class Largest>
+HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
+                           const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept,
+                           RowLanes* HWY_RESTRICT lanes) {
+  const SweepFloat df;
+  const size_t columns = GroupColumns();
+  const size_t full = HWY_MIN(end, row.full_groups);
+  if (begin < full) {
+    SweepGroups<kEntropy, kColumns>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0,
+                                    ahead, ColumnsFrom(row, begin), largest, kept, lanes);
+  }
+  if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
+    SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
+                                    ColumnsFrom(row, row.full_groups), largest, kept, lanes);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_SWEEP_ROW_TILE_INL_H_

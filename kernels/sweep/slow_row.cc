@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/sweep/slow_row.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+namespace attnscope {
+namespace {
+
+// The 50 largest weights so far, as a heap with the smallest on top.
+class LargestWeights {
+ public:
+  void Add(double weight) {
+    if (count_ < kCapacity) {
+      heap_[count_++] = weight;
+      std::push_heap(heap_, heap_ + count_, std::greater<>());
+    } else if (weight > heap_[0]) {
+      std::pop_heap(heap_, heap_ + count_, std::greater<>());
+      heap_[count_ - 1] = weight;
+      std::push_heap(heap_, heap_ + count_, std::greater<>());
+    }
+  }
+
+  // Sorts the weights in descending order and sums the first 5, 10 and 50; nothing can be added afterwards.
+  void SumInto(RowMeasures* measures) {
+    std::sort_heap(heap_, heap_ + count_, std::greater<>());
+    double sum = 0.0;
+    for (size_t i = 0; i < count_; ++i) {
+      sum += heap_[i];
+      if (i < 5) measures->top5 = sum;
+      if (i < 10) measures->top10 = sum;
+    }
+    measures->top50 = sum;
+  }
+
+ private:
+  static constexpr size_t kCapacity = 50;
+  double heap_[kCapacity] = {};
+  size_t count_ = 0;
+};
+
+}  // namespace
+
+double ElementAsDouble(const void* data, ElementType type, size_t index) {
+  const uint8_t* bytes = static_cast<const uint8_t*>(data) + index * ElementBytes(type);
+  if (type == ElementType::kFloat32) {
+    float value;
+    std::memcpy(&value, bytes, sizeof(value));
+    return static_cast<double>(value);
+  }
+  uint16_t half;
+  std::memcpy(&half, bytes, sizeof(half));
+  if (type == ElementType::kBFloat16) {
+    const uint32_t bits = static_cast<uint32_t>(half) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return static_cast<double>(value);
+  }
+  // Sign, 5 bits of exponent, 10 of mantissa.
+  const int exponent = (half >> 10) & 31;
+  const int mantissa = half & 1023;
+  double value;
+  if (exponent == 31) {
+    value = mantissa == 0 ? HUGE_VAL : std::nan("");
+  } else if (exponent == 0) {
+    value = std::ldexp(mantissa, -24);
+  } else {
+    value = std::ldexp(mantissa + 1024, exponent - 25);
+  }
+  return (half >> 15) != 0 ? -value : value;
+}
+
+bool MeasureSlowRow(const void* row, ElementType type, size_t keys, RowMeasures* measures) {
+  RowMeasures result;
+  LargestWeights largest;
+  for (size_t i = 0; i < keys; ++i) {
+    const double weight = ElementAsDouble(row, type, i);
+    if (!std::isfinite(weight) || weight < 0.0) return false;
+    if (weight == 0.0) continue;
+    result.sum += weight;
+    result.entropy_nats -= weight * std::log(weight);
+    result.max = std::max(result.max, weight);
+    largest.Add(weight);
+  }
+  largest.SumInto(&result);
+  *measures = result;
+  return true;
+}
+
+void AddSlowRowToColumns(const void* row, ElementType type, size_t keys, double* columns) {
+  for (size_t i = 0; i < keys; ++i) columns[i] += ElementAsDouble(row, type, i);
+}
+
+}  // namespace attnscope

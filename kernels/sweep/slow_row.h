@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The careful path for the few rows that the sweeps cannot take: those with NaN, infinities, negative weights, negative
+// zeros, or weights so large that float32 sums might overflow.
+#ifndef ATTNSCOPE_KERNELS_SWEEP_SLOW_ROW_H_
+#define ATTNSCOPE_KERNELS_SWEEP_SLOW_ROW_H_
+
+#include <cstddef>
+
+#include "attnscope/attention_view.h"
+#include "kernels/row_sums.h"
+
+namespace attnscope {
+
+// The element [index] as double. Exact.
+double ElementAsDouble(const void* data, ElementType type, size_t index);
+
+// Measures a row of `keys` elements in float64. Returns false if it is invalid: a NaN, an infinity or a negative weight
+// (negative zero is a zero). O(keys * 50) at worst; allocates nothing.
+bool MeasureSlowRow(const void* row, ElementType type, size_t keys, RowMeasures* measures);
+
+// Adds a valid row to float64 column sums.
+void AddSlowRowToColumns(const void* row, ElementType type, size_t keys, double* columns);
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_SWEEP_SLOW_ROW_H_

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sweeps one block of rows: what each measures, and column sums. Included per target by weights_sweep.cc.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_INL_H_
+#undef ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_INL_H_
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "hwy/highway.h"
+#include "kernels/sweep/row_tile-inl.h"
+#include "kernels/sweep/slow_row.h"
+#include "kernels/sweep/sweep_block.h"
+#include "kernels/sweep/sweep_tags-inl.h"
+#include "kernels/top_k/top_k-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Bit pattern of 2^64. Weights above it, as unsigned numbers, are huge, infinite, NaN or have a sign; float32 sums of
+// 2^31 weights below it do not overflow.
+inline constexpr uint32_t kMaxFastBits = 0x5F800000u;
+
+HWY_INLINE float FloatOfBits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+// Prepares a row for sweeping; `rest` is room for its last columns.
+template <typename T>
+HWY_INLINE SweptRow<T> PrepareRow(const SweepBlock& block, size_t index, float* HWY_RESTRICT rest) {
+  const BlockRow& from = block.rows[index];
+  SweptRow<T> row;
+  const size_t columns_of_group = GroupColumns();
+  row.data = static_cast<const T*>(from.data);
+  row.rest = reinterpret_cast<const T*>(rest);
+  row.before = index == 0 ? nullptr : block.columns;
+  row.columns = block.columns;
+  row.full_groups = from.visible / columns_of_group;
+  row.groups = hwy::DivCeil(from.visible, columns_of_group);
+  if (row.groups != row.full_groups) {
+    const size_t done = row.full_groups * columns_of_group;
+    const hn::ScalableTag<float> df;
+    for (size_t i = 0; i < columns_of_group; i += hn::Lanes(df)) hn::Store(hn::Zero(df), df, rest + i);
+    memcpy(rest, row.data + done, (from.visible - done) * sizeof(T));
+  }
+  return row;
+}
+
+// Entropy and sum of a row whose columns have all been swept.
+HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& sum) {
+  constexpr double kLn2 = 0.69314718055994530942;
+  const SweepDouble dd;
+  entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.p_log2_p)));
+  sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
+}
+
+// Measures slow rows by the careful path.
+inline HWY_NOINLINE void MeasureSlowRows(const SweepBlock& block, BlockResult& result) {
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    if (!result.slow[i]) continue;
+    RowMeasures row;
+    const bool valid = MeasureSlowRow(block.rows[i].data, block.type, block.rows[i].visible, &row);
+    result.valid[i] = valid ? 1.0 : 0.0;
+    result.entropy_nats[i] = row.entropy_nats;
+    result.sum[i] = row.sum;
+    result.max[i] = row.max;
+    result.top5[i] = row.top5;
+    result.top10[i] = row.top10;
+    result.top50[i] = row.top50;
+  }
+}
+
+// Where the weights that are swept next stand, and so are prefetched meanwhile: a whole block ahead if rows are short,
+// as memory then has time to answer, else the next row of the strip.
+template <typename T>
+class Ahead {
+ public:
+  explicit Ahead(const SweepBlock& block) : block_(block) {
+    constexpr size_t kShortBytes = 4096;
+    short_ = block.rows[0].visible * sizeof(T) <= kShortBytes;
+  }
+
+  // While `row` is swept from `strip_column` on.
+  const T* operator()(size_t row, size_t strip_column, bool last_strip) const {
+    const BlockRow* rows = block_.rows;
+    if (short_) return At(rows[row].next, strip_column, row, strip_column);
+    if (row + 1 < block_.num_rows) return At(rows[row + 1].data, strip_column, row, strip_column);
+    if (!last_strip) return At(rows[0].data, strip_column + kStripColumns, row, strip_column);
+    return At(rows[0].next, 0, row, strip_column);
+  }
+
+ private:
+  // Without a row: what is at hand, as that costs nothing.
+  const T* At(const void* data, size_t column, size_t row, size_t strip_column) const {
+    if (data == nullptr) return static_cast<const T*>(block_.rows[row].data) + strip_column;
+    return static_cast<const T*>(data) + column;
+  }
+
+  const SweepBlock& block_;
+  bool short_;
+};
+
+// Apart from the sweep of short rows, so that the compiler keeps what that needs in registers.
+template <bool kEntropy, bool kColumns, typename T>
+HWY_NOINLINE void SweepBoundedStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
+                                    uint32_t bound, uint8_t* HWY_RESTRICT above, RowLanes* HWY_RESTRICT lanes) {
+  SweepStrip<kEntropy, kColumns>(row, tile, begin, end, ahead, AboveBound{bound}, above, lanes);
+}
+
+// Sweeps a tile of the block, strip by strip.
+template <bool kEntropy, bool kColumns, typename T>
+HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t groups,
+                          const Ahead<T>& ahead, SweepWorkspace& workspace) {
+  const size_t strip_groups = kStripColumns / GroupColumns();
+  const size_t tile_end = HWY_MIN(groups, tile + kTileColumns / GroupColumns());
+  for (size_t strip = tile; strip < tile_end; strip += strip_groups) {
+    for (size_t i = 0; i < num_rows; ++i) {
+      const T* next = ahead(i, strip * GroupColumns(), strip + strip_groups >= groups);
+      if (workspace.finds_slots[i]) {
+        const SlotMaxima slots = {SlotMasks(NumSlots(rows[i].groups * GroupColumns()), hn::Lanes(DU()))};
+        SweepStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, slots, workspace.slot_max[i],
+                                       &workspace.lanes[i]);
+      } else {
+        SweepBoundedStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, workspace.bounds[i],
+                                              workspace.above[i].bytes, &workspace.lanes[i]);
+      }
+    }
+  }
+}
+
+// Sweeps a block. Without kEntropy rows are a softmax's, which knows their entropies.
+template <typename T, bool kEntropy>
+HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, BlockResult& result) {
+  SweptRow<T> rows[kRowsPerBlock];
+  size_t groups = 0;
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    rows[i] = PrepareRow<T>(block, i, workspace.rest[i]);
+    groups = HWY_MAX(groups, rows[i].groups);
+    if (rows[i].groups == 0) memset(&workspace.lanes[i], 0, sizeof(workspace.lanes[i]));
+  }
+  if (block.columns != nullptr) {  // beyond what the first row sees
+    const size_t begin = rows[0].groups * GroupColumns();
+    const size_t end = groups * GroupColumns();
+    memset(block.columns + begin, 0, (end - begin) * sizeof(float));
+  }
+  const Ahead<T> ahead(block);
+  Selection<T> selection(block, rows, workspace);
+  const size_t tile_groups = kTileColumns / GroupColumns();
+  for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
+    if (block.columns != nullptr) {
+      SweepTile<kEntropy, true>(rows, block.num_rows, tile, groups, ahead, workspace);
+    } else {
+      SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
+    }
+    selection.AddTile(tile);
+  }
+  TopSums sums;
+  selection.Sum(sums);
+
+  result.any_slow = false;
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    result.top5[i] = static_cast<double>(sums.top5[i]);
+    result.top10[i] = static_cast<double>(sums.top10[i]);
+    result.top50[i] = static_cast<double>(sums.top50[i]);
+    result.max[i] = static_cast<double>(FloatOfBits(sums.max_bits[i]));
+    SumLanes(workspace.lanes[i], result.entropy_nats[i], result.sum[i]);
+    result.valid[i] = 1.0;
+    result.slow[i] = sums.max_bits[i] > kMaxFastBits;
+    result.any_slow |= result.slow[i];
+  }
+  if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_INL_H_

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A tile of one row, which is still in cache when it is looked at again: its vectors, as bit patterns. Included per
+// target by the selection's headers.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_TOP_K_TILE_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_TOP_K_TILE_VECTORS_INL_H_
+#undef ATTNSCOPE_KERNELS_TOP_K_TILE_VECTORS_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_TOP_K_TILE_VECTORS_INL_H_
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hwy/highway.h"
+#include "kernels/simd/load-inl.h"
+#include "kernels/sweep/row_tile-inl.h"
+#include "kernels/sweep/sweep_tags-inl.h"
+#include "kernels/sweep/sweep_workspace.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DU = hn::RebindToUnsigned<SweepFloat>;
+
+// Vectors [begin, end) of a row, whole groups, all in one tile: those from `full` on stand in `rest`. Counted from the
+// row's start.
+template <typename T>
+struct RowVectors {
+  const T* data;
+  const T* rest;
+  size_t begin;
+  size_t full;
+  size_t end;
+
+  // Where vector i stands, and those behind it of its group.
+  HWY_INLINE const T* At(size_t i) const {
+    const size_t N = hn::Lanes(DU());
+    return i < full ? data + i * N : rest + (i - full) * N;
+  }
+};
+
+// Bit patterns of the vector at `from`, which may hold some already.
+HWY_INLINE hn::Vec<DU> LoadPatterns(const uint32_t* HWY_RESTRICT from) { return hn::LoadU(DU(), from); }
+template <typename T>
+HWY_INLINE hn::Vec<DU> LoadPatterns(const T* HWY_RESTRICT from) {
+  return hn::BitCast(DU(), LoadAsFloat(SweepFloat(), from));
+}
+
+// The part of a row in the tile that begins at group `tile`.
+template <typename T>
+HWY_INLINE RowVectors<T> VectorsOfTile(const SweptRow<T>& row, size_t tile) {
+  const size_t end = HWY_MIN(row.groups, tile + kTileColumns / GroupColumns());
+  return {row.data, row.rest, 4 * tile, 4 * row.full_groups, HWY_MAX(4 * tile, 4 * end)};
+}
+
+// What `largest`, a SlotMaxima or AboveBound, keeps of a tile.
+template <typename T, class Largest>
+HWY_INLINE void KeepTile(const RowVectors<T>& row, const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept) {
+  const size_t N = hn::Lanes(DU());
+  for (size_t i = row.begin; i < row.end; i += 4) {
+    const T* from = row.At(i);
+    largest.Keep(DU(), (i - row.begin) * N, LoadPatterns(from), LoadPatterns(from + N), LoadPatterns(from + 2 * N),
+                 LoadPatterns(from + 3 * N), kept);
+  }
+}
+
+// The slots of a tile that was not swept for them, of at least kSlots columns.
+template <typename T>
+HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
+  KeepTile(row, SlotMaxima{SlotMasks(kSlots, hn::Lanes(DU()))}, slots);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_TOP_K_TILE_VECTORS_INL_H_

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sorted lists of the largest weights of a batch of rows, by selection networks. Weights are handled as their bit
+// patterns, which for weights >= 0 order as the weights do. Included per target by top_k-inl.h.
+
+// Toggled include guard: included once for each target.
+#if defined(ATTNSCOPE_KERNELS_TOP_K_TOP_LISTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_TOP_K_TOP_LISTS_INL_H_
+#undef ATTNSCOPE_KERNELS_TOP_K_TOP_LISTS_INL_H_
+#else
+#define ATTNSCOPE_KERNELS_TOP_K_TOP_LISTS_INL_H_
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hwy/highway.h"
+#include "kernels/sweep/sweep_tags-inl.h"
+#include "kernels/sweep/sweep_workspace.h"
+#include "kernels/top_k/tile_vectors-inl.h"
+#include "kernels/top_k/top_k_network-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attnscope {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Sums of each row's largest weights, and the bit pattern of the largest; room for the lanes of any batch.
+struct TopSums {
+  HWY_ALIGN_MAX uint32_t max_bits[kMaxFloatLanes];
+  HWY_ALIGN_MAX float top5[kMaxFloatLanes];
+  HWY_ALIGN_MAX float top10[kMaxFloatLanes];
+  HWY_ALIGN_MAX float top50[kMaxFloatLanes];
+
+  // Copies what there is of one row.
+  void Copy(const TopSums& from, size_t row) {
+    max_bits[row] = from.max_bits[row];
+    top5[row] = from.top5[row];
+    top10[row] = from.top10[row];
+    top50[row] = from.top50[row];
+  }
+};
+
+// Weights that are merged into a list at once.
+inline constexpr size_t kMergedAtOnce = 32;
+
+// The largest weights of the rows of one batch, at most Lanes rows of a block, one row a lane: a list of the 50 largest
+// so far, in descending order, and two halves, the lists of two times 64 weights or more.
+class TopLists {
+ public:
+  // The batch begins at row `first` of the block; the lists stay in the workspace.
+  void Init(size_t first, size_t num_rows, SweepWorkspace& workspace) {
+    first_ = first;
+    num_rows_ = num_rows;
+    list_ = workspace.lists[0] + first * kListSize;
+    spare_ = workspace.lists[1] + first * kListSize;
+    for (size_t i = 0; i < 2; ++i) halves_[i] = workspace.lists[2 + i] + first * kListSize;
+  }
+  size_t first() const { return first_; }
+  size_t num_rows() const { return num_rows_; }
+
+  // Sorts up to 128 weights of each row into the halves, rows of at least 64, or 96, or 128; in no row are more than
+  // `count` above zero.
+  void SetHalves(const RowsInMemory& weights, size_t count) {
+    SetHalf(weights, 0, halves_[0]);
+    if (count > kSlots / 2 + kMergedAtOnce) return SetHalf(weights, kSlots / 2, halves_[1]);
+    const DU du;
+    size_t known = 0;
+    if (count > kSlots / 2) {
+      SortColumns<kMergedAtOnce>(du, weights, kSlots / 2, halves_[1]);
+      known = kMergedAtOnce;
+    }
+    for (size_t i = known; i < kTopK; ++i) hn::Store(hn::Zero(du), du, halves_[1] + i * hn::Lanes(du));
+  }
+
+  // Adds the second 128 weights of short rows, of which the longest has `columns`.
+  void AddSecondLap(const RowsInMemory& weights, size_t columns) {
+    if (columns <= kSlots + kMergedAtOnce) {
+      const DU du;
+      HWY_ALIGN_MAX uint32_t sorted[kMergedAtOnce * kMaxFloatLanes];
+      if (columns <= kSlots + 16) {
+        SortColumns<16>(du, weights, kSlots, sorted);
+        for (size_t i = 16; i < kMergedAtOnce; ++i) hn::Store(hn::Zero(du), du, sorted + i * hn::Lanes(du));
+      } else {
+        SortColumns<kMergedAtOnce>(du, weights, kSlots, sorted);
+      }
+      return Merge<kMergedAtOnce>(sorted, halves_[1]);
+    }
+    AddHalf(weights, kSlots);
+    if (columns > kSlots + kSlots / 2) AddHalf(weights, kSlots + kSlots / 2);
+  }
+
+  // The 50th largest weight of each row's halves.
+  void BoundsOfHalves(uint32_t* HWY_RESTRICT bounds) const {
+    auto bound = LargerOfHalves(0, kTopK);
+    for (size_t i = 1; i < kTopK; ++i) bound = hn::Min(bound, LargerOfHalves(i, kTopK));
+    hn::Store(bound, DU(), bounds);
+  }
+
+  // Sets the list to the halves' 50 largest.
+  void SetList() { MergeTop<kTopK>(DU(), halves_[0], halves_[1], list_); }
+
+  // Merges 32 weights of each row into the list.
+  void AddToList(const RowsInMemory& weights, size_t column) {
+    const DU du;
+    HWY_ALIGN_MAX uint32_t sorted[kMergedAtOnce * kMaxFloatLanes];
+    SortColumns<kMergedAtOnce>(du, weights, column, sorted);
+    Merge<kMergedAtOnce>(sorted, list_);
+  }
+
+  // The i-th largest weight of each row, from 0.
+  hn::Vec<DU> OfList(size_t i) const { return hn::Load(DU(), list_ + i * hn::Lanes(DU())); }
+
+  // Write the sums for the batch's rows. top5 <= top10 <= top50, whatever the rounding.
+  void SumHalves(TopSums& sums) const {
+    Sum([this](size_t i, size_t k) HWY_ATTR { return LargerOfHalves(i, k); }, sums);
+  }
+  void SumList(TopSums& sums) const {
+    Sum([this](size_t i, size_t) HWY_ATTR { return OfList(i); }, sums);
+  }
+
+ private:
+  // Sets a list to the largest of 64 weights.
+  static void SetHalf(const RowsInMemory& weights, size_t column, uint32_t* HWY_RESTRICT list) {
+    const DU du;
+    HWY_ALIGN_MAX uint32_t a[32 * kMaxFloatLanes];
+    HWY_ALIGN_MAX uint32_t b[32 * kMaxFloatLanes];
+    SortColumns<32>(du, weights, column, a);
+    SortColumns<32>(du, weights, column + 32, b);
+    MergeHalves(du, a, b, list);
+  }
+
+  void AddHalf(const RowsInMemory& weights, size_t column) {
+    HWY_ALIGN_MAX uint32_t sorted[(kTopK + 1) * kMaxFloatLanes];
+    SetHalf(weights, column, sorted);
+    Merge<kTopK>(sorted, halves_[1]);
+  }
+
+  // Merges kCount sorted weights into a list.
+  template <size_t kCount>
+  void Merge(const uint32_t* HWY_RESTRICT sorted, uint32_t*& list) {
+    MergeTop<kCount>(DU(), list, sorted, spare_);
+    uint32_t* merged = spare_;
+    spare_ = list;
+    list = merged;
+  }
+
+  // Of sorted lists a and b, the k largest of both are the larger ones of a[i] and b[k - 1 - i].
+  HWY_INLINE hn::Vec<DU> LargerOfHalves(size_t i, size_t k) const {
+    const DU du;
+    return hn::Max(hn::Load(du, halves_[0] + i * hn::Lanes(du)),
+                   hn::Load(du, halves_[1] + (k - 1 - i) * hn::Lanes(du)));
+  }
+
+  // The sum of weight(i, kCount), the kCount largest, in groups of five: at most 4 + 9 roundings, 8e-7 relative.
+  template <size_t kCount, class Weight>
+  HWY_INLINE static hn::Vec<SweepFloat> SumLargest(const Weight& weight) {
+    const SweepFloat df;
+    const auto value = [&](size_t i) HWY_ATTR { return hn::BitCast(df, weight(i, kCount)); };
+    auto sum = hn::Zero(df);
+    for (size_t i = 0; i < kCount; i += 5) {
+      const auto four = hn::Add(hn::Add(value(i), value(i + 1)), hn::Add(value(i + 2), value(i + 3)));
+      sum = hn::Add(sum, hn::Add(four, value(i + 4)));
+    }
+    return sum;
+  }
+  template <class Weight>
+  HWY_INLINE void Sum(const Weight& weight, TopSums& sums) const {
+    const SweepFloat df;
+    const auto top5 = SumLargest<5>(weight);
+    const auto top10 = hn::Max(top5, SumLargest<10>(weight));
+    const auto top50 = hn::Max(top10, SumLargest<kTopK>(weight));
+    hn::Store(weight(0, 1), DU(), sums.max_bits + first_);
+    hn::Store(top5, df, sums.top5 + first_);
+    hn::Store(top10, df, sums.top10 + first_);
+    hn::Store(top50, df, sums.top50 + first_);
+  }
+
+  size_t first_;
+  size_t num_rows_;
+  uint32_t* list_;
+  uint32_t* spare_;  // room for the next merge
+  uint32_t* halves_[2];
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace attnscope
+HWY_AFTER_NAMESPACE();
+
+#endif  // ATTNSCOPE_KERNELS_TOP_K_TOP_LISTS_INL_H_
