@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "report/json_text.h"
+#include "report/io/json_text.h"
 #include "tools/files/little_endian.h"
 #include "tools/files/tensor_file.h"
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "attnscope/report.h"
-#include "report/json_text.h"
+#include "report/io/json_text.h"
 #include "report/report_keys.h"
 
 namespace attnscope {

@@ -2,7 +2,7 @@
 //
 // nlohmann-json does the parsing. What it cannot read (Python's bare constants) is replaced beforehand, and what it
 // does not check (depth, duplicate keys) is checked from its callbacks.
-#include "report/json_text.h"
+#include "report/io/json_text.h"
 
 #include <algorithm>
 #include <functional>

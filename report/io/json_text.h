@@ -2,8 +2,8 @@
 //
 // JSON from untrusted text: nothing throws, nesting is limited, a key given twice is an error, and Python's bare NaN,
 // Infinity and -Infinity are understood. Included by report_json.cc and by the reader of safetensors headers.
-#ifndef ATTNSCOPE_REPORT_JSON_TEXT_H_
-#define ATTNSCOPE_REPORT_JSON_TEXT_H_
+#ifndef ATTNSCOPE_REPORT_IO_JSON_TEXT_H_
+#define ATTNSCOPE_REPORT_IO_JSON_TEXT_H_
 
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -22,4 +22,4 @@ Status ParseJson(std::string_view text, nlohmann::json* out);
 
 }  // namespace attnscope
 
-#endif  // ATTNSCOPE_REPORT_JSON_TEXT_H_
+#endif  // ATTNSCOPE_REPORT_IO_JSON_TEXT_H_
