@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/canvas.h"
+#include "render/draw/canvas.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The colour map, measured in OKLab (Ottosson 2020) and as colour-blind readers see it.
-#include "render/color_map.h"
+#include "render/chart/color_map.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <array>
 #include <cmath>
 
-#include "render/color.h"
+#include "render/draw/color.h"
 
 namespace attnscope::render {
 

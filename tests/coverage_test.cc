@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Coverage against areas known in advance and against a slow oracle that samples each pixel.
-#include "render/coverage.h"
+#include "render/draw/coverage.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <numeric>
 #include <random>
 
-#include "render/stroke.h"
+#include "render/draw/stroke.h"
 
 namespace attnscope::render {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/curve.h"
+#include "render/chart/curve.h"
 
 #include <gtest/gtest.h>
 

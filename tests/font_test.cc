@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/font.h"
+#include "render/draw/font.h"
 
 #include <gtest/gtest.h>
 

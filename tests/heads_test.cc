@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/heads.h"
+#include "render/figures/heads.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "figure_checks.h"
-#include "render/color_map.h"
+#include "render/chart/color_map.h"
 
 namespace attnscope::render {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/history.h"
+#include "render/figures/history.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/label_placement.h"
+#include "render/chart/label_placement.h"
 
 #include <gtest/gtest.h>
 

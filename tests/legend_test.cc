@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/legend.h"
+#include "render/chart/legend.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/marker.h"
+#include "render/chart/marker.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/number_format.h"
+#include "render/chart/number_format.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/path.h"
+#include "render/draw/path.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include "render/png.h"
+#include "render/draw/png.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC

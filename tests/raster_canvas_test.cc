@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/raster_canvas.h"
+#include "render/draw/raster_canvas.h"
 
 #include <gtest/gtest.h>
 

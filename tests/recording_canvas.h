@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "render/canvas.h"
+#include "render/draw/canvas.h"
 
 namespace attnscope::render {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/scale.h"
+#include "render/chart/scale.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
-#include "render/ticks.h"
+#include "render/chart/ticks.h"
 
 namespace attnscope::render {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/stroke.h"
+#include "render/draw/stroke.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "render/coverage.h"
+#include "render/draw/coverage.h"
 
 namespace attnscope::render {
 namespace {

@@ -8,7 +8,7 @@
 #include "example_report.h"
 #include "figure_checks.h"
 #include "random_report.h"
-#include "render/summary.h"
+#include "render/figures/summary.h"
 
 namespace attnscope::render {
 namespace {

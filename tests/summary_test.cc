@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The structure of the six-panel picture: what is drawn, and that nothing lies on anything it should not.
-#include "render/summary.h"
+#include "render/figures/summary.h"
 
 #include <gtest/gtest.h>
 

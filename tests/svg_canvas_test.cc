@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is drawn on an SVG canvas is what a reader of the document gets back.
-#include "render/svg_canvas.h"
+#include "render/draw/svg_canvas.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-#include "render/number_format.h"
+#include "render/chart/number_format.h"
 #include "svg_reader.h"
 
 namespace attnscope::render {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The themes, as everybody sees them.
-#include "render/theme.h"
+#include "render/chart/theme.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Ticks are round, inside their range and not too many, for any range.
-#include "render/ticks.h"
+#include "render/chart/ticks.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/timeline.h"
+#include "render/figures/timeline.h"
 
 #include <gtest/gtest.h>
 

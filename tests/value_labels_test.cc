@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "render/value_labels.h"
+#include "render/chart/value_labels.h"
 
 #include <gtest/gtest.h>
 

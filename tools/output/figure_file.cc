@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "attnscope/write_file.h"
-#include "render/png.h"
+#include "render/draw/png.h"
 
 namespace attnscope::tools {
 namespace {

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/chart/headline.h"
+
+#include <algorithm>
+
+#include "render/chart/flag.h"
+
+namespace attnscope::render {
+namespace {
+
+constexpr double kTitleGap = 14.0;   // points, below title and caption
+constexpr double kCaptionGap = 9.0;  // points, between them
+// In sizes of the caption's text.
+constexpr double kMarkGap = 0.4;
+constexpr double kPartGap = 1.6;
+
+std::string Counted(size_t count, std::string_view more, std::string_view what) {
+  return std::to_string(count) + std::string(more) + std::string(what);
+}
+
+}  // namespace
+
+void Headline::AddVerdicts(std::span<const Verdict> verdicts, const std::string& when) {
+  if (verdicts.empty()) {
+    caption_.push_back({Severity::kHealthy, when + "no findings"});
+    return;
+  }
+  const Severity worst = verdicts.front().severity;
+  caption_.push_back({worst, when + verdicts.front().message});
+  const auto count = [&](Severity severity) {
+    return static_cast<size_t>(std::count_if(verdicts.begin(), verdicts.end(),
+                                             [&](const Verdict& verdict) { return verdict.severity == severity; }));
+  };
+  const size_t critical = count(Severity::kCritical);
+  const size_t warnings = count(Severity::kWarning);
+  if (critical > 1) caption_.push_back({Severity::kCritical, Counted(critical - 1, " more", " critical")});
+  const bool is_first = worst == Severity::kWarning;
+  const size_t rest = is_first ? warnings - 1 : warnings;
+  if (rest > 0) {
+    caption_.push_back(
+        {Severity::kWarning, Counted(rest, is_first ? " more" : "", rest == 1 ? " warning" : " warnings")});
+  }
+}
+
+void Headline::AddBandKey() { caption_.push_back({Severity::kHealthy, "healthy range", true}); }
+
+double Headline::TitleBaseline() const { return style_.outer_gap() + CapHeight(Face::kBold, style_.figure_title()); }
+
+double Headline::Bottom() const {
+  double bottom = TitleBaseline() + style_.Points(kTitleGap);
+  if (!caption_.empty()) bottom += style_.Points(kCaptionGap) + CapHeight(Face::kRegular, style_.caption());
+  return bottom;
+}
+
+void Headline::Draw(double width, Canvas* canvas) const {
+  const double size = FittingSize(title_, Face::kBold, style_.figure_title(), width - 2.0 * style_.outer_gap());
+  canvas->DrawText(
+      title_, {0.5 * width, TitleBaseline()},
+      {.face = Face::kBold, .size = size, .color = style_.theme.text, .align = Align::kCenter, .part = Part::kTitle});
+  if (!caption_.empty()) DrawCaption(width, canvas);
+}
+
+void Headline::DrawCaption(double width, Canvas* canvas) const {
+  double size = style_.caption();
+  const auto width_of = [&](const Remark& remark) {
+    return (1.0 + kMarkGap) * size + TextWidth(remark.text, Face::kRegular, size);
+  };
+  const auto total = [&] {
+    double sum = static_cast<double>(caption_.size() - 1) * kPartGap * size;
+    for (const Remark& remark : caption_) sum += width_of(remark);
+    return sum;
+  };
+  const double room = width - 2.0 * style_.outer_gap();
+  if (const double full = total(); full > room) size *= room / full;  // all parts are proportional to the size
+  const double cap = CapHeight(Face::kRegular, size);
+  const double baseline = TitleBaseline() + style_.Points(kCaptionGap) + CapHeight(Face::kRegular, style_.caption());
+  double x = 0.5 * (width - total());
+  for (const Remark& remark : caption_) {
+    const Point center = {x + 0.5 * size, baseline - 0.5 * cap};
+    if (remark.is_band) {
+      Shape patch;
+      patch.part = Part::kLegendKey;
+      patch.fill.AddBox({x, center.y - 0.5 * size, x + size, center.y + 0.5 * size});
+      canvas->Draw(patch, style_.theme.band);
+    } else {
+      DrawFlag(remark.severity, center, 0.9 * size, ColorOf(remark.severity, style_.theme), canvas);
+    }
+    canvas->DrawText(remark.text, {x + (1.0 + kMarkGap) * size, baseline},
+                     {.size = size, .color = style_.theme.text, .part = Part::kCaption});
+    x += width_of(remark) + kPartGap * size;
+  }
+}
+
+}  // namespace attnscope::render

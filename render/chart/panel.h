@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One panel of a figure: curves over the layer index (or over time), with axes, ticks, grid, healthy ranges, flags,
+// value labels and a legend. Included by figures.
+#ifndef ATTNSCOPE_RENDER_CHART_PANEL_H_
+#define ATTNSCOPE_RENDER_CHART_PANEL_H_
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "render/chart/curve.h"
+#include "render/chart/flag.h"
+#include "render/chart/legend.h"
+#include "render/chart/scale.h"
+#include "render/chart/style.h"
+#include "render/chart/ticks.h"
+#include "render/draw/canvas.h"
+
+namespace attnscope::render {
+
+struct Series {
+  std::string name;
+  std::vector<double> values;  // one for each position; what is not finite is missing
+  Marker marker = Marker::kCircle;
+  Color color;
+  bool on_right_axis = false;
+  // Digits after the point of the labels beside the points; no labels if negative.
+  int label_decimals = -1;
+  Dashes dashes = Dashes::kNone;
+  double width = 1.0;       // times the style's
+  bool has_markers = true;  // if not, only points that stand alone are marked
+};
+
+// A dashed horizontal line.
+struct Bound {
+  std::string name;
+  double value = 0.0;
+  Color color;
+  Dashes dashes = Dashes::kLong;
+};
+
+// A range of values that is shaded from side to side.
+struct Band {
+  std::string name;
+  double low = 0.0;
+  double high = 0.0;
+};
+
+// A point of a curve that is ringed, and named where there is room.
+struct Ring {
+  size_t series = 0;
+  Flag flag;
+  std::string label;
+};
+
+struct Axis {
+  enum class Kind : uint8_t {
+    kLinear,
+    kShare,  // 0 to 1; linear if a value is outside
+    kLog,
+  };
+  Axis() = default;
+  // GCC 12 destroys an aggregate twice that is written in braces within another one of which a later member throws:
+  // with a constructor it is none. The run tests/faults/every_allocation shows it.
+  Axis(std::string title_text, Color line_color, Kind its_kind = Kind::kLinear)
+      : title(std::move(title_text)), color(line_color), kind(its_kind) {}
+
+  std::string title;
+  Color color;
+  Kind kind = Kind::kLinear;
+};
+
+struct PanelSpec {
+  std::string title;
+  Axis left;
+  std::optional<Axis> right =
+      std::nullopt;  // for series with on_right_axis; then both axes are linear, and share their grid lines
+  std::vector<Series> series = {};
+  std::vector<Bound> bounds = {};  // part of the left axis's range
+  std::vector<Band> bands = {};    // the same; from the highest to the lowest
+  // Marked above the plot. Ascending, one for each index at most.
+  std::vector<Flag> flags = {};
+  std::vector<Ring> rings = {};  // the most important first
+  std::string horizontal_title = "Transformer Layer";
+  bool has_legend = true;
+};
+
+// Where a panel is drawn.
+struct PanelPlace {
+  Box plot;                    // the frame
+  double left_margin = 0.0;    // from the outer edge of the left axis title to the frame
+  double right_margin = 0.0;   // the same to the right; the title of a right axis is drawn at its outer edge
+  bool legend_above = false;   // between title and frame, instead of in a corner of the plot
+  bool has_flag_lane = false;  // flags have room above the frame
+};
+
+// Use: FitValues, then Fit (any number of times), then Draw.
+class Panel {
+ public:
+  // `positions` are the layers, or the times, that the values belong to, ascending; they must outlive the panel.
+  Panel(PanelSpec spec, std::span<const int64_t> positions, const Style& style);
+
+  // Chooses ranges and ticks of the vertical axes for a plot of this height.
+  void FitValues(double height);
+  // What ticks and axis titles need beside the plot; known after FitValues.
+  double LeftMargin() const;
+  double RightMargin() const;
+
+  // Gives everything its place.
+  void Fit(const PanelPlace& place);
+  // Whether the legend has a place that covers nothing; known after Fit.
+  bool LegendFits() const { return !spec_.has_legend || legend_.empty() || legend_origin_.has_value(); }
+  // How much a legend above the plot needs there.
+  double LegendHeightAbove(double plot_width) const;
+
+  void Draw(Canvas* canvas) const;
+
+  const Box& plot() const { return place_.plot; }
+  bool HasFlags() const { return !spec_.flags.empty(); }
+
+  // Title above a plot, and flags below it; ticks and axis title below the plot.
+  static double TopMargin(const Style& style, bool has_flag_lane);
+  static double BottomMargin(const Style& style);
+
+ private:
+  struct ValueLabel {
+    std::string text;
+    Point anchor;
+  };
+
+  bool IsMeasured(const Series& series) const;
+  void FitTwinAxes(int max_ticks);
+  Scale FitAxis(const Axis& axis, bool is_right, double height) const;
+  bool IsFarFromPrevious(size_t i) const;
+  double XOf(int64_t position) const;
+  double YOf(double value, const Scale& scale) const;
+  Curve MakeCurve(const Series& series) const;
+  Legend MakeLegend(int max_columns, double max_width) const;
+  void FitLegend(LabelPlacer* placer);
+  void FitValueLabels(const Series& series, const Curve& curve, LabelPlacer* placer);
+  void FitRingLabels(LabelPlacer* placer);
+  void FitHorizontalTicks();
+  // Where a ring is drawn, if its value has a place.
+  std::optional<Point> PointOf(const Ring& ring) const;
+  // What belongs to position i on the horizontal axis, half the way to its neighbours.
+  Box StripeOf(size_t i) const;
+  Box BoxOf(const Band& band) const;
+  void AddBesideBands(const Box& stripe, Path* path) const;
+  Stroke BoundStroke(const Bound& bound) const;
+
+  void DrawBands(Canvas* canvas) const;
+  void DrawFlags(Canvas* canvas) const;
+  void DrawGrid(Canvas* canvas) const;
+  void DrawFrame(Canvas* canvas) const;
+  void DrawBounds(Canvas* canvas) const;
+  void DrawTickLabels(Canvas* canvas) const;
+  void DrawAxisTitle(const Axis& axis, const Ticks& ticks, bool is_right, Canvas* canvas) const;
+  void DrawTitles(Canvas* canvas) const;
+
+  PanelSpec spec_;
+  std::span<const int64_t> positions_;
+  Style style_;
+  uint64_t usual_distance_ = std::numeric_limits<uint64_t>::max();  // of positions: the smallest
+  bool is_measured_ = false;                                        // has at least one value
+  Scale left_scale_;
+  Scale right_scale_;
+  Ticks left_ticks_;
+  Ticks right_ticks_;
+  PanelPlace place_;
+  std::vector<int64_t> horizontal_ticks_;
+  std::vector<Curve> curves_;  // of spec_.series
+  Legend legend_;
+  std::optional<Point> legend_origin_;
+  std::vector<ValueLabel> value_labels_;
+};
+
+}  // namespace attnscope::render
+
+#endif  // ATTNSCOPE_RENDER_CHART_PANEL_H_

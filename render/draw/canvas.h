@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a figure draws on: two commands, shapes and text, in layout units. A figure is written against this interface
+// alone; the raster canvas turns it into pixels, the SVG canvas into text, and tests record it.
+#ifndef ATTNSCOPE_RENDER_DRAW_CANVAS_H_
+#define ATTNSCOPE_RENDER_DRAW_CANVAS_H_
+
+#include <string_view>
+
+#include "render/draw/color.h"
+#include "render/draw/font.h"
+#include "render/draw/geometry.h"
+#include "render/draw/path.h"
+#include "render/draw/stroke.h"
+
+namespace attnscope::render {
+
+// What a drawn thing is to its reader. Pixels do not show it; SVG files name it as each element's class.
+enum class Part : uint8_t {
+  kTitle,
+  kCaption,
+  kPanelTitle,
+  kAxisTitle,
+  kTickLabel,
+  kValueLabel,
+  kNote,    // says what is missing
+  kBand,    // a healthy range
+  kStripe,  // behind a flagged layer
+  kFlag,    // a severity's mark
+  kRing,    // around a point
+  kGrid,
+  kFrame,  // with its ticks
+  kBound,
+  kCurve,  // with its markers
+  kLegend,
+  kLegendKey,
+  kLegendText,
+  kCell,  // of a heat map or a colour bar
+};
+// "title", "panel-title", ...
+std::string_view NameOf(Part part);
+
+// The union of a filled path and a stroked one, painted once in one colour: a translucent curve is as dark under its
+// markers and where it crosses itself as elsewhere.
+struct Shape {
+  Path fill;
+  Path line;
+  Stroke stroke;
+  // Horizontal and vertical edges are moved to whole pixels: frames, grids, ticks. Widths stay at least one pixel.
+  bool crisp = false;
+  Part part = Part::kFrame;
+};
+
+enum class Align : uint8_t { kLeft, kCenter, kRight };
+
+struct TextStyle {
+  Face face = Face::kRegular;
+  double size = 10.0;  // of the em, in layout units
+  Color color = {};
+  Align align = Align::kLeft;  // which part of the text is at the anchor, along its baseline
+  bool upwards = false;        // turned a quarter to the left: reads from bottom to top
+  Part part = Part::kNote;
+};
+
+class Canvas {
+ public:
+  virtual ~Canvas() = default;
+
+  virtual void Draw(const Shape& shape, const Color& color) = 0;
+  // One line of UTF-8 text, not empty; `anchor` is on its baseline.
+  virtual void DrawText(std::string_view text, Point anchor, const TextStyle& style) = 0;
+};
+
+// How far before its anchor, along the baseline, a text begins: zero or negative.
+double AlignOffset(std::string_view text, const TextStyle& style);
+
+// Where a text's ink will be when drawn with this anchor and style.
+Box TextBox(std::string_view text, Point anchor, const TextStyle& style);
+
+}  // namespace attnscope::render
+
+#endif  // ATTNSCOPE_RENDER_DRAW_CANVAS_H_

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Metrics over time as drawing commands. Included by figure.cc and by tests that record the commands.
+#ifndef ATTNSCOPE_RENDER_FIGURES_HISTORY_H_
+#define ATTNSCOPE_RENDER_FIGURES_HISTORY_H_
+
+#include <span>
+
+#include "attnscope/report.h"
+#include "render/draw/canvas.h"
+#include "render/figures/figure_look.h"
+
+namespace attnscope::render {
+
+// Draws every metric that a report has measured, over time, on a canvas of width x height layout units. The background
+// is the caller's. `reports` in any order, at least one; layers may differ from one to the next.
+void DrawHistory(std::span<const Report> reports, const FigureLook& look, double width, double height, Canvas* canvas);
+
+}  // namespace attnscope::render
+
+#endif  // ATTNSCOPE_RENDER_FIGURES_HISTORY_H_

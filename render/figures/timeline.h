@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reports in the order of time, and what happened between them. Included by history.cc.
+#ifndef ATTNSCOPE_RENDER_FIGURES_TIMELINE_H_
+#define ATTNSCOPE_RENDER_FIGURES_TIMELINE_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "attnscope/diagnosis.h"
+#include "attnscope/report.h"
+
+namespace attnscope::render {
+
+// The first of a layer's verdicts of one kind, or the first that is worse than all before: one that comes and goes is
+// told once.
+struct Onset {
+  size_t time = 0;   // index of the report
+  size_t layer = 0;  // index among the timeline's layers
+  Pathology pathology = Pathology::kOneHotCollapse;
+  Severity severity = Severity::kWarning;
+};
+
+struct Timeline {
+  std::string unit;                    // "Step", "Epoch" or "Report"
+  std::vector<int64_t> times;          // strictly ascending
+  std::vector<const Report*> reports;  // one for each time
+  std::vector<int64_t> layers;         // those of any report, ascending
+};
+
+// Orders the reports by their steps if all have one and no two the same, else by their epochs under the same condition,
+// else as they are given, counted from 1. The reports must outlive the result.
+Timeline MakeTimeline(std::span<const Report> reports);
+
+// All onsets, by time; those of one time worst first. A head's verdict counts as its layer's.
+std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds);
+
+}  // namespace attnscope::render
+
+#endif  // ATTNSCOPE_RENDER_FIGURES_TIMELINE_H_
