@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What scripts/count-instructions runs under `valgrind --tool=callgrind --instr-atstart=no`: fixed rows of every kind
+// What bench/count_instructions runs under `valgrind --tool=callgrind --instr-atstart=no`: fixed rows of every kind
 // and of several sizes go through LayerAccumulator on the AVX2 target (valgrind has no AVX-512). Only the measuring
 // calls are instrumented, after one that warms up; each case ends with a dump that bears its name. Nothing is timed, so
 // the counts repeat exactly. Prints what the counts depend on, as JSON.

@@ -13,8 +13,8 @@
 #include <optional>
 
 #include "attnscope/figure.h"
-#include "tests/command_fixture.h"
 #include "tests/faults/sanitized.h"
+#include "tests/support/command_fixture.h"
 
 // Asked by the leak sanitizer: glibc keeps the path of its locales.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions() {  // NOLINT

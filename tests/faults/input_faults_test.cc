@@ -12,9 +12,9 @@
 #include <thread>
 
 #include "attnscope/thread_runner.h"
-#include "tests/analyze_files.h"
-#include "tests/command_fixture.h"
 #include "tests/faults/without_privileges.h"
+#include "tests/support/analyze_files.h"
+#include "tests/support/command_fixture.h"
 #include "tools/files/mapped_ranges.h"
 #include "tools/output/page_error.h"
 

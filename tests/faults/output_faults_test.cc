@@ -10,8 +10,8 @@
 #include <csignal>
 #include <thread>
 
-#include "tests/command_fixture.h"
 #include "tests/faults/without_privileges.h"
+#include "tests/support/command_fixture.h"
 
 namespace attnscope::tools {
 namespace {

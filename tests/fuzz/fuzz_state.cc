@@ -13,7 +13,7 @@
 
 #include "attnscope/report.h"
 #include "tests/fuzz/fuzz_check.h"
-#include "tests/signed_state.h"
+#include "tests/support/signed_state.h"
 #include "tools/state/saved_state.h"
 #include "tools/state/state_file.h"
 #include "tools/state/state_format.h"

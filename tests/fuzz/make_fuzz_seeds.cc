@@ -13,8 +13,8 @@
 
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/report.h"
-#include "tests/data_file.h"
-#include "tests/tensor_writers.h"
+#include "tests/support/data_file.h"
+#include "tests/support/tensor_writers.h"
 #include "tools/analysis/analysis.h"
 #include "tools/state/saved_state.h"
 #include "tools/state/state_file.h"

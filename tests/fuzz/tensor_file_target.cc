@@ -9,10 +9,10 @@
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
-#include "tests/analyze_files.h"
 #include "tests/fuzz/fuzz_check.h"
 #include "tests/fuzz/input_file.h"
-#include "tests/tensor_writers.h"
+#include "tests/support/analyze_files.h"
+#include "tests/support/tensor_writers.h"
 #include "tools/analysis/plan.h"
 #include "tools/files/tensor_file.h"
 

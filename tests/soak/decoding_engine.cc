@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/elements.h"
-#include "tests/exact_logits.h"
+#include "tests/support/elements.h"
+#include "tests/support/exact_logits.h"
 
 namespace attnscope::test {
 namespace {

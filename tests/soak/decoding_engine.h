@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "attnscope/attention_monitor.h"
-#include "tests/row_inputs.h"
 #include "tests/soak/window_oracle.h"
+#include "tests/support/row_inputs.h"
 
 namespace attnscope::test {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "attnscope/layer_accumulator.h"
-#include "tests/oracle.h"
-#include "tests/row_inputs.h"
 #include "tests/soak/flat_memory.h"
+#include "tests/support/oracle.h"
+#include "tests/support/row_inputs.h"
 
 namespace attnscope::test {
 namespace {

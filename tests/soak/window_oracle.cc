@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "tests/exact_logits.h"
+#include "tests/support/exact_logits.h"
 
 namespace attnscope::test {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "attnscope/metrics.h"
-#include "tests/oracle.h"
+#include "tests/support/oracle.h"
 
 namespace attnscope::test {
 

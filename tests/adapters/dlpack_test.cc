@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attnscope/dlpack.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attnscope/layer_accumulator.h"
+#include "tests/support/accumulator_checks.h"
+#include "tests/support/row_inputs.h"
+
+namespace attnscope::test {
+namespace {
+
+// A tensor that owns its description, but not its data.
+struct Tensor {
+  Tensor(const void* data, std::vector<int64_t> sizes, std::vector<int64_t> steps = {})
+      : shape(std::move(sizes)), strides(std::move(steps)) {
+    dl.data = const_cast<void*>(data);
+    dl.device = {kDLCPU, 0};
+    dl.ndim = static_cast<int>(shape.size());
+    dl.dtype = {kDLFloat, 32, 1};
+    dl.shape = shape.data();
+    dl.strides = strides.empty() ? nullptr : strides.data();
+  }
+  Tensor(const Tensor&) = delete;
+
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides;
+  DLTensor dl = {};
+};
+
+const std::vector<float> kValues = SoftmaxRows(1, 24, 10, 1.0);
+
+TEST(DLPackTest, ContiguousAttention) {
+  const Tensor tensor(kValues.data(), {2, 3, 4, 10});
+  AttentionView view;
+  ASSERT_TRUE(AttentionFromDLPack(tensor.dl, &view).ok());
+  const AttentionView expected = ContiguousAttention(kValues.data(), ElementType::kFloat32, 2, 3, 4, 10);
+  EXPECT_EQ(view.data, expected.data);
+  EXPECT_EQ(view.batch, 2u);
+  EXPECT_EQ(view.heads, 3u);
+  EXPECT_EQ(view.queries, 4u);
+  EXPECT_EQ(view.keys, 10u);
+  EXPECT_EQ(view.batch_stride, expected.batch_stride);
+  EXPECT_EQ(view.head_stride, expected.head_stride);
+  EXPECT_EQ(view.query_stride, expected.query_stride);
+}
+
+// [batch, queries, heads, keys] in memory, transposed by the framework: measures the same as a copy.
+TEST(DLPackTest, StridesAndOffsetsNeedNoCopy) {
+  const Tensor tensor(kValues.data(), {3, 4, 9}, {10, 30, 1});
+  Tensor shifted(kValues.data(), {3, 4, 9}, {10, 30, 1});
+  shifted.dl.byte_offset = sizeof(float);
+  for (const Tensor* one : {&tensor, static_cast<const Tensor*>(&shifted)}) {
+    AttentionView view;
+    ASSERT_TRUE(AttentionFromDLPack(one->dl, &view).ok());
+    const size_t offset = one == &tensor ? 0 : 1;
+    std::vector<float> copy;
+    for (size_t h = 0; h < 3; ++h) {
+      for (size_t i = 0; i < 4; ++i) {
+        const float* row = kValues.data() + offset + h * 10 + i * 30;
+        copy.insert(copy.end(), row, row + 9);
+      }
+    }
+    LayerAccumulator actual = CreateLayer({.heads = 3, .max_keys = 10});
+    LayerAccumulator expected = CreateLayer({.heads = 3, .max_keys = 10});
+    ASSERT_TRUE(actual.AddWeights(view).ok());
+    ASSERT_TRUE(expected.AddWeights(ViewOf(copy, 1, 3, 4, 9)).ok());
+    EXPECT_EQ(StateOf(actual), StateOf(expected));
+  }
+}
+
+TEST(DLPackTest, Types) {
+  Tensor tensor(kValues.data(), {4, 10});
+  AttentionView view;
+  tensor.dl.dtype = {kDLFloat, 16, 1};
+  ASSERT_TRUE(AttentionFromDLPack(tensor.dl, &view).ok());
+  EXPECT_EQ(view.type, ElementType::kFloat16);
+  tensor.dl.dtype = {kDLBfloat, 16, 1};
+  ASSERT_TRUE(AttentionFromDLPack(tensor.dl, &view).ok());
+  EXPECT_EQ(view.type, ElementType::kBFloat16);
+  EXPECT_EQ(view.heads, 1u);
+  EXPECT_EQ(view.batch, 1u);
+}
+
+TEST(DLPackTest, QueriesAndKeys) {
+  const Tensor queries(kValues.data(), {4, 3, 10}, {10, 40, 1});
+  const Tensor keys(kValues.data(), {1, 2, 6, 10});
+  QueryKeyView view;
+  ASSERT_TRUE(QueriesKeysFromDLPack(queries.dl, keys.dl, &view).ok());
+  EXPECT_EQ(view.batch, 1u);
+  EXPECT_EQ(view.heads, 4u);
+  EXPECT_EQ(view.kv_heads, 2u);
+  EXPECT_EQ(view.queries, 3u);
+  EXPECT_EQ(view.keys, 6u);
+  EXPECT_EQ(view.head_dim, 10u);
+  EXPECT_EQ(view.query_head_stride, 10);
+  EXPECT_EQ(view.query_stride, 40);
+  EXPECT_EQ(view.query_dim_stride, 1);
+  EXPECT_EQ(view.key_head_stride, 60);
+  EXPECT_EQ(view.key_stride, 10);
+  LayerAccumulator layer = CreateLayer({.heads = 4, .max_keys = 6});
+  EXPECT_TRUE(layer.AddQueriesKeys(view).ok());
+  const Tensor wide(kValues.data(), {1, 2, 6, 11});
+  EXPECT_EQ(QueriesKeysFromDLPack(queries.dl, wide.dl, &view).message(),
+            "queries have batch 1 and head size 10, keys 1 and 11");
+}
+
+TEST(DLPackTest, ActivationsAndBuffers) {
+  const Tensor tensor(kValues.data(), {2, 3, 8}, {40, 10, 1});
+  ActivationView view;
+  ASSERT_TRUE(ActivationFromDLPack(tensor.dl, &view).ok());
+  EXPECT_EQ(view.batch, 2u);
+  EXPECT_EQ(view.tokens, 3u);
+  EXPECT_EQ(view.channels, 8u);
+  EXPECT_EQ(view.batch_stride, 40);
+  EXPECT_EQ(view.token_stride, 10);
+  const Tensor gradient(kValues.data(), {2, 3, 8});
+  BufferView buffer;
+  ASSERT_TRUE(BufferFromDLPack(gradient.dl, &buffer).ok());
+  EXPECT_EQ(buffer.size, 48u);
+  EXPECT_EQ(BufferFromDLPack(tensor.dl, &buffer).message(), "buffer has stride 10, expected 8: it is not contiguous");
+  const Tensor scalar(kValues.data(), {});
+  ASSERT_TRUE(BufferFromDLPack(scalar.dl, &buffer).ok());
+  EXPECT_EQ(buffer.size, 1u);
+}
+
+TEST(DLPackTest, WhatCannotBeRead) {
+  AttentionView view;
+  view.keys = 77;
+  const auto expect = [&](const DLTensor& tensor, const std::string& message) {
+    const Status status = AttentionFromDLPack(tensor, &view);
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_EQ(status.message(), message);
+    EXPECT_EQ(view.keys, 77u) << "unchanged";
+  };
+  Tensor tensor(kValues.data(), {4, 10});
+  tensor.dl.device.device_type = kDLCUDA;
+  expect(tensor.dl, "attention is on a device of type 2, expected memory of the CPU");
+  tensor.dl.device.device_type = kDLCPU;
+  const std::string types = ", expected float32, float16 or bfloat16";
+  tensor.dl.dtype = {kDLFloat, 64, 1};
+  expect(tensor.dl, "attention has type code 2, 64 bits, 1 lanes" + types);
+  tensor.dl.dtype = {kDLInt, 32, 1};
+  expect(tensor.dl, "attention has type code 0, 32 bits, 1 lanes" + types);
+  tensor.dl.dtype = {kDLFloat, 32, 4};
+  expect(tensor.dl, "attention has type code 2, 32 bits, 4 lanes" + types);
+  expect(Tensor(kValues.data(), {10}).dl, "attention has 1 dimensions, expected 2 to 4");
+  expect(Tensor(kValues.data(), {1, 1, 1, 4, 10}).dl, "attention has 5 dimensions, expected 2 to 4");
+  expect(Tensor(kValues.data(), {-1, 10}).dl, "attention has size -1 in dimension 0");
+  expect(Tensor(kValues.data(), {4, 10}, {1, 4}).dl,
+         "attention has stride 4 in its last dimension, expected 1: transposed tensors need a contiguous copy");
+  tensor.dl = Tensor(kValues.data(), {4, 10}).dl;
+  tensor.dl.shape = nullptr;
+  expect(tensor.dl, "attention has no shape");
+}
+
+// Sizes whose product overflows are refused by the call that uses the view.
+TEST(DLPackTest, HugeSizes) {
+  const Tensor tensor(kValues.data(), {int64_t{1} << 40, int64_t{1} << 40, 10});
+  AttentionView view;
+  ASSERT_TRUE(AttentionFromDLPack(tensor.dl, &view).ok());
+  LayerAccumulator layer = CreateLayer({.heads = 3, .max_keys = 10});
+  EXPECT_FALSE(layer.AddWeights(view).ok());
+}
+
+}  // namespace
+}  // namespace attnscope::test

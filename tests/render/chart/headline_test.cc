@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/chart/headline.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/figure_checks.h"
+
+namespace attnscope::render {
+namespace {
+
+Verdict Make(Severity severity, const std::string& message) {
+  Verdict verdict;
+  verdict.severity = severity;
+  verdict.message = message;
+  return verdict;
+}
+
+RecordingCanvas Drawn(const Headline& headline, double width = 2000.0) {
+  RecordingCanvas canvas;
+  headline.Draw(width, &canvas);
+  ExpectTidy(canvas, width, headline.Bottom());
+  return canvas;
+}
+
+TEST(Headline, TitleAlone) {
+  const Headline headline("A Title", {});
+  const RecordingCanvas canvas = Drawn(headline);
+  ASSERT_EQ(canvas.texts.size(), 1U);
+  EXPECT_EQ(canvas.texts[0].text, "A Title");
+  EXPECT_TRUE(canvas.shapes.empty());
+}
+
+TEST(Headline, TheWorstVerdictAndHowManyMore) {
+  Headline headline("A Title", {});
+  headline.AddVerdicts(std::vector{Make(Severity::kCritical, "critical: x"), Make(Severity::kCritical, "y"),
+                                   Make(Severity::kWarning, "z"), Make(Severity::kWarning, "w")},
+                       "Step 7: ");
+  const RecordingCanvas canvas = Drawn(headline);
+  EXPECT_EQ(canvas.Count("Step 7: critical: x"), 1);
+  EXPECT_EQ(canvas.Count("1 more critical"), 1);
+  EXPECT_EQ(canvas.Count("2 warnings"), 1);
+  EXPECT_GT(headline.Bottom(), Headline("A Title", {}).Bottom());
+  ASSERT_EQ(canvas.shapes.size(), 3U);
+  EXPECT_FALSE(canvas.shapes[0].shape.fill.empty()) << "critical is filled";
+  EXPECT_TRUE(canvas.shapes[2].shape.fill.empty()) << "a warning is hollow";
+}
+
+TEST(Headline, WarningsOnly) {
+  Headline headline("A Title", {});
+  headline.AddVerdicts(std::vector{Make(Severity::kWarning, "warning: x"), Make(Severity::kWarning, "y")}, "");
+  EXPECT_EQ(Drawn(headline).Count("1 more warning"), 1);
+  Headline single("A Title", {});
+  single.AddVerdicts(std::vector{Make(Severity::kWarning, "warning: x")}, "");
+  EXPECT_EQ(Drawn(single).texts.size(), 2U);
+}
+
+TEST(Headline, NoVerdictIsGoodNews) {
+  Headline headline("A Title", {});
+  headline.AddVerdicts({}, "");
+  headline.AddBandKey();
+  const RecordingCanvas canvas = Drawn(headline);
+  EXPECT_EQ(canvas.Count("no findings"), 1);
+  EXPECT_EQ(canvas.Count("healthy range"), 1);
+  EXPECT_EQ(canvas.shapes.back().color, Theme{}.band);
+}
+
+TEST(Headline, LongTextsShrink) {
+  Headline headline(std::string(200, 'W'), {});
+  headline.AddVerdicts(std::vector(9, Make(Severity::kCritical, std::string(300, 'W'))), "");
+  Drawn(headline, 400.0);
+}
+
+}  // namespace
+}  // namespace attnscope::render

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/figures/history.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/support/figure_checks.h"
+#include "tests/support/random_report.h"
+
+namespace attnscope::render {
+namespace {
+
+// Layer l has entropy 3 + 0.1 l at every time; in the last layer max row weight collapses from time `collapse` on.
+std::vector<Report> Series(int64_t layers, int64_t times, int64_t collapse) {
+  std::vector<Report> reports;
+  for (int64_t t = 0; t < times; ++t) {
+    Report& report = reports.emplace_back();
+    report.epoch = t + 1;
+    for (int64_t l = 0; l < layers; ++l) {
+      MetricValues& values = report.Layer(l).stats.layer;
+      values[Metric::kEntropy] = 3.0 + 0.1 * static_cast<double>(l);
+      values[Metric::kMaxRowWeight] = l == layers - 1 && t >= collapse ? 0.95 : 0.3;
+    }
+  }
+  return reports;
+}
+
+RecordingCanvas Drawn(const std::vector<Report>& reports, const FigureLook& look = {}) {
+  RecordingCanvas canvas;
+  DrawHistory(reports, look, 2000, 1500, &canvas);
+  ExpectTidy(canvas, 2000, 1500);
+  return canvas;
+}
+
+std::vector<Ink> CurvesOf(const RecordingCanvas& canvas) {
+  std::vector<Ink> curves = StructureOf(canvas).inks;
+  std::erase_if(curves, [](const Ink& ink) { return ink.part != Part::kCurve; });
+  return curves;
+}
+
+TEST(History, OneLineForEachLayerAndMetric) {
+  const std::vector<Ink> curves = CurvesOf(Drawn(Series(5, 8, 100)));
+  ASSERT_EQ(curves.size(), 2U * 5U);
+  for (const Ink& curve : curves) EXPECT_EQ(curve.segments.size(), 7U);
+  // Deeper layers are lighter; higher entropy is higher up.
+  for (size_t i = 1; i < 5; ++i) {
+    EXPECT_GT(curves[i].color.green, curves[i - 1].color.green);
+    EXPECT_LT(curves[i].segments[0].first.y, curves[i - 1].segments[0].first.y);
+  }
+}
+
+TEST(History, ShowsWhatIsMeasuredAndNoMore) {
+  const RecordingCanvas canvas = Drawn(Series(5, 8, 100));
+  EXPECT_EQ(canvas.Count("Attention Entropy"), 1);
+  EXPECT_EQ(canvas.Count("Max Row Weight"), 1);
+  EXPECT_EQ(canvas.Count("Effective Rank"), 0);
+  EXPECT_EQ(canvas.Count("Epoch"), 2);
+  EXPECT_EQ(canvas.Count("Epoch 8: no findings"), 1);
+}
+
+TEST(History, MarksWhereAVerdictBegan) {
+  const RecordingCanvas canvas = Drawn(Series(5, 8, 5));
+  EXPECT_EQ(canvas.Count("Epoch 8: critical: one-hot collapse in layer 4: max_row_weight 0.95 is above 0.9"), 1);
+  std::vector<Box> rings;
+  for (const Ink& ink : StructureOf(canvas).inks) {
+    if (ink.part != Part::kRing) continue;
+    std::vector<Point> points;
+    for (const auto& segment : ink.segments) points.push_back(segment.first);
+    rings.push_back(BoundsOf(points));
+  }
+  ASSERT_EQ(rings.size(), 2U) << "in the panels of entropy and of max row weight";
+  EXPECT_EQ(canvas.Count("layer 4"), 2);
+  // The curve of layer 4 is drawn last, and its sixth point is in the ring.
+  const std::vector<Ink> curves = CurvesOf(canvas);
+  const Point began = curves[4].segments[5].first;
+  EXPECT_NEAR(rings[0].Center().x, began.x, 0.1);
+  EXPECT_NEAR(rings[0].Center().y, began.y, 0.1);
+  const RecordingCanvas plain = Drawn(Series(5, 8, 5), {.plain = true});
+  EXPECT_EQ(plain.Count("layer 4"), 0);
+}
+
+// The lines of ill layers are drawn last; their rings must follow them.
+TEST(History, RingsAreOnTheLineOfTheirLayer) {
+  std::vector<Report> reports = Series(5, 8, 100);
+  for (size_t t = 3; t < 8; ++t) reports[t].layers[1].stats.layer[Metric::kMaxRowWeight] = 0.6;
+  const RecordingCanvas canvas = Drawn(reports);
+  EXPECT_EQ(canvas.Count("layer 1"), 2);
+  const std::vector<Ink> curves = CurvesOf(canvas);
+  const Point began = curves[4].segments[3].first;  // of the entropy of layer 1
+  EXPECT_LT(curves[4].color.green, curves[1].color.green) << "drawn after layer 2, and darker";
+  const std::vector<Ink> inks = StructureOf(canvas).inks;
+  const auto ring = std::find_if(inks.begin(), inks.end(), [](const Ink& ink) { return ink.part == Part::kRing; });
+  ASSERT_NE(ring, inks.end());
+  std::vector<Point> points;
+  for (const auto& segment : ring->segments) points.push_back(segment.first);
+  EXPECT_NEAR(BoundsOf(points).Center().x, began.x, 0.1);
+  EXPECT_NEAR(BoundsOf(points).Center().y, began.y, 0.1);
+}
+
+TEST(History, OneReportOneLayerAndNothing) {
+  EXPECT_EQ(CurvesOf(Drawn(Series(1, 1, 100))).size(), 2U);
+  EXPECT_EQ(Drawn({Report()}).Count("not measured"), 1);
+}
+
+TEST(History, LayersThatComeAndGoBreakTheirLines) {
+  std::vector<Report> reports = Series(3, 9, 100);
+  reports[4].layers.erase(reports[4].layers.begin() + 1);
+  const std::vector<Ink> curves = CurvesOf(Drawn(reports));
+  EXPECT_EQ(curves[0].segments.size(), 8U);
+  EXPECT_EQ(curves[1].segments.size(), 6U);
+}
+
+TEST(History, ManyLayersAreThinLines) {
+  const std::vector<Ink> few = CurvesOf(Drawn(Series(5, 8, 100)));
+  const std::vector<Ink> many = CurvesOf(Drawn(Series(96, 8, 5)));
+  EXPECT_LT(many[0].half_width, 0.7 * few[0].half_width);
+  EXPECT_TRUE(many[0].markers.empty());
+  EXPECT_EQ(many[95].half_width, few[0].half_width) << "the one with a verdict";
+}
+
+}  // namespace
+}  // namespace attnscope::render

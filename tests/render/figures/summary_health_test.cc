@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the summary adds to the reference's layout: healthy ranges, marks, the worst verdict.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "render/figures/summary.h"
+#include "tests/support/example_report.h"
+#include "tests/support/figure_checks.h"
+#include "tests/support/random_report.h"
+
+namespace attnscope::render {
+namespace {
+
+RecordingCanvas Drawn(const Report& report, const FigureLook& look = {}) {
+  RecordingCanvas canvas;
+  DrawSummary(report, look, 2000, 1500, &canvas);
+  return canvas;
+}
+
+// How many shapes of a part a picture has.
+size_t CountParts(const RecordingCanvas& canvas, Part part) {
+  return static_cast<size_t>(std::count_if(canvas.shapes.begin(), canvas.shapes.end(),
+                                           [&](const auto& drawn) { return drawn.shape.part == part; }));
+}
+
+TEST(SummaryHealth, FlaggedLayersAreMarkedAndShaded) {
+  Report report = WanderingReport(6, 0.0, 1);
+  EXPECT_EQ(CountParts(Drawn(report), Part::kStripe), 0U);
+  EXPECT_EQ(CountParts(Drawn(report), Part::kFlag), 1U) << "the tick before \"no findings\"";
+  report.layers[4].stats.layer[Metric::kMaxRowWeight] = 0.95;
+  const RecordingCanvas canvas = Drawn(report);
+  EXPECT_EQ(canvas.Count("critical: one-hot collapse in layer 4: max_row_weight 0.95 is above 0.9"), 1);
+  EXPECT_EQ(CountParts(canvas, Part::kStripe), 4U) << "entropy, rank, top-k, max row weight";
+  EXPECT_EQ(CountParts(canvas, Part::kFlag), 1U + 4U);
+  // The stripe is where the fifth point of the curve is, and ends before the healthy range.
+  const Structure structure = StructureOf(canvas);
+  const auto curve = std::find_if(structure.inks.begin(), structure.inks.end(), [](const Ink& ink) {
+    return ink.part == Part::kCurve && ink.color == Theme{}.data.max_row_weight;
+  });
+  ASSERT_NE(curve, structure.inks.end());
+  const Point point = curve->segments[4].first;
+  bool found = false;
+  for (const auto& [shape, color] : canvas.shapes) {
+    if (shape.part != Part::kStripe) continue;
+    Polylines fills;
+    Flatten(shape.fill, {}, &fills);
+    for (const Polylines::Contour& contour : fills.contours) {
+      const Box box = BoundsOf(fills.PointsOf(contour));
+      found |= box.left < point.x && point.x < box.right && box.top < point.y && point.y < box.bottom;
+    }
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(SummaryHealth, AHeadsVerdictMarksItsLayerWithoutShadingIt) {
+  Report report = WanderingReport(6, 0.0, 1);
+  report.layers[2].stats.heads.assign(4, report.layers[2].stats.layer);
+  report.layers[2].stats.heads[3][Metric::kMaxRowWeight] = 0.6;
+  const RecordingCanvas canvas = Drawn(report);
+  EXPECT_EQ(canvas.Count("warning: one-hot collapse in layer 2, head 3: max_row_weight 0.6 is above 0.5"), 1);
+  EXPECT_EQ(CountParts(canvas, Part::kFlag), 1U + 4U);
+  EXPECT_EQ(CountParts(canvas, Part::kStripe), 0U);
+}
+
+TEST(SummaryHealth, HealthyRangesAreWhereTheirTicksSay) {
+  const RecordingCanvas canvas = Drawn(ExampleReport());
+  EXPECT_EQ(CountParts(canvas, Part::kBand), 3U);
+  // Both bounds of the residual ratio are drawn, and are the borders of its range.
+  std::vector<double> bounds;
+  for (const Ink& ink : StructureOf(canvas).inks) {
+    if (ink.part == Part::kBound) bounds.push_back(ink.segments[0].first.y);
+  }
+  ASSERT_EQ(bounds.size(), 2U);
+  Polylines fills;
+  for (const auto& drawn : canvas.shapes) {
+    if (drawn.shape.part == Part::kBand) {
+      fills = {};
+      Flatten(drawn.shape.fill, {}, &fills);
+    }
+  }
+  const Box last = BoundsOf(fills.points);
+  EXPECT_NEAR(last.bottom, bounds[0], 1e-9);
+  EXPECT_NEAR(last.top, bounds[1], 1e-9);
+}
+
+TEST(SummaryHealth, PlainIsTheBareReferenceLayout) {
+  const RecordingCanvas canvas = Drawn(ExampleReport(), {.plain = true});
+  for (const Part part : {Part::kBand, Part::kStripe, Part::kFlag, Part::kRing}) {
+    EXPECT_EQ(CountParts(canvas, part), 0U) << NameOf(part);
+  }
+  EXPECT_EQ(canvas.Count("Healthy Range"), 0);
+  for (const auto& [shape, color] : canvas.shapes) {
+    if (shape.part == Part::kCurve) {
+      EXPECT_EQ(shape.stroke.dash, 0.0);
+    }
+  }
+  EXPECT_EQ(CountParts(canvas, Part::kBound), 2U) << "the reference's bounds stay";
+  ExpectTidy(canvas, 2000, 1500);
+}
+
+TEST(SummaryHealth, ThresholdsMoveTheVerdict) {
+  FigureLook look;
+  look.thresholds.vanishing_residual_ratio_critical = 0.001;
+  EXPECT_EQ(Drawn(ExampleReport()).Count("critical: vanishing layer in layer 6: residual_ratio 0.004 is below 0.01"),
+            1);
+  EXPECT_EQ(
+      Drawn(ExampleReport(), look).Count("critical: one-hot collapse in layer 6: max_row_weight 0.922 is above 0.9"),
+      1);
+}
+
+}  // namespace
+}  // namespace attnscope::render

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The structure of the six-panel picture: what is drawn, and that nothing lies on anything it should not.
+#include "render/figures/summary.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "attnscope/report.h"
+#include "tests/support/example_report.h"
+#include "tests/support/figure_checks.h"
+#include "tests/support/random_report.h"
+#include "tests/support/recording_canvas.h"
+
+namespace attnscope::render {
+namespace {
+
+RecordingCanvas Drawn(const Report& report, double width = 2000.0, double height = 1500.0,
+                      const FigureLook& look = {}) {
+  RecordingCanvas canvas;
+  DrawSummary(report, look, width, height, &canvas);
+  return canvas;
+}
+
+const Ink& CurveOf(const Structure& structure, Color color) {
+  // The last one: a dashed bridge of the same colour is drawn before its curve.
+  const Ink* found = nullptr;
+  for (const Ink& ink : structure.inks) {
+    if (ink.part != Part::kCurve || ink.color != color) continue;
+    if (found == nullptr || ink.segments.size() + ink.markers.size() > 2) found = &ink;
+  }
+  EXPECT_NE(found, nullptr);
+  return *found;
+}
+
+// Every rule that holds for every picture.
+void ExpectTidySummary(const RecordingCanvas& canvas, double width, double height) {
+  ExpectTidy(canvas, width, height);
+  EXPECT_EQ(StructureOf(canvas).legends.size(), 6U - static_cast<size_t>(canvas.Count("not measured")));
+}
+
+TEST(Summary, ExampleReportHasAllItsTexts) {
+  const RecordingCanvas canvas = Drawn(ExampleReport());
+  for (const char* text :
+       {"Transformer Attention Diagnostics - Epoch 10", "Attention Entropy per Layer",
+        "Attention Concentration (Effective Rank)", "Top-K Attention Concentration",
+        "Max Row Weight (One-Hot Detection)", "Column Concentration (Sink Collapse Detection)",
+        "Residual Update Ratio (Layer Health)", "Entropy (nats)", "Effective Rank (# effective positions)",
+        "Fraction of Attention Mass", "Max Attention Weight", "Column Entropy (nats)", "Update Ratio (||Δx|| / ||x||)",
+        "Attention Entropy", "Effective Rank", "Top-5 Mass", "Top-10 Mass", "Top-50 Mass", "Max Row Weight",
+        "Column Entropy", "Residual Update Ratio", "Healthy Lower Bound", "Healthy Upper Bound",
+        // Values of the first and the last layer, and of an extreme, of each labelled panel.
+        "4.61", "2.21", "0.31", "121.3", "12.1", "1.5", "0.041", "0.381", "0.922", "1.620", "0.350", "0.004"}) {
+    EXPECT_EQ(canvas.Count(text), 1) << text;
+  }
+  EXPECT_EQ(canvas.Count("Max Column Sum"), 2);  // legend and axis
+  EXPECT_EQ(canvas.Count("Transformer Layer"), 6);
+  EXPECT_EQ(canvas.Count("7"), 6);
+}
+
+TEST(Summary, ExampleReportLabelsEveryPoint) {
+  const RecordingCanvas canvas = Drawn(ExampleReport());
+  const auto labels = std::count_if(canvas.texts.begin(), canvas.texts.end(), [](const auto& drawn) {
+    return drawn.style.face == Face::kBold && drawn.style.size < 13.0;
+  });
+  EXPECT_EQ(labels, 4 * 8);
+}
+
+TEST(Summary, CurvesAreWhereTheirTicksSay) {
+  const Report report = ExampleReport();
+  const RecordingCanvas canvas = Drawn(report);
+  const auto height_of = [&](std::string_view label) {
+    const auto tick = std::find_if(canvas.texts.begin(), canvas.texts.end(), [&](const auto& drawn) {
+      return drawn.text == label && drawn.style.align == Align::kLeft;
+    });
+    EXPECT_NE(tick, canvas.texts.end()) << label;
+    return tick->box.Center().y;
+  };
+  const double at_0 = height_of("0");
+  const double at_300 = height_of("300");
+  const Structure structure = StructureOf(canvas);
+  const Ink& curve = CurveOf(structure, Rgb(0x4A9C60));
+  ASSERT_EQ(curve.segments.size(), 7U);
+  for (size_t i = 0; i < 7; ++i) {
+    const double value = report.layers[i].stats.layer[Metric::kMaxColSum];
+    EXPECT_NEAR(curve.segments[i].first.y, at_0 + (at_300 - at_0) * value / 300.0, 0.5) << i;
+  }
+}
+
+TEST(Summary, WithoutEpochTheTitleHasNone) {
+  Report report = ExampleReport();
+  report.epoch.reset();
+  EXPECT_EQ(Drawn(report).Count("Transformer Attention Diagnostics"), 1);
+}
+
+TEST(Summary, EmptyReportSaysSo) {
+  const RecordingCanvas canvas = Drawn({});
+  EXPECT_EQ(canvas.Count("not measured"), 6);
+  EXPECT_TRUE(StructureOf(canvas).inks.empty());
+  ExpectTidySummary(canvas, 2000, 1500);
+}
+
+TEST(Summary, MissingPanelSaysSo) {
+  Report report = ExampleReport();
+  for (LayerReport& layer : report.layers) layer.stats.layer[Metric::kResidualRatio] = std::nan("");
+  const RecordingCanvas canvas = Drawn(report);
+  EXPECT_EQ(canvas.Count("not measured"), 1);
+  EXPECT_EQ(canvas.Count("Healthy Lower Bound"), 0);
+}
+
+TEST(Summary, MissingCurveSaysSoInTheLegend) {
+  Report report = ExampleReport();
+  for (LayerReport& layer : report.layers) layer.stats.layer[Metric::kMaxColSum] = std::nan("");
+  EXPECT_EQ(Drawn(report).Count("Max Column Sum (not measured)"), 1);
+}
+
+TEST(Summary, MissingValuesBreakTheCurve) {
+  const Color steel = Rgb(0x7191A9);
+  for (const double missing : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    Report report = ExampleReport();
+    report.layers[3].stats.layer[Metric::kEntropy] = missing;
+    const Structure structure = StructureOf(Drawn(report));
+    EXPECT_EQ(CurveOf(structure, steel).segments.size(), 5U);  // 0-1-2 and 4-5-6-7
+    EXPECT_EQ(CurveOf(structure, steel).markers.size(), 7U);
+  }
+}
+
+TEST(Summary, PointsThatStandAloneKeepTheirMarker) {
+  Report report = ExampleReport();
+  for (const size_t i : {1U, 3U}) report.layers[i].stats.layer[Metric::kEntropy] = std::nan("");
+  const Structure structure = StructureOf(Drawn(report));
+  EXPECT_EQ(CurveOf(structure, Rgb(0x7191A9)).segments.size(), 3U);  // 4-5-6-7
+  EXPECT_EQ(CurveOf(structure, Rgb(0x7191A9)).markers.size(), 6U);
+}
+
+TEST(Summary, AbsentLayersAreBridgedByADashedLine) {
+  Report report = ExampleReport();
+  report.layers.erase(report.layers.begin() + 3, report.layers.begin() + 5);
+  const RecordingCanvas canvas = Drawn(report);
+  const auto dashed = std::count_if(canvas.shapes.begin(), canvas.shapes.end(), [](const auto& drawn) {
+    return drawn.color == Rgb(0x7191A9) && drawn.shape.stroke.dash > 0.0;
+  });
+  EXPECT_EQ(dashed, 1);
+  // Every second layer measured is no gap.
+  for (size_t i = 0; i < report.layers.size(); ++i) report.layers[i].layer = static_cast<int64_t>(2 * i);
+  const RecordingCanvas even = Drawn(report);
+  EXPECT_TRUE(std::none_of(even.shapes.begin(), even.shapes.end(), [](const auto& drawn) {
+    return drawn.color == Rgb(0x7191A9) && drawn.shape.stroke.dash > 0.0;
+  }));
+}
+
+TEST(Summary, ManyLayersAreThinnedOut) {
+  const RecordingCanvas canvas = Drawn(WanderingReport(128, 0.4, 3));
+  const auto labels = std::count_if(canvas.texts.begin(), canvas.texts.end(), [](const auto& drawn) {
+    return drawn.style.face == Face::kBold && drawn.style.size < 13.0;
+  });
+  EXPECT_GE(labels, 4 * 4);
+  EXPECT_LE(labels, 4 * 14);
+  ExpectTidySummary(canvas, 2000, 1500);
+}
+
+TEST(Summary, AnAxisWithoutValuesHasNoNumbers) {
+  Report report = ExampleReport();
+  const auto right_labels = [](const RecordingCanvas& canvas) {
+    return std::count_if(canvas.texts.begin(), canvas.texts.end(), [](const auto& drawn) {
+      return drawn.style.part == Part::kTickLabel && drawn.style.align == Align::kLeft;
+    });
+  };
+  EXPECT_GE(right_labels(Drawn(report)), 3);
+  for (LayerReport& layer : report.layers) layer.stats.layer[Metric::kMaxColSum] = std::nan("");
+  EXPECT_EQ(right_labels(Drawn(report)), 0);
+}
+
+TEST(Summary, TidyForHundredsOfReports) {
+  constexpr std::array<std::pair<double, double>, 5> kSizes = {
+      {{2000, 1500}, {1200, 900}, {3000, 1200}, {700, 1400}, {400, 300}}};
+  for (uint32_t seed = 0; seed < 400; ++seed) {
+    const auto [width, height] = kSizes[seed % kSizes.size()];
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    ExpectTidySummary(Drawn(AbsurdReport(seed, static_cast<int>(seed % 3)), width, height), width, height);
+    if (testing::Test::HasFailure()) break;
+  }
+}
+
+TEST(Summary, TidyAtExtremeSizes) {
+  for (const auto& [width, height] :
+       {std::pair(400.0, 300.0), std::pair(20000.0, 300.0), std::pair(400.0, 20000.0), std::pair(20000.0, 20000.0)}) {
+    SCOPED_TRACE(std::to_string(width) + " x " + std::to_string(height));
+    for (const int layers : {1, 8, 96}) {
+      ExpectTidySummary(Drawn(WanderingReport(layers, 0.3, 5), width, height), width, height);
+    }
+  }
+}
+
+// Equal values stand in the middle of an axis; on two axes one would hide the other.
+TEST(Summary, ConstantCurvesOfTwinAxesStayApart) {
+  for (const int64_t layers : {1, 5}) {
+    Report report;
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      MetricValues& values = report.Layer(layer).stats.layer;
+      values[Metric::kColEntropy] = 5.5;
+      values[Metric::kMaxColSum] = 4.0;
+    }
+    const std::vector<Ink> inks = StructureOf(Drawn(report)).inks;
+    size_t markers = 0;
+    for (const Ink& ink : inks) {
+      markers += ink.markers.size();
+      for (const Ink& other : inks) {
+        if (ink.color == other.color) continue;
+        for (const Box& marker : ink.markers) {
+          for (const Box& another : other.markers) EXPECT_FALSE(marker.Overlaps(another)) << layers << " layers";
+        }
+      }
+    }
+    EXPECT_GE(markers, 2 * static_cast<size_t>(layers));
+  }
+}
+
+}  // namespace
+}  // namespace attnscope::render

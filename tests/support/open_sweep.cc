@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/open_sweep.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/sweep/weights_sweep.h"
+#include "tests/support/elements.h"
+
+namespace attnscope::test {
+namespace {
+
+constexpr size_t kCanaries = 64;
+constexpr float kCanary = -12345.0f;
+
+// Scratch may hold anything: here NaN.
+AlignedBuffer<float> AllocateColumns(size_t count) {
+  AlignedBuffer<float> columns = AllocateAlignedBuffer<float>(count + kCanaries);
+  std::memset(columns.get(), 0xFF, count * sizeof(float));
+  std::fill_n(columns.get() + count, kCanaries, kCanary);
+  return columns;
+}
+
+bool CanariesIntactBehind(const AlignedBuffer<float>& columns, size_t count) {
+  const float* canaries = columns.get() + count;
+  return std::all_of(canaries, canaries + kCanaries, [](float value) { return value == kCanary; });
+}
+
+}  // namespace
+
+RowRange MatrixInMemory::Rows(size_t first, size_t count) const {
+  RowRange range;
+  range.data = static_cast<const uint8_t*>(data) +
+               static_cast<int64_t>(first) * stride * static_cast<int64_t>(ElementBytes(type));
+  range.type = type;
+  range.row_stride = stride;
+  range.rows = count;
+  range.visible = VisibleKeys(keys, mask, first);
+  range.tolerance = tolerance;
+  return range;
+}
+
+std::vector<std::vector<long double>> MatrixInMemory::ExactRows() const {
+  std::vector<std::vector<long double>> exact;
+  for (size_t i = 0; i < rows; ++i) {
+    int64_t visible = static_cast<int64_t>(keys);
+    // Offsets of tests are small or the limits of int64_t, hence the wide sum.
+    if (mask.causal) {
+      const __int128 seen = static_cast<__int128>(mask.causal_offset) + static_cast<__int128>(i) + 1;
+      visible = static_cast<int64_t>(std::clamp<__int128>(seen, 0, static_cast<__int128>(keys)));
+    }
+    const uint8_t* row =
+        static_cast<const uint8_t*>(data) + static_cast<int64_t>(i) * stride * static_cast<int64_t>(ElementBytes(type));
+    exact.push_back(LoadElements(type, row, static_cast<size_t>(visible)));
+  }
+  return exact;
+}
+
+OpenSweep::OpenSweep(size_t max_keys)
+    : max_keys_(max_keys),
+      row_sums_memory_(kNumRowSums * sizeof(double)),
+      columns_memory_(max_keys * sizeof(double)),
+      row_sums_(static_cast<double*>(row_sums_memory_.PlaceAtEnd(kNumRowSums * sizeof(double)))),
+      columns_(static_cast<double*>(columns_memory_.PlaceAtEnd(max_keys * sizeof(double)))),
+      block_(AllocateColumns(max_keys)),
+      block_columns_(AllocateColumns(PaddedColumns(max_keys))),
+      workspace_(AllocateAlignedBuffer<SweepWorkspace>(1)) {
+  std::memset(static_cast<void*>(workspace_.get()), 0xFF, sizeof(SweepWorkspace));
+  workspace_[0].guess = {};
+}
+
+void OpenSweep::Add(const RowRange& range) {
+  OpenMatrix open;
+  open.range = range;
+  open.row_sums = row_sums_;
+  open.columns = columns_;
+  open.block = block_.get();
+  open.rows = rows_;
+  open.keys = keys_;
+  SweepWeights(&open, 1, {block_columns_.get(), workspace_.get()});
+  rows_ = open.RowsAfter();
+  keys_ = open.KeysAfter();
+}
+
+double OpenSweep::InProgress(size_t key) const {
+  const bool used = rows_ % kRowsPerBlock != 0 && key < keys_;
+  return used ? static_cast<double>(block_[key]) : 0.0;
+}
+
+void OpenSweep::Clear() {
+  std::fill_n(row_sums_, kNumRowSums, 0.0);
+  std::fill_n(columns_, keys_, 0.0);
+  rows_ = 0;
+  keys_ = 0;
+}
+
+std::vector<double> OpenSweep::Columns() const {
+  std::vector<double> sums(max_keys_);
+  for (size_t i = 0; i < max_keys_; ++i) sums[i] = Column(i);
+  return sums;
+}
+
+std::vector<double> OpenSweep::State() const {
+  std::vector<double> state(row_sums_, row_sums_ + kNumRowSums);
+  state.insert(state.end(), columns_, columns_ + max_keys_);
+  for (size_t i = 0; i < max_keys_; ++i) state.push_back(InProgress(i));
+  return state;
+}
+
+bool OpenSweep::CanariesIntact() const {
+  return row_sums_memory_.SlackIntact() && columns_memory_.SlackIntact() && CanariesIntactBehind(block_, max_keys_) &&
+         CanariesIntactBehind(block_columns_, PaddedColumns(max_keys_));
+}
+
+}  // namespace attnscope::test
