@@ -23,25 +23,41 @@ function(attnscope_target_defaults target)
   endif()
 endfunction()
 
-# attnscope_add_cold_sources(source...): adds sources of the current folder to the core that run once a call or a window,
-# not once a row. They are compiled for size: an engine links them in, and most of their code is messages of errors.
-function(attnscope_add_cold_sources)
-  target_sources(attnscope PRIVATE ${ARGN})
-  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-    set_source_files_properties(${ARGN} TARGET_DIRECTORY attnscope
-      PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+# attnscope_part(LIBRARY source... [COLD source...] [LIBRARIES library...]): compiles the current folder as an object
+# library of its own, attnscope_FOLDER_objects (kernels/sweep: attnscope_kernels_sweep_objects; a folder with parts of
+# several libraries: LIBRARY_FOLDER_objects for all but the first), and adds it to LIBRARY. COLD sources run once a call
+# or a window, not once a row. They are compiled for size: an engine links them in, and most of their code is messages of
+# errors. LIBRARIES are what the folder's sources include the headers of.
+function(attnscope_part library)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "COLD;LIBRARIES")
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REPLACE / _ folder ${folder})
+  set(part attnscope_${folder}_objects)
+  if(TARGET ${part})
+    set(part ${library}_${folder}_objects)
   endif()
+  add_library(${part} OBJECT ${arg_UNPARSED_ARGUMENTS} ${arg_COLD})
+  attnscope_target_defaults(${part})
+  target_include_directories(${part} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${part} PRIVATE ${arg_LIBRARIES})
+  if(BUILD_SHARED_LIBS)
+    target_compile_definitions(${part} PRIVATE ATTNSCOPE_BUILDING_SHARED)
+  endif()
+  if(arg_COLD AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_source_files_properties(${arg_COLD} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)
+  endif()
+  target_sources(${library} PRIVATE $<TARGET_OBJECTS:${part}>)
 endfunction()
 
-# attnscope_library(NAME source...): the library attnscope_NAME ("attnscope" for the core), also known as
-# attnscope::NAME, whose public headers are those of include/.
+# attnscope_library(NAME): the library attnscope_NAME ("attnscope" for the core), also known as attnscope::NAME, whose
+# public headers are those of include/. attnscope_part adds its sources.
 function(attnscope_library name)
   if(name STREQUAL "attnscope")
     set(target attnscope)
   else()
     set(target attnscope_${name})
   endif()
-  add_library(${target} ${ARGN})
+  add_library(${target})
   add_library(attnscope::${name} ALIAS ${target})
   attnscope_target_defaults(${target})
   if(BUILD_SHARED_LIBS)
