@@ -5,22 +5,16 @@
 #include <string>
 #include <utility>
 
+#include "report/pathologies.h"
+
 namespace attnscope {
 namespace {
 
-// A window that did not measure what a pathology is told by says nothing about it.
+// A window that measured none of the metrics that a pathology is told by says nothing about it.
 bool IsMeasured(Pathology pathology, const MetricValues& values) {
-  switch (pathology) {
-    case Pathology::kVanishingLayer:
-    case Pathology::kExplodingUpdate:
-      return values.Has(Metric::kResidualRatio);
-    case Pathology::kSaturatedSoftmax:
-      return values.Has(Metric::kSaturationRatio);
-    case Pathology::kBadNumbers:
-      return values.Has(Metric::kRows) || values.Has(Metric::kInfiniteResiduals);
-    default:
-      return values.Has(Metric::kEntropy);
-  }
+  const auto& bounds = internal::InfoOf(pathology).bounds;
+  return std::any_of(bounds.begin(), bounds.end(),
+                     [&](const internal::Bound& bound) { return values.Has(bound.crossed.metric); });
 }
 
 // Of a place, -1 for the layer as a whole, and a pathology.
@@ -48,22 +42,17 @@ std::string PlainMessage(const Verdict& verdict) {
 }  // namespace
 
 Thresholds RecoveryThresholds(const Thresholds& thresholds, double margin) {
-  static_assert(sizeof(Thresholds) == 18 * sizeof(double), "a bound is missing below");
   Thresholds recovery = thresholds;
-  for (double Thresholds::*const above :
-       {&Thresholds::one_hot_max_row_weight_warning, &Thresholds::one_hot_max_row_weight_critical,
-        &Thresholds::sink_mass_warning, &Thresholds::sink_mass_critical,
-        &Thresholds::uniform_normalized_entropy_warning, &Thresholds::uniform_normalized_entropy_critical,
-        &Thresholds::exploding_residual_ratio_warning, &Thresholds::exploding_residual_ratio_critical,
-        &Thresholds::saturation_ratio_warning, &Thresholds::saturation_ratio_critical,
-        &Thresholds::invalid_row_share_critical}) {
-    recovery.*above *= 1.0 - margin;
-  }
-  for (double Thresholds::*const below :
-       {&Thresholds::one_hot_effective_rank_warning, &Thresholds::one_hot_normalized_entropy_critical,
-        &Thresholds::sink_col_entropy_share_critical, &Thresholds::uniform_top5_factor_critical,
-        &Thresholds::vanishing_residual_ratio_warning, &Thresholds::vanishing_residual_ratio_critical}) {
-    recovery.*below *= 1.0 + margin;
+  const auto tighten = [&](const internal::Condition& condition) {
+    if (condition.threshold == nullptr) return;
+    if (condition.relation == internal::Relation::kAbove) recovery.*condition.threshold *= 1.0 - margin;
+    if (condition.relation == internal::Relation::kBelow) recovery.*condition.threshold *= 1.0 + margin;
+  };
+  for (const internal::PathologyInfo& pathology : internal::kPathologies) {
+    for (const internal::Bound& bound : pathology.bounds) {
+      tighten(bound.crossed);
+      if (bound.where) tighten(*bound.where);
+    }
   }
   return recovery;
 }

@@ -2,8 +2,8 @@
 //
 // The pictures of reports, drawn by attnscope's own rasterizer or written as SVG. Link attnscope::render.
 //
-//   attnscope::Status status = attnscope::WriteFigure(attnscope::FigureKind::kSummary, {&report, 1}, {},
-//   "summary.svg");
+//   using attnscope::FigureKind;
+//   attnscope::Status status = attnscope::WriteFigure(FigureKind::kSummary, {&report, 1}, {}, "summary.svg");
 #ifndef ATTNSCOPE_FIGURE_H_
 #define ATTNSCOPE_FIGURE_H_
 
@@ -24,8 +24,9 @@ enum class FigureKind : uint8_t {
   // max row weight; column entropy and max column sum (two axes); residual update ratio (log axis) with its healthy
   // bounds. A missing or non-finite value is a gap in its curve, never a zero; a zero on a log axis is drawn at the
   // axis's lower end by a marker that points down; layers that the report skips are bridged by a thin dashed line.
-  // Labels and legends cover no data; of many values, the most telling are labelled. Healthy ranges are shaded, layers
-  // with verdicts (their own or a head's) are marked, and the worst verdict stands under the title.
+  // Labels and legends cover no data; of many values, the most telling are labelled. Healthy ranges (between the
+  // thresholds of effective rank, max row weight and residual ratio) are shaded, layers with verdicts (their own or a
+  // head's) are marked, and the worst verdict stands under the title.
   kSummary,
   // One report with heads: maps of layers by heads for normalized entropy, max row weight and sink mass, because means
   // over a layer hide a collapsed head. Heads with verdicts are marked.
@@ -52,15 +53,15 @@ struct FigureOptions {
   int height = 1500;
   // Pixels per 1/100 inch: changes the density, never the layout. From 0.1 to 16; at most 2^28 pixels in all.
   double scale = 1.0;
-  bool plain = false;          // curves, axes and legends only: no healthy ranges, no marks, no verdict
-  bool dark = false;           // for dark backgrounds
-  Thresholds thresholds = {};  // of the verdicts that are shown
+  bool plain = false;  // curves, axes and legends only: no healthy ranges, no marks, no verdict
+  bool dark = false;   // for dark backgrounds
+  // Decide the verdicts, the marks and the healthy ranges that are shown.
+  Thresholds thresholds = {};
 };
 
 // Draws a figure. The same reports and options give the same bytes on every machine. Errors: kInvalidArgument for a
-// size or scale beyond its range, a number of reports that the kind cannot show, or layers
-// that do not ascend; kOutOfMemory. `*out` is then
-// unchanged. Thread-safe. O(pixels + values).
+// size or scale beyond its range, a number of reports that the kind cannot show, or layers that do not ascend;
+// kOutOfMemory. `*out` is then unchanged. Thread-safe. O(pixels + values).
 ATTNSCOPE_EXPORT Status RenderFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
                                      Image* out);
 

@@ -44,7 +44,7 @@ struct Bound {
   Dashes dashes = Dashes::kLong;
 };
 
-// A range of values that is shaded from side to side.
+// A range of values that is shaded from side to side. An end may be infinite: the shade then reaches the frame.
 struct Band {
   std::string name;
   double low = 0.0;
@@ -78,11 +78,12 @@ struct Axis {
 struct PanelSpec {
   std::string title;
   Axis left;
-  std::optional<Axis> right =
-      std::nullopt;  // for series with on_right_axis; then both axes are linear, and share their grid lines
+  // For series with on_right_axis. Then both axes are linear and share their grid lines.
+  std::optional<Axis> right = std::nullopt;
   std::vector<Series> series = {};
-  std::vector<Bound> bounds = {};  // part of the left axis's range
-  std::vector<Band> bands = {};    // the same; from the highest to the lowest
+  // The range of the left axis includes the bounds and, if it is logarithmic, the ends of bands.
+  std::vector<Bound> bounds = {};
+  std::vector<Band> bands = {};  // from the highest to the lowest
   // Marked above the plot. Ascending, one for each index at most.
   std::vector<Flag> flags = {};
   std::vector<Ring> rings = {};  // the most important first

@@ -93,15 +93,14 @@ Scale Panel::FitAxis(const Axis& axis, bool is_right, double height) const {
 
   const bool has_off_scale = extent.low <= 0.0;
   Extent positive;
-  for (const Series& series : spec_.series) {
-    for (const double value : series.values) {
-      if (std::isfinite(value) && value > 0.0) positive.Add(std::clamp(value, kSmallestLogValue, kLargestValue));
-    }
-  }
-  for (const Bound& bound : spec_.bounds) positive.Add(bound.value);
+  const auto add = [&](double value) {
+    if (std::isfinite(value) && value > 0.0) positive.Add(std::clamp(value, kSmallestLogValue, kLargestValue));
+  };
+  for (const Series& series : spec_.series) std::for_each(series.values.begin(), series.values.end(), add);
+  for (const Bound& bound : spec_.bounds) add(bound.value);
   for (const Band& band : spec_.bands) {
-    positive.Add(band.low);
-    positive.Add(band.high);
+    add(band.low);
+    add(band.high);
   }
   if (positive.empty()) positive = {1.0, 10.0};
   return FitLog(positive.low, positive.high, has_off_scale ? std::max(margin, kOffScaleMargin) : margin, margin);

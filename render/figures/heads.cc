@@ -13,6 +13,7 @@
 #include "render/chart/headline.h"
 #include "render/chart/heat_map.h"
 #include "render/chart/number_format.h"
+#include "report/pathologies.h"
 
 namespace attnscope::render {
 namespace {
@@ -22,16 +23,11 @@ constexpr double kMapGap = 26.0;  // points, between maps, and before the colour
 struct MapKind {
   const char* title;
   Metric metric;
-  std::array<Pathology, 3> pathologies;  // that are marked in this map
 };
 constexpr std::array<MapKind, 3> kMaps = {{
-    {"Normalized Entropy",
-     Metric::kNormalizedEntropy,
-     {Pathology::kOneHotCollapse, Pathology::kUniformAttention, Pathology::kBadNumbers}},
-    {"Max Row Weight",
-     Metric::kMaxRowWeight,
-     {Pathology::kOneHotCollapse, Pathology::kSaturatedSoftmax, Pathology::kBadNumbers}},
-    {"Sink Mass", Metric::kSinkMass, {Pathology::kSinkCollapse, Pathology::kBadNumbers, Pathology::kBadNumbers}},
+    {"Normalized Entropy", Metric::kNormalizedEntropy},
+    {"Max Row Weight", Metric::kMaxRowWeight},
+    {"Sink Mass", Metric::kSinkMass},
 }};
 
 HeatMapSpec MakeSpec(const MapKind& kind, const Report& report, const std::vector<Verdict>& verdicts) {
@@ -42,8 +38,7 @@ HeatMapSpec MakeSpec(const MapKind& kind, const Report& report, const std::vecto
   }
   // The worst verdict of each head comes first.
   for (const Verdict& verdict : verdicts) {
-    const bool shown =
-        std::find(kind.pathologies.begin(), kind.pathologies.end(), verdict.pathology) != kind.pathologies.end();
+    const bool shown = internal::InfoOf(verdict.pathology).shown_by.Has(kind.metric);
     const LayerReport* const layer = report.Find(verdict.layer);
     if (!shown || verdict.head < 0 || layer == nullptr) continue;
     const auto row = static_cast<size_t>(layer - report.layers.data());

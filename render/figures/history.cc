@@ -2,10 +2,11 @@
 #include "render/figures/history.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,12 +16,13 @@
 #include "render/chart/headline.h"
 #include "render/chart/number_format.h"
 #include "render/chart/panel_grid.h"
+#include "render/figures/healthy_range.h"
 #include "render/figures/timeline.h"
+#include "report/pathologies.h"
 
 namespace attnscope::render {
 namespace {
 
-using enum Pathology;
 using Kind = Axis::Kind;
 
 struct HistoryMetric {
@@ -28,55 +30,33 @@ struct HistoryMetric {
   const char* title;
   const char* axis;
   Kind kind = Kind::kLinear;
-  std::vector<Pathology> pathologies = {};  // whose onsets are marked
-  std::vector<Band> bands = {};
 };
 
 // All but counts and positions.
-std::vector<HistoryMetric> AllHistories() {
-  constexpr const char* kShareAxis = "Share";
-  return {
-      {Metric::kEntropy, "Attention Entropy", "Nats", Kind::kLinear, {kOneHotCollapse, kUniformAttention, kBadNumbers}},
-      {Metric::kEffectiveRank,
-       "Effective Rank",
-       "Positions",
-       Kind::kLog,
-       {kOneHotCollapse, kUniformAttention, kBadNumbers},
-       {{"", 5.0, 50.0}}},
-      {Metric::kTop5, "Top-5 Mass", kShareAxis, Kind::kShare},
-      {Metric::kTop10, "Top-10 Mass", kShareAxis, Kind::kShare},
-      {Metric::kTop50, "Top-50 Mass", kShareAxis, Kind::kShare},
-      {Metric::kMaxRowWeight,
-       "Max Row Weight",
-       kShareAxis,
-       Kind::kShare,
-       {kOneHotCollapse, kSaturatedSoftmax, kBadNumbers},
-       {{"", 0.1, 0.5}}},
-      {Metric::kColEntropy, "Column Entropy", "Nats", Kind::kLinear, {kSinkCollapse, kBadNumbers}},
-      {Metric::kMaxColSum, "Max Column Sum", "Sum", Kind::kLinear, {kSinkCollapse, kBadNumbers}},
-      {Metric::kNormalizedEntropy,
-       "Normalized Entropy",
-       kShareAxis,
-       Kind::kShare,
-       {kOneHotCollapse, kUniformAttention, kBadNumbers}},
-      {Metric::kSinkMass, "Sink Mass", kShareAxis, Kind::kShare, {kSinkCollapse, kBadNumbers}},
-      {Metric::kFirstTokenMass, "First Token Mass", kShareAxis, Kind::kShare},
-      {Metric::kSinkRate, "Sink Rate", kShareAxis, Kind::kShare},
-      {Metric::kLogitMean, "Logit Mean", "Logit"},
-      {Metric::kLogitStd, "Logit Standard Deviation", "Logit"},
-      {Metric::kMaxAbsLogit, "Max |Logit|", "Logit", Kind::kLog},
-      {Metric::kSaturationRatio, "Saturation Ratio", kShareAxis, Kind::kShare, {kSaturatedSoftmax}},
-      {Metric::kLogSumExp, "Log-Sum-Exp", "Logit"},
-      {Metric::kResidualRatio,
-       "Residual Update Ratio",
-       "||Δx|| / ||x||",
-       Kind::kLog,
-       {kVanishingLayer, kExplodingUpdate},
-       {{"", 0.1, 1.0}}},
-      {Metric::kTokenResidualRatio, "Token Residual Ratio", "||Δx|| / ||x||", Kind::kLog},
-      {Metric::kGradientNorm, "Gradient Norm", "Norm", Kind::kLog},
-  };
-}
+constexpr const char* kShareAxis = "Share";
+constexpr const char* kUpdateAxis = "||Δx|| / ||x||";
+constexpr HistoryMetric kHistories[] = {
+    {Metric::kEntropy, "Attention Entropy", "Nats"},
+    {Metric::kEffectiveRank, "Effective Rank", "Positions", Kind::kLog},
+    {Metric::kTop5, "Top-5 Mass", kShareAxis, Kind::kShare},
+    {Metric::kTop10, "Top-10 Mass", kShareAxis, Kind::kShare},
+    {Metric::kTop50, "Top-50 Mass", kShareAxis, Kind::kShare},
+    {Metric::kMaxRowWeight, "Max Row Weight", kShareAxis, Kind::kShare},
+    {Metric::kColEntropy, "Column Entropy", "Nats"},
+    {Metric::kMaxColSum, "Max Column Sum", "Sum"},
+    {Metric::kNormalizedEntropy, "Normalized Entropy", kShareAxis, Kind::kShare},
+    {Metric::kSinkMass, "Sink Mass", kShareAxis, Kind::kShare},
+    {Metric::kFirstTokenMass, "First Token Mass", kShareAxis, Kind::kShare},
+    {Metric::kSinkRate, "Sink Rate", kShareAxis, Kind::kShare},
+    {Metric::kLogitMean, "Logit Mean", "Logit"},
+    {Metric::kLogitStd, "Logit Standard Deviation", "Logit"},
+    {Metric::kMaxAbsLogit, "Max |Logit|", "Logit", Kind::kLog},
+    {Metric::kSaturationRatio, "Saturation Ratio", kShareAxis, Kind::kShare},
+    {Metric::kLogSumExp, "Log-Sum-Exp", "Logit"},
+    {Metric::kResidualRatio, "Residual Update Ratio", kUpdateAxis, Kind::kLog},
+    {Metric::kTokenResidualRatio, "Token Residual Ratio", kUpdateAxis, Kind::kLog},
+    {Metric::kGradientNorm, "Gradient Norm", "Norm", Kind::kLog},
+};
 
 double ValueOf(const Report& report, int64_t layer, Metric metric) {
   const LayerReport* const found = report.Find(layer);
@@ -140,7 +120,8 @@ PanelSpec MakeSpec(const HistoryMetric& history, const Timeline& timeline, const
     }
     spec.series.push_back(std::move(series));
   }
-  if (!look.plain) spec.bands = history.bands;
+  const std::optional<HealthyRange> healthy = HealthyRangeOf(history.metric, look.thresholds);
+  if (healthy && !look.plain) spec.bands = {{"", healthy->low, healthy->high}};
   spec.has_legend = false;
   spec.horizontal_title = timeline.unit;
   return spec;
@@ -152,8 +133,7 @@ void AddOnsets(const std::vector<Onset>& onsets, const HistoryMetric& history, c
   for (size_t i = 0; i < series_of.size(); ++i) series_of[order.layers[i]] = i;
   std::vector<Severity> worst(timeline.times.size(), Severity::kHealthy);
   for (const Onset& onset : onsets) {
-    const auto& shown = history.pathologies;
-    if (std::find(shown.begin(), shown.end(), onset.pathology) == shown.end()) continue;
+    if (!internal::InfoOf(onset.pathology).shown_by.Has(history.metric)) continue;
     worst[onset.time] = std::max(worst[onset.time], onset.severity);
     spec->rings.push_back(
         {series_of[onset.layer], {onset.time, onset.severity}, "layer " + FormatInteger(timeline.layers[onset.layer])});
@@ -197,9 +177,9 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   if (!look.plain) onsets = FindOnsets(timeline, look.thresholds);
   const DrawingOrder order = MakeDrawingOrder(timeline, onsets);
   std::vector<PanelSpec> specs;
-  for (const HistoryMetric& history : AllHistories()) {
-    // The first one is drawn in any case, to say that there is nothing.
-    const bool is_last_chance = history.metric == Metric::kGradientNorm && specs.empty();
+  for (const HistoryMetric& history : kHistories) {
+    // Where no metric was measured, the last one's panel is drawn, to say so.
+    const bool is_last_chance = &history == std::end(kHistories) - 1 && specs.empty();
     if (!IsMeasured(timeline, history.metric) && !is_last_chance) continue;
     specs.push_back(MakeSpec(history, timeline, order, look));
     AddOnsets(onsets, history, timeline, order, &specs.back());

@@ -2,7 +2,8 @@
 #include "render/figures/summary.h"
 
 #include <algorithm>
-#include <initializer_list>
+#include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "render/chart/headline.h"
 #include "render/chart/number_format.h"
 #include "render/chart/panel_grid.h"
+#include "render/figures/healthy_range.h"
+#include "report/pathologies.h"
 
 namespace attnscope::render {
 namespace {
@@ -23,6 +26,12 @@ std::vector<double> ValuesOf(const Report& report, Metric metric) {
   return values;
 }
 
+std::vector<Band> BandOf(Metric metric, const FigureLook& look) {
+  const std::optional<HealthyRange> range = HealthyRangeOf(metric, look.thresholds);
+  if (!range) return {};
+  return {{"Healthy Range", range->low, range->high}};
+}
+
 PanelSpec EntropyPanel(const Report& report, const Theme& theme) {
   return {.title = "Attention Entropy per Layer",
           .left = {"Entropy (nats)", theme.text},
@@ -30,12 +39,13 @@ PanelSpec EntropyPanel(const Report& report, const Theme& theme) {
                       false, 2}}};
 }
 
-PanelSpec EffectiveRankPanel(const Report& report, const Theme& theme) {
+PanelSpec EffectiveRankPanel(const Report& report, const FigureLook& look) {
+  const Theme& theme = look.theme;
   return {.title = "Attention Concentration (Effective Rank)",
           .left = {"Effective Rank (# effective positions)", theme.text, Axis::Kind::kLog},
           .series = {{"Effective Rank", ValuesOf(report, Metric::kEffectiveRank), Marker::kSquare,
                       theme.data.effective_rank, false, 1}},
-          .bands = {{"Healthy Range", 5.0, 50.0}}};
+          .bands = BandOf(Metric::kEffectiveRank, look)};
 }
 
 PanelSpec TopKPanel(const Report& report, const Theme& theme) {
@@ -48,12 +58,13 @@ PanelSpec TopKPanel(const Report& report, const Theme& theme) {
                       Dashes::kShort}}};
 }
 
-PanelSpec MaxRowWeightPanel(const Report& report, const Theme& theme) {
+PanelSpec MaxRowWeightPanel(const Report& report, const FigureLook& look) {
+  const Theme& theme = look.theme;
   return {.title = "Max Row Weight (One-Hot Detection)",
           .left = {"Max Attention Weight", theme.text, Axis::Kind::kShare},
           .series = {{"Max Row Weight", ValuesOf(report, Metric::kMaxRowWeight), Marker::kDiamond,
                       theme.data.max_row_weight, false, 3}},
-          .bands = {{"Healthy Range", 0.1, 0.5}}};
+          .bands = BandOf(Metric::kMaxRowWeight, look)};
 }
 
 PanelSpec ColumnPanel(const Report& report, const Theme& theme) {
@@ -65,14 +76,23 @@ PanelSpec ColumnPanel(const Report& report, const Theme& theme) {
                       true, -1, Dashes::kLong}}};
 }
 
-PanelSpec ResidualPanel(const Report& report, const Theme& theme) {
-  return {.title = "Residual Update Ratio (Layer Health)",
-          .left = {"Update Ratio (||Δx|| / ||x||)", theme.text, Axis::Kind::kLog},
-          .series = {{"Residual Update Ratio", ValuesOf(report, Metric::kResidualRatio), Marker::kDiamond,
-                      theme.data.residual_ratio, false, 3}},
-          .bounds = {{"Healthy Lower Bound", 0.1, theme.data.lower_bound, Dashes::kMedium},
-                     {"Healthy Upper Bound", 1.0, theme.data.upper_bound, Dashes::kLong}},
-          .bands = {{"Healthy Range", 0.1, 1.0}}};
+PanelSpec ResidualPanel(const Report& report, const FigureLook& look) {
+  const Theme& theme = look.theme;
+  PanelSpec spec = {.title = "Residual Update Ratio (Layer Health)",
+                    .left = {"Update Ratio (||Δx|| / ||x||)", theme.text, Axis::Kind::kLog},
+                    .series = {{"Residual Update Ratio", ValuesOf(report, Metric::kResidualRatio), Marker::kDiamond,
+                                theme.data.residual_ratio, false, 3}},
+                    .bands = BandOf(Metric::kResidualRatio, look)};
+  for (const Band& band : spec.bands) {
+    // The axis is logarithmic, and an end without a bound is infinite.
+    if (band.low > 0.0) {
+      spec.bounds.push_back({"Healthy Lower Bound", band.low, theme.data.lower_bound, Dashes::kMedium});
+    }
+    if (std::isfinite(band.high)) {
+      spec.bounds.push_back({"Healthy Upper Bound", band.high, theme.data.upper_bound, Dashes::kLong});
+    }
+  }
+  return spec;
 }
 
 // The bare reference layout: all that this tool adds to it is left out.
@@ -82,14 +102,13 @@ void MakePlain(PanelSpec* spec) {
   for (Bound& bound : spec->bounds) bound.dashes = Dashes::kLong;
 }
 
-// Marks the layers that have a verdict of these kinds, of themselves or of a head; a layer's own verdict also shades
-// it.
-void AddFlags(const Report& report, const std::vector<Verdict>& verdicts, std::initializer_list<Pathology> pathologies,
-              PanelSpec* spec) {
+// Marks the layers that have a verdict that this metric shows, of themselves or of a head; a layer's own verdict also
+// shades it.
+void AddFlags(const Report& report, const std::vector<Verdict>& verdicts, Metric metric, PanelSpec* spec) {
   std::vector<Severity> worst(report.layers.size(), Severity::kHealthy);
   std::vector<Severity> own = worst;
   for (const Verdict& verdict : verdicts) {
-    if (std::find(pathologies.begin(), pathologies.end(), verdict.pathology) == pathologies.end()) continue;
+    if (!internal::InfoOf(verdict.pathology).shown_by.Has(metric)) continue;
     const LayerReport* const layer = report.Find(verdict.layer);
     if (layer == nullptr) continue;
     const auto i = static_cast<size_t>(layer - report.layers.data());
@@ -103,20 +122,22 @@ void AddFlags(const Report& report, const std::vector<Verdict>& verdicts, std::i
 
 std::vector<PanelSpec> MakeSpecs(const Report& report, const FigureLook& look, const std::vector<Verdict>& verdicts) {
   const Theme& theme = look.theme;
-  std::vector<PanelSpec> specs = {EntropyPanel(report, theme), EffectiveRankPanel(report, theme),
-                                  TopKPanel(report, theme),    MaxRowWeightPanel(report, theme),
-                                  ColumnPanel(report, theme),  ResidualPanel(report, theme)};
-  if (look.plain) {
-    for (PanelSpec& spec : specs) MakePlain(&spec);
-    return specs;
-  }
-  using enum Pathology;
-  for (const size_t panel : {size_t{0}, size_t{1}, size_t{2}}) {
-    AddFlags(report, verdicts, {kOneHotCollapse, kUniformAttention, kBadNumbers}, &specs[panel]);
-  }
-  AddFlags(report, verdicts, {kOneHotCollapse, kSaturatedSoftmax, kBadNumbers}, &specs[3]);
-  AddFlags(report, verdicts, {kSinkCollapse, kBadNumbers}, &specs[4]);
-  AddFlags(report, verdicts, {kVanishingLayer, kExplodingUpdate}, &specs[5]);
+  std::vector<PanelSpec> specs;
+  // The panel has the marks of this metric.
+  const auto add = [&](Metric marks, PanelSpec spec) {
+    if (look.plain) {
+      MakePlain(&spec);
+    } else {
+      AddFlags(report, verdicts, marks, &spec);
+    }
+    specs.push_back(std::move(spec));
+  };
+  add(Metric::kEntropy, EntropyPanel(report, theme));
+  add(Metric::kEffectiveRank, EffectiveRankPanel(report, look));
+  add(Metric::kEffectiveRank, TopKPanel(report, theme));  // the mass of few keys is another view of the rank
+  add(Metric::kMaxRowWeight, MaxRowWeightPanel(report, look));
+  add(Metric::kColEntropy, ColumnPanel(report, theme));
+  add(Metric::kResidualRatio, ResidualPanel(report, look));
   return specs;
 }
 

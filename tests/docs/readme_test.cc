@@ -5,10 +5,13 @@
 
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/metrics.h"
+#include "report/pathologies.h"
 
 namespace attnscope {
 namespace {
@@ -29,11 +32,40 @@ TEST(ReadmeTest, MetricTableNamesEveryMetric) {
   }
 }
 
-TEST(ReadmeTest, VerdictTableNamesEveryPathology) {
+// The cells of the line "| first | ... |", without the first.
+std::vector<std::string> CellsOf(const std::string& text, const std::string& first) {
+  std::vector<std::string> cells;
+  const std::string begin = "\n| " + first + " |";
+  size_t at = text.find(begin);
+  if (at == std::string::npos) return cells;
+  at += begin.size();
+  for (size_t end = 0; text[at] != '\n'; at = end + 1) {
+    end = text.find('|', at);
+    cells.push_back(text.substr(at, end - at));
+  }
+  return cells;
+}
+
+TEST(ReadmeTest, VerdictTableHasEveryBound) {
   const std::string readme = Readme();
-  for (int i = 0; i <= static_cast<int>(Pathology::kBadNumbers); ++i) {
-    const std::string name(NameOf(static_cast<Pathology>(i)));
-    EXPECT_NE(readme.find("| " + name + " |"), std::string::npos) << name;
+  const Thresholds defaults;
+  for (const internal::PathologyInfo& pathology : internal::kPathologies) {
+    const std::vector<std::string> cells = CellsOf(readme, std::string(pathology.name));
+    ASSERT_EQ(cells.size(), 2u) << pathology.name;
+    const auto expect_condition = [&](const std::string& cell, const internal::Condition& condition) {
+      EXPECT_NE(cell.find("`" + std::string(InfoOf(condition.metric).name) + "`"), std::string::npos)
+          << pathology.name << ": " << InfoOf(condition.metric).name << " is not in " << cell;
+      if (condition.relation == internal::Relation::kMissing) return;
+      std::ostringstream number;
+      number << ' ' << (condition.threshold == nullptr ? 0.0 : defaults.*condition.threshold);
+      EXPECT_NE((cell + ' ').find(number.str()), std::string::npos)
+          << pathology.name << ": " << number.str() << " is not in " << cell;
+    };
+    for (const internal::Bound& bound : pathology.bounds) {
+      const std::string& cell = cells[bound.severity == Severity::kWarning ? 0 : 1];
+      expect_condition(cell, bound.crossed);
+      if (bound.where) expect_condition(cell, *bound.where);
+    }
   }
 }
 

@@ -5,38 +5,20 @@
 #include <array>
 #include <charconv>
 
+#include "report/pathologies.h"
 #include "tools/output/report_text.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
 namespace {
 
-constexpr std::array kFields = {
-    ThresholdField{"one_hot_max_row_weight_warning", &Thresholds::one_hot_max_row_weight_warning},
-    ThresholdField{"one_hot_effective_rank_warning", &Thresholds::one_hot_effective_rank_warning},
-    ThresholdField{"one_hot_effective_rank_min_keys", &Thresholds::one_hot_effective_rank_min_keys},
-    ThresholdField{"one_hot_max_row_weight_critical", &Thresholds::one_hot_max_row_weight_critical},
-    ThresholdField{"one_hot_normalized_entropy_critical", &Thresholds::one_hot_normalized_entropy_critical},
-    ThresholdField{"sink_mass_warning", &Thresholds::sink_mass_warning},
-    ThresholdField{"sink_mass_critical", &Thresholds::sink_mass_critical},
-    ThresholdField{"sink_col_entropy_share_critical", &Thresholds::sink_col_entropy_share_critical},
-    ThresholdField{"uniform_normalized_entropy_warning", &Thresholds::uniform_normalized_entropy_warning},
-    ThresholdField{"uniform_normalized_entropy_critical", &Thresholds::uniform_normalized_entropy_critical},
-    ThresholdField{"uniform_top5_factor_critical", &Thresholds::uniform_top5_factor_critical},
-    ThresholdField{"vanishing_residual_ratio_warning", &Thresholds::vanishing_residual_ratio_warning},
-    ThresholdField{"vanishing_residual_ratio_critical", &Thresholds::vanishing_residual_ratio_critical},
-    ThresholdField{"exploding_residual_ratio_warning", &Thresholds::exploding_residual_ratio_warning},
-    ThresholdField{"exploding_residual_ratio_critical", &Thresholds::exploding_residual_ratio_critical},
-    ThresholdField{"saturation_ratio_warning", &Thresholds::saturation_ratio_warning},
-    ThresholdField{"saturation_ratio_critical", &Thresholds::saturation_ratio_critical},
-    ThresholdField{"invalid_row_share_critical", &Thresholds::invalid_row_share_critical},
-};
-static_assert(sizeof(Thresholds) == kFields.size() * sizeof(double), "a bound is missing from the list");
+using internal::kThresholds;
+using internal::ThresholdInfo;
 
 std::string ThresholdHelp() {
   std::string text = "Bounds of the verdicts, and their defaults:\n";
   const Thresholds defaults;
-  for (const ThresholdField& field : kFields) {
+  for (const ThresholdInfo& field : kThresholds) {
     std::array<char, 32> value;
     const auto end = std::to_chars(value.data(), value.data() + value.size(), defaults.*field.field);
     ((text += "  ") += field.name) += '=';
@@ -46,8 +28,6 @@ std::string ThresholdHelp() {
 }
 
 }  // namespace
-
-std::span<const ThresholdField> ThresholdFields() { return kFields; }
 
 void AddThresholdOption(CLI::App* app, std::vector<std::string>* thresholds) {
   app->add_option("--threshold", *thresholds,
@@ -72,8 +52,8 @@ Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {
   const size_t equals = std::min(assignment.find('='), assignment.size());
   const std::string_view name(assignment.data(), equals);
   const auto* const field =
-      std::find_if(kFields.begin(), kFields.end(), [&](const ThresholdField& f) { return f.name == name; });
-  if (field == kFields.end()) {
+      std::find_if(kThresholds.begin(), kThresholds.end(), [&](const ThresholdInfo& f) { return f.name == name; });
+  if (field == kThresholds.end()) {
     return {StatusCode::kInvalidArgument,
             "--threshold " + assignment + ": there is no bound of this name; --help lists them"};
   }

@@ -27,14 +27,6 @@ struct VerdictOptions {
 // Adds --threshold, --fail-on, --max-verdicts and --per-head; `options` must outlive the parsing.
 void AddVerdictOptions(CLI::App* app, VerdictOptions* options);
 
-// A bound that can be set by name.
-struct ThresholdField {
-  std::string_view name;
-  double Thresholds::*field;
-};
-// Every field of Thresholds.
-std::span<const ThresholdField> ThresholdFields();
-
 // Sets what "name=value" says; nan switches a bound off. Errors: kInvalidArgument.
 Status SetThreshold(const std::string& assignment, Thresholds* thresholds);
 

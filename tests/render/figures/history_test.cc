@@ -99,6 +99,21 @@ TEST(History, RingsAreOnTheLineOfTheirLayer) {
   EXPECT_NEAR(BoundsOf(points).Center().y, began.y, 0.1);
 }
 
+TEST(History, ThresholdsMoveHealthyRanges) {
+  const auto height_of_band = [](const FigureLook& look) {
+    for (const auto& [shape, color] : Drawn(Series(5, 8, 100), look).shapes) {
+      if (shape.part != Part::kBand) continue;
+      Polylines fills;
+      Flatten(shape.fill, {}, &fills);
+      return BoundsOf(fills.points).Height();
+    }
+    return 0.0;
+  };
+  FigureLook look;
+  look.thresholds.one_hot_max_row_weight_warning = 0.4;
+  EXPECT_NEAR(height_of_band(look) / height_of_band({}), (0.4 - 0.1) / (0.5 - 0.1), 1e-3);
+}
+
 TEST(History, OneReportOneLayerAndNothing) {
   EXPECT_EQ(CurvesOf(Drawn(Series(1, 1, 100))).size(), 2U);
   EXPECT_EQ(Drawn({Report()}).Count("not measured"), 1);

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
 
 #include "render/figures/summary.h"
 #include "tests/support/example_report.h"
@@ -83,6 +86,82 @@ TEST(SummaryHealth, HealthyRangesAreWhereTheirTicksSay) {
   const Box last = BoundsOf(fills.points);
   EXPECT_NEAR(last.bottom, bounds[0], 1e-9);
   EXPECT_NEAR(last.top, bounds[1], 1e-9);
+}
+
+// The bands of a picture, from top to bottom and from left to right of their panels.
+std::vector<Box> BandsOf(const RecordingCanvas& canvas) {
+  std::vector<Box> boxes;
+  for (const auto& [shape, color] : canvas.shapes) {
+    if (shape.part != Part::kBand) continue;
+    Polylines fills;
+    Flatten(shape.fill, {}, &fills);
+    boxes.push_back(BoundsOf(fills.points));
+  }
+  return boxes;
+}
+
+TEST(SummaryHealth, ThresholdsMoveHealthyRanges) {
+  const std::vector<Box> usual = BandsOf(Drawn(ExampleReport()));
+  ASSERT_EQ(usual.size(), 3U);
+  FigureLook look;
+  look.thresholds.one_hot_effective_rank_warning = 10.0;
+  look.thresholds.one_hot_max_row_weight_warning = 0.3;
+  look.thresholds.vanishing_residual_ratio_warning = 0.2;
+  look.thresholds.exploding_residual_ratio_warning = 0.8;
+  const RecordingCanvas canvas = Drawn(ExampleReport(), look);
+  const std::vector<Box> moved = BandsOf(canvas);
+  ASSERT_EQ(moved.size(), 3U);
+  EXPECT_NEAR(moved[0].Height() / usual[0].Height(), std::log(50.0 / 10.0) / std::log(50.0 / 5.0), 1e-3);
+  EXPECT_NEAR(moved[0].top, usual[0].top, 1e-9);
+  EXPECT_NEAR(moved[1].Height() / usual[1].Height(), (0.3 - 0.1) / (0.5 - 0.1), 1e-3);
+  EXPECT_NEAR(moved[1].bottom, usual[1].bottom, 1e-9);
+  // The lines of the bounds are the borders of the range.
+  std::vector<double> bounds;
+  for (const Ink& ink : StructureOf(canvas).inks) {
+    if (ink.part == Part::kBound) bounds.push_back(ink.segments[0].first.y);
+  }
+  ASSERT_EQ(bounds.size(), 2U);
+  EXPECT_NEAR(moved[2].bottom, bounds[0], 1e-9);
+  EXPECT_NEAR(moved[2].top, bounds[1], 1e-9);
+}
+
+TEST(SummaryHealth, ABoundThatIsSwitchedOffLeavesItsSideOpen) {
+  const double never = std::nan("");
+  FigureLook look;
+  look.thresholds.exploding_residual_ratio_warning = never;
+  look.thresholds.exploding_residual_ratio_critical = never;
+  RecordingCanvas canvas = Drawn(ExampleReport(), look);
+  std::vector<Box> bands = BandsOf(canvas);
+  ASSERT_EQ(bands.size(), 3U);
+  EXPECT_EQ(CountParts(canvas, Part::kBound), 1U);
+  EXPECT_EQ(canvas.Count("Healthy Upper Bound"), 0);
+  const std::vector<std::pair<Point, Point>> frames = StructureOf(canvas).frame_lines;
+  EXPECT_TRUE(std::any_of(frames.begin(), frames.end(), [&](const auto& line) {
+    return line.first.x == bands[2].left && line.first.y == bands[2].top && line.second.y == bands[2].top;
+  })) << "the range does not reach the frame";
+  // With no bound at all there is nothing to be healthy by.
+  look.thresholds.vanishing_residual_ratio_warning = never;
+  look.thresholds.vanishing_residual_ratio_critical = never;
+  look.thresholds.one_hot_effective_rank_warning = never;
+  canvas = Drawn(ExampleReport(), look);
+  EXPECT_EQ(BandsOf(canvas).size(), 1U) << "max row weight";
+  EXPECT_EQ(CountParts(canvas, Part::kBound), 0U);
+  ExpectTidy(canvas, 2000, 1500);
+}
+
+TEST(SummaryHealth, AbsurdThresholdsAreDrawn) {
+  for (const double bound : {-1.0, 0.0, 1e-320, 1e308, HUGE_VAL, -HUGE_VAL}) {
+    for (double Thresholds::*const field :
+         {&Thresholds::one_hot_effective_rank_warning, &Thresholds::one_hot_max_row_weight_warning,
+          &Thresholds::vanishing_residual_ratio_warning, &Thresholds::exploding_residual_ratio_warning}) {
+      FigureLook look;
+      look.thresholds.*field = bound;
+      const RecordingCanvas canvas = Drawn(ExampleReport(), look);
+      for (const Box& band : BandsOf(canvas)) {
+        EXPECT_TRUE(std::isfinite(band.top) && std::isfinite(band.bottom) && band.top <= band.bottom) << bound;
+      }
+    }
+  }
 }
 
 TEST(SummaryHealth, PlainIsTheBareReferenceLayout) {

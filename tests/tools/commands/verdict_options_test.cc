@@ -4,22 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <set>
 
 namespace attnscope::tools {
 namespace {
-
-TEST(VerdictOptionsTest, EachBoundIsListedOnce) {
-  const Thresholds thresholds;
-  std::set<const double*> fields;
-  std::set<std::string_view> names;
-  for (const ThresholdField& field : ThresholdFields()) {
-    fields.insert(&(thresholds.*field.field));
-    names.insert(field.name);
-  }
-  EXPECT_EQ(fields.size(), sizeof(Thresholds) / sizeof(double));
-  EXPECT_EQ(names.size(), fields.size());
-}
 
 TEST(VerdictOptionsTest, SetsTheNamedBoundAlone) {
   Thresholds thresholds;

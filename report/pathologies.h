@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one table of pathologies: what each is called, which bounds tell it, where it is looked for and which metrics
+// show it. Verdicts, the monitor's hysteresis, the marks and healthy ranges of figures and the names of the command's
+// options are made from this table; the C interface and the documentation are tested against it.
+//
+// To add a pathology: an enumerator in attnscope/diagnosis.h and attnscope_c.h, its bounds in Thresholds, and here an
+// entry and the names of the bounds.
+#ifndef ATTNSCOPE_REPORT_PATHOLOGIES_H_
+#define ATTNSCOPE_REPORT_PATHOLOGIES_H_
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+
+#include "attnscope/diagnosis.h"
+#include "attnscope/metrics.h"
+
+namespace attnscope::internal {
+
+enum class Relation : uint8_t {
+  kAbove,
+  kBelow,
+  kAtLeast,  // how much there must be to judge, which is not a side of illness
+  kMissing,  // the metric was not measured
+};
+
+// A metric beside a number. False where the metric or the number is NaN, but for kMissing.
+struct Condition {
+  Metric metric = Metric::kEntropy;
+  Relation relation = Relation::kAbove;
+  double Thresholds::*threshold = nullptr;               // null: zero
+  double (*unit)(const MetricValues& values) = nullptr;  // what the threshold is a multiple of; null: 1
+
+  double Number(const Thresholds& thresholds, const MetricValues& values) const {
+    const double number = threshold == nullptr ? 0.0 : thresholds.*threshold;
+    return unit == nullptr ? number : number * unit(values);
+  }
+
+  bool Holds(const Thresholds& thresholds, const MetricValues& values) const {
+    switch (relation) {
+      case Relation::kAbove:
+        return values[metric] > Number(thresholds, values);
+      case Relation::kBelow:
+        return values[metric] < Number(thresholds, values);
+      case Relation::kAtLeast:
+        return values[metric] >= Number(thresholds, values);
+      case Relation::kMissing:
+        break;
+    }
+    return !values.Has(metric);
+  }
+};
+
+// A verdict is given where `crossed` holds, whose relation is kAbove or kBelow, and `where` too if there is one.
+struct Bound {
+  Severity severity = Severity::kHealthy;  // kHealthy: an unused place of the table
+  Condition crossed = {};
+  std::optional<Condition> where = std::nullopt;
+};
+
+// Up to N elements that are written without their number.
+template <typename T, size_t N>
+class ShortList {
+ public:
+  constexpr ShortList(std::initializer_list<T> values) {
+    for (const T& value : values) values_[size_++] = value;
+  }
+  constexpr const T* begin() const { return values_.data(); }
+  constexpr const T* end() const { return values_.data() + size_; }
+  constexpr bool Has(const T& value) const { return std::find(begin(), end(), value) != end(); }
+
+ private:
+  std::array<T, N> values_ = {};
+  size_t size_ = 0;
+};
+
+struct PathologyInfo {
+  Pathology pathology;
+  std::string_view name;
+  bool per_head;                  // heads have it too
+  ShortList<Bound, 4> bounds;     // of equally severe ones, the one that is crossed furthest is named
+  ShortList<Metric, 8> shown_by;  // figures mark it in the panels and maps of these metrics
+};
+
+// What some thresholds are multiples of.
+inline double LogKeys(const MetricValues& values) { return std::log(values[Metric::kKeys]); }
+// The five largest of equal weights.
+inline double UniformTop5(const MetricValues& values) { return 5.0 / values[Metric::kKeys]; }
+inline double Rows(const MetricValues& values) { return values[Metric::kRows]; }
+
+// In the order of the enumeration.
+inline constexpr std::array<PathologyInfo, kNumPathologies> kPathologies = {{
+    {Pathology::kOneHotCollapse,
+     "one-hot collapse",
+     true,
+     {{Severity::kCritical, {Metric::kMaxRowWeight, Relation::kAbove, &Thresholds::one_hot_max_row_weight_critical}},
+      {Severity::kCritical,
+       {Metric::kNormalizedEntropy, Relation::kBelow, &Thresholds::one_hot_normalized_entropy_critical}},
+      {Severity::kWarning, {Metric::kMaxRowWeight, Relation::kAbove, &Thresholds::one_hot_max_row_weight_warning}},
+      {Severity::kWarning,
+       {Metric::kEffectiveRank, Relation::kBelow, &Thresholds::one_hot_effective_rank_warning},
+       Condition{Metric::kKeys, Relation::kAtLeast, &Thresholds::one_hot_effective_rank_min_keys}}},
+     {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kNormalizedEntropy}},
+    {Pathology::kSinkCollapse,
+     "sink collapse",
+     true,
+     {{Severity::kCritical, {Metric::kSinkMass, Relation::kAbove, &Thresholds::sink_mass_critical}},
+      {Severity::kCritical,
+       {Metric::kColEntropy, Relation::kBelow, &Thresholds::sink_col_entropy_share_critical, &LogKeys}},
+      {Severity::kWarning, {Metric::kSinkMass, Relation::kAbove, &Thresholds::sink_mass_warning}}},
+     {Metric::kColEntropy, Metric::kMaxColSum, Metric::kSinkMass}},
+    {Pathology::kUniformAttention,
+     "uniform attention",
+     true,
+     {{Severity::kCritical,
+       {Metric::kNormalizedEntropy, Relation::kAbove, &Thresholds::uniform_normalized_entropy_critical},
+       Condition{Metric::kTop5, Relation::kBelow, &Thresholds::uniform_top5_factor_critical, &UniformTop5}},
+      {Severity::kWarning,
+       {Metric::kNormalizedEntropy, Relation::kAbove, &Thresholds::uniform_normalized_entropy_warning}}},
+     {Metric::kEntropy, Metric::kEffectiveRank, Metric::kNormalizedEntropy}},
+    {Pathology::kVanishingLayer,
+     "vanishing layer",
+     false,
+     {{Severity::kCritical, {Metric::kResidualRatio, Relation::kBelow, &Thresholds::vanishing_residual_ratio_critical}},
+      {Severity::kWarning, {Metric::kResidualRatio, Relation::kBelow, &Thresholds::vanishing_residual_ratio_warning}}},
+     {Metric::kResidualRatio}},
+    {Pathology::kExplodingUpdate,
+     "exploding update",
+     false,
+     {{Severity::kCritical, {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_critical}},
+      {Severity::kWarning, {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_warning}}},
+     {Metric::kResidualRatio}},
+    {Pathology::kSaturatedSoftmax,
+     "saturated softmax",
+     true,
+     {{Severity::kCritical, {Metric::kSaturationRatio, Relation::kAbove, &Thresholds::saturation_ratio_critical}},
+      {Severity::kWarning, {Metric::kSaturationRatio, Relation::kAbove, &Thresholds::saturation_ratio_warning}}},
+     {Metric::kMaxRowWeight, Metric::kSaturationRatio}},
+    // Values and bounds are numbers of rows. NaN or infinities in a residual stream leave no ratio to be judged.
+    {Pathology::kBadNumbers,
+     "bad numbers",
+     true,
+     {{Severity::kCritical, {Metric::kInvalidRows, Relation::kAbove, &Thresholds::invalid_row_share_critical, &Rows}},
+      {Severity::kWarning, {Metric::kInvalidRows, Relation::kAbove}},
+      {Severity::kCritical,
+       {Metric::kInfiniteResiduals, Relation::kAbove},
+       Condition{Metric::kResidualRatio, Relation::kMissing}}},
+     {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kColEntropy, Metric::kMaxColSum,
+      Metric::kNormalizedEntropy, Metric::kSinkMass}},
+}};
+static_assert([] {
+  for (size_t i = 0; i < kNumPathologies; ++i) {
+    if (static_cast<size_t>(kPathologies[i].pathology) != i) return false;
+  }
+  return true;
+}());
+
+constexpr const PathologyInfo& InfoOf(Pathology pathology) { return kPathologies[static_cast<size_t>(pathology)]; }
+
+struct ThresholdInfo {
+  std::string_view name;
+  double Thresholds::*field;
+};
+
+// Every field of Thresholds, in their order.
+inline constexpr std::array kThresholds = {
+    ThresholdInfo{"one_hot_max_row_weight_warning", &Thresholds::one_hot_max_row_weight_warning},
+    ThresholdInfo{"one_hot_effective_rank_warning", &Thresholds::one_hot_effective_rank_warning},
+    ThresholdInfo{"one_hot_effective_rank_min_keys", &Thresholds::one_hot_effective_rank_min_keys},
+    ThresholdInfo{"one_hot_max_row_weight_critical", &Thresholds::one_hot_max_row_weight_critical},
+    ThresholdInfo{"one_hot_normalized_entropy_critical", &Thresholds::one_hot_normalized_entropy_critical},
+    ThresholdInfo{"sink_mass_warning", &Thresholds::sink_mass_warning},
+    ThresholdInfo{"sink_mass_critical", &Thresholds::sink_mass_critical},
+    ThresholdInfo{"sink_col_entropy_share_critical", &Thresholds::sink_col_entropy_share_critical},
+    ThresholdInfo{"uniform_normalized_entropy_warning", &Thresholds::uniform_normalized_entropy_warning},
+    ThresholdInfo{"uniform_normalized_entropy_critical", &Thresholds::uniform_normalized_entropy_critical},
+    ThresholdInfo{"uniform_top5_factor_critical", &Thresholds::uniform_top5_factor_critical},
+    ThresholdInfo{"vanishing_residual_ratio_warning", &Thresholds::vanishing_residual_ratio_warning},
+    ThresholdInfo{"vanishing_residual_ratio_critical", &Thresholds::vanishing_residual_ratio_critical},
+    ThresholdInfo{"exploding_residual_ratio_warning", &Thresholds::exploding_residual_ratio_warning},
+    ThresholdInfo{"exploding_residual_ratio_critical", &Thresholds::exploding_residual_ratio_critical},
+    ThresholdInfo{"saturation_ratio_warning", &Thresholds::saturation_ratio_warning},
+    ThresholdInfo{"saturation_ratio_critical", &Thresholds::saturation_ratio_critical},
+    ThresholdInfo{"invalid_row_share_critical", &Thresholds::invalid_row_share_critical},
+};
+static_assert(sizeof(Thresholds) == kThresholds.size() * sizeof(double), "a bound is missing from the list");
+
+}  // namespace attnscope::internal
+
+#endif  // ATTNSCOPE_REPORT_PATHOLOGIES_H_

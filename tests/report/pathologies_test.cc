@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of pathologies is complete and agrees with itself. What its bounds are worth is in diagnosis_test.
+#include "report/pathologies.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace attnscope::internal {
+namespace {
+
+std::string NameOfField(double Thresholds::*field) {
+  for (const ThresholdInfo& info : kThresholds) {
+    if (info.field == field) return std::string(info.name);
+  }
+  return "unnamed";
+}
+
+TEST(PathologiesTest, EachThresholdIsNamedOnceInItsOrder) {
+  const Thresholds thresholds;
+  const auto* const first = &thresholds.one_hot_max_row_weight_warning;
+  std::set<std::string_view> names;
+  for (size_t i = 0; i < kThresholds.size(); ++i) {
+    EXPECT_EQ(&(thresholds.*kThresholds[i].field) - first, static_cast<std::ptrdiff_t>(i)) << kThresholds[i].name;
+    names.insert(kThresholds[i].name);
+  }
+  EXPECT_EQ(names.size(), sizeof(Thresholds) / sizeof(double));
+}
+
+// One that two bounds shared would get the monitor's margin twice.
+TEST(PathologiesTest, EachThresholdDecidesOneThing) {
+  std::map<std::string, int> uses;
+  for (const PathologyInfo& pathology : kPathologies) {
+    for (const Bound& bound : pathology.bounds) {
+      if (bound.crossed.threshold != nullptr) ++uses[NameOfField(bound.crossed.threshold)];
+      if (bound.where && bound.where->threshold != nullptr) ++uses[NameOfField(bound.where->threshold)];
+    }
+  }
+  for (const ThresholdInfo& info : kThresholds) EXPECT_EQ(uses[std::string(info.name)], 1) << info.name;
+  EXPECT_EQ(uses.size(), kThresholds.size());
+}
+
+TEST(PathologiesTest, EachEntryIsComplete) {
+  std::set<std::string_view> names;
+  for (const PathologyInfo& pathology : kPathologies) {
+    names.insert(pathology.name);
+    std::set<Severity> severities;
+    for (const Bound& bound : pathology.bounds) {
+      severities.insert(bound.severity);
+      EXPECT_TRUE(bound.crossed.relation == Relation::kAbove || bound.crossed.relation == Relation::kBelow)
+          << pathology.name << ": a value is beyond its bound on one side";
+    }
+    EXPECT_EQ(severities, (std::set{Severity::kWarning, Severity::kCritical})) << pathology.name;
+    std::set<Metric> shown_by;
+    for (const Metric metric : pathology.shown_by) {
+      EXPECT_TRUE(shown_by.insert(metric).second) << pathology.name << ", " << InfoOf(metric).name;
+    }
+    EXPECT_FALSE(shown_by.empty()) << pathology.name << " has no mark in figures";
+  }
+  EXPECT_EQ(names.size(), kNumPathologies);
+}
+
+}  // namespace
+}  // namespace attnscope::internal
