@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rows of one matrix of a view, and how much of each a mask lets see. Shared by all sweeps.
+// The rows of one matrix of a view, and how much of each a mask lets see.
 #ifndef ATTNSCOPE_KERNELS_VIEW_ROWS_H_
 #define ATTNSCOPE_KERNELS_VIEW_ROWS_H_
 
@@ -56,14 +56,18 @@ struct RowRange {
   }
 };
 
-// The rows of matrix [sequence, head]. Strides may be negative: offsets are added as signed numbers of bytes. Without
-// keys there is nothing to point at, and data may be null.
+// Element [sequence, head, row, 0]. Strides may be negative: offsets are added as signed numbers of bytes.
+inline const void* ElementOf(const AttentionView& view, size_t sequence, size_t head, size_t row) {
+  const int64_t offset = static_cast<int64_t>(sequence) * view.batch_stride +
+                         static_cast<int64_t>(head) * view.head_stride + static_cast<int64_t>(row) * view.query_stride;
+  return static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
+}
+
+// The rows of matrix [sequence, head]. Without keys there is nothing to point at, and data may be null.
 inline RowRange RowsOf(const AttentionView& view, const Mask& mask, size_t sequence, size_t head) {
-  const int64_t offset =
-      static_cast<int64_t>(sequence) * view.batch_stride + static_cast<int64_t>(head) * view.head_stride;
   RowRange range;
   if (view.keys != 0) {
-    range.data = static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type));
+    range.data = ElementOf(view, sequence, head, 0);
     range.row_stride = view.query_stride;
   }
   range.type = view.type;

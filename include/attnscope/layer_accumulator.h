@@ -39,6 +39,8 @@ struct LayerConfig {
   double tolerance_half = 2e-2;  // float16 and bfloat16
   // A row of logits is counted as saturated if its largest weight is at least this.
   double saturation_bound = 0.99;
+
+  friend bool operator==(const LayerConfig&, const LayerConfig&) = default;
 };
 
 // Memory is allocated by Create, and by the first call that brings a larger Runner than before, or the first logits;

@@ -143,6 +143,29 @@ TEST(LayerAccumulatorStateTest, ResetForgetsEverything) {
   EXPECT_TRUE(SameBits(StateOf(layer), used)) << "and the accumulator works as a new one";
 }
 
+// Also where the maxima, as a caller left them, no longer tell of the columns.
+TEST(LayerAccumulatorStateTest, ResetForgetsWhatACallerWrote) {
+  const std::vector<double> fresh = StateOf(CreateLayer(kConfig));
+  const std::vector<float> values = Weights(7);
+  for (const bool in_maxima : {false, true}) {
+    for (const double number : {1.0, std::nan("")}) {
+      LayerAccumulator layer = CreateLayer(kConfig);
+      Add(layer, Weights(8));
+      if (in_maxima) {
+        for (double& value : layer.maxima()) value = 0.0;
+      } else {
+        for (double& value : layer.sums()) value = number;
+      }
+      layer.Reset();
+      EXPECT_TRUE(SameBits(StateOf(layer), fresh)) << "in maxima: " << in_maxima << ", " << number;
+      LayerAccumulator expected = CreateLayer(kConfig);
+      Add(layer, values);
+      Add(expected, values);
+      EXPECT_TRUE(SameBits(StateOf(layer), StateOf(expected)));
+    }
+  }
+}
+
 TEST(LayerAccumulatorStateTest, NothingMeasuredIsNotZero) {
   const LayerStats stats = CreateLayer(kConfig).Stats();
   EXPECT_TRUE(stats.heads.empty());

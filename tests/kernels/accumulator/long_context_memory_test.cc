@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Memory does not grow with queries times keys: against 131072 keys, the resident memory above the inputs stays under
-// 256 MiB. (Nothing that is kept depends on the number of queries, so that some of them are enough.)
+// 256 MiB. (Nothing that is kept depends on the number of queries, so that some of them are enough.) And an accumulator
+// for many keys costs what it uses.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -53,7 +54,27 @@ TEST(LongContextMemoryTest, Queries512Keys131072) {
   std::printf("[ observed ] %zu MiB above the inputs\n", used >> 20);
   EXPECT_LT(used, size_t{256} << 20);
   EXPECT_GT(used, kKeys * 16 * sizeof(float)) << "less than a block of rows: was it measured at all?";
-  EXPECT_LT(layer.ScratchBytes(), size_t{256} << 20);
+}
+
+// What README.md says.
+TEST(LongContextMemoryTest, ScratchForKeys131072) {
+  const LayerAccumulator layer = CreateLayer({.heads = 1, .max_keys = 131072});
+  EXPECT_EQ((layer.ScratchBytes() + (size_t{1} << 19)) >> 20, 57u);
+}
+
+TEST(LongContextMemoryTest, KeysThatNothingUsesCostNothing) {
+  if (kSlowBuild) GTEST_SKIP() << "sanitizers have memory of their own";
+  for (const bool mean_matrix : {false, true}) {
+    if (PeakBytes() == 0 || !ResetPeak()) GTEST_SKIP() << "this system does not tell its memory";
+    const size_t before = PeakBytes();
+    LayerAccumulator layer = CreateLayer({.heads = 1, .max_keys = size_t{1} << 27, .mean_matrix = mean_matrix});
+    const std::vector<float> weights(40 * 1000, 1e-3f);
+    ASSERT_TRUE(layer.AddWeights(ContiguousAttention(weights.data(), ElementType::kFloat32, 1, 1, 40, 1000)).ok());
+    EXPECT_EQ(layer.Stats().layer[Metric::kRows], 40.0);
+    for (double& maximum : layer.maxima()) maximum = 0.0;
+    layer.Reset();
+    EXPECT_LT(PeakBytes() - before, size_t{4} << 20);
+  }
 }
 
 }  // namespace

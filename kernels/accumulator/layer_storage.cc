@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/accumulator/layer_storage.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/row_sums.h"
+
+namespace attnscope {
+namespace {
+
+// Zeros memory that may never have been written: what is zero is only read, so its pages stay free of cost.
+void ClearWritten(double* values, size_t count) {
+  constexpr size_t kAtOnce = 512;  // a page
+  for (size_t first = 0; first < count; first += kAtOnce) {
+    double* begin = values + first;
+    double* end = begin + std::min(kAtOnce, count - first);
+    if (std::any_of(begin, end, [](double value) { return value != 0.0; })) std::fill(begin, end, 0.0);
+  }
+}
+
+}  // namespace
+
+bool LayerStorage::Allocate() {
+  // Two doubles and a float a key and less than 2^10 others for each matrix: no index overflows.
+  const size_t matrices = layout_.heads() * layout_.batch();
+  if (matrices > (SIZE_MAX >> 8) / (config_.max_keys + 1024)) return false;
+  sums_ = AllocateLazyBuffer<double>(layout_.sums());
+  maxima_ = AllocateLazyBuffer<double>(layout_.maxima());
+  block_stride_ = (config_.max_keys + kMaxFloatLanes - 1) / kMaxFloatLanes * kMaxFloatLanes;
+  blocks_ = AllocateUnsetBuffer<float>(matrices * block_stride_);
+  return sums_ != nullptr && maxima_ != nullptr && blocks_ != nullptr;
+}
+
+// Partial sums that no float32 holds, as those of several ranks, lose nothing: the rest goes to the finished blocks.
+void LayerStorage::LoadBlocks() {
+  stored_ = false;
+  if (in_blocks_) return;
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
+    for (size_t head = 0; head < layout_.heads(); ++head) {
+      double* columns = sums() + layout_.OpenColumns(sequence, head);
+      double* partial = sums() + layout_.OpenPartial(sequence, head);
+      const bool in_block = OpenRows(sequence, head) % kRowsPerBlock != 0;
+      float* block = Block(sequence, head);
+      const size_t keys = OpenKeys(sequence, head);
+      std::fill_n(block, keys, 0.0f);
+      for (size_t i = 0; i < keys; ++i) {
+        if (in_block) block[i] = static_cast<float>(partial[i]);
+        columns[i] += partial[i] - static_cast<double>(block[i]);
+        partial[i] = 0.0;
+      }
+    }
+  }
+  in_blocks_ = true;
+}
+
+OpenMatrix LayerStorage::Open(size_t sequence, size_t head) {
+  OpenMatrix open;
+  open.row_sums = OpenRowSums(sequence, head);
+  open.columns = OpenColumns(sequence, head);
+  open.block = Block(sequence, head);
+  open.rows = OpenRows(sequence, head);
+  open.keys = OpenKeys(sequence, head);
+  return open;
+}
+
+size_t LayerStorage::OpenKeys(size_t sequence, size_t head) const {
+  return CountOf(maxima_[layout_.OpenKeys(sequence, head)], layout_.keys());
+}
+
+size_t LayerStorage::OpenRows(size_t sequence, size_t head) const {
+  return CountOf(NumRows(sums() + layout_.OpenRowSums(sequence, head)), size_t{1} << 53);
+}
+
+float* LayerStorage::Block(size_t sequence, size_t head) const {
+  return blocks_.get() + (sequence * layout_.heads() + head) * block_stride_;
+}
+
+void LayerStorage::StoreBlocks(size_t sequence) const {
+  if (!in_blocks_) return;
+  for (size_t head = 0; head < layout_.heads(); ++head) {
+    double* partial = sums() + layout_.OpenPartial(sequence, head);
+    if (OpenRows(sequence, head) % kRowsPerBlock != 0) {
+      PartialSums(sequence, head, partial);
+      partial_written_ = true;
+    } else if (partial_written_) {
+      std::fill_n(partial, OpenKeys(sequence, head), 0.0);
+    }
+  }
+}
+
+void LayerStorage::MoveBlocksToSums() {
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) StoreBlocks(sequence);
+  in_blocks_ = false;
+  partial_written_ = true;
+}
+
+double* LayerStorage::SumsToChange() {
+  MoveBlocksToSums();
+  handed_out_ = true;
+  return sums();
+}
+
+double* LayerStorage::MaximaToChange() {
+  handed_out_ = true;
+  return maxima_.get();
+}
+
+const double* LayerStorage::SumsToRead() const {
+  const std::lock_guard<std::mutex> lock(store_mutex_);
+  for (size_t sequence = 0; !stored_ && sequence < layout_.batch(); ++sequence) StoreBlocks(sequence);
+  stored_ = true;
+  return sums();
+}
+
+const double* LayerStorage::PartialSums(size_t sequence, size_t head, double* scratch) const {
+  if (!in_blocks_) return sums() + layout_.OpenPartial(sequence, head);
+  const size_t keys = OpenKeys(sequence, head);
+  const float* block = Block(sequence, head);
+  const bool in_progress = OpenRows(sequence, head) % kRowsPerBlock != 0;
+  for (size_t i = 0; i < keys; ++i) scratch[i] = in_progress ? static_cast<double>(block[i]) : 0.0;
+  return scratch;
+}
+
+void LayerStorage::Fold(size_t sequence, size_t head, const double* partial, double* closed_sums,
+                        double* closed_maxima) const {
+  if (OpenRows(sequence, head) == 0) return;
+  FoldMatrix(sums() + layout_.OpenRowSums(sequence, head), sums() + layout_.OpenColumns(sequence, head), partial,
+             OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head), closed_maxima + layout_.HeadMaxima(head));
+  double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMax::kMaxAbsLogit);
+  *max_abs_logit = std::max(*max_abs_logit, maxima_[layout_.OpenMaxAbsLogit(sequence, head)]);
+}
+
+void LayerStorage::EndSequence(size_t sequence) {
+  StoreBlocks(sequence);
+  for (size_t head = 0; head < layout_.heads(); ++head) {
+    Fold(sequence, head, sums() + layout_.OpenPartial(sequence, head), sums(), maxima_.get());
+  }
+  ClearSequence(sequence);
+}
+
+void LayerStorage::EndAllSequences() {
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) EndSequence(sequence);
+}
+
+LayerStats LayerStorage::Stats() const {
+  std::vector<double> closed_sums(sums(), sums() + layout_.closed_sums());
+  std::vector<double> closed_maxima(maxima(), maxima() + layout_.closed_maxima());
+  std::vector<double> partial;
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
+    for (size_t head = 0; head < layout_.heads(); ++head) {
+      if (in_blocks_ && partial.size() < OpenKeys(sequence, head)) partial.resize(OpenKeys(sequence, head));
+      Fold(sequence, head, PartialSums(sequence, head, partial.data()), closed_sums.data(), closed_maxima.data());
+    }
+  }
+  return StatsOf(layout_, closed_sums.data(), closed_maxima.data());
+}
+
+void LayerStorage::ClearSequence(size_t sequence) {
+  for (size_t head = 0; head < layout_.heads(); ++head) {
+    const size_t keys = OpenKeys(sequence, head);
+    std::fill_n(sums() + layout_.OpenRowSums(sequence, head), kNumRowSums, 0.0);
+    std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
+    if (partial_written_) std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
+    maxima_[layout_.OpenKeys(sequence, head)] = 0.0;
+    maxima_[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
+  }
+}
+
+void LayerStorage::Reset() {
+  if (handed_out_) {
+    // Whatever a caller wrote, also behind the keys that the maxima tell of.
+    ClearWritten(sums(), layout_.sums());
+    ClearWritten(maxima_.get(), layout_.maxima());
+    return;
+  }
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) ClearSequence(sequence);
+  std::fill_n(sums(), layout_.closed_sums(), 0.0);
+  std::fill_n(maxima_.get(), layout_.closed_maxima(), 0.0);
+}
+
+void LayerStorage::Merge(const LayerStorage& other) {
+  const auto add = [](const double* from, size_t count, double* to) {
+    for (size_t i = 0; i < count; ++i) to[i] += from[i];
+  };
+  const auto raise = [](const double* from, size_t count, double* to) {
+    for (size_t i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
+  };
+  MoveBlocksToSums();
+  add(other.sums(), layout_.OpenColumns(0, 0), sums());
+  raise(other.maxima(), layout_.maxima(), maxima_.get());
+  for (size_t sequence = 0; sequence < layout_.batch(); ++sequence) {
+    for (size_t head = 0; head < layout_.heads(); ++head) {
+      const size_t keys = other.OpenKeys(sequence, head);
+      const double* from = other.sums() + layout_.OpenColumns(sequence, head);
+      add(from, keys, sums() + layout_.OpenColumns(sequence, head));
+      double* to_partial = sums() + layout_.OpenPartial(sequence, head);
+      if (!other.in_blocks_) {
+        add(other.sums() + layout_.OpenPartial(sequence, head), keys, to_partial);
+      } else if (other.OpenRows(sequence, head) % kRowsPerBlock != 0) {
+        const float* block = other.Block(sequence, head);
+        for (size_t i = 0; i < keys; ++i) to_partial[i] += static_cast<double>(block[i]);
+      }
+    }
+  }
+}
+
+}  // namespace attnscope

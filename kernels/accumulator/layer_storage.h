@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The numbers of one layer: two flat arrays in the order of StateLayout, and the blocks of rows that are in progress.
+// Feeders add rows to open matrices; ended ones are folded into the sums of their heads; states are merged.
+#ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_LAYER_STORAGE_H_
+#define ATTNSCOPE_KERNELS_ACCUMULATOR_LAYER_STORAGE_H_
+
+#include <cstddef>
+#include <mutex>
+
+#include "attnscope/attention_view.h"
+#include "attnscope/layer_accumulator.h"
+#include "kernels/accumulator/state_layout.h"
+#include "kernels/simd/aligned_buffer.h"
+#include "kernels/sweep/weights_sweep.h"
+
+namespace attnscope {
+
+// Const members change nothing that another const member reads, so several threads may read one storage at once.
+class LayerStorage {
+ public:
+  explicit LayerStorage(const LayerConfig& config) : config_(config), layout_(config) {}
+
+  // False if there is no memory.
+  bool Allocate();
+
+  const LayerConfig& config() const { return config_; }
+  const StateLayout& layout() const { return layout_; }
+  // Of a row's sum, around 1.
+  double Tolerance(ElementType type) const {
+    return type == ElementType::kFloat32 ? config_.tolerance_float32 : config_.tolerance_half;
+  }
+
+  // Feeders call this before they add rows.
+  void LoadBlocks();
+  // One matrix whose sequence is open, without rows to add.
+  OpenMatrix Open(size_t sequence, size_t head);
+  void SetKeys(size_t sequence, size_t head, size_t keys) {
+    maxima_[layout_.OpenKeys(sequence, head)] = static_cast<double>(keys);
+  }
+  size_t OpenKeys(size_t sequence, size_t head) const;
+  size_t OpenRows(size_t sequence, size_t head) const;
+  double* OpenRowSums(size_t sequence, size_t head) { return sums_.get() + layout_.OpenRowSums(sequence, head); }
+  double* OpenColumns(size_t sequence, size_t head) { return sums_.get() + layout_.OpenColumns(sequence, head); }
+  double* OpenMaxAbsLogit(size_t sequence, size_t head) {
+    return maxima_.get() + layout_.OpenMaxAbsLogit(sequence, head);
+  }
+  double* LayerSums() { return sums_.get(); }  // [kNumLayerSums]
+
+  // Folds the open matrices of one sequence, or of all, into their heads, and begins new ones.
+  void EndSequence(size_t sequence);
+  void EndAllSequences();
+  // The metrics as if all sequences ended now.
+  LayerStats Stats() const;
+  void Reset();
+  // Adds another storage of the same configuration; of its open sequences only what they hold.
+  void Merge(const LayerStorage& other);
+
+  // The arrays as callers see them, with the blocks in progress as partial sums. A caller that may change them may do
+  // so until the storage is gone.
+  double* SumsToChange();
+  double* MaximaToChange();
+  const double* SumsToRead() const;
+  const double* maxima() const { return maxima_.get(); }
+
+ private:
+  float* Block(size_t sequence, size_t head) const;
+  // Copies the blocks in progress of one sequence to its partial sums.
+  void StoreBlocks(size_t sequence) const;
+  // The same for all; from then on the blocks stand in the partial sums alone.
+  void MoveBlocksToSums();
+  // [OpenKeys] partial sums: where they stand, or else made in `scratch`.
+  const double* PartialSums(size_t sequence, size_t head, double* scratch) const;
+  void Fold(size_t sequence, size_t head, const double* partial, double* closed_sums, double* closed_maxima) const;
+  void ClearSequence(size_t sequence);
+  double* sums() const { return sums_.get(); }
+
+  LayerConfig config_;
+  StateLayout layout_;
+  AlignedBuffer<double> sums_;
+  AlignedBuffer<double> maxima_;
+  AlignedBuffer<float> blocks_;  // [batch, heads, block_stride_]: see OpenMatrix
+  size_t block_stride_ = 0;
+  // Where the blocks in progress stand: in `blocks_` while rows are added; in the partial sums of `sums_` once a caller
+  // may have changed those.
+  bool in_blocks_ = true;
+  // A caller has pointers by which the arrays can be changed at any time.
+  bool handed_out_ = false;
+  // SumsToRead copies blocks to partial sums, which nothing else that is const reads while they stand in `blocks_`.
+  mutable std::mutex store_mutex_;
+  mutable bool stored_ = false;           // that copy is up to date
+  mutable bool partial_written_ = false;  // partial sums may be other than zero
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_LAYER_STORAGE_H_

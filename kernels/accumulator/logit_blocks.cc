@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/accumulator/logit_blocks.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/row_sums.h"
+#include "kernels/sweep/sweep_workspace.h"
+
+namespace attnscope {
+namespace {
+
+const void* BiasRow(const BiasView& bias, size_t sequence, size_t head, size_t row) {
+  if (bias.data == nullptr) return nullptr;
+  const int64_t offset = static_cast<int64_t>(sequence) * bias.batch_stride +
+                         static_cast<int64_t>(head) * bias.head_stride + static_cast<int64_t>(row) * bias.query_stride;
+  return static_cast<const uint8_t*>(bias.data) + offset * static_cast<int64_t>(ElementBytes(bias.type));
+}
+
+}  // namespace
+
+RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance) {
+  const LogitSource& source = prepared.source;
+  const LogitChunk& chunk = prepared.chunk;
+  const LogitScratch& scratch = prepared.scratch;
+  const AttentionView& logits = prepared.logits;
+  const size_t in_scratch = head * chunk.num_rows + first;
+  RowRange range;
+  range.data = scratch.Row(in_scratch);
+  range.row_stride = static_cast<int64_t>(scratch.stride());
+  range.rows = std::min(kRowsPerBlock, chunk.num_rows - first);
+  range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
+  range.tolerance = tolerance;
+  range.softmax = scratch.Measures(in_scratch);
+  SoftmaxRow rows[kRowsPerBlock];
+  for (size_t i = 0; i < range.rows; ++i) {
+    const size_t row = first + i;
+    rows[i].logits = ElementOf(logits, 0, head, row);
+    rows[i].type = logits.type;
+    rows[i].ahead = row + 1 < logits.queries ? ElementOf(logits, 0, head, row + 1) : nullptr;
+    rows[i].bias = BiasRow(source.bias(), chunk.sequence, chunk.first_head + head, chunk.first_row + row);
+    rows[i].bias_type = source.bias().type;
+    rows[i].keys = range.visible(i);
+    rows[i].weights = scratch.Row(in_scratch + i);
+  }
+  SoftmaxRows(rows, range.rows, source.scale(), scratch.low(), scratch.Measures(in_scratch));
+  return range;
+}
+
+void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,
+                  double* max_abs) {
+  const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };
+  for (size_t i = 0; i < num_rows; ++i) {
+    const SoftmaxMeasures& row = measures[i];
+    if (!row.valid || row.keys == 0) continue;
+    add(RowSum::kLogitRows, 1.0);
+    add(RowSum::kLogSumExp, row.log_sum_exp);
+    add(RowSum::kSaturated, row.max_weight >= saturation_bound ? 1.0 : 0.0);
+    add(RowSum::kLogits, static_cast<double>(row.keys));
+    add(RowSum::kLogitSum, row.sum);
+    add(RowSum::kLogitSquares, row.squares);
+    *max_abs = std::max(*max_abs, row.max_abs);
+  }
+}
+
+}  // namespace attnscope

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Blocks of rows on their way from logits to weights.
+#ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_BLOCKS_H_
+#define ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_BLOCKS_H_
+
+#include <cstddef>
+
+#include "attnscope/attention_view.h"
+#include "kernels/accumulator/logit_chunks.h"
+#include "kernels/accumulator/logit_scratch.h"
+#include "kernels/accumulator/logit_source.h"
+#include "kernels/softmax/softmax_rows.h"
+#include "kernels/view_rows.h"
+
+namespace attnscope {
+
+// A chunk that the source has prepared as `logits`.
+struct PreparedChunk {
+  const LogitSource& source;
+  const LogitChunk& chunk;
+  const LogitScratch& scratch;
+  AttentionView logits;
+
+  PreparedChunk(const LogitSource& from, const LogitChunk& of, const LogitScratch& in)
+      : source(from), chunk(of), scratch(in), logits(from.Prepare(of, in)) {}
+};
+
+// Makes the weights and measures of a head's rows from `first` on, a block at most, both in the scratch.
+RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance);
+
+// Adds the rows' logits to the sums [kNumRowSums] and to the largest logit of their matrix.
+void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,
+                  double* max_abs);
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_BLOCKS_H_

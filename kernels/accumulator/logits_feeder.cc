@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/accumulator/logits_feeder.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "kernels/accumulator/logit_blocks.h"
+#include "kernels/accumulator/run_tasks.h"
+
+namespace attnscope {
+namespace {
+
+// Group `index` of all sequences' groups, with all its rows.
+LogitGroup GroupOf(const LogitSource& source, size_t index) {
+  const size_t groups = source.shape().heads / source.heads_per_group();
+  LogitGroup group;
+  group.sequence = index / groups;
+  group.first_head = index % groups * source.heads_per_group();
+  group.end_head = group.first_head + source.heads_per_group();
+  group.end_row = source.shape().queries;
+  return group;
+}
+
+}  // namespace
+
+bool LogitsFeeder::MayShareRows(const Runner& runner) const {
+  return TasksAtOnce(runner) > 1 && !storage_.config().mean_matrix;
+}
+
+size_t LogitsFeeder::ScratchBytes(const Runner& runner) const {
+  const size_t keys = storage_.config().max_keys;
+  const size_t of_task = LogitScratch::Bytes(keys) + (MayShareRows(runner) ? RowParallelLogits::Bytes(keys) : 0);
+  const size_t mean = storage_.config().mean_matrix ? kRowsPerBlock * keys * sizeof(double) : 0;
+  return TasksAtOnce(runner) * of_task + mean;
+}
+
+bool LogitsFeeder::Allocate(const Runner& runner) {
+  const size_t keys = storage_.config().max_keys;
+  const size_t tasks = TasksAtOnce(runner);
+  if (!buffers_.Allocate(storage_.config(), std::min(tasks, storage_.layout().heads() * storage_.layout().batch()))) {
+    return false;
+  }
+  if (storage_.config().mean_matrix && mean_sums_ == nullptr) {
+    mean_sums_ = AllocateAlignedBuffer<double>(kRowsPerBlock * keys);
+    if (mean_sums_ == nullptr) return false;
+  }
+  while (scratch_.size() < tasks) {
+    LogitScratch scratch;
+    if (!scratch.Allocate(keys)) return false;
+    try {
+      scratch_.push_back(std::move(scratch));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+  return !MayShareRows(runner) || row_parallel_.Allocate(tasks);
+}
+
+void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
+  struct Call {
+    LogitsFeeder* feeder;
+    const LogitSource* source;
+    size_t groups;
+    size_t tasks;
+  };
+  storage_.LoadBlocks();
+  if (storage_.config().mean_matrix) return AddMeanMatrix(source);
+  const size_t groups = source.shape().batch * (source.shape().heads / source.heads_per_group());
+  const size_t tasks = TasksAtOnce(runner);
+  if (tasks > 1 && groups % tasks != 0 && groups < 4 * tasks) {
+    // Whole groups would leave tasks without work.
+    for (size_t i = 0; i < groups; ++i) AddGroupByRows(source, GroupOf(source, i), runner);
+    return;
+  }
+  Call call = {this, &source, groups, std::min(groups, tasks)};
+  const auto task = [](void* argument, size_t index) {
+    const Call& call = *static_cast<const Call*>(argument);
+    for (size_t i = index; i < call.groups; i += call.tasks) {
+      call.feeder->AddGroup(*call.source, GroupOf(*call.source, i), index);
+    }
+  };
+  RunTasks(runner, task, &call, call.tasks);
+}
+
+// Each block of weights is swept while it is in cache.
+void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, size_t task) {
+  LogitChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
+  PendingMatrices pending(storage_, buffers_.OfTask(task));
+  const size_t sequence = source.shape().first_sequence + group.sequence;
+  for (LogitChunk chunk; chunks.Next(&chunk);) {
+    const PreparedChunk prepared(source, chunk, scratch_[task]);
+    for (size_t head = 0; head < chunk.num_heads; ++head) {
+      const size_t of_layer = source.shape().first_head + chunk.first_head + head;
+      for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
+        const RowRange range = MakeWeights(prepared, head, row, storage_.config().tolerance_float32);
+        AddLogitSums(range.softmax, range.rows, storage_.config().saturation_bound,
+                     storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxAbsLogit(sequence, of_layer));
+        pending.Add(range, sequence, of_layer);
+        if (chunk.num_rows > kRowsPerBlock) pending.Sweep();
+      }
+    }
+    pending.Sweep();  // few rows of all heads at once
+  }
+}
+
+// Several tasks share the whole blocks of rows; those before and behind are one task's.
+void LogitsFeeder::AddGroupByRows(const LogitSource& source, const LogitGroup& group, const Runner& runner) {
+  const auto done = [&](size_t head) {
+    return storage_.OpenRows(source.shape().first_sequence + group.sequence, source.shape().first_head + head) %
+           kRowsPerBlock;
+  };
+  bool aligned = true;
+  for (size_t head = group.first_head; head < group.end_head; ++head) aligned &= done(head) == done(group.first_head);
+  const size_t rows = group.end_row;
+  LogitGroup before = group;
+  before.end_row = aligned ? std::min(rows, (kRowsPerBlock - done(group.first_head)) % kRowsPerBlock) : rows;
+  LogitGroup blocks = group;
+  blocks.first_row = before.end_row;
+  blocks.end_row = before.end_row + (rows - before.end_row) / kRowsPerBlock * kRowsPerBlock;
+  LogitGroup behind = group;
+  behind.first_row = blocks.end_row;
+  AddGroup(source, before, 0);
+  row_parallel_.Add(source, blocks, runner);
+  AddGroup(source, behind, 0);
+}
+
+// Averages a block of rows at a time in float64.
+void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
+  PendingMatrices pending(storage_, buffers_.OfTask(0));
+  const double scale = 1.0 / static_cast<double>(source.shape().batch * source.shape().heads);
+  size_t keys = 0;
+  for (size_t sequence = 0; sequence < source.shape().batch; ++sequence) {
+    keys = std::max(keys, source.Visible(sequence, source.shape().queries)(0));
+  }
+  for (size_t first = 0; first < source.shape().queries; first += kRowsPerBlock) {
+    LogitChunk chunk;
+    chunk.num_heads = 1;
+    chunk.first_row = first;
+    chunk.num_rows = std::min(kRowsPerBlock, source.shape().queries - first);
+    std::fill_n(mean_sums_.get(), chunk.num_rows * keys, 0.0);
+    // Each row's logits are added up by themselves: in any cut of the rows into calls, the same sums in the same order.
+    double logit_sums[kRowsPerBlock][kNumRowSums] = {};
+    for (chunk.sequence = 0; chunk.sequence < source.shape().batch; ++chunk.sequence) {
+      for (chunk.first_head = 0; chunk.first_head < source.shape().heads; ++chunk.first_head) {
+        AddToMean(source, chunk, keys, logit_sums);
+      }
+    }
+    double* row_sums = storage_.OpenRowSums(0, 0);
+    for (size_t row = 0; row < chunk.num_rows; ++row) {
+      for (size_t i = 0; i < kNumRowSums; ++i) row_sums[i] += logit_sums[row][i];
+    }
+    float* mean_rows = buffers_.mean_rows();
+    for (size_t i = 0; i < chunk.num_rows * keys; ++i) mean_rows[i] = static_cast<float>(mean_sums_[i] * scale);
+    RowRange range;
+    range.data = mean_rows;
+    range.row_stride = static_cast<int64_t>(keys);
+    range.rows = chunk.num_rows;
+    range.visible = VisibleKeys(keys, source.mask(), first);
+    range.tolerance = storage_.config().tolerance_float32;
+    pending.Add(range, 0, 0);
+    pending.Sweep();
+  }
+}
+
+// Adds the weights of one matrix's block of rows to the mean's sums [rows, keys], where an invalid row makes the sum
+// NaN, and each row's logits to its sums.
+void LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys,
+                             double (*logit_sums)[kNumRowSums]) {
+  const PreparedChunk prepared(source, chunk, scratch_[0]);
+  const RowRange range = MakeWeights(prepared, 0, 0, storage_.config().tolerance_float32);
+  for (size_t row = 0; row < range.rows; ++row) {
+    AddLogitSums(range.softmax + row, 1, storage_.config().saturation_bound, logit_sums[row],
+                 storage_.OpenMaxAbsLogit(0, 0));
+    double* sums = mean_sums_.get() + row * keys;
+    const float* weights = static_cast<const float*>(range.Row(row));
+    for (size_t key = 0; key < range.visible(row); ++key) sums[key] += static_cast<double>(weights[key]);
+  }
+}
+
+}  // namespace attnscope

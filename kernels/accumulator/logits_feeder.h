@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Feeds rows of logits, or of queries and keys, to the open matrices of a layer: makes their weights, and sweeps these.
+#ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_LOGITS_FEEDER_H_
+#define ATTNSCOPE_KERNELS_ACCUMULATOR_LOGITS_FEEDER_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "attnscope/runner.h"
+#include "kernels/accumulator/layer_storage.h"
+#include "kernels/accumulator/logit_chunks.h"
+#include "kernels/accumulator/logit_scratch.h"
+#include "kernels/accumulator/logit_source.h"
+#include "kernels/accumulator/pending_matrices.h"
+#include "kernels/accumulator/row_parallel_logits.h"
+#include "kernels/row_sums.h"
+#include "kernels/simd/aligned_buffer.h"
+
+namespace attnscope {
+
+class LogitsFeeder {
+ public:
+  LogitsFeeder(LayerStorage& storage, FeederBuffers& buffers)
+      : storage_(storage), buffers_(buffers), row_parallel_(storage, scratch_) {}
+
+  // Bytes that Allocate takes, without those of the feeders' common buffers.
+  size_t ScratchBytes(const Runner& runner) const;
+  // Makes room for the tasks of this runner; false if there is no memory.
+  bool Allocate(const Runner& runner);
+  // There is room for the runner's tasks.
+  void Add(const LogitSource& source, const Runner& runner);
+
+ private:
+  // Whether a call with this runner may share the rows of a matrix among tasks.
+  bool MayShareRows(const Runner& runner) const;
+  void AddGroup(const LogitSource& source, const LogitGroup& group, size_t task);
+  void AddGroupByRows(const LogitSource& source, const LogitGroup& group, const Runner& runner);
+  void AddMeanMatrix(const LogitSource& source);
+  void AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys, double (*logit_sums)[kNumRowSums]);
+
+  LayerStorage& storage_;
+  FeederBuffers& buffers_;
+  std::vector<LogitScratch> scratch_;  // of each task
+  RowParallelLogits row_parallel_;
+  AlignedBuffer<double> mean_sums_;  // [kRowsPerBlock, max_keys], mean-matrix mode only
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_LOGITS_FEEDER_H_

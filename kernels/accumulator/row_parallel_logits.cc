@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/accumulator/row_parallel_logits.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "kernels/accumulator/logit_blocks.h"
+#include "kernels/accumulator/run_tasks.h"
+#include "kernels/sweep/weights_sweep.h"
+
+namespace attnscope {
+namespace {
+
+// Doubles of two cache lines: tasks that add neighbouring columns share none.
+constexpr size_t kColumnsOfLine = 16;
+
+// Columns of one block, whole cache lines of any target.
+size_t ColumnStride(size_t keys) { return (PaddedColumns(keys) + 63) / 64 * 64; }
+
+}  // namespace
+
+size_t RowParallelLogits::Bytes(size_t keys) {
+  const size_t rows = LogitScratch::Rows(keys);
+  const size_t of_block = sizeof(SweepBlock) + sizeof(BlockResult) + ColumnStride(keys) * sizeof(float);
+  return 2 * (rows / kRowsPerBlock * of_block + rows * sizeof(SoftmaxMeasures)) + sizeof(SweepWorkspace);
+}
+
+bool RowParallelLogits::Allocate(size_t tasks) {
+  const size_t keys = storage_.config().max_keys;
+  const size_t rows = LogitScratch::Rows(keys);
+  const size_t blocks = rows / kRowsPerBlock;
+  while (scratch_.size() < tasks) {
+    TaskScratch scratch;
+    scratch.workspace = AllocateUnsetBuffer<SweepWorkspace>(1);
+    if (scratch.workspace == nullptr) return false;
+    scratch.workspace[0].guess = {};
+    for (SweptChunk& swept : scratch.swept) {
+      swept.blocks = AllocateUnsetBuffer<SweepBlock>(blocks);
+      swept.results = AllocateUnsetBuffer<BlockResult>(blocks);
+      swept.measures = AllocateUnsetBuffer<SoftmaxMeasures>(rows);
+      swept.columns = AllocateUnsetBuffer<float>(blocks * ColumnStride(keys));
+      if (swept.blocks == nullptr || swept.results == nullptr || swept.measures == nullptr ||
+          swept.columns == nullptr) {
+        return false;
+      }
+    }
+    try {
+      scratch_.push_back(std::move(scratch));
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void RowParallelLogits::SweepChunk(const LogitSource& source, size_t task, SweptChunk& swept) {
+  const LogitChunk& chunk = swept.chunk;
+  const PreparedChunk prepared(source, chunk, logit_scratch_[task]);
+  size_t index = 0;
+  for (size_t head = 0; head < chunk.num_heads; ++head) {
+    for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock, ++index) {
+      RowRange range = MakeWeights(prepared, head, first, storage_.config().tolerance_float32);
+      // The next lap overwrites those of the scratch.
+      SoftmaxMeasures* measures = swept.measures.get() + index * kRowsPerBlock;
+      std::copy_n(range.softmax, kRowsPerBlock, measures);
+      range.softmax = measures;
+      SweepBlock& block = swept.blocks[index];
+      block = SweepBlock();
+      block.columns = swept.columns.get() + index * ColumnStride(storage_.config().max_keys);
+      block.Append(range, 0, kRowsPerBlock,
+                   storage_.OpenRowSums(source.shape().first_sequence + chunk.sequence,
+                                        source.shape().first_head + chunk.first_head + head));
+      SweepBlockApart(block, scratch_[task].workspace.get(), &swept.results[index]);
+    }
+  }
+}
+
+void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& swept, size_t task, size_t tasks) {
+  const LogitChunk& chunk = swept.chunk;
+  const size_t sequence = source.shape().first_sequence + chunk.sequence;
+  const size_t blocks = chunk.num_rows / kRowsPerBlock;
+  // The same columns of every block, also where later rows see more: each column is one task's alone.
+  const size_t keys_of_last = source.Visible(chunk.sequence, source.shape().queries - 1)(0);
+  const size_t share = (keys_of_last / tasks / kColumnsOfLine + 1) * kColumnsOfLine;
+  for (size_t head = 0; head < chunk.num_heads; ++head) {
+    const size_t of_layer = source.shape().first_head + chunk.first_head + head;
+    for (size_t i = head * blocks; i < (head + 1) * blocks; ++i) {
+      const SweepBlock& block = swept.blocks[i];
+      if (of_layer % tasks == task) {
+        AddLogitSums(swept.measures.get() + i * kRowsPerBlock, kRowsPerBlock, storage_.config().saturation_bound,
+                     storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxAbsLogit(sequence, of_layer));
+        AddBlockRows(block, &swept.results[i]);
+        storage_.SetKeys(sequence, of_layer, std::max(storage_.OpenKeys(sequence, of_layer), block.Keys()));
+      }
+      // Weights of a softmax are never slow but in rows that are invalid, so rows, overwritten by now, are not read.
+      AddBlockColumns(block, swept.results[i], task * share, (task + 1) * share,
+                      storage_.OpenColumns(sequence, of_layer));
+    }
+  }
+}
+
+// In laps: each task makes and sweeps a chunk, then all add what the lap has swept, while the next one is made.
+void RowParallelLogits::Add(const LogitSource& source, const LogitGroup& group, const Runner& runner) {
+  struct Lap {
+    RowParallelLogits* self;
+    const LogitSource* source;
+    size_t tasks;
+    size_t parity = 0;
+    size_t made = 0;   // chunks of this lap: of the first scratches
+    size_t swept = 0;  // of the one before
+  };
+  const auto run = [](void* argument, size_t task) {
+    const Lap& lap = *static_cast<const Lap*>(argument);
+    RowParallelLogits& self = *lap.self;
+    for (size_t i = 0; i < lap.swept; ++i) {
+      self.AddChunk(*lap.source, self.scratch_[i].swept[1 - lap.parity], task, lap.tasks);
+    }
+    if (task < lap.made) self.SweepChunk(*lap.source, task, self.scratch_[task].swept[lap.parity]);
+  };
+  Lap lap = {this, &source, TasksAtOnce(runner)};
+  const size_t blocks = (group.end_row - group.first_row) / kRowsPerBlock * (group.end_head - group.first_head);
+  const size_t share = (blocks + lap.tasks - 1) / lap.tasks * kRowsPerBlock;
+  LogitChunks chunks(group, std::min(LogitScratch::Rows(storage_.config().max_keys), share));
+  do {
+    lap.swept = lap.made;
+    lap.made = 0;
+    lap.parity = 1 - lap.parity;
+    while (lap.made < lap.tasks && chunks.Next(&scratch_[lap.made].swept[lap.parity].chunk)) ++lap.made;
+    RunTasks(runner, run, &lap, lap.made + lap.swept == 0 ? 0 : lap.tasks);
+  } while (lap.made != 0);
+}
+
+}  // namespace attnscope

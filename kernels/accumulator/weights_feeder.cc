@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/accumulator/weights_feeder.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/accumulator/run_tasks.h"
+#include "kernels/mean_rows.h"
+#include "kernels/view_rows.h"
+
+namespace attnscope {
+
+bool WeightsFeeder::Allocate(const Runner& runner) {
+  const size_t matrices = storage_.layout().heads() * storage_.layout().batch();
+  return buffers_.Allocate(storage_.config(), std::min(matrices, TasksOfMatrices(runner)));
+}
+
+void WeightsFeeder::Add(const AttentionView& view, const Mask& mask, const Runner& runner) {
+  struct Call {
+    WeightsFeeder* feeder;
+    const AttentionView* view;
+    const Mask* mask;
+    size_t tasks;
+  };
+  storage_.LoadBlocks();
+  if (storage_.config().mean_matrix) return AddMeanMatrix(view, mask);
+  Call call = {this, &view, &mask, std::min(view.batch * view.heads, TasksOfMatrices(runner))};
+  const auto task = [](void* argument, size_t index) {
+    const Call& call = *static_cast<const Call*>(argument);
+    call.feeder->AddTask(*call.view, *call.mask, index, call.tasks);
+  };
+  RunTasks(runner, task, &call, call.tasks);
+}
+
+// Every tasks-th matrix. Matrices share nothing, so their order does not matter.
+void WeightsFeeder::AddTask(const AttentionView& view, const Mask& mask, size_t task, size_t tasks) {
+  PendingMatrices pending(storage_, buffers_.OfTask(task));
+  for (size_t i = task; i < view.batch * view.heads; i += tasks) {
+    const size_t sequence = i / view.heads;
+    const size_t head = i % view.heads;
+    RowRange range = RowsOf(view, mask, sequence, head);
+    range.tolerance = storage_.Tolerance(view.type);
+    pending.Add(range, view.first_sequence + sequence, view.first_head + head);
+  }
+  pending.Sweep();
+}
+
+// Averages a block of rows at a time, which stays in cache for the sweep.
+void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Mask& mask) {
+  size_t keys = view.keys;
+  if (mask.key_lengths != nullptr) {
+    keys = static_cast<size_t>(*std::max_element(mask.key_lengths, mask.key_lengths + view.batch));
+  }
+  PendingMatrices pending(storage_, buffers_.OfTask(0));
+  for (size_t first = 0; first < view.queries; first += kRowsPerBlock) {
+    RowRange range;
+    range.data = buffers_.mean_rows();
+    range.row_stride = static_cast<int64_t>(view.keys);
+    range.rows = std::min(kRowsPerBlock, view.queries - first);
+    range.visible = VisibleKeys(keys, mask, first);
+    range.tolerance = storage_.Tolerance(view.type);
+    for (size_t row = 0; row < range.rows; ++row) {
+      MeanOfRows(view, mask, first + row, buffers_.mean_rows() + row * view.keys);
+    }
+    pending.Add(range, 0, 0);
+    pending.Sweep();
+  }
+}
+
+}  // namespace attnscope
