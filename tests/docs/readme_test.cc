@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// README.md against the code that it describes.
+// The tables of README.md and docs/metrics.md against the code that they describe.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -16,20 +18,41 @@
 namespace attnscope {
 namespace {
 
-std::string Readme() {
-  std::ifstream file(ATTNSCOPE_README);
+// A page of the project, by its path beside README.md; empty if it is not there.
+std::string Page(const std::string& name) {
+  std::ifstream file(std::filesystem::path(ATTNSCOPE_README).parent_path() / name);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-TEST(ReadmeTest, MetricTableNamesEveryMetric) {
-  const std::string readme = Readme();
-  const size_t begin = readme.find("\n## What is measured");
-  const size_t end = readme.find("\n## ", begin + 1);
-  ASSERT_NE(end, std::string::npos);
-  const std::string section = readme.substr(begin, end - begin);
-  for (const MetricInfo& info : AllMetrics()) {
-    EXPECT_NE(section.find("`" + std::string(info.name) + "`"), std::string::npos) << info.name;
+// The names between backticks in the first column of the first table behind `heading`.
+std::multiset<std::string> TableNames(const std::string& page, const std::string& heading) {
+  std::multiset<std::string> names;
+  size_t line = page.find("\n|---", page.find(heading));
+  while (line != std::string::npos && page.compare(line, 2, "\n|") == 0) {
+    const size_t end = page.find('|', line + 2);
+    size_t begin = page.find('`', line);
+    while (begin < end) {
+      const size_t close = page.find('`', begin + 1);
+      names.insert(page.substr(begin + 1, close - begin - 1));
+      begin = page.find('`', close + 1);
+    }
+    line = page.find('\n', line + 1);
   }
+  return names;
+}
+
+std::multiset<std::string> MetricNames() {
+  std::multiset<std::string> names;
+  for (const MetricInfo& info : AllMetrics()) names.insert(std::string(info.name));
+  return names;
+}
+
+TEST(ReadmeTest, MetricTableNamesEveryMetric) {
+  EXPECT_EQ(TableNames(Page("README.md"), "\n## What is measured"), MetricNames());
+}
+
+TEST(ReadmeTest, MetricsPageDefinesEveryMetric) {
+  EXPECT_EQ(TableNames(Page("docs/metrics.md"), "# Metrics and verdicts"), MetricNames());
 }
 
 // The cells of the line "| first | ... |", without the first.
@@ -47,7 +70,7 @@ std::vector<std::string> CellsOf(const std::string& text, const std::string& fir
 }
 
 TEST(ReadmeTest, VerdictTableHasEveryBound) {
-  const std::string readme = Readme();
+  const std::string readme = Page("README.md");
   const Thresholds defaults;
   for (const internal::PathologyInfo& pathology : internal::kPathologies) {
     const std::vector<std::string> cells = CellsOf(readme, std::string(pathology.name));
