@@ -43,44 +43,11 @@ Status ReadStats(const LayerAccumulator& accumulator, double* layer, double* hea
 using namespace attnscope;               // NOLINT: this file is all definitions of C functions
 using namespace attnscope::c_interface;  // NOLINT
 
-size_t AttnscopeNumMetrics() { return kNumMetrics; }
-
-const char* AttnscopeMetricName(int32_t metric) {
-  if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) return nullptr;
-  return AllMetrics()[static_cast<size_t>(metric)].name.data();
-}
-
-AttnscopeStatus AttnscopeThreadPoolCreate(size_t threads, AttnscopeThreadPool** out) {
-  return Guarded([&]() -> Status {
-    if (out == nullptr) return NullArgument("out");
-    auto pool = std::make_unique<AttnscopeThreadPool>();
-    if (Status status = ThreadRunner::Create(threads, &pool->pool); !status.ok()) return status;
-    *out = pool.release();
-    return {};
-  });
-}
-
-void AttnscopeThreadPoolDestroy(AttnscopeThreadPool* pool) { delete pool; }
-
-AttnscopeStatus AttnscopeThreadPoolRunner(AttnscopeThreadPool* pool, AttnscopeRunner* out) {
-  return Guarded([&]() -> Status {
-    if (pool == nullptr) return NullArgument("pool");
-    if (out == nullptr) return NullArgument("out");
-    const Runner runner = pool->pool.runner();
-    AttnscopeRunner filled = {};
-    filled.opaque = runner.opaque;
-    filled.run = runner.run;
-    filled.threads = runner.threads;
-    WriteStruct(filled, out);
-    return {};
-  });
-}
-
 AttnscopeStatus AttnscopeAccumulatorCreate(const AttnscopeLayerConfig* config, AttnscopeAccumulator** out) {
   return Guarded([&]() -> Status {
     if (out == nullptr) return NullArgument("out");
     LayerConfig read;
-    if (Status status = Read(config, &read); !status.ok()) return status;
+    if (Status status = Read("config", config, &read); !status.ok()) return status;
     auto handle = std::make_unique<AttnscopeAccumulator>();
     if (Status status = LayerAccumulator::Create(read, &handle->accumulator); !status.ok()) return status;
     *out = handle.release();
@@ -89,6 +56,13 @@ AttnscopeStatus AttnscopeAccumulatorCreate(const AttnscopeLayerConfig* config, A
 }
 
 void AttnscopeAccumulatorDestroy(AttnscopeAccumulator* accumulator) { delete accumulator; }
+
+AttnscopeStatus AttnscopeAccumulatorConfig(const AttnscopeAccumulator* accumulator, AttnscopeLayerConfig* out) {
+  return Guarded([&] {
+    if (accumulator == nullptr) return NullArgument("accumulator");
+    return WriteStruct("out", c_interface::ToC(accumulator->accumulator.config()), out);
+  });
+}
 
 AttnscopeStatus AttnscopeAccumulatorAddWeights(AttnscopeAccumulator* accumulator, const AttnscopeAttentionView* weights,
                                                const AttnscopeMask* mask, const AttnscopeRunner* runner) {
@@ -118,8 +92,20 @@ AttnscopeStatus AttnscopeAccumulatorAddQueriesKeys(AttnscopeAccumulator* accumul
 AttnscopeStatus AttnscopeAccumulatorReserve(AttnscopeAccumulator* accumulator, const AttnscopeRunner* runner) {
   return With(accumulator, [&](LayerAccumulator& to) -> Status {
     Runner read;
-    Status status = Read(runner, &read);
+    Status status = Read("runner", runner, &read);
     return status.ok() ? to.Reserve(read) : status;
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorScratchBytes(const AttnscopeAccumulator* accumulator, const AttnscopeRunner* runner,
+                                                 uint64_t* bytes) {
+  return Guarded([&]() -> Status {
+    if (accumulator == nullptr) return NullArgument("accumulator");
+    if (bytes == nullptr) return NullArgument("bytes");
+    Runner read;
+    if (Status status = Read("runner", runner, &read); !status.ok()) return status;
+    *bytes = accumulator->accumulator.ScratchBytes(read);
+    return {};
   });
 }
 
@@ -138,7 +124,7 @@ AttnscopeStatus AttnscopeAccumulatorAddGradient(AttnscopeAccumulator* accumulato
                                                 const AttnscopeBufferView* gradient) {
   return With(accumulator, [&](LayerAccumulator& to) -> Status {
     BufferView view;
-    Status status = Read(gradient, &view);
+    Status status = Read("gradient", gradient, &view);
     return status.ok() ? to.AddGradient(view) : status;
   });
 }

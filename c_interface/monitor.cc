@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits>
 #include <memory>
+#include <string>
+#include <string_view>
 
+#include "c_interface/fields.h"
 #include "c_interface/handles.h"
 #include "c_interface/structs.h"
 
@@ -59,15 +61,19 @@ uint64_t Now(void* opaque) {
 
 // Reads all but the callbacks.
 Status ReadConfig(const AttnscopeMonitorConfig& in, MonitorConfig* out) {
-  if (Status status = Read(in.layer, &out->layer); !status.ok()) return status;
-  if (Status status = Read(in.thresholds, &out->thresholds); !status.ok()) return status;
+  if (Status status = CheckReserved("config", in.reserved); !status.ok()) return status;
+  if (Status status = ReadFlag("config", "stagger_layers", in.stagger_layers, &out->stagger_layers); !status.ok()) {
+    return status;
+  }
+  if (Status status = ReadFlag("config", "per_head", in.per_head, &out->per_head); !status.ok()) return status;
+  if (Status status = Read("config->layer", in.layer, &out->layer); !status.ok()) return status;
+  if (Status status = Read("config->thresholds", in.thresholds, &out->thresholds); !status.ok()) return status;
   if (in.watched_layers == nullptr && in.num_watched_layers != 0) return NullArgument("config->watched_layers");
   if (in.num_watched_layers > in.layers) {
     return {StatusCode::kInvalidArgument, "config->num_watched_layers is " + std::to_string(in.num_watched_layers) +
                                               ", of " + std::to_string(in.layers) + " layers"};
   }
   out->watched_layers.assign(in.watched_layers, in.watched_layers + in.num_watched_layers);
-  out->stagger_layers = in.stagger_layers != 0;
   out->layers = in.layers;
   out->first_layer = in.first_layer;
   out->lanes = in.lanes;
@@ -76,7 +82,6 @@ Status ReadConfig(const AttnscopeMonitorConfig& in, MonitorConfig* out) {
   out->window_steps = in.window_steps;
   out->window_tokens = in.window_tokens;
   out->stage = in.stage == nullptr ? "" : in.stage;
-  out->per_head = in.per_head != 0;
   out->worsen_windows = in.worsen_windows;
   out->recover_windows = in.recover_windows;
   out->recover_margin = in.recover_margin;
@@ -89,7 +94,9 @@ Status ReadConfig(const AttnscopeMonitorConfig& in, MonitorConfig* out) {
 using namespace attnscope;               // NOLINT: this file is all definitions of C functions
 using namespace attnscope::c_interface;  // NOLINT
 
-void AttnscopeMonitorConfigDefaults(AttnscopeMonitorConfig* config) { WriteStruct(DefaultConfig(), config); }
+AttnscopeStatus AttnscopeMonitorConfigDefaults(AttnscopeMonitorConfig* config) {
+  return Guarded([&] { return WriteStruct("config", DefaultConfig(), config); });
+}
 
 AttnscopeStatus AttnscopeMonitorCreate(const AttnscopeMonitorConfig* config, AttnscopeMonitor** out) {
   return Guarded([&]() -> Status {
@@ -161,7 +168,7 @@ AttnscopeStatus AttnscopeMonitorAddGradient(AttnscopeMonitor* monitor, uint64_t 
                                             const AttnscopeBufferView* gradient) {
   return With(monitor, [&](AttentionMonitor& to) -> Status {
     BufferView view;
-    Status status = Read(gradient, &view);
+    Status status = Read("gradient", gradient, &view);
     return status.ok() ? to.AddGradient(layer, view) : status;
   });
 }
@@ -169,7 +176,7 @@ AttnscopeStatus AttnscopeMonitorAddGradient(AttnscopeMonitor* monitor, uint64_t 
 AttnscopeStatus AttnscopeMonitorReserve(AttnscopeMonitor* monitor, const AttnscopeRunner* runner) {
   return With(monitor, [&](AttentionMonitor& to) -> Status {
     Runner read;
-    Status status = Read(runner, &read);
+    Status status = Read("runner", runner, &read);
     return status.ok() ? to.Reserve(read) : status;
   });
 }

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Reports: what they hold, and what is made of them without a file or a picture.
+#include "attnscope/report.h"
+
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "c_interface/handles.h"
 #include "c_interface/structs.h"
@@ -8,10 +15,36 @@
 namespace attnscope::c_interface {
 namespace {
 
+// Heads of one layer that a report may hold, as many as an accumulator's.
+constexpr int64_t kMaxHeads = 65536;
+
+// Runs `work` on the report of a handle.
+template <typename Work>
+AttnscopeStatus With(AttnscopeReport* handle, const Work& work) {
+  return Guarded([&]() -> Status { return handle == nullptr ? NullArgument("report") : work(handle->report); });
+}
+
+// Runs `work`, which fills in `*out`.
+template <typename Out, typename Work>
+AttnscopeStatus Ask(const AttnscopeReport* handle, Out* out, const Work& work) {
+  return Guarded([&]() -> Status {
+    if (handle == nullptr) return NullArgument("report");
+    return out == nullptr ? NullArgument("out") : work(handle->report);
+  });
+}
+
+Status CheckMetric(int32_t metric) {
+  if (metric >= 0 && static_cast<size_t>(metric) < kNumMetrics) return {};
+  return {StatusCode::kInvalidArgument, "metric is " + std::to_string(metric) + ", not an AttnscopeMetric"};
+}
+
+Status CheckLayer(int64_t layer) {
+  if (layer >= 0) return {};
+  return {StatusCode::kInvalidArgument, "layer is " + std::to_string(layer) + ", expected >= 0"};
+}
+
 Status FindMetric(const Report& report, int64_t layer, int64_t head, int32_t metric, double* out) {
-  if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) {
-    return {StatusCode::kInvalidArgument, "metric is " + std::to_string(metric) + ", not an AttnscopeMetric"};
-  }
+  if (Status status = CheckMetric(metric); !status.ok()) return status;
   const LayerReport* const entry = report.Find(layer);
   if (entry == nullptr) return {StatusCode::kNotFound, "the report has no layer " + std::to_string(layer)};
   if (head < -1 || head >= static_cast<int64_t>(entry->stats.heads.size())) {
@@ -20,6 +53,25 @@ Status FindMetric(const Report& report, int64_t layer, int64_t head, int32_t met
   }
   const LayerStats& stats = entry->stats;
   *out = (head < 0 ? stats.layer : stats.heads[static_cast<size_t>(head)])[static_cast<Metric>(metric)];
+  return {};
+}
+
+Status SetMetric(Report& report, int64_t layer, int64_t head, int32_t metric, double value) {
+  if (Status status = CheckMetric(metric); !status.ok()) return status;
+  if (Status status = CheckLayer(layer); !status.ok()) return status;
+  if (head < -1 || head >= kMaxHeads) {
+    return {StatusCode::kInvalidArgument,
+            "head is " + std::to_string(head) + ", expected -1 to " + std::to_string(kMaxHeads - 1)};
+  }
+  LayerStats& stats = report.Layer(layer).stats;
+  if (head >= 0) stats.heads.resize(std::max(stats.heads.size(), static_cast<size_t>(head) + 1));
+  (head < 0 ? stats.layer : stats.heads[static_cast<size_t>(head)])[static_cast<Metric>(metric)] = value;
+  return {};
+}
+
+Status ReadTime(const char* name, const std::optional<int64_t>& time, int64_t* out) {
+  if (!time.has_value()) return {StatusCode::kNotFound, std::string("the report has no ") + name};
+  *out = *time;
   return {};
 }
 
@@ -40,40 +92,82 @@ AttnscopeStatus AttnscopeReportCreate(AttnscopeReport** out) {
 void AttnscopeReportDestroy(AttnscopeReport* report) { delete report; }
 
 AttnscopeStatus AttnscopeReportSetStage(AttnscopeReport* report, const char* stage) {
-  return Guarded([&]() -> Status {
-    if (report == nullptr) return NullArgument("report");
-    report->report.stage = stage == nullptr ? "" : stage;
+  return With(report, [&](Report& to) -> Status {
+    to.stage = stage == nullptr ? "" : stage;
     return {};
   });
 }
 
 AttnscopeStatus AttnscopeReportSetEpoch(AttnscopeReport* report, int64_t epoch) {
-  return Guarded([&]() -> Status {
-    if (report == nullptr) return NullArgument("report");
-    report->report.epoch = epoch;
+  return With(report, [&](Report& to) -> Status {
+    to.epoch = epoch;
     return {};
   });
 }
 
+AttnscopeStatus AttnscopeReportSetStep(AttnscopeReport* report, int64_t step) {
+  return With(report, [&](Report& to) -> Status {
+    to.step = step;
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeReportStage(const AttnscopeReport* report, const char** out) {
+  return Ask(report, out, [&](const Report& from) -> Status {
+    *out = from.stage.c_str();
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeReportEpoch(const AttnscopeReport* report, int64_t* out) {
+  return Ask(report, out, [&](const Report& from) { return ReadTime("epoch", from.epoch, out); });
+}
+
+AttnscopeStatus AttnscopeReportStep(const AttnscopeReport* report, int64_t* out) {
+  return Ask(report, out, [&](const Report& from) { return ReadTime("step", from.step, out); });
+}
+
 AttnscopeStatus AttnscopeReportSetLayer(AttnscopeReport* report, int64_t layer,
                                         const AttnscopeAccumulator* accumulator) {
+  return With(report, [&](Report& to) -> Status {
+    if (accumulator == nullptr) return NullArgument("accumulator");
+    if (Status status = CheckLayer(layer); !status.ok()) return status;
+    LayerStats stats = accumulator->accumulator.Stats();
+    to.Layer(layer).stats = std::move(stats);
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeReportSetMetric(AttnscopeReport* report, int64_t layer, int64_t head, int32_t metric,
+                                         double value) {
+  return With(report, [&](Report& to) { return SetMetric(to, layer, head, metric, value); });
+}
+
+AttnscopeStatus AttnscopeReportNumLayers(const AttnscopeReport* report, size_t* out) {
+  return Ask(report, out, [&](const Report& from) -> Status {
+    *out = from.layers.size();
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeReportLayerAt(const AttnscopeReport* report, size_t index, int64_t* layer, size_t* num_heads) {
   return Guarded([&]() -> Status {
     if (report == nullptr) return NullArgument("report");
-    if (accumulator == nullptr) return NullArgument("accumulator");
-    if (layer < 0) return {StatusCode::kInvalidArgument, "layer is " + std::to_string(layer) + ", expected >= 0"};
-    LayerStats stats = accumulator->accumulator.Stats();
-    report->report.Layer(layer).stats = std::move(stats);
+    const size_t layers = report->report.layers.size();
+    if (index >= layers) {
+      return {StatusCode::kOutOfRange,
+              "index is " + std::to_string(index) + ", of " + std::to_string(layers) + " layers"};
+    }
+    const LayerReport& entry = report->report.layers[index];
+    if (layer != nullptr) *layer = entry.layer;
+    if (num_heads != nullptr) *num_heads = entry.stats.heads.size();
     return {};
   });
 }
 
 AttnscopeStatus AttnscopeReportMetric(const AttnscopeReport* report, int64_t layer, int64_t head, int32_t metric,
                                       double* out) {
-  return Guarded([&] {
-    if (report == nullptr) return NullArgument("report");
-    if (out == nullptr) return NullArgument("out");
-    return FindMetric(report->report, layer, head, metric, out);
-  });
+  return Ask(report, out, [&](const Report& from) { return FindMetric(from, layer, head, metric, out); });
 }
 
 AttnscopeStatus AttnscopeReportToJson(AttnscopeReport* report, const char** json, size_t* length) {
@@ -93,7 +187,7 @@ AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const Attnscope
     if (report == nullptr) return NullArgument("report");
     if (num_verdicts == nullptr) return NullArgument("num_verdicts");
     Thresholds read;
-    if (Status status = Read(thresholds, &read); !status.ok()) return status;
+    if (Status status = Read("thresholds", thresholds, &read); !status.ok()) return status;
     report->verdicts = Diagnose(report->report, read);
     *num_verdicts = report->verdicts.size();
     return {};
@@ -103,12 +197,20 @@ AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const Attnscope
 AttnscopeStatus AttnscopeReportVerdict(const AttnscopeReport* report, size_t index, AttnscopeVerdict* out) {
   return Guarded([&]() -> Status {
     if (report == nullptr) return NullArgument("report");
-    if (out == nullptr) return NullArgument("out");
-    if (index >= report->verdicts.size()) {
+    const size_t verdicts = report->verdicts.size();
+    if (index >= verdicts) {
       return {StatusCode::kOutOfRange,
-              "index is " + std::to_string(index) + ", of " + std::to_string(report->verdicts.size()) + " verdicts"};
+              "index is " + std::to_string(index) + ", of " + std::to_string(verdicts) + " verdicts"};
     }
-    WriteStruct(c_interface::ToC(report->verdicts[index]), out);
+    return WriteStruct("out", c_interface::ToC(report->verdicts[index]), out);
+  });
+}
+
+AttnscopeStatus AttnscopeReportWorstSeverity(const AttnscopeReport* report, int32_t* out) {
+  return Guarded([&]() -> Status {
+    if (report == nullptr) return NullArgument("report");
+    if (out == nullptr) return NullArgument("out");
+    *out = static_cast<int32_t>(WorstSeverity(report->verdicts));
     return {};
   });
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "c_interface/structs.h"
 
-#include <type_traits>
+#include <cstddef>
+
+#include "c_interface/fields.h"
 
 namespace attnscope::c_interface {
 namespace {
@@ -14,12 +16,17 @@ static_assert(sizeof(KeyPage) == sizeof(AttnscopeKeyPage) && alignof(KeyPage) ==
 static_assert(offsetof(KeyPage, data) == offsetof(AttnscopeKeyPage, data));
 static_assert(offsetof(KeyPage, keys) == offsetof(AttnscopeKeyPage, keys));
 static_assert(sizeof(size_t) == sizeof(uint64_t), "on such a machine, sizes from C need to be checked");
-// Thresholds' bounds are the same, in the same order, behind the size.
-static_assert(sizeof(AttnscopeThresholds) == sizeof(uint64_t) + sizeof(Thresholds));
-static_assert(std::is_trivially_copyable_v<Thresholds>);
 
-// An int32_t that is no ElementType becomes one that the checks of the call refuse.
-ElementType TypeOf(int32_t type) { return static_cast<ElementType>(type < 0 || type > 255 ? 255 : type); }
+Status ReadBias(const char* name, const AttnscopeBiasView* in, BiasView* out) {
+  if (in == nullptr) return {};
+  AttnscopeBiasView bias = {};
+  if (Status status = ReadStruct(name, in, &bias); !status.ok()) return status;
+  out->data = bias.data;
+  out->batch_stride = bias.batch_stride;
+  out->head_stride = bias.head_stride;
+  out->query_stride = bias.query_stride;
+  return ReadType(name, "type", bias.type, &out->type);
+}
 
 }  // namespace
 
@@ -27,7 +34,6 @@ Status Read(const char* name, const AttnscopeAttentionView* in, AttentionView* o
   AttnscopeAttentionView view = {};
   if (Status status = ReadStruct(name, in, &view); !status.ok()) return status;
   out->data = view.data;
-  out->type = TypeOf(view.type);
   out->batch = view.batch;
   out->heads = view.heads;
   out->queries = view.queries;
@@ -37,35 +43,27 @@ Status Read(const char* name, const AttnscopeAttentionView* in, AttentionView* o
   out->query_stride = view.query_stride;
   out->first_sequence = view.first_sequence;
   out->first_head = view.first_head;
-  return {};
+  return ReadType(name, "type", view.type, &out->type);
 }
 
-Status Read(const AttnscopeMask* in, Mask* out) {
+Status Read(const char* name, const AttnscopeMask* in, Mask* out) {
   if (in == nullptr) return {};
   AttnscopeMask mask = {};
-  if (Status status = ReadStruct("mask", in, &mask); !status.ok()) return status;
-  out->causal = mask.causal != 0;
+  if (Status status = ReadStruct(name, in, &mask); !status.ok()) return status;
   out->causal_offset = mask.causal_offset;
   out->key_lengths = mask.key_lengths;
-  return {};
+  return ReadFlag(name, "causal", mask.causal, &out->causal);
 }
 
-Status Read(const AttnscopeSoftmaxParams* in, SoftmaxParams* out) {
+Status Read(const char* name, const AttnscopeSoftmaxParams* in, SoftmaxParams* out) {
   if (in == nullptr) return {};
   AttnscopeSoftmaxParams params = {};
-  if (Status status = ReadStruct("params", in, &params); !status.ok()) return status;
+  if (Status status = ReadStruct(name, in, &params); !status.ok()) return status;
   out->scale = params.scale;
   out->soft_cap = params.soft_cap;
-  if (Status status = Read(params.mask, &out->mask); !status.ok()) return status;
-  if (params.bias == nullptr) return {};
-  AttnscopeBiasView bias = {};
-  if (Status status = ReadStruct("params->bias", params.bias, &bias); !status.ok()) return status;
-  out->bias.data = bias.data;
-  out->bias.type = TypeOf(bias.type);
-  out->bias.batch_stride = bias.batch_stride;
-  out->bias.head_stride = bias.head_stride;
-  out->bias.query_stride = bias.query_stride;
-  return {};
+  if (Status status = CheckReserved(name, params.reserved); !status.ok()) return status;
+  if (Status status = Read("params->mask", params.mask, &out->mask); !status.ok()) return status;
+  return ReadBias("params->bias", params.bias, &out->bias);
 }
 
 Status Read(const char* name, const AttnscopeQueryKeyView* in, QueryKeyView* out) {
@@ -73,8 +71,6 @@ Status Read(const char* name, const AttnscopeQueryKeyView* in, QueryKeyView* out
   if (Status status = ReadStruct(name, in, &view); !status.ok()) return status;
   out->query_data = view.query_data;
   out->key_data = view.key_data;
-  out->query_type = TypeOf(view.query_type);
-  out->key_type = TypeOf(view.key_type);
   out->batch = view.batch;
   out->heads = view.heads;
   out->kv_heads = view.kv_heads;
@@ -93,64 +89,131 @@ Status Read(const char* name, const AttnscopeQueryKeyView* in, QueryKeyView* out
   out->num_pages = view.num_pages;
   out->first_sequence = view.first_sequence;
   out->first_head = view.first_head;
-  return {};
+  if (Status status = CheckReserved(name, view.reserved); !status.ok()) return status;
+  if (Status status = ReadType(name, "query_type", view.query_type, &out->query_type); !status.ok()) return status;
+  return ReadType(name, "key_type", view.key_type, &out->key_type);
 }
 
 Status Read(const char* name, const AttnscopeActivationView* in, ActivationView* out) {
   AttnscopeActivationView view = {};
   if (Status status = ReadStruct(name, in, &view); !status.ok()) return status;
   out->data = view.data;
-  out->type = TypeOf(view.type);
   out->batch = view.batch;
   out->tokens = view.tokens;
   out->channels = view.channels;
   out->batch_stride = view.batch_stride;
   out->token_stride = view.token_stride;
-  return {};
+  return ReadType(name, "type", view.type, &out->type);
 }
 
-Status Read(const AttnscopeBufferView* in, BufferView* out) {
+Status Read(const char* name, const AttnscopeBufferView* in, BufferView* out) {
   AttnscopeBufferView view = {};
-  if (Status status = ReadStruct("gradient", in, &view); !status.ok()) return status;
+  if (Status status = ReadStruct(name, in, &view); !status.ok()) return status;
   out->data = view.data;
-  out->type = TypeOf(view.type);
   out->size = view.size;
-  return {};
+  return ReadType(name, "type", view.type, &out->type);
 }
 
-Status Read(const AttnscopeRunner* in, Runner* out) {
+Status Read(const char* name, const AttnscopeRunner* in, Runner* out) {
   if (in == nullptr) return {};
-  AttnscopeRunner runner = {};
-  runner.threads = 1;
-  if (Status status = ReadStruct("runner", in, &runner); !status.ok()) return status;
+  AttnscopeRunner runner = ToC(*out);
+  if (Status status = ReadStruct(name, in, &runner); !status.ok()) return status;
   out->opaque = runner.opaque;
   out->run = runner.run;
   out->threads = runner.threads;
-  return {};
+  return CheckReserved(name, runner.reserved);
 }
 
-Status Read(const AttnscopeLayerConfig* in, LayerConfig* out) {
-  AttnscopeLayerConfig config = {};
-  config.struct_size = sizeof(config);
-  AttnscopeLayerConfigDefaults(&config);
-  if (Status status = ReadStruct("config", in, &config); !status.ok()) return status;
-  out->mean_matrix = config.mean_matrix != 0;
+Status Read(const char* name, const AttnscopeLayerConfig* in, LayerConfig* out) {
+  AttnscopeLayerConfig config = ToC(*out);
+  if (Status status = ReadStruct(name, in, &config); !status.ok()) return status;
   out->heads = config.heads;
   out->max_keys = config.max_keys;
   out->max_batch = config.max_batch;
   out->tolerance_float32 = config.tolerance_float32;
   out->tolerance_half = config.tolerance_half;
   out->saturation_bound = config.saturation_bound;
-  return {};
+  return ReadFlag(name, "mean_matrix", config.mean_matrix, &out->mean_matrix);
 }
 
-Status Read(const AttnscopeThresholds* in, Thresholds* out) {
-  if (in == nullptr) return {};
-  AttnscopeThresholds thresholds = {};
-  std::memcpy(&thresholds.one_hot_max_row_weight_warning, out, sizeof(*out));
-  if (Status status = ReadStruct("thresholds", in, &thresholds); !status.ok()) return status;
-  std::memcpy(static_cast<void*>(out), &thresholds.one_hot_max_row_weight_warning, sizeof(*out));
-  return {};
+AttnscopeAttentionView ToC(const AttentionView& view) {
+  AttnscopeAttentionView out = {};
+  out.struct_size = sizeof(out);
+  out.type = static_cast<int32_t>(view.type);
+  out.data = view.data;
+  out.batch = view.batch;
+  out.heads = view.heads;
+  out.queries = view.queries;
+  out.keys = view.keys;
+  out.batch_stride = view.batch_stride;
+  out.head_stride = view.head_stride;
+  out.query_stride = view.query_stride;
+  out.first_sequence = view.first_sequence;
+  out.first_head = view.first_head;
+  return out;
+}
+
+AttnscopeQueryKeyView ToC(const QueryKeyView& view) {
+  AttnscopeQueryKeyView out = {};
+  out.struct_size = sizeof(out);
+  out.query_type = static_cast<int32_t>(view.query_type);
+  out.key_type = static_cast<int32_t>(view.key_type);
+  out.query_data = view.query_data;
+  out.key_data = view.key_data;
+  out.batch = view.batch;
+  out.heads = view.heads;
+  out.kv_heads = view.kv_heads;
+  out.queries = view.queries;
+  out.keys = view.keys;
+  out.head_dim = view.head_dim;
+  out.query_batch_stride = view.query_batch_stride;
+  out.query_head_stride = view.query_head_stride;
+  out.query_stride = view.query_stride;
+  out.query_dim_stride = view.query_dim_stride;
+  out.key_batch_stride = view.key_batch_stride;
+  out.key_head_stride = view.key_head_stride;
+  out.key_stride = view.key_stride;
+  out.key_dim_stride = view.key_dim_stride;
+  out.pages = reinterpret_cast<const AttnscopeKeyPage*>(view.pages);
+  out.num_pages = view.num_pages;
+  out.first_sequence = view.first_sequence;
+  out.first_head = view.first_head;
+  return out;
+}
+
+AttnscopeActivationView ToC(const ActivationView& view) {
+  AttnscopeActivationView out = {};
+  out.struct_size = sizeof(out);
+  out.type = static_cast<int32_t>(view.type);
+  out.data = view.data;
+  out.batch = view.batch;
+  out.tokens = view.tokens;
+  out.channels = view.channels;
+  out.batch_stride = view.batch_stride;
+  out.token_stride = view.token_stride;
+  return out;
+}
+
+AttnscopeRunner ToC(const Runner& runner) {
+  AttnscopeRunner out = {};
+  out.struct_size = sizeof(out);
+  out.opaque = runner.opaque;
+  out.run = runner.run;
+  out.threads = runner.threads;
+  return out;
+}
+
+AttnscopeLayerConfig ToC(const LayerConfig& config) {
+  AttnscopeLayerConfig out = {};
+  out.struct_size = sizeof(out);
+  out.mean_matrix = config.mean_matrix ? 1 : 0;
+  out.heads = config.heads;
+  out.max_keys = config.max_keys;
+  out.max_batch = config.max_batch;
+  out.tolerance_float32 = config.tolerance_float32;
+  out.tolerance_half = config.tolerance_half;
+  out.saturation_bound = config.saturation_bound;
+  return out;
 }
 
 AttnscopeVerdict ToC(const Verdict& verdict) {
@@ -169,24 +232,14 @@ AttnscopeVerdict ToC(const Verdict& verdict) {
 
 }  // namespace attnscope::c_interface
 
+using attnscope::c_interface::Guarded;
 using attnscope::c_interface::WriteStruct;
 
-void AttnscopeLayerConfigDefaults(AttnscopeLayerConfig* config) {
-  const attnscope::LayerConfig defaults;
-  AttnscopeLayerConfig out = {};
-  out.mean_matrix = defaults.mean_matrix ? 1 : 0;
-  out.heads = defaults.heads;
-  out.max_keys = defaults.max_keys;
-  out.max_batch = defaults.max_batch;
-  out.tolerance_float32 = defaults.tolerance_float32;
-  out.tolerance_half = defaults.tolerance_half;
-  out.saturation_bound = defaults.saturation_bound;
-  WriteStruct(out, config);
+AttnscopeStatus AttnscopeLayerConfigDefaults(AttnscopeLayerConfig* config) {
+  return Guarded([&] { return WriteStruct("config", attnscope::c_interface::ToC(attnscope::LayerConfig()), config); });
 }
 
-void AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds) {
-  const attnscope::Thresholds defaults;
-  AttnscopeThresholds out = {};
-  std::memcpy(&out.one_hot_max_row_weight_warning, &defaults, sizeof(defaults));
-  WriteStruct(out, thresholds);
+AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds) {
+  return Guarded(
+      [&] { return WriteStruct("thresholds", attnscope::c_interface::ToC(attnscope::Thresholds()), thresholds); });
 }

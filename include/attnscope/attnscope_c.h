@@ -1,30 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// attnscope in C11: everything that an engine needs, for any language that can call C. Example:
+// attnscope in C11, all of it, for C and for any language that can call C. Example, one layer measured and drawn:
 //
 //   AttnscopeLayerConfig config = {.struct_size = sizeof config};
 //   AttnscopeLayerConfigDefaults(&config);
 //   config.heads = 32, config.max_keys = 4096;
 //   AttnscopeAccumulator* layer = NULL;
 //   if (AttnscopeAccumulatorCreate(&config, &layer) != ATTNSCOPE_OK) puts(AttnscopeLastError());
+//   // For each step: softmax output [batch, heads, queries, keys].
 //   AttnscopeAttentionView view = {.struct_size = sizeof view};
-//   AttnscopeContiguousAttention(weights, ATTNSCOPE_FLOAT32, 1, 32, queries, keys, &view);
-//   AttnscopeAccumulatorAddWeights(layer, &view, NULL, NULL);
+//   AttnscopeContiguousAttention(weights, ATTNSCOPE_FLOAT16, 1, 32, queries, keys, &view);
+//   AttnscopeMask mask = {.struct_size = sizeof mask, .causal = 1, .causal_offset = (int64_t)(keys - queries)};
+//   if (AttnscopeAccumulatorAddWeights(layer, &view, &mask, NULL) != ATTNSCOPE_OK) puts(AttnscopeLastError());
+//   AttnscopeAccumulatorEndSequences(layer);
 //   double metrics[ATTNSCOPE_NUM_METRICS];
 //   AttnscopeAccumulatorStats(layer, metrics, NULL, ATTNSCOPE_NUM_METRICS, 0);
-//   printf("entropy %g\n", metrics[ATTNSCOPE_ENTROPY]);
+//   printf("entropy %g nats\n", metrics[ATTNSCOPE_ENTROPY]);
+//   AttnscopeReport* report = NULL;
+//   AttnscopeReportCreate(&report);
+//   AttnscopeReportSetLayer(report, 0, layer);
+//   AttnscopeReportWritePng(report, NULL, "summary.png");  // this one needs libattnscope_render
+//   AttnscopeReportDestroy(report);
 //   AttnscopeAccumulatorDestroy(layer);
 //
-// What a function measures, its costs and its errors are documented at the C++ function of the same name, in the header
-// named below; here is what C adds.
+// A program that embeds attnscope needs AttentionMonitor's functions, below; examples/plain_c is one.
 //
-// Structs begin with `struct_size`, which the caller sets to sizeof before any call. A library that is newer than the
-// caller gives the fields that the caller lacks their defaults; one that is older refuses a struct whose fields that it
-// does not know are not zero. Reserved fields are zero. Where a pointer to a struct "may be null", null means defaults.
+// STATUS. Functions that can fail return an AttnscopeStatus. A call that fails leaves its outputs and its handle as
+// they were, and sets AttnscopeLastError of the calling thread to a message that names the argument and its value. A
+// handle, or an output, that is null is ATTNSCOPE_INVALID_ARGUMENT unless its function says that it may be null. A
+// function that lists "Errors" can return these besides. Nothing throws, aborts or prints.
 //
-// Handles are opaque, made by Create, and freed by Destroy, which takes null too. Functions that return a status set
-// AttnscopeLastError when they fail, and leave their outputs alone. A null handle or output is
-// ATTNSCOPE_INVALID_ARGUMENT. Nothing throws, aborts or prints. Threads: as the C++ class says; handles share nothing.
+// STRUCTS begin with `struct_size`, which the caller sets to sizeof before any call, also for outputs. Later versions
+// only add fields at the end, so programs go on working with newer libraries, without being compiled anew: the fields
+// that a program does not know have their defaults, and none of its bytes behind the struct are touched. A program that
+// is newer than the library may leave the fields that the library does not know zero; other values are refused. Of an
+// output the library sets those to zero. Sizes that no published struct has had are refused, among them 0 and sizeof of
+// a pointer. `reserved` must be zero, flags are 0 or 1; other values are refused. Where a pointer to a struct may be
+// null, null stands for its defaults.
+//
+// HANDLES are opaque. Create makes them and Destroy frees them; Destroy takes null too. Two handles share nothing. What
+// a function hands out (text, bytes, arrays) belongs to the handle, and lasts as the function says.
+//
+// THREADS. "Thread-safe" is a function that any threads may call at once. Of all others, one thread at a time may use a
+// handle, unless the handle's section says otherwise; different handles are independent.
+//
+// UNITS. Entropies are in nats. Strides and sizes are in elements, and "bytes" is said where they are not; strides may
+// be negative or zero. Shapes are written [outermost, ..., innermost]. Buffers need the alignment of their element type
+// only, and must last as long as the call.
+//
+// NO INTERFACE, and free to change: the texts of messages and verdicts, what is behind a handle, the meaning of single
+// elements of an accumulator's arrays, the order of JSON's keys, and every name that this header does not declare.
+// Anything else stays, or ATTNSCOPE_ABI_VERSION is raised. It is one header, so that generators of bindings find all.
 #ifndef ATTNSCOPE_ATTNSCOPE_C_H_
 #define ATTNSCOPE_ATTNSCOPE_C_H_
 
@@ -40,40 +66,44 @@ extern "C" {
 
 // C has no other way: NOLINTBEGIN(modernize-use-using)
 
-// ---- Status, version, targets: attnscope/status.h, attnscope/target.h
+// ---- Status, version, targets (in C++: attnscope/status.h, attnscope/target.h). All are thread-safe.
 
 // Increases when a program that was compiled before would no longer work.
 #define ATTNSCOPE_ABI_VERSION 1
 // Of the library; differs from ATTNSCOPE_ABI_VERSION if the wrong one was loaded.
 ATTNSCOPE_EXPORT uint32_t AttnscopeAbiVersion(void);
-// "0.1.0", of the library. Static.
+// "0.1.0", of the library. Static text.
 ATTNSCOPE_EXPORT const char* AttnscopeVersion(void);
 
 typedef enum AttnscopeStatus {
   ATTNSCOPE_OK = 0,
-  ATTNSCOPE_INVALID_ARGUMENT = 1,
-  ATTNSCOPE_OUT_OF_RANGE = 2,
-  ATTNSCOPE_OUT_OF_MEMORY = 3,
-  ATTNSCOPE_NOT_FOUND = 4,
-  ATTNSCOPE_DATA_LOSS = 5,
-  ATTNSCOPE_IO_ERROR = 6,
+  ATTNSCOPE_INVALID_ARGUMENT = 1,  // a value makes no sense by itself or beside another
+  ATTNSCOPE_OUT_OF_RANGE = 2,      // a sensible value beyond what this handle was made for
+  ATTNSCOPE_OUT_OF_MEMORY = 3,     // an allocation was refused
+  ATTNSCOPE_NOT_FOUND = 4,         // a layer, head or value that is not there
+  ATTNSCOPE_DATA_LOSS = 5,         // input that is malformed or cut off
+  ATTNSCOPE_IO_ERROR = 6,          // the operating system refused to read or write
 } AttnscopeStatus;
 
-// The message of the last call that failed on this thread, "" if none did: names the argument and its value. Messages
-// above 1023 bytes are cut. Lasts until the thread's next failure.
+// The message of the last call that failed on this thread, "" if none did: names the argument and its value. A call
+// that succeeds leaves it. Messages above 1023 bytes are cut. Lasts until the thread's next failure.
 ATTNSCOPE_EXPORT const char* AttnscopeLastError(void);
-// Sets that message and returns `status`: for libraries that extend this interface, as attnscope's own do.
+// Sets that message, "" for null, and returns `status`: for libraries that extend this interface, as attnscope's own
+// do.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeSetLastError(AttnscopeStatus status, const char* message);
 
-// The SIMD target that kernels run on, such as "AVX2". Static.
+// The SIMD target that kernels run on, such as "AVX2". Static text.
 ATTNSCOPE_EXPORT const char* AttnscopeChosenTarget(void);
-// The targets that are compiled in, the best first; null beyond the last. Static.
+// The targets that are compiled in, the best first; null beyond the last. Static text.
 ATTNSCOPE_EXPORT const char* AttnscopeCompiledTarget(size_t index);
-// Makes kernels run on one target; null or "" restores the CPU's choice.
+// Makes kernels run on one target from now on; null or "" restores the CPU's choice. It is Highway's own switch, so
+// other users of the same Highway library follow it. Call it while no kernel runs. Errors: INVALID_ARGUMENT for a name
+// that is not compiled in, OUT_OF_RANGE for a target that this CPU lacks.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 
-// ---- Metrics: attnscope/metrics.h
+// ---- Metrics (attnscope/metrics.h, which has the definitions; README.md has them as a table). All are thread-safe.
 
+// Indexes into arrays of metrics.
 typedef enum AttnscopeMetric {
   ATTNSCOPE_ENTROPY = 0,
   ATTNSCOPE_EFFECTIVE_RANK = 1,
@@ -108,78 +138,116 @@ enum { ATTNSCOPE_NUM_METRICS = 28 };
 
 // How many the library has: a newer one may have more.
 ATTNSCOPE_EXPORT size_t AttnscopeNumMetrics(void);
-// "entropy", as in JSON; null for a number that is no metric. Static.
+// "entropy", as in JSON and in tables; null for a number that is no metric. Static text.
 ATTNSCOPE_EXPORT const char* AttnscopeMetricName(int32_t metric);
 
-// ---- Views: attnscope/attention_view.h, query_key_view.h, softmax_params.h. Strides are in elements.
+// Where a metric stands in a report's JSON.
+typedef enum AttnscopeMetricGroup {
+  ATTNSCOPE_GROUP_ATTENTION = 0,  // {"attention_stats": {"<layer>": {"<name>": value}}}
+  ATTNSCOPE_GROUP_LOGITS = 1,     // {"qk_logit_stats": {"<layer>": {"<name>": value}}}
+  ATTNSCOPE_GROUP_LAYER = 2,      // {"<report_key>": {"<layer>": value}}
+} AttnscopeMetricGroup;
+
+typedef struct AttnscopeMetricInfo {
+  uint32_t struct_size;
+  int32_t metric;          // AttnscopeMetric
+  int32_t group;           // AttnscopeMetricGroup
+  uint32_t per_head;       // 1: heads have it too
+  uint32_t is_count;       // 1: a whole number
+  uint32_t reserved;       // 0
+  const char* name;        // as in JSON and in tables
+  const char* report_key;  // the top-level key of JSON that holds it
+  const char* meaning;     // one line for people
+} AttnscopeMetricInfo;
+// What there is to know about a metric; its texts are static. Errors: INVALID_ARGUMENT for a number that is no metric.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out);
+
+// ---- Views (attnscope/attention_view.h, query_key_view.h, softmax_params.h): descriptions of buffers that someone
+// else owns. They hold no memory, are cheap to copy, and must outlive only the call that they are passed to.
 
 typedef enum AttnscopeElementType {
   ATTNSCOPE_FLOAT32 = 0,
-  ATTNSCOPE_FLOAT16 = 1,
-  ATTNSCOPE_BFLOAT16 = 2,
+  ATTNSCOPE_FLOAT16 = 1,   // IEEE 754 binary16
+  ATTNSCOPE_BFLOAT16 = 2,  // the upper half of a float32
 } AttnscopeElementType;
+// Bytes of one element: 4, 2, 2; 0 for a number that is no type. Thread-safe.
+ATTNSCOPE_EXPORT size_t AttnscopeElementBytes(int32_t type);
 
-// Weights or logits, [batch, heads, queries, keys].
+// Attention of one layer, [batch, heads, queries, keys]: post-softmax weights, or logits. The keys of one query are
+// contiguous; every other dimension may have any stride. Elements between the rows are never read.
 typedef struct AttnscopeAttentionView {
   uint32_t struct_size;
-  int32_t type;  // AttnscopeElementType
-  const void* data;
-  uint64_t batch;
-  uint64_t heads;
-  uint64_t queries;
-  uint64_t keys;
+  int32_t type;      // AttnscopeElementType
+  const void* data;  // element [0, 0, 0, 0]
+  uint64_t batch;    // sequences
+  uint64_t heads;    // heads present in this buffer
+  uint64_t queries;  // rows of each matrix
+  uint64_t keys;     // columns of each matrix
   int64_t batch_stride;
   int64_t head_stride;
   int64_t query_stride;
+  // Matrix [b, h] belongs to sequence `first_sequence + b` and head `first_head + h` of the accumulator: for ranks that
+  // hold some of the heads, and for engines that feed one sequence of a batch at a time. Everyone else: 0.
   uint64_t first_sequence;
   uint64_t first_head;
 } AttnscopeAttentionView;
 
+// Which keys a query may see. Row i of a view sees
+//   min(keys, causal ? max(0, i + 1 + causal_offset) : keys, key_lengths ? key_lengths[b] : keys)
+// keys, the first ones. Masked elements are not read. A row that sees no key is empty.
 typedef struct AttnscopeMask {
   uint32_t struct_size;
-  uint32_t causal;  // 0 or 1
-  int64_t causal_offset;
-  const int64_t* key_lengths;  // [batch], or null
+  uint32_t causal;             // 0 or 1
+  int64_t causal_offset;       // keys that precede the first query: the length of the KV cache
+  const int64_t* key_lengths;  // [batch] of the view, each from 0 to its keys; null: every sequence has all keys
 } AttnscopeMask;
 
+// Added to the logits of matrix [b, h], row i: ALiBi, relative positions, padding of -infinity. The keys of one row are
+// contiguous. Read is what the mask lets a row see, nothing else.
 typedef struct AttnscopeBiasView {
   uint32_t struct_size;
-  int32_t type;
-  const void* data;
-  int64_t batch_stride;
+  int32_t type;          // AttnscopeElementType
+  const void* data;      // of sequence 0 and head 0 of the logits' own view, row 0; null: no bias
+  int64_t batch_stride;  // 0 where one serves all, as in the next two
   int64_t head_stride;
   int64_t query_stride;
 } AttnscopeBiasView;
 
+// The logits that enter the softmax, and that the logit metrics are of:
+//   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
+// where x_ij is a given logit, or the product of query i and key j. An s_ij of -infinity is a masked key.
 typedef struct AttnscopeSoftmaxParams {
   uint32_t struct_size;
-  uint32_t reserved;
-  double scale;
-  double soft_cap;
-  const AttnscopeMask* mask;      // may be null
-  const AttnscopeBiasView* bias;  // may be null
+  uint32_t reserved;              // 0
+  double scale;                   // 0: 1 for logits, 1 / sqrt(head_dim) for queries and keys; else 2^-96 to 2^96
+  double soft_cap;                // 0: none; else 2^-96 to 2^96
+  const AttnscopeMask* mask;      // null: all keys are seen
+  const AttnscopeBiasView* bias;  // null: none
 } AttnscopeSoftmaxParams;
 
-// An array of these has no sizes in it, so this struct never changes.
+// A block of consecutive keys of one sequence, [kv_heads, keys, head_dim] with the strides of the view. An array of
+// these has no sizes in it, so this struct never changes.
 typedef struct AttnscopeKeyPage {
-  const void* data;
+  const void* data;  // element [head 0, its first key, 0]
   size_t keys;
 } AttnscopeKeyPage;
 
-// Queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim].
+// Queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim] of one layer, any strides; where
+// the elements of a query and of a key are contiguous it is fastest. Query head h attends to the keys of head
+// h / (heads / kv_heads).
 typedef struct AttnscopeQueryKeyView {
   uint32_t struct_size;
-  int32_t query_type;
-  int32_t key_type;
-  uint32_t reserved;
-  const void* query_data;
-  const void* key_data;
+  int32_t query_type;      // AttnscopeElementType
+  int32_t key_type;        // AttnscopeElementType
+  uint32_t reserved;       // 0
+  const void* query_data;  // element [0, 0, 0, 0]
+  const void* key_data;    // element [0, 0, 0, 0]; not used where there are pages
   uint64_t batch;
-  uint64_t heads;
-  uint64_t kv_heads;
+  uint64_t heads;     // query heads in this buffer
+  uint64_t kv_heads;  // divides heads
   uint64_t queries;
   uint64_t keys;
-  uint64_t head_dim;
+  uint64_t head_dim;  // 1 to 256
   int64_t query_batch_stride;
   int64_t query_head_stride;
   int64_t query_stride;
@@ -188,17 +256,19 @@ typedef struct AttnscopeQueryKeyView {
   int64_t key_head_stride;
   int64_t key_stride;
   int64_t key_dim_stride;
-  const AttnscopeKeyPage* pages;  // or null
+  // A cache in blocks: [num_pages] that, in order, hold `keys` keys together. The batch must then be 1: feed one
+  // sequence a call, and say which by first_sequence. Null: all keys are at key_data.
+  const AttnscopeKeyPage* pages;
   uint64_t num_pages;
-  uint64_t first_sequence;
-  uint64_t first_head;
+  uint64_t first_sequence;  // as in AttnscopeAttentionView
+  uint64_t first_head;      // counts query heads
 } AttnscopeQueryKeyView;
 
-// Activations [batch, tokens, channels].
+// Activations [batch, tokens, channels]: one side of a block's residual stream. Channels are contiguous.
 typedef struct AttnscopeActivationView {
   uint32_t struct_size;
-  int32_t type;
-  const void* data;
+  int32_t type;      // AttnscopeElementType
+  const void* data;  // element [0, 0, 0]
   uint64_t batch;
   uint64_t tokens;
   uint64_t channels;
@@ -206,100 +276,189 @@ typedef struct AttnscopeActivationView {
   int64_t token_stride;
 } AttnscopeActivationView;
 
+// A flat buffer, such as the gradient of one parameter.
 typedef struct AttnscopeBufferView {
   uint32_t struct_size;
-  int32_t type;
+  int32_t type;  // AttnscopeElementType
   const void* data;
-  uint64_t size;
+  uint64_t size;  // elements
 } AttnscopeBufferView;
 
-// Fill in all fields for C-contiguous buffers. `view->struct_size` is set already; a view that is too small for these
-// fields is left alone.
-ATTNSCOPE_EXPORT void AttnscopeContiguousAttention(const void* data, AttnscopeElementType type, uint64_t batch,
-                                                   uint64_t heads, uint64_t queries, uint64_t keys,
-                                                   AttnscopeAttentionView* view);
-// `queries_data` [batch, heads, queries, head_dim], `keys_data` [batch, kv_heads, keys, head_dim].
-ATTNSCOPE_EXPORT void AttnscopeContiguousQueryKey(const void* query_data, const void* key_data,
-                                                  AttnscopeElementType type, uint64_t batch, uint64_t heads,
-                                                  uint64_t kv_heads, uint64_t queries, uint64_t keys, uint64_t head_dim,
-                                                  AttnscopeQueryKeyView* view);
-ATTNSCOPE_EXPORT void AttnscopeContiguousActivation(const void* data, AttnscopeElementType type, uint64_t batch,
-                                                    uint64_t tokens, uint64_t channels, AttnscopeActivationView* view);
+// These fill in every field of `*view`, whose struct_size is set already: what a view of contiguous buffers has, zero
+// for the place in the accumulator. They look at no buffer; a type that there is not is refused by the call that takes
+// the view. Thread-safe. O(1). Errors: INVALID_ARGUMENT for a struct_size that was not set.
 
-// ---- Threads: attnscope/runner.h, thread_runner.h
+// `data` [batch, heads, queries, keys].
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousAttention(const void* data, AttnscopeElementType type,
+                                                              uint64_t batch, uint64_t heads, uint64_t queries,
+                                                              uint64_t keys, AttnscopeAttentionView* view);
+// `query_data` [batch, heads, queries, head_dim], `key_data` [batch, kv_heads, keys, head_dim].
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data,
+                                                             AttnscopeElementType type, uint64_t batch, uint64_t heads,
+                                                             uint64_t kv_heads, uint64_t queries, uint64_t keys,
+                                                             uint64_t head_dim, AttnscopeQueryKeyView* view);
+// `query_data` [batch, queries, heads, head_dim], `key_data` [batch, keys, kv_heads, head_dim]: the layout of most
+// engines.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeTokenMajorQueryKey(const void* query_data, const void* key_data,
+                                                             AttnscopeElementType type, uint64_t batch, uint64_t heads,
+                                                             uint64_t kv_heads, uint64_t queries, uint64_t keys,
+                                                             uint64_t head_dim, AttnscopeQueryKeyView* view);
+// `data` [batch, tokens, channels].
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousActivation(const void* data, AttnscopeElementType type,
+                                                               uint64_t batch, uint64_t tokens, uint64_t channels,
+                                                               AttnscopeActivationView* view);
 
+// The same for tensors of ggml (attnscope/ggml.h), as a callback on the graph evaluation of llama.cpp or whisper.cpp
+// gets them: the fields `type`, `ne` [4] (elements), `nb` [4] (bytes) and `data` of a ggml_tensor, in memory of the
+// CPU. Errors: INVALID_ARGUMENT, naming the tensor's field and its value. Thread-safe. O(1).
+
+// A softmax's output, or its input: ne = [keys, queries, heads, batch]. The keys of a query must be contiguous.
+// llama.cpp rounds the keys up: cut view->keys to the cells in use.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAttentionFromGgml(int32_t type, const int64_t* ne, const size_t* nb,
+                                                            const void* data, AttnscopeAttentionView* view);
+// Queries ne = [head_dim, queries, heads, batch], keys ne = [head_dim, keys, kv_heads, batch], any strides.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeQueriesKeysFromGgml(int32_t query_type, const int64_t* query_ne,
+                                                              const size_t* query_nb, const void* query_data,
+                                                              int32_t key_type, const int64_t* key_ne,
+                                                              const size_t* key_nb, const void* key_data,
+                                                              AttnscopeQueryKeyView* view);
+
+// ---- Threads (attnscope/runner.h, thread_runner.h). The library starts none: a call that can use several takes a
+// runner, which lends it the caller's own pool. Results never depend on it, bit for bit.
+
+// One unit of work. Tasks never wait for one another, and may run in any order and on any thread.
 typedef void (*AttnscopeTask)(void* argument, size_t index);
+
 typedef struct AttnscopeRunner {
   uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t reserved;  // 0
   void* opaque;
+  // Calls task(argument, index) for each index from 0 to count - 1, once, and returns when the last has ended. It must
+  // not throw nor fail. Null: tasks run one after another on the caller.
   void (*run)(void* opaque, AttnscopeTask task, void* argument, size_t count);
-  uint64_t threads;
+  uint64_t threads;  // how many tasks may run at once; decides how work is cut, and how much scratch is kept
 } AttnscopeRunner;
 
+// A pool for callers that have none. It serves many accumulators, one call at a time: concurrent calls are queued.
 typedef struct AttnscopeThreadPool AttnscopeThreadPool;
-// A pool for callers that have none; 0 threads: one for each processor.
+// `threads` with the caller's own; 0: one for each processor. Errors: OUT_OF_RANGE above 4096, OUT_OF_MEMORY if the
+// system starts no more threads.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThreadPoolCreate(size_t threads, AttnscopeThreadPool** out);
+// Waits for the threads to end. No call may be using the pool.
 ATTNSCOPE_EXPORT void AttnscopeThreadPoolDestroy(AttnscopeThreadPool* pool);
-// Its runner, valid as long as the pool. `out->struct_size` is set already.
+// Its runner, valid as long as the pool; any number of threads may use it at once.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThreadPoolRunner(AttnscopeThreadPool* pool, AttnscopeRunner* out);
 
-// ---- Accumulators: attnscope/layer_accumulator.h. Masks, parameters and runners may be null.
+// ---- Accumulators (attnscope/layer_accumulator.h, which has the bounds of the errors): everything that one layer's
+// attention measured so far. One thread at a time uses an accumulator. Memory is allocated by Create, and by the first
+// call that brings a larger runner than before, or the first logits; nothing is allocated while rows are measured. Bit
+// for bit, results do not depend on how the rows of a sequence are cut into calls.
 
 typedef struct AttnscopeLayerConfig {
   uint32_t struct_size;
-  uint32_t mean_matrix;  // 0 or 1
-  uint64_t heads;
-  uint64_t max_keys;
-  uint64_t max_batch;
-  double tolerance_float32;
-  double tolerance_half;
-  double saturation_bound;
+  // 1: first average over batch and heads, then measure that one matrix, as old Python training loops do; it hides a
+  // collapsed head. Each call must then bring all heads, and the rows of all its sequences, together.
+  uint32_t mean_matrix;
+  uint64_t heads;      // heads of the layer, 1 to 65536
+  uint64_t max_keys;   // most keys a row may have, 0 to 2^31 - 1; takes 20 bytes for each key, head and open sequence.
+                       // 0: no attention, only AddResidual and AddGradient
+  uint64_t max_batch;  // sequences that are open at once: the batch of a view. 1 to 65536
+  double tolerance_float32;  // a row is unnormalised if its sum is off 1 by more than this, >= 0
+  double tolerance_half;     // the same for float16 and bfloat16
+  double saturation_bound;   // a row of logits is saturated if its largest weight is at least this, >= 0
 } AttnscopeLayerConfig;
-// Fills in the defaults, as far as `config->struct_size` reaches. So do all functions ...Defaults.
-ATTNSCOPE_EXPORT void AttnscopeLayerConfigDefaults(AttnscopeLayerConfig* config);
+// Fills in the defaults: 1 head, no keys, 1 sequence, the documented tolerances. Thread-safe. Errors: INVALID_ARGUMENT
+// for a struct_size that was not set. So do all functions ...Defaults.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeLayerConfigDefaults(AttnscopeLayerConfig* config);
 
 typedef struct AttnscopeAccumulator AttnscopeAccumulator;
+// Errors: INVALID_ARGUMENT for a size or tolerance beyond its range, OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorCreate(const AttnscopeLayerConfig* config,
                                                             AttnscopeAccumulator** out);
 ATTNSCOPE_EXPORT void AttnscopeAccumulatorDestroy(AttnscopeAccumulator* accumulator);
+// What it was made with.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorConfig(const AttnscopeAccumulator* accumulator,
+                                                            AttnscopeLayerConfig* out);
+
+// Adds rows of post-softmax weights to the open sequences from `weights->first_sequence` on. Rows of one sequence may
+// arrive in any number of calls, in order, also with more keys each time (decoding). `mask` and `runner` may be null.
+// O(batch * heads * queries * keys): one read of the weights. Errors, naming the argument and its value:
+// INVALID_ARGUMENT (null data, an element type that there is not, sizes whose product overflows, a key length that is
+// negative or above the keys, missing heads in mean-matrix mode), OUT_OF_RANGE (more heads, sequences or keys than the
+// accumulator was made for), OUT_OF_MEMORY (for scratch, where the runner is larger than before).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddWeights(AttnscopeAccumulator* accumulator,
                                                                 const AttnscopeAttentionView* weights,
                                                                 const AttnscopeMask* mask,
                                                                 const AttnscopeRunner* runner);
+// Adds rows of logits, the softmax's input: everything that their weights would have measured, and the logit metrics.
+// Rows may arrive as in AddWeights, and in the same sequences as those. `params` and `runner` may be null. Complexity
+// and errors: those of AddWeights; INVALID_ARGUMENT for a scale, soft cap or bias beyond its range.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddLogits(AttnscopeAccumulator* accumulator,
                                                                const AttnscopeAttentionView* logits,
                                                                const AttnscopeSoftmaxParams* params,
                                                                const AttnscopeRunner* runner);
+// The same from queries and keys, whose products are never all in memory. `params` and `runner` may be null.
+// O(batch * heads * queries * keys * head_dim). Errors: those of AddLogits; INVALID_ARGUMENT for heads that kv_heads
+// does not divide, a head_dim beyond 1 to 256, pages that do not hold `keys` keys, or pages with a batch other than 1.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddQueriesKeys(AttnscopeAccumulator* accumulator,
                                                                     const AttnscopeQueryKeyView* view,
                                                                     const AttnscopeSoftmaxParams* params,
                                                                     const AttnscopeRunner* runner);
+// Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner, which may be null: in proportion to
+// max_keys and to the runner's threads, independent of the queries.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorScratchBytes(const AttnscopeAccumulator* accumulator,
+                                                                  const AttnscopeRunner* runner, uint64_t* bytes);
+// Allocates that scratch now; else the first call does. `runner` may be null. Errors: OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorReserve(AttnscopeAccumulator* accumulator,
                                                              const AttnscopeRunner* runner);
+
+// Adds one block's residual stream before and after it: the same shape and type, and each sequence of the batch whole.
+// NaN and infinities make the ratio NaN or infinite, and such sequences are counted. O(batch * tokens * channels).
+// Errors: INVALID_ARGUMENT (null data, shapes that differ or overflow).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddResidual(AttnscopeAccumulator* accumulator,
                                                                  const AttnscopeActivationView* before,
                                                                  const AttnscopeActivationView* after);
+// Adds one gradient buffer of the layer; the norm is over all buffers added. O(size). Errors: INVALID_ARGUMENT (null
+// data).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddGradient(AttnscopeAccumulator* accumulator,
                                                                  const AttnscopeBufferView* gradient);
-// Ends all open sequences, or one.
+
+// Ends all open sequences: folds their column sums and row statistics into the layer's. The next rows begin new
+// sequences. O(max_batch * heads * max_keys).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorEndSequences(AttnscopeAccumulator* accumulator);
+// The same for one sequence, while others stay open: a server's requests end one by one. In mean-matrix mode there is
+// one, 0. O(heads * max_keys). Errors: OUT_OF_RANGE for a sequence beyond max_batch.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorEndSequence(AttnscopeAccumulator* accumulator, uint64_t sequence);
+// Forgets everything but the configuration.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorReset(AttnscopeAccumulator* accumulator);
+// Adds what `other` measured; sequences that are open in both go on as one. O(max_batch * heads) and the keys of the
+// other's open sequences. Errors: INVALID_ARGUMENT if its configuration differs.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorMerge(AttnscopeAccumulator* accumulator,
                                                            const AttnscopeAccumulator* other);
-// `layer` [num_metrics], `heads` [num_heads, num_metrics]; either may be null. Metrics and heads that were not
-// measured, or that there are not, are NaN.
+
+// What was measured so far, as if all sequences ended now; the state stays as it is. `layer` [num_metrics] and `heads`
+// [num_heads, num_metrics], indexed by AttnscopeMetric; either may be null. Metrics and heads that were not measured,
+// or that there are not, are NaN. Allocates. O(max_batch * heads * max_keys). Errors: OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumulator* accumulator, double* layer,
                                                            double* heads, size_t num_metrics, size_t num_heads);
-// The state's arrays, for any all-reduce: sums are added, maxima take the maximum. They last as long as the
-// accumulator; the call brings them up to date, so make it before each all-reduce.
-// `*count` is their length, `*closed` what is enough when no sequence is open; either may be null. Null without a
-// handle.
+
+// The whole state, for any all-reduce (MPI, NCCL, Gloo): add the sums of all ranks element by element, take the maxima
+// of the maxima. With MPI:
+//
+//   size_t count = 0;
+//   double* sums = AttnscopeAccumulatorSums(layer, &count, NULL);
+//   MPI_Allreduce(MPI_IN_PLACE, sums, (int)count, MPI_DOUBLE, MPI_SUM, comm);
+//   double* maxima = AttnscopeAccumulatorMaxima(layer, &count, NULL);
+//   MPI_Allreduce(MPI_IN_PLACE, maxima, (int)count, MPI_DOUBLE, MPI_MAX, comm);
+//
+// Both arrays have the same length on every rank with the same configuration, and last as long as the accumulator; the
+// call brings them up to date, so make it before each all-reduce. `*count` is the length, `*closed` how many of the
+// first elements are enough while no sequence is open; either may be null. Null without a handle. Other numbers than an
+// accumulator's own give wrong metrics, but nothing beyond the arrays is touched.
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorSums(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorMaxima(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);
 
-// ---- Verdicts: attnscope/diagnosis.h
+// ---- Verdicts (attnscope/diagnosis.h): which layers and heads are ill, of what, and how badly.
 
 typedef enum AttnscopeSeverity {
   ATTNSCOPE_HEALTHY = 0,
@@ -316,10 +475,20 @@ typedef enum AttnscopePathology {
   ATTNSCOPE_SATURATED_SOFTMAX = 5,
   ATTNSCOPE_BAD_NUMBERS = 6,
 } AttnscopePathology;
+enum { ATTNSCOPE_NUM_PATHOLOGIES = 7 };
 
+// How many the library has: a newer one may have more. Thread-safe.
+ATTNSCOPE_EXPORT size_t AttnscopeNumPathologies(void);
+// "one-hot collapse", ...; null for a number that is no pathology. Static text. Thread-safe.
+ATTNSCOPE_EXPORT const char* AttnscopePathologyName(int32_t pathology);
+// "healthy", "warning", "critical"; null for a number that is no severity. Static text. Thread-safe.
+ATTNSCOPE_EXPORT const char* AttnscopeSeverityName(int32_t severity);
+
+// The bounds of each verdict: attnscope/diagnosis.h says on which side of each a value is ill, README.md has them as a
+// table. A bound that is NaN never fires.
 typedef struct AttnscopeThresholds {
   uint32_t struct_size;
-  uint32_t reserved;
+  uint32_t reserved;  // 0
   double one_hot_max_row_weight_warning;
   double one_hot_effective_rank_warning;
   double one_hot_effective_rank_min_keys;
@@ -339,7 +508,7 @@ typedef struct AttnscopeThresholds {
   double saturation_ratio_critical;
   double invalid_row_share_critical;
 } AttnscopeThresholds;
-ATTNSCOPE_EXPORT void AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
 
 typedef struct AttnscopeVerdict {
   uint32_t struct_size;
@@ -347,59 +516,90 @@ typedef struct AttnscopeVerdict {
   int32_t severity;   // AttnscopeSeverity
   int32_t metric;     // AttnscopeMetric
   int64_t layer;
-  int64_t head;  // -1: the layer as a whole
-  double value;
-  double bound;
-  const char* message;
+  int64_t head;         // -1: the layer as a whole
+  double value;         // of the metric
+  double bound;         // that it crossed
+  const char* message;  // for people: names pathology, severity, metric, value, bound, layer and head
 } AttnscopeVerdict;
 
-// ---- The monitor: attnscope/attention_monitor.h; its records: docs/monitor.md
+// ---- The monitor (attnscope/attention_monitor.h; docs/monitor.md has the schema of its lines): samples some steps of
+// an engine, and reports each window of steps as one JSON line a layer and as verdicts that change.
+//
+//   for (uint64_t step = 0;; ++step) {
+//     for (uint64_t layer = 0; layer < 32; ++layer) {
+//       ...  // on the engine's own threads:
+//       if (AttnscopeMonitorShouldSample(monitor, layer, step)) {
+//         AttnscopeMonitorAddWeights(monitor, layer, &view, &mask, NULL);
+//       }
+//     }
+//     AttnscopeMonitorEndStep(monitor, step, tokens);
+//   }
+//
+// Threads: ShouldSample and the Add functions may run on any number of threads at once, also for one layer. They take
+// no lock, never wait, and allocate nothing (but the first that brings a larger runner than before, or logits, makes
+// room for it unless Reserve did). Where more threads than lanes feed one layer, the rows of those that come too late
+// are not measured; the window's record counts them. EndStep, EndSequence, CloseWindow and MergeInto are for one thread
+// at a time; they may run while others feed. Create, Reserve and Destroy are for times when nobody else uses the
+// monitor.
 
+// A verdict that came, went, or changed its severity. A library that is older than the program has a smaller
+// struct_size: what is behind it may not be read.
 typedef struct AttnscopeVerdictChange {
   uint32_t struct_size;
-  int32_t from;  // AttnscopeSeverity
-  int32_t to;
-  uint32_t reserved;
-  uint64_t window;
-  uint64_t step;
+  int32_t from;       // AttnscopeSeverity
+  int32_t to;         // AttnscopeSeverity
+  uint32_t reserved;  // 0
+  uint64_t window;    // that brought the change
+  uint64_t step;      // the window's last
+  // Of severity `to`. Where that is healthy, metric, value and bound are those of the verdict that has ended.
   const AttnscopeVerdict* verdict;
 } AttnscopeVerdictChange;
 
 typedef struct AttnscopeMonitorConfig {
   uint32_t struct_size;
-  uint32_t stagger_layers;  // 0 or 1
-  uint64_t layers;
-  int64_t first_layer;
-  const uint64_t* watched_layers;  // [num_watched_layers]; none: all
-  uint64_t num_watched_layers;
-  const AttnscopeLayerConfig* layer;  // may not be null
-  uint64_t lanes;
-  uint64_t every_steps;
-  double budget;
-  uint64_t window_steps;
-  uint64_t window_tokens;
-  const char* stage;                      // null: ""
+  uint32_t stagger_layers;  // 1: layer l samples steps whose remainder by every_steps is l's, which spreads the cost
+  uint64_t layers;          // that this process runs, 1 to 65536
+  int64_t first_layer;      // index in the model of the first of them, >= 0: that of a pipeline's stage
+  const uint64_t* watched_layers;     // [num_watched_layers], counted from 0 here; none: all
+  uint64_t num_watched_layers;        // at most layers
+  const AttnscopeLayerConfig* layer;  // may not be null: heads, most keys and most sequences of each layer
+  uint64_t lanes;                     // threads that may feed one layer at once, 1 to 1024; each costs a layer's state
+  uint64_t every_steps;               // steps that are multiples of it are sampled, >= 1
+  double budget;                      // share of wall time that sampling may take, 0 to 1; 0: no limit
+  uint64_t window_steps;              // a window ends before each step that is a multiple of it; 0: not by this
+  uint64_t window_tokens;  // or with the step that brings its tokens to this, whichever is first; 0: not by this
+  const char* stage;       // copied into each line; null: ""
   const AttnscopeThresholds* thresholds;  // may be null
-  uint32_t per_head;                      // 0 or 1
-  uint32_t worsen_windows;
-  uint32_t recover_windows;
-  uint32_t reserved;
-  double recover_margin;
-  void* opaque;
-  // Either may be null. The line ends with a zero byte behind its `length`.
+  uint32_t per_head;                      // 1: lines hold each head's metrics
+  uint32_t worsen_windows;                // windows in a row beyond a bound before a severity rises, >= 1
+  uint32_t recover_windows;               // windows in a row within it before a severity falls, >= 1
+  uint32_t reserved;                      // 0
+  double recover_margin;                  // by which they must be within it, a share of the bound, 0 to 1
+  void* opaque;                           // the first argument of the functions below
+  // Called by EndStep and CloseWindow, on their thread; either may be null. What they are given lasts as long as the
+  // call. They must not throw, nor call this monitor. The line has no newline, and ends with a zero byte behind its
+  // `length`.
   void (*on_window)(void* opaque, const char* json_line, size_t length);
   void (*on_change)(void* opaque, const AttnscopeVerdictChange* change);
+  // The clock of the budget, in nanoseconds, never going back; called from the threads that feed. Null: a steady clock.
   uint64_t (*now_nanoseconds)(void* opaque);
 } AttnscopeMonitorConfig;
-// `stage` becomes "serve".
-ATTNSCOPE_EXPORT void AttnscopeMonitorConfigDefaults(AttnscopeMonitorConfig* config);
+// `stage` becomes "serve", static text; `layer` stays to be set.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorConfigDefaults(AttnscopeMonitorConfig* config);
 
 typedef struct AttnscopeMonitor AttnscopeMonitor;
-// Copies what `config` points to.
+// Copies what `config` points to. Errors: those of AttnscopeAccumulatorCreate, INVALID_ARGUMENT for another value
+// beyond its range, OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorCreate(const AttnscopeMonitorConfig* config, AttnscopeMonitor** out);
+// Ends without closing the open window.
 ATTNSCOPE_EXPORT void AttnscopeMonitorDestroy(AttnscopeMonitor* monitor);
-// 1 if this step of this layer should be fed, else 0; 0 for null.
+
+// 1 if this step of this layer should be fed, else 0; 0 for null, and for layers that are not watched. A load and a
+// compare. Any threads.
 ATTNSCOPE_EXPORT int AttnscopeMonitorShouldSample(const AttnscopeMonitor* monitor, uint64_t layer, uint64_t step);
+
+// As those of accumulators, for a layer counted from 0 here; what they are given is measured, due or not. Any threads.
+// Errors: theirs, and OUT_OF_RANGE for a layer that is not watched.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorAddWeights(AttnscopeMonitor* monitor, uint64_t layer,
                                                             const AttnscopeAttentionView* weights,
                                                             const AttnscopeMask* mask, const AttnscopeRunner* runner);
@@ -416,52 +616,142 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorAddResidual(AttnscopeMonitor* m
                                                              const AttnscopeActivationView* after);
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorAddGradient(AttnscopeMonitor* monitor, uint64_t layer,
                                                              const AttnscopeBufferView* gradient);
+// Allocates now, for all layers, what AddLogits and AddQueriesKeys with this runner, which may be null, would allocate
+// in their first call. Not while others feed. Errors: OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorReserve(AttnscopeMonitor* monitor, const AttnscopeRunner* runner);
+
+// Ends one sequence in all layers: a request that is complete, whose place another may take. No thread may be feeding
+// this sequence. O(layers * heads * max_keys). Errors: OUT_OF_RANGE.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorEndSequence(AttnscopeMonitor* monitor, uint64_t sequence);
+// To be called once after each step, from one thread, when no thread will ask about this step any more: plans the next
+// sample, and closes the window if this step completes it. Steps may skip numbers; a smaller one than before starts the
+// schedule anew. `tokens` are those of the step. A few compares on most steps; at a sampled one O(layers). Errors: as
+// CloseWindow.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorEndStep(AttnscopeMonitor* monitor, uint64_t step, uint64_t tokens);
+// Closes the window now: folds what it holds, reports it, and begins the next. Layers without a sample are left out.
+// O(layers * heads * max_keys). Errors: OUT_OF_MEMORY; what the window held of layers not yet reported is then lost.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorCloseWindow(AttnscopeMonitor* monitor);
+// Adds what the open window holds of one layer to an accumulator that was made with the same configuration.
+// O(lanes * max_batch * heads * max_keys) at most. Errors: OUT_OF_RANGE for a layer that is not watched, and those of
+// AttnscopeAccumulatorMerge.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorMergeInto(const AttnscopeMonitor* monitor, uint64_t layer,
                                                            AttnscopeAccumulator* accumulator);
 
-// ---- Reports: attnscope/report.h
+// ---- Reports (attnscope/report.h): what all layers of a model measured at one moment. Tables, verdicts, JSON and
+// pictures are made from one. One thread at a time calls a function that takes a report without const; while none does,
+// any threads may call the others.
 
 typedef struct AttnscopeReport AttnscopeReport;
+// An empty one. Errors: OUT_OF_MEMORY, as of all functions that change a report.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportCreate(AttnscopeReport** out);
 ATTNSCOPE_EXPORT void AttnscopeReportDestroy(AttnscopeReport* report);
+
+// "train", "val", ...; null and "" are none. Copied.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportSetStage(AttnscopeReport* report, const char* stage);
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportSetEpoch(AttnscopeReport* report, int64_t epoch);
-// Puts what the accumulator measured into the entry of a layer, in the place of what was there.
+// Of the optimizer.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportSetStep(AttnscopeReport* report, int64_t step);
+// The stage, "" if there is none. Lasts until the report changes.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportStage(const AttnscopeReport* report, const char** out);
+// Errors: NOT_FOUND if the report has none.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportEpoch(const AttnscopeReport* report, int64_t* out);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportStep(const AttnscopeReport* report, int64_t* out);
+
+// Puts what the accumulator measured into the entry of a layer, in the place of what was there. Layers are those of the
+// model, >= 0, in any order and with gaps. Errors: INVALID_ARGUMENT for a negative layer.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportSetLayer(AttnscopeReport* report, int64_t layer,
                                                          const AttnscopeAccumulator* accumulator);
-// One value; head -1 is the layer as a whole. NaN if it was not measured; ATTNSCOPE_NOT_FOUND if there is no such layer
-// or head.
+// One value, for numbers that were measured elsewhere; head -1 is the layer as a whole. The layer, and heads up to this
+// one, are made if they are not there; NaN takes a value away. Errors: INVALID_ARGUMENT for a layer, head (-1 to 65535)
+// or metric beyond its range.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportSetMetric(AttnscopeReport* report, int64_t layer, int64_t head,
+                                                          int32_t metric, double value);
+// The layers there are, ascending by index.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportNumLayers(const AttnscopeReport* report, size_t* out);
+// The index in the model of one of them, counted from 0, and how many heads it has values of (0: heads are optional);
+// either may be null. Errors: OUT_OF_RANGE.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportLayerAt(const AttnscopeReport* report, size_t index, int64_t* layer,
+                                                        size_t* num_heads);
+// One value; head -1 is the layer as a whole. NaN if it was not measured. O(log layers). Errors: NOT_FOUND if there is
+// no such layer or head, INVALID_ARGUMENT for a number that is no metric.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportMetric(const AttnscopeReport* report, int64_t layer, int64_t head,
                                                        int32_t metric, double* out);
-// The report as JSON, zero-terminated; `length` may be null. Lasts until the report's next call of this function.
+// The report as JSON, zero-terminated; `length` may be null. Lasts until the report's next call of this function. The
+// same report gives the same bytes.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportToJson(AttnscopeReport* report, const char** json, size_t* length);
-// Finds all verdicts, worst first; `thresholds` may be null.
+
+// Finds all verdicts, worst first: critical before warning, then by how far the value is beyond its bound. At most one
+// for each pathology and each layer or head. `thresholds` may be null. O(layers * heads).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const AttnscopeThresholds* thresholds,
                                                          size_t* num_verdicts);
-// One of them; `out->struct_size` is set already. Its message lasts until the report's next Diagnose.
+// One of those that Diagnose found. Its message lasts until the report's next Diagnose. Errors: OUT_OF_RANGE.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportVerdict(const AttnscopeReport* report, size_t index,
                                                         AttnscopeVerdict* out);
+// The worst AttnscopeSeverity among them; healthy if there are none, also before the first Diagnose.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportWorstSeverity(const AttnscopeReport* report, int32_t* out);
 
-// ---- Link attnscope::report (libattnscope_report) for this one.
+// ---- Link attnscope::report (libattnscope_report) for these (attnscope/report.h, write_file.h).
 
-// A report from JSON, in the place of what was there.
+// A report from JSON, `length` bytes in the layout that attnscope/report.h shows, in the place of what was there.
+// Unknown keys are ignored. O(length). Errors: DATA_LOSS for text that is no JSON, INVALID_ARGUMENT for a value of the
+// wrong type, naming the path of keys.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportFromJson(AttnscopeReport* report, const char* json, size_t length);
+// Writes `size` bytes to `path`, whole or not at all: to a temporary name beside it, flushed, then renamed. Pipes and
+// devices are written directly. `bytes` may be null where there are none. Thread-safe. Errors: IO_ERROR, whose message
+// names the path and the system's reason.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeWriteFileAtomically(const char* path, const void* bytes, size_t size);
 
-// ---- Pictures: attnscope/summary_figure.h. Link attnscope::render (libattnscope_render).
+// ---- Figures (attnscope/figure.h). Link attnscope::render (libattnscope_render). Functions read reports and change
+// nothing: any threads may draw the same report at once, but for AttnscopeReportEncodePng, which keeps its bytes there.
+// The same reports and options give the same bytes on every machine. O(pixels + values).
+
+typedef enum AttnscopeFigureKind {
+  ATTNSCOPE_FIGURE_SUMMARY = 0,  // one report: six panels over the layer index
+  ATTNSCOPE_FIGURE_HEADS = 1,    // one report with heads: maps of layers by heads
+  ATTNSCOPE_FIGURE_HISTORY = 2,  // one report or more, of one model at different times: each metric over time
+} AttnscopeFigureKind;
+
+typedef enum AttnscopeFigureFormat {
+  ATTNSCOPE_FORMAT_RGB = 0,  // pixels [height, width, 3], 8-bit sRGB, rows from top to bottom, no padding
+  ATTNSCOPE_FORMAT_PNG = 1,  // a PNG file, with its resolution
+  ATTNSCOPE_FORMAT_SVG = 2,  // a standalone SVG document, text as text; a zero byte follows it
+} AttnscopeFigureFormat;
 
 typedef struct AttnscopeFigureOptions {
   uint32_t struct_size;
-  int32_t width;
-  int32_t height;
-  uint32_t reserved;
-  double scale;
+  int32_t width;      // of the layout, in 1/100 inch (one pixel each at scale 1), 400 to 20000
+  int32_t height;     // 300 to 20000
+  uint32_t reserved;  // 0
+  double scale;       // pixels per 1/100 inch, 0.1 to 16: density, never layout; at most 2^28 pixels in all
+  uint32_t plain;     // 1: curves, axes and legends only: no healthy ranges, no marks, no verdict
+  uint32_t dark;      // 1: for dark backgrounds
+  const AttnscopeThresholds* thresholds;  // of the verdicts that are shown; may be null
 } AttnscopeFigureOptions;
-ATTNSCOPE_EXPORT void AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options);
-// The six-panel picture as a PNG file, at `path`, whole or not at all; `options` may be null.
+// 2000 x 1500 at scale 1, light.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options);
+
+// A figure that was drawn.
+typedef struct AttnscopeFigure AttnscopeFigure;
+// Draws `reports` [num_reports]; `options` may be null. Errors: INVALID_ARGUMENT for a size or scale beyond its range,
+// or a number of reports that the kind cannot show; OUT_OF_MEMORY.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureCreate(AttnscopeFigureKind kind, AttnscopeFigureFormat format,
+                                                       const AttnscopeReport* const* reports, size_t num_reports,
+                                                       const AttnscopeFigureOptions* options, AttnscopeFigure** out);
+ATTNSCOPE_EXPORT void AttnscopeFigureDestroy(AttnscopeFigure* figure);
+// The bytes that its format has; they last as long as the figure.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureBytes(const AttnscopeFigure* figure, const uint8_t** bytes,
+                                                      size_t* size);
+// Its size in pixels and its resolution; each may be null. Errors: NOT_FOUND for an SVG.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigurePixels(const AttnscopeFigure* figure, int32_t* width, int32_t* height,
+                                                       double* pixels_per_inch);
+// Draws into a file, whole or not at all: SVG if `path` ends in ".svg", else PNG. Errors: those of Create, and
+// IO_ERROR, whose message names the path and the system's reason.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWrite(AttnscopeFigureKind kind, const AttnscopeReport* const* reports,
+                                                      size_t num_reports, const AttnscopeFigureOptions* options,
+                                                      const char* path);
+
+// The summary of one report as a PNG file at `path`, whatever that ends in. `options` may be null. Errors: as
+// AttnscopeFigureWrite.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportWritePng(const AttnscopeReport* report,
                                                          const AttnscopeFigureOptions* options, const char* path);
 // The same in memory. Lasts until the report's next call of this function.

@@ -52,7 +52,8 @@ AttentionCall::AttentionCall(AttentionKind kind, const AttnscopeLayerConfig& con
         static_cast<uint32_t>(bytes.OneOf<size_t>({own + 8, own - 8, 8, 4, 0, 5000, own + 100, own / 16 * 8}));
     struct_filler_ = bytes.OneOf<uint8_t>({0, 1});
     const bool has_unknown = struct_bytes_ > own && struct_filler_ != 0;
-    is_struct_refused_ = struct_bytes_ < 8 || struct_bytes_ > 4096 || has_unknown;
+    const size_t first = kind == AttentionKind::kQueriesKeys ? 176 : 88;  // what the first published header had
+    is_struct_refused_ = struct_bytes_ < first || struct_bytes_ > 4096 || struct_bytes_ % 8 != 0 || has_unknown;
   }
 }
 

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What metrics, pathologies and severities are called. The names in C++ are string literals, so a zero byte follows
+// them.
+#include "attnscope/attention_view.h"
+#include "attnscope/diagnosis.h"
+#include "attnscope/metrics.h"
+#include "c_interface/struct_size.h"
+
+using namespace attnscope;               // NOLINT: this file is all definitions of C functions
+using namespace attnscope::c_interface;  // NOLINT
+
+static_assert(kNumMetrics == ATTNSCOPE_NUM_METRICS, "a metric is missing in attnscope_c.h");
+static_assert(kNumPathologies == ATTNSCOPE_NUM_PATHOLOGIES, "a pathology is missing in attnscope_c.h");
+static_assert(static_cast<int>(MetricGroup::kAttention) == ATTNSCOPE_GROUP_ATTENTION);
+static_assert(static_cast<int>(MetricGroup::kLogits) == ATTNSCOPE_GROUP_LOGITS);
+static_assert(static_cast<int>(MetricGroup::kLayer) == ATTNSCOPE_GROUP_LAYER);
+
+size_t AttnscopeNumMetrics() { return kNumMetrics; }
+
+const char* AttnscopeMetricName(int32_t metric) {
+  if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) return nullptr;
+  return AllMetrics()[static_cast<size_t>(metric)].name.data();
+}
+
+AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out) {
+  return Guarded([&]() -> Status {
+    if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) {
+      return {StatusCode::kInvalidArgument, "metric is " + std::to_string(metric) + ", not an AttnscopeMetric"};
+    }
+    const MetricInfo& info = AllMetrics()[static_cast<size_t>(metric)];
+    AttnscopeMetricInfo filled = {};
+    filled.metric = metric;
+    filled.group = static_cast<int32_t>(info.group);
+    filled.per_head = info.per_head ? 1 : 0;
+    filled.is_count = info.is_count ? 1 : 0;
+    filled.name = info.name.data();
+    filled.report_key = info.report_key.data();
+    filled.meaning = info.meaning.data();
+    return WriteStruct("out", filled, out);
+  });
+}
+
+size_t AttnscopeNumPathologies() { return kNumPathologies; }
+
+const char* AttnscopePathologyName(int32_t pathology) {
+  if (pathology < 0 || static_cast<size_t>(pathology) >= kNumPathologies) return nullptr;
+  return NameOf(static_cast<Pathology>(pathology)).data();
+}
+
+const char* AttnscopeSeverityName(int32_t severity) {
+  if (severity < ATTNSCOPE_HEALTHY || severity > ATTNSCOPE_CRITICAL) return nullptr;
+  return NameOf(static_cast<Severity>(severity)).data();
+}
+
+size_t AttnscopeElementBytes(int32_t type) {
+  if (type < ATTNSCOPE_FLOAT32 || type > ATTNSCOPE_BFLOAT16) return 0;
+  return ElementBytes(static_cast<ElementType>(type));
+}

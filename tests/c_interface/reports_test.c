@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reports, verdicts, files and figures from C. */
+#include <stdlib.h>
+
+#include "tests/c_interface/c_test.h"
+
+/* Layer 5 of a model, measured. */
+static AttnscopeReport* NewReport(void) {
+  AttnscopeAccumulator* accumulator = NewAccumulator();
+  const AttnscopeAttentionView view = WeightsView();
+  CHECK_OK(AttnscopeAccumulatorAddWeights(accumulator, &view, NULL, NULL));
+  AttnscopeReport* report = NULL;
+  CHECK_OK(AttnscopeReportCreate(&report));
+  CHECK_OK(AttnscopeReportSetLayer(report, 5, accumulator));
+  AttnscopeAccumulatorDestroy(accumulator);
+  return report;
+}
+
+static void TestJson(void) {
+  AttnscopeAccumulator* accumulator = NewAccumulator();
+  const AttnscopeAttentionView view = WeightsView();
+  CHECK_OK(AttnscopeAccumulatorAddWeights(accumulator, &view, NULL, NULL));
+  AttnscopeReport* report = NULL;
+  CHECK_OK(AttnscopeReportCreate(&report));
+  CHECK_OK(AttnscopeReportSetStage(report, "val"));
+  CHECK_OK(AttnscopeReportSetEpoch(report, 3));
+  CHECK_OK(AttnscopeReportSetStep(report, 700));
+  CHECK_OK(AttnscopeReportSetLayer(report, 5, accumulator));
+  CHECK_ERROR(AttnscopeReportSetLayer(report, -1, accumulator), ATTNSCOPE_INVALID_ARGUMENT, "layer is -1");
+  const char* json = NULL;
+  size_t length = 0;
+  CHECK_OK(AttnscopeReportToJson(report, &json, &length));
+  CHECK(length == strlen(json) && strstr(json, "\"stage\": \"val\"") != NULL);
+  CHECK(strstr(json, "\"step\": 700") != NULL);
+
+  AttnscopeReport* read = NULL;
+  CHECK_OK(AttnscopeReportCreate(&read));
+  CHECK_OK(AttnscopeReportFromJson(read, json, length));
+  const char* again = NULL;
+  CHECK_OK(AttnscopeReportToJson(read, &again, NULL));
+  CHECK(strcmp(json, again) == 0);
+  CHECK_ERROR(AttnscopeReportFromJson(read, "{", 1), ATTNSCOPE_DATA_LOSS, "JSON ends too early");
+  double value = 0.0;
+  CHECK_OK(AttnscopeReportMetric(read, 5, 1, ATTNSCOPE_MAX_ROW_WEIGHT, &value));
+  CHECK(IsNear(value, 1.0));
+  CHECK_ERROR(AttnscopeReportMetric(read, 4, -1, ATTNSCOPE_ENTROPY, &value), ATTNSCOPE_NOT_FOUND,
+              "the report has no layer 4");
+  CHECK_ERROR(AttnscopeReportMetric(read, 5, 2, ATTNSCOPE_ENTROPY, &value), ATTNSCOPE_NOT_FOUND,
+              "layer 5 of the report has no head 2");
+  CHECK_ERROR(AttnscopeReportMetric(read, 5, 0, 99, &value), ATTNSCOPE_INVALID_ARGUMENT, "metric is 99");
+  AttnscopeReportDestroy(read);
+  AttnscopeReportDestroy(report);
+  AttnscopeAccumulatorDestroy(accumulator);
+}
+
+static void TestVerdicts(void) {
+  AttnscopeReport* report = NewReport();
+  int32_t worst = -1;
+  CHECK_OK(AttnscopeReportWorstSeverity(report, &worst));
+  CHECK(worst == ATTNSCOPE_HEALTHY);
+  size_t verdicts = 0;
+  CHECK_OK(AttnscopeReportDiagnose(report, NULL, &verdicts));
+  CHECK(verdicts > 0);
+  CHECK_OK(AttnscopeReportWorstSeverity(report, &worst));
+  CHECK(worst == ATTNSCOPE_CRITICAL);
+  AttnscopeVerdict verdict = {.struct_size = sizeof verdict};
+  CHECK_OK(AttnscopeReportVerdict(report, 0, &verdict));
+  CHECK(verdict.severity == ATTNSCOPE_CRITICAL && verdict.layer == 5 && strstr(verdict.message, "layer 5") != NULL);
+  CHECK_ERROR(AttnscopeReportVerdict(report, verdicts, &verdict), ATTNSCOPE_OUT_OF_RANGE, "index is");
+  AttnscopeThresholds thresholds = {.struct_size = sizeof thresholds};
+  AttnscopeThresholdsDefaults(&thresholds);
+  CHECK(thresholds.sink_mass_critical == 0.8 && thresholds.invalid_row_share_critical == 0.01);
+  double* bounds = &thresholds.one_hot_max_row_weight_warning;
+  /* cppcheck-suppress comparePointers ; all fields but the first are doubles, one behind the other */
+  while (bounds <= &thresholds.invalid_row_share_critical) *bounds++ = NAN;
+  CHECK_OK(AttnscopeReportDiagnose(report, &thresholds, &verdicts));
+  CHECK(verdicts == 0);
+  CHECK_OK(AttnscopeReportWorstSeverity(report, &worst));
+  CHECK(worst == ATTNSCOPE_HEALTHY);
+  CHECK_INVALID(AttnscopeReportWorstSeverity(NULL, &worst), "report is null");
+  CHECK_INVALID(AttnscopeReportWorstSeverity(report, NULL), "out is null");
+  AttnscopeReportDestroy(report);
+}
+
+static void TestPng(const char* png_path) {
+  AttnscopeReport* report = NewReport();
+  AttnscopeFigureOptions options = {.struct_size = sizeof options};
+  AttnscopeFigureOptionsDefaults(&options);
+  CHECK(options.width == 2000 && options.height == 1500);
+  options.width = 800;
+  options.height = 600;
+  CHECK_OK(AttnscopeReportWritePng(report, &options, png_path));
+  const uint8_t* png = NULL;
+  size_t size = 0;
+  CHECK_OK(AttnscopeReportEncodePng(report, &options, &png, &size));
+  CHECK(size > 1000 && memcmp(png, "\x89PNG\r\n\x1a\n", 8) == 0);
+  FILE* file = fopen(png_path, "rb");
+  CHECK(file != NULL);
+  uint8_t* bytes = malloc(size + 1);
+  CHECK(file != NULL && bytes != NULL && fread(bytes, 1, size + 1, file) == size && memcmp(bytes, png, size) == 0);
+  free(bytes);
+  if (file != NULL) fclose(file);
+  remove(png_path);
+  options.width = 1;
+  CHECK_ERROR(AttnscopeReportEncodePng(report, &options, &png, &size), ATTNSCOPE_INVALID_ARGUMENT, "");
+  CHECK_ERROR(AttnscopeReportWritePng(report, NULL, "/nowhere/at/all.png"), ATTNSCOPE_IO_ERROR, "");
+  AttnscopeReportDestroy(report);
+}
+
+/* A report of numbers that were measured elsewhere, and what it says about itself. */
+static void TestContents(void) {
+  AttnscopeReport* report = NULL;
+  CHECK_OK(AttnscopeReportCreate(&report));
+  const char* stage = NULL;
+  int64_t time = -7;
+  size_t count = 9;
+  CHECK_OK(AttnscopeReportStage(report, &stage));
+  CHECK(strcmp(stage, "") == 0);
+  CHECK_ERROR(AttnscopeReportEpoch(report, &time), ATTNSCOPE_NOT_FOUND, "the report has no epoch");
+  CHECK_ERROR(AttnscopeReportStep(report, &time), ATTNSCOPE_NOT_FOUND, "the report has no step");
+  CHECK(time == -7);
+  CHECK_OK(AttnscopeReportNumLayers(report, &count));
+  CHECK(count == 0);
+  CHECK_OK(AttnscopeReportSetStage(report, "train"));
+  CHECK_OK(AttnscopeReportSetEpoch(report, 3));
+  CHECK_OK(AttnscopeReportSetStep(report, 20000));
+  CHECK_OK(AttnscopeReportSetMetric(report, 7, -1, ATTNSCOPE_ENTROPY, 1.5));
+  CHECK_OK(AttnscopeReportSetMetric(report, 2, 1, ATTNSCOPE_SINK_MASS, 0.25));
+  CHECK_OK(AttnscopeReportStage(report, &stage));
+  CHECK(strcmp(stage, "train") == 0);
+  CHECK_OK(AttnscopeReportEpoch(report, &time));
+  CHECK(time == 3);
+  CHECK_OK(AttnscopeReportStep(report, &time));
+  CHECK(time == 20000);
+  CHECK_OK(AttnscopeReportNumLayers(report, &count));
+  CHECK(count == 2);
+  int64_t layer = 0;
+  size_t heads = 9;
+  CHECK_OK(AttnscopeReportLayerAt(report, 0, &layer, &heads));
+  CHECK(layer == 2 && heads == 2);
+  CHECK_OK(AttnscopeReportLayerAt(report, 1, &layer, &heads));
+  CHECK(layer == 7 && heads == 0);
+  CHECK_OK(AttnscopeReportLayerAt(report, 1, NULL, NULL));
+  CHECK_ERROR(AttnscopeReportLayerAt(report, 2, &layer, &heads), ATTNSCOPE_OUT_OF_RANGE, "index is 2, of 2 layers");
+  double value = 0.0;
+  CHECK_OK(AttnscopeReportMetric(report, 2, 1, ATTNSCOPE_SINK_MASS, &value));
+  CHECK(value == 0.25);
+  CHECK_OK(AttnscopeReportMetric(report, 2, 0, ATTNSCOPE_SINK_MASS, &value));
+  CHECK(isnan(value));
+  CHECK_OK(AttnscopeReportSetMetric(report, 7, -1, ATTNSCOPE_ENTROPY, NAN));
+  CHECK_OK(AttnscopeReportMetric(report, 7, -1, ATTNSCOPE_ENTROPY, &value));
+  CHECK(isnan(value));
+  CHECK_INVALID(AttnscopeReportSetMetric(report, -1, -1, 0, 1.0), "layer is -1, expected >= 0");
+  CHECK_INVALID(AttnscopeReportSetMetric(report, 2, -2, 0, 1.0), "head is -2, expected -1 to 65535");
+  CHECK_INVALID(AttnscopeReportSetMetric(report, 2, 65536, 0, 1.0), "head is 65536, expected -1 to 65535");
+  CHECK_INVALID(AttnscopeReportSetMetric(report, 9, 0, 99, 1.0), "metric is 99, not an AttnscopeMetric");
+  CHECK_OK(AttnscopeReportNumLayers(report, &count));
+  CHECK(count == 2); /* what failed made no layer */
+  CHECK_INVALID(AttnscopeReportSetStep(NULL, 1), "report is null");
+  CHECK_INVALID(AttnscopeReportStage(report, NULL), "out is null");
+  AttnscopeReportDestroy(report);
+}
+
+static size_t ReadFile(const char* path, unsigned char* bytes, size_t size) {
+  FILE* file = fopen(path, "rb");
+  if (file == NULL) return 0;
+  const size_t read = fread(bytes, 1, size, file);
+  fclose(file);
+  return read;
+}
+
+static void TestWriteFile(const char* path) {
+  unsigned char bytes[16];
+  CHECK_OK(AttnscopeWriteFileAtomically(path, "a\0b", 3));
+  CHECK(ReadFile(path, bytes, sizeof bytes) == 3 && memcmp(bytes, "a\0b", 3) == 0);
+  CHECK_OK(AttnscopeWriteFileAtomically(path, NULL, 0));
+  CHECK(ReadFile(path, bytes, sizeof bytes) == 0);
+  CHECK_INVALID(AttnscopeWriteFileAtomically(path, NULL, 1), "bytes is null");
+  CHECK_INVALID(AttnscopeWriteFileAtomically(NULL, "a", 1), "path is null");
+  CHECK_ERROR(AttnscopeWriteFileAtomically("/nowhere/at/all", "a", 1), ATTNSCOPE_IO_ERROR, "");
+  remove(path);
+}
+
+static const AttnscopeFigureKind kKinds[3] = {ATTNSCOPE_FIGURE_SUMMARY, ATTNSCOPE_FIGURE_HEADS,
+                                              ATTNSCOPE_FIGURE_HISTORY};
+
+/* Bytes of a figure that lasts no longer than the call: their number, and a sum that tells them apart. */
+static size_t Draw(AttnscopeFigureKind kind, AttnscopeFigureFormat format, const AttnscopeReport* report,
+                   const AttnscopeFigureOptions* options, uint64_t* hash, const char* begin) {
+  AttnscopeFigure* figure = NULL;
+  const uint8_t* bytes = NULL;
+  size_t size = 0;
+  CHECK_OK(AttnscopeFigureCreate(kind, format, &report, 1, options, &figure));
+  CHECK_OK(AttnscopeFigureBytes(figure, &bytes, &size));
+  *hash = 0;
+  for (size_t i = 0; i < size; ++i) *hash = *hash * 31 + bytes[i];
+  CHECK(size >= strlen(begin) && memcmp(bytes, begin, strlen(begin)) == 0);
+  if (format == ATTNSCOPE_FORMAT_SVG) CHECK(bytes[size] == 0 && strlen((const char*)bytes) == size);
+  int32_t width = 0;
+  int32_t height = 0;
+  double density = 0.0;
+  if (format == ATTNSCOPE_FORMAT_SVG) {
+    CHECK_ERROR(AttnscopeFigurePixels(figure, &width, &height, &density), ATTNSCOPE_NOT_FOUND, "the figure is an SVG");
+  } else {
+    CHECK_OK(AttnscopeFigurePixels(figure, &width, &height, &density));
+    CHECK(width == 400 && height == 300 && density == 50.0);
+    CHECK_OK(AttnscopeFigurePixels(figure, NULL, NULL, NULL));
+  }
+  if (format == ATTNSCOPE_FORMAT_RGB) CHECK(size == 3u * 400 * 300);
+  AttnscopeFigureDestroy(figure);
+  return size;
+}
+
+static AttnscopeFigureOptions SmallFigure(void) {
+  AttnscopeFigureOptions options = {.struct_size = sizeof options};
+  CHECK_OK(AttnscopeFigureOptionsDefaults(&options));
+  CHECK(options.plain == 0 && options.dark == 0 && options.thresholds == NULL);
+  options.width = 800;
+  options.height = 600;
+  options.scale = 0.5;
+  return options;
+}
+
+static void TestFigures(void) {
+  AttnscopeReport* report = NewReport();
+  const AttnscopeFigureOptions options = SmallFigure();
+  uint64_t seen[9];
+  for (int kind = 0; kind < 3; ++kind) {
+    CHECK(Draw(kKinds[kind], ATTNSCOPE_FORMAT_RGB, report, &options, &seen[kind], "") > 0);
+    Draw(kKinds[kind], ATTNSCOPE_FORMAT_PNG, report, &options, &seen[3 + kind], "\x89PNG\r\n\x1a\n");
+    Draw(kKinds[kind], ATTNSCOPE_FORMAT_SVG, report, &options, &seen[6 + kind], "<");
+    for (int i = 0; i < kind; ++i) { /* each kind is another picture */
+      CHECK(seen[i] != seen[kind] && seen[3 + i] != seen[3 + kind] && seen[6 + i] != seen[6 + kind]);
+    }
+  }
+  /* The summary is the one of the older function. */
+  const uint8_t* png = NULL;
+  size_t size = 0;
+  CHECK_OK(AttnscopeReportEncodePng(report, &options, &png, &size));
+  uint64_t hash = 0;
+  for (size_t i = 0; i < size; ++i) hash = hash * 31 + png[i];
+  CHECK(hash == seen[3]);
+  AttnscopeReportDestroy(report);
+  AttnscopeFigureDestroy(NULL);
+}
+
+/* Each option changes the picture, and thresholds change what it calls ill. */
+static void TestFigureOptions(void) {
+  AttnscopeReport* report = NewReport();
+  AttnscopeThresholds never = {.struct_size = sizeof never};
+  CHECK_OK(AttnscopeThresholdsDefaults(&never));
+  double* bounds = &never.one_hot_max_row_weight_warning;
+  /* cppcheck-suppress comparePointers ; all fields but the first are doubles, one behind the other */
+  while (bounds <= &never.invalid_row_share_critical) *bounds++ = NAN;
+  for (int format = ATTNSCOPE_FORMAT_RGB; format <= ATTNSCOPE_FORMAT_SVG; ++format) {
+    uint64_t seen[4];
+    for (int option = 0; option < 4; ++option) {
+      AttnscopeFigureOptions options = SmallFigure();
+      options.plain = option == 1;
+      options.dark = option == 2;
+      options.thresholds = option == 3 ? &never : NULL;
+      Draw(ATTNSCOPE_FIGURE_SUMMARY, (AttnscopeFigureFormat)format, report, &options, &seen[option], "");
+      for (int i = 0; i < option; ++i) CHECK(seen[i] != seen[option]);
+    }
+  }
+  AttnscopeReportDestroy(report);
+}
+
+static void TestHistory(const char* path) {
+  AttnscopeReport* reports[3] = {NewReport(), NewReport(), NewReport()};
+  for (int i = 0; i < 3; ++i) CHECK_OK(AttnscopeReportSetStep(reports[i], 100 * (i + 1)));
+  const AttnscopeReport* const all[3] = {reports[0], reports[1], reports[2]};
+  const AttnscopeFigureOptions options = SmallFigure();
+  AttnscopeFigure* figure = NULL;
+  CHECK_OK(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, all, 3, &options, &figure));
+  const uint8_t* svg = NULL;
+  size_t size = 0;
+  CHECK_OK(AttnscopeFigureBytes(figure, &svg, &size));
+  CHECK_OK(AttnscopeFigureWrite(ATTNSCOPE_FIGURE_HISTORY, all, 3, &options, path));
+  unsigned char* bytes = malloc(size + 1);
+  CHECK(bytes != NULL && ReadFile(path, bytes, size + 1) == size && memcmp(bytes, svg, size) == 0);
+  free(bytes);
+  remove(path);
+  AttnscopeFigureDestroy(figure);
+  figure = NULL;
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_SUMMARY, ATTNSCOPE_FORMAT_SVG, all, 3, NULL, &figure),
+                "reports holds 3 reports; this figure shows one");
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, NULL, 0, NULL, &figure),
+                "reports holds 0 reports");
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, NULL, 1, NULL, &figure),
+                "reports is null");
+  const AttnscopeReport* const with_null[2] = {reports[0], NULL};
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, with_null, 2, NULL, &figure),
+                "reports[1] is null");
+  CHECK_INVALID(AttnscopeFigureCreate((AttnscopeFigureKind)3, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
+                "kind is 3, expected an AttnscopeFigureKind, 0 to 2");
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, (AttnscopeFigureFormat)7, all, 1, NULL, &figure),
+                "format is 7, expected an AttnscopeFigureFormat, 0 to 2");
+  CHECK(figure == NULL);
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, NULL),
+                "out is null");
+  CHECK_INVALID(AttnscopeFigureBytes(NULL, &svg, &size), "figure is null");
+  CHECK_INVALID(AttnscopeFigurePixels(NULL, NULL, NULL, NULL), "figure is null");
+  CHECK_INVALID(AttnscopeFigureWrite(ATTNSCOPE_FIGURE_HISTORY, all, 3, NULL, NULL), "path is null");
+  CHECK_ERROR(AttnscopeFigureWrite(ATTNSCOPE_FIGURE_HISTORY, all, 3, &options, "/nowhere/at/all.svg"),
+              ATTNSCOPE_IO_ERROR, "");
+  for (int i = 0; i < 3; ++i) AttnscopeReportDestroy(reports[i]);
+}
+
+void TestReports(const char* png_path) {
+  char path[4096];
+  TestContents();
+  TestJson();
+  TestVerdicts();
+  TestPng(png_path);
+  snprintf(path, sizeof path, "%s.bytes", png_path);
+  TestWriteFile(path);
+  TestFigures();
+  TestFigureOptions();
+  snprintf(path, sizeof path, "%s.svg", png_path);
+  TestHistory(path);
+}
