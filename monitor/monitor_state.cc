@@ -5,26 +5,29 @@
 #include <limits>
 #include <utility>
 
+#include "attnscope/limits.h"
+
 namespace attnscope {
 namespace {
 
-Status Invalid(const char* name, const std::string& value, const char* expected) {
+Status Invalid(const char* name, const std::string& value, const std::string& expected) {
   return {StatusCode::kInvalidArgument, std::string(name) + " is " + value + ", expected " + expected};
 }
 
 Status CheckConfig(const MonitorConfig& config) {
-  constexpr size_t kMostLayers = 65536;
-  if (config.layers < 1 || config.layers > kMostLayers) {
-    return Invalid("layers", std::to_string(config.layers), "1 to 65536");
+  if (config.layers < 1 || config.layers > kMaxLayers) {
+    return Invalid("layers", std::to_string(config.layers), "1 to " + std::to_string(kMaxLayers));
   }
-  if (config.first_layer < 0 || config.first_layer > std::numeric_limits<int64_t>::max() - int64_t{kMostLayers}) {
-    return Invalid("first_layer", std::to_string(config.first_layer), "0 to 2^63 - 1 - 65536");
+  if (config.first_layer < 0 || config.first_layer > std::numeric_limits<int64_t>::max() - int64_t{kMaxLayers}) {
+    return Invalid("first_layer", std::to_string(config.first_layer), "0 to 2^63 - 1 - " + std::to_string(kMaxLayers));
   }
   for (const size_t layer : config.watched_layers) {
     if (layer < config.layers) continue;
     return Invalid("watched_layers", std::to_string(layer), "layers below `layers`");
   }
-  if (config.lanes < 1 || config.lanes > 1024) return Invalid("lanes", std::to_string(config.lanes), "1 to 1024");
+  if (config.lanes < 1 || config.lanes > kMaxMonitorLanes) {
+    return Invalid("lanes", std::to_string(config.lanes), "1 to " + std::to_string(kMaxMonitorLanes));
+  }
   if (config.every_steps < 1) return Invalid("every_steps", "0", "1 or more");
   if (!(config.budget >= 0.0 && config.budget <= 1.0)) {
     return Invalid("budget", std::to_string(config.budget), "a share from 0 to 1");

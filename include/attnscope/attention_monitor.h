@@ -48,12 +48,13 @@ struct VerdictChange {
 
 struct MonitorConfig {
   // The model.
-  size_t layers = 0;                        // that this process runs, 1 to 65536
+  size_t layers = 0;                        // that this process runs, 1 to kMaxLayers
   int64_t first_layer = 0;                  // index in the model of the first of them, >= 0: that of a pipeline's stage
   std::vector<size_t> watched_layers = {};  // counted from 0 here; empty: all
   LayerConfig layer = {};                   // heads, most keys and most sequences at once (max_batch) of each layer
-  // Threads that may feed one layer at the same time. Each costs a layer's state: address space for 20 bytes a key,
-  // head and sequence, of which only what is used becomes memory, and 0.2 MB of scratch. 1 to 1024.
+  // Threads that may feed one layer at the same time, 1 to kMaxMonitorLanes. Each costs a layer's state: address space
+  // for 20 bytes a key, head and sequence, and for 4 bytes a key of scratch, of which only what is used becomes memory;
+  // and 0.25 MB of scratch of a fixed size.
   size_t lanes = 1;
 
   // When to sample: steps that are multiples of `every_steps`, at least 1. Staggered, layer l instead samples steps

@@ -17,6 +17,7 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/export.h"
+#include "attnscope/limits.h"
 #include "attnscope/metrics.h"
 #include "attnscope/query_key_view.h"
 #include "attnscope/runner.h"
@@ -26,10 +27,10 @@
 namespace attnscope {
 
 struct LayerConfig {
-  size_t heads = 1;      // heads of the layer, 1 to 65536
-  size_t max_keys = 0;   // most keys a row may have, 0 to 2^31 - 1; decides the memory: 20 bytes for each key, head and
+  size_t heads = 1;      // heads of the layer, 1 to kMaxHeads
+  size_t max_keys = 0;   // most keys a row may have, 0 to kMaxKeys; decides the memory: 20 bytes for each key, head and
                          // open sequence. 0: no attention, only AddResidual and AddGradient
-  size_t max_batch = 1;  // sequences that are open at once: the batch of a view. 1 to 65536
+  size_t max_batch = 1;  // sequences that are open at once: the batch of a view. 1 to kMaxBatch
   // First average over batch and heads, then measure that one matrix, as many Python training loops do. It hides a
   // collapsed head; it is here to compare with their old runs. Each call must then bring all heads, and the rows of all
   // its sequences, together.
@@ -80,8 +81,8 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // The same from queries and keys; their products are float32 and are never all in memory: a product is off by at most
   // head_dim * 1e-7 of the sum of its terms' magnitudes, and must not overflow a float32. What a causal mask hides is
   // not multiplied. O(batch * heads * queries * keys * head_dim). Errors: those of AddLogits; kInvalidArgument for
-  // heads that kv_heads does not divide, a head_dim beyond 1 to 256, pages that do not hold `keys` keys, or pages with
-  // a batch other than 1.
+  // heads that kv_heads does not divide, a head_dim beyond 1 to kMaxHeadDim, pages that do not hold `keys` keys, or
+  // pages with a batch other than 1.
   Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params = {}, const Runner& runner = {});
 
   // Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner: in proportion to max_keys and to the

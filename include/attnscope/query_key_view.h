@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
+#include "attnscope/limits.h"
 
 namespace attnscope {
 
@@ -41,7 +42,7 @@ struct QueryKeyView {
   size_t kv_heads = 1;  // divides heads
   size_t queries = 0;
   size_t keys = 0;
-  size_t head_dim = 0;  // 1 to 256
+  size_t head_dim = 0;  // 1 to kMaxHeadDim
   int64_t query_batch_stride = 0;
   int64_t query_head_stride = 0;
   int64_t query_stride = 0;

@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "attnscope/limits.h"
 #include "attnscope/runner.h"
 
 namespace attnscope {
 
 // Tasks that a runner runs at once: one for each thread.
 inline size_t TasksAtOnce(const Runner& runner) {
-  return runner.run == nullptr ? 1 : std::clamp<size_t>(runner.threads, 1, 4096);
+  return runner.run == nullptr ? 1 : std::clamp<size_t>(runner.threads, 1, kMaxThreads);
 }
 
 // Tasks for matrices that share nothing: several for each thread even out heads that take longer.

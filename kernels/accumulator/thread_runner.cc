@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "attnscope/limits.h"
+
 namespace attnscope {
 
 class ATTNSCOPE_NO_EXPORT ThreadRunner::Pool {
@@ -84,10 +86,9 @@ ThreadRunner& ThreadRunner::operator=(ThreadRunner&&) noexcept = default;
 ThreadRunner::~ThreadRunner() = default;
 
 Status ThreadRunner::Create(size_t threads, ThreadRunner* out) {
-  constexpr size_t kMostThreads = 4096;
-  if (threads > kMostThreads) {
+  if (threads > kMaxThreads) {
     return {StatusCode::kOutOfRange,
-            "threads is " + std::to_string(threads) + ", expected at most " + std::to_string(kMostThreads)};
+            "threads is " + std::to_string(threads) + ", expected at most " + std::to_string(kMaxThreads)};
   }
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   try {

@@ -8,16 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "kernels/query_key/query_key_product.h"
+#include "attnscope/limits.h"
 
 namespace attnscope {
 namespace {
-
-constexpr size_t kMaxHeads = 65536;
-constexpr size_t kMaxBatch = 65536;
-constexpr size_t kMaxKeys = (size_t{1} << 31) - 1;
-// Elements that a view may span: bytes and their differences then fit a signed 64-bit number.
-constexpr size_t kMaxSpan = size_t{1} << 60;
 
 Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
 Status OutOfRange(std::string message) { return {StatusCode::kOutOfRange, std::move(message)}; }
@@ -44,7 +38,8 @@ struct Dimension {
   int64_t stride;
 };
 
-// Checks that no offset of an element overflows, and counts the elements. Sizes of zero are left out of the count, so
+// Checks that no offset of an element overflows, so that bytes and their differences fit a signed 64-bit number, and
+// counts the elements. Sizes of zero are left out of the count, so
 // that also the rows without keys that a view may have are not beyond counting.
 Status CheckDimensions(const std::string& name, const void* data, std::initializer_list<Dimension> dimensions) {
   size_t elements = 1;
@@ -58,7 +53,7 @@ Status CheckDimensions(const std::string& name, const void* data, std::initializ
     const size_t stride = dimension.stride < 0 ? size_t{0} - static_cast<size_t>(dimension.stride)
                                                : static_cast<size_t>(dimension.stride);
     const size_t steps = dimension.size - 1;
-    if (elements > kMaxSpan / dimension.size || (steps != 0 && stride > (kMaxSpan - span) / steps)) {
+    if (elements > kMaxViewElements / dimension.size || (steps != 0 && stride > (kMaxViewElements - span) / steps)) {
       return Invalid(name + " overflows: " + dimension.name + " is " + std::to_string(dimension.size) +
                      " with stride " + std::to_string(dimension.stride));
     }

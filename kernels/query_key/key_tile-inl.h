@@ -20,7 +20,7 @@
 #include "kernels/query_key/key_rows.h"
 #include "kernels/query_key/transpose_keys-inl.h"
 #include "kernels/simd/load-inl.h"
-#include "kernels/sweep/row_tile-inl.h"
+#include "kernels/simd/prefetch-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {

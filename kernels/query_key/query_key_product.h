@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Products of queries and keys for a block of rows. Included by the accumulator, tests and benchmarks.
+// Products of queries and keys for a block of rows.
 #ifndef ATTNSCOPE_KERNELS_QUERY_KEY_QUERY_KEY_PRODUCT_H_
 #define ATTNSCOPE_KERNELS_QUERY_KEY_QUERY_KEY_PRODUCT_H_
 
 #include <cstddef>
 
+#include "attnscope/limits.h"
 #include "attnscope/query_key_view.h"
-#include "kernels/sweep/sweep_workspace.h"
+#include "kernels/simd/lanes.h"
 #include "kernels/view_rows.h"
 
 namespace attnscope {
 
-inline constexpr size_t kMaxHeadDim = 256;
 // Columns of the widest tile of products that any target computes.
 inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
 // Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece; of packed queries there

@@ -36,10 +36,11 @@ HWY_INLINE VD SoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
   return hn::IfThenElse(is_finite, hn::CopySign(hn::Mul(cap, tanh), x), x);
 }
 
-// The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each.
+// The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each;
+// `high` may be `logits`.
 template <typename T, typename TBias>
-HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT logits, const TBias* HWY_RESTRICT bias,
-                                float* HWY_RESTRICT high, float* HWY_RESTRICT low) {
+HWY_INLINE void TransformVector(const LogitScale& scale, const T* logits, const TBias* HWY_RESTRICT bias, float* high,
+                                float* HWY_RESTRICT low) {
   const hn::ScalableTag<double> dd;
   const hn::Rebind<float, decltype(dd)> df;
   auto s = hn::Mul(LoadAsDouble(dd, logits), hn::Set(dd, scale.scale));

@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/simd/plogp-inl.h"
+#include "kernels/simd/prefetch-inl.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
 
@@ -44,16 +44,6 @@ struct SweptRow {
   float* columns = nullptr;       // column sums with this row; null: not made
   const float* before = nullptr;  // and before it, may be the same; null: zeros
 };
-
-// Never faults. Prefetching to the L1 cache instead, as Highway does, fills its few miss buffers and halves the rate of
-// sweeps from memory (measured on Zen 4).
-HWY_INLINE void PrefetchToL2(const void* address) {
-#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
-  __builtin_prefetch(address, /*write=*/0, /*locality=*/2);
-#else
-  hwy::Prefetch(static_cast<const uint8_t*>(address));
-#endif
-}
 
 // Adds the two halves of float32 lanes to float64 lanes in memory, or sets them.
 template <class DF>
@@ -100,7 +90,7 @@ struct SlotMaxima {
                        uint32_t* HWY_RESTRICT slots) const {
     HWY_ALIGN_MAX static constexpr uint32_t kZeros[kShortColumns] = {};
     const size_t N = hn::Lanes(du);
-    const uint32_t* HWY_RESTRICT before = column <= masks.column ? kZeros : slots;
+    const uint32_t* before = column <= masks.column ? kZeros : slots;
     const size_t slot0 = masks.Slot(column, N);
     const size_t slot1 = slot0 ^ N;
     const size_t slot2 = slot0 ^ (2 * N);

@@ -8,17 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attnscope/limits.h"
 #include "hwy/base.h"
+#include "kernels/simd/lanes.h"
 #include "kernels/top_k/bound_guess.h"
 
 namespace attnscope {
 
-// float32 lanes of the longest vector that Highway supports (2048 bits).
-inline constexpr size_t kMaxFloatLanes = 64;
-// Rows whose column sums stay in float32: at worst 15 roundings, 9e-7 relative. Blocks are aligned to the row's index
-// in its sequence, so that results do not depend on how rows are cut into calls. Also the rows that go through one
+// The column sums of a block stay in float32: at worst 15 roundings, 9e-7 relative. Blocks are aligned to the row's
+// index in its sequence, so that results do not depend on how rows are cut into calls. As many rows go through one
 // selection network: one a lane, for vectors of 512 bits.
-inline constexpr size_t kRowsPerBlock = 16;
+static_assert(kRowsPerBlock == 16);
 // Columns whose sums stay in the L1 cache while the rows of a block pass: with a row's share 16 of 32 KiB.
 inline constexpr size_t kStripColumns = 2048;
 // Columns after which the largest weights of the block's rows are selected: a block's float32 tile is 256 KiB, which

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "attnscope/limits.h"
 #include "attnscope/report.h"
 #include "report/io/json_text.h"
 #include "report/report_keys.h"
@@ -21,7 +22,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxHeads = 65536;  // as LayerConfig::heads
 constexpr std::string_view kHeadsKey = "heads";
 
 // What was read of one layer so far.

@@ -9,13 +9,12 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
+#include "attnscope/limits.h"
 #include "tools/analysis/float32.h"
 #include "tools/analysis/last_tensor.h"
 
 namespace attnscope::tools {
 namespace {
-
-constexpr size_t kMinBlockRows = 16;  // fewer would waste the kernels' work on several rows at once
 
 // What the kernels read a tensor as; float64 after narrowing.
 ElementType KernelType(Dtype dtype) {
@@ -46,7 +45,7 @@ BlockSteps StepsOf(const AttentionPart& part, size_t max_keys, const AnalysisOpt
                                         : std::clamp(options.block_elements / sequence, size_t{1},
                                                      std::max(std::min(most, part.batch), size_t{1}));
   const size_t row = steps.sequences * part.heads * part.keys;
-  steps.rows = std::min(part.queries, std::max(options.block_elements / row, kMinBlockRows));
+  steps.rows = std::min(part.queries, std::max(options.block_elements / row, kRowsPerBlock));
   return steps;
 }
 

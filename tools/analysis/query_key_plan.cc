@@ -9,13 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "attnscope/limits.h"
 #include "tools/analysis/tensor_choice.h"
 #include "tools/analysis/tensor_name.h"
 
 namespace attnscope::tools {
 namespace {
-
-constexpr size_t kMaxHeadDim = 256;
 
 // A shape as [layers, batch, heads, tokens, head_dim], where what it lacks is 1.
 struct Sizes {

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "attnscope/limits.h"
 #include "tools/analysis/tensor_choice.h"
 
 namespace attnscope::tools {
@@ -13,9 +14,8 @@ namespace {
 
 constexpr double kEvenEnough = 1.25;  // most work of one share over the mean, for whole files or layers
 constexpr double kSnap = 1.0 / 16;    // of a share
-// Column sums are float32 over so many rows, counted from the first of the sequence, before they become float64. Cuts
-// between such blocks leave every sum as one process has it, but for the order of adding float64.
-constexpr double kRowBlock = 16.0;
+// Cuts between such blocks of rows leave every sum as one process has it, but for the order of adding float64.
+constexpr auto kRowBlock = static_cast<double>(kRowsPerBlock);
 
 // What the dealing may not take apart, or only by rows: a sequence of a part, a mean matrix, or a residual stream.
 struct Unit {

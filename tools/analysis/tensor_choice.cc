@@ -5,12 +5,11 @@
 #include <filesystem>
 #include <utility>
 
+#include "attnscope/limits.h"
 #include "tools/analysis/tensor_name.h"
 
 namespace attnscope::tools {
 namespace {
-
-constexpr size_t kMaxLayers = 65536;  // of one tensor; no model comes near
 
 const char* NameOf(AttentionKind kind) {
   return kind == AttentionKind::kWeights ? "weights" : kind == AttentionKind::kLogits ? "logits" : "queries and keys";

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "attnscope/limits.h"
 #include "tools/commands/command.h"
 #include "tools/commands/measure_options.h"
 #include "tools/commands/report_output.h"
@@ -78,7 +79,6 @@ Status ReadFraction(const char* option, const std::string& text, size_t most, si
 
 Status ReadShare(const AnalyzeOptions& options, ShareOptions* share) {
   constexpr size_t kMaxRows = size_t{1} << 40;
-  constexpr size_t kMaxHeads = 65536;
   share->by = options.measure.share_by;
   share->mean_matrix = options.measure.mean_matrix;
   Status status;

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "attnscope/limits.h"
+
 namespace attnscope::tools {
 namespace {
 
@@ -13,7 +15,6 @@ CLI::Validator FactorRange() { return CLI::Range(0x1p-96, 0x1p96).description(""
 
 // Logits, and queries and keys.
 void AddLogitOptions(CLI::App* app, MeasureOptions* options) {
-  constexpr size_t kMaxHeads = 65536;
   app->add_option("--logits", options->inputs.logit_files, "Files of logits instead of weights")->type_name("FILE");
   app->add_option("--qk", options->inputs.query_key_files,
                   "Files of queries and keys instead of weights, or one archive of both.\nMay be repeated, see below")
@@ -45,7 +46,6 @@ void AddLogitOptions(CLI::App* app, MeasureOptions* options) {
 
 void AddMeasureOptions(CLI::App* app, MeasureOptions* options) {
   constexpr int64_t kMaxLayer = 999'999'999;
-  constexpr size_t kMaxThreads = 4096;
   app->add_option("FILE", options->inputs.files, "Files of attention weights, see below")->type_name("");
   app->add_option("--residual", options->inputs.residuals,
                   "Residual stream before and after a block, [tokens, channels] or\n"

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "attnscope/limits.h"
 #include "tools/files/little_endian.h"
 #include "tools/files/mapped_file.h"
 #include "tools/state/state_file.h"
@@ -14,8 +15,6 @@ namespace attnscope::tools {
 namespace {
 
 // Limits that no real state reaches; beyond them, sizes of a hostile file could overflow.
-constexpr uint64_t kMaxHeads = 65536;
-constexpr uint64_t kMaxKeys = (uint64_t{1} << 31) - 1;
 constexpr double kMaxCount = 0x1p53;
 
 // Takes one value after another. After the first failure it gives zeros, and `status` says what failed.
