@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The C interface beside the C++ one: the same numbers, names and defaults. How it works from C is in c_interface_test.
+// The C interface beside the C++ one: the same numbers, names, defaults, views and figures. How it works from C is in
+// c_interface_test.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -9,10 +10,13 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "attnscope/attention_monitor.h"
 #include "attnscope/attnscope_c.h"
-#include "attnscope/summary_figure.h"
+#include "attnscope/figure.h"
+#include "attnscope/layer_accumulator.h"
 
 namespace attnscope {
 namespace {
@@ -43,10 +47,178 @@ TEST(CInterfaceTest, NamesAllPathologiesAndSeverities) {
   for (size_t i = 0; i < kNumPathologies; ++i) {
     const std::string name(NameOf(static_cast<Pathology>(i)));
     EXPECT_NE(header.find(Line(name, i)), std::string::npos) << name;
+    EXPECT_EQ(AttnscopePathologyName(static_cast<int32_t>(i)), name);
   }
   for (const Severity severity : {Severity::kHealthy, Severity::kWarning, Severity::kCritical}) {
     EXPECT_NE(header.find(Line(std::string(NameOf(severity)), static_cast<size_t>(severity))), std::string::npos);
+    EXPECT_EQ(AttnscopeSeverityName(static_cast<int32_t>(severity)), NameOf(severity));
   }
+}
+
+TEST(CInterfaceTest, KnowsTheSameOfEachMetric) {
+  for (const MetricInfo& info : AllMetrics()) {
+    AttnscopeMetricInfo c_info = {};
+    c_info.struct_size = sizeof(c_info);
+    ASSERT_EQ(AttnscopeMetricInfoOf(static_cast<int32_t>(info.metric), &c_info), ATTNSCOPE_OK);
+    EXPECT_EQ(c_info.metric, static_cast<int32_t>(info.metric));
+    EXPECT_EQ(c_info.group, static_cast<int32_t>(info.group));
+    EXPECT_EQ(c_info.per_head != 0, info.per_head);
+    EXPECT_EQ(c_info.is_count != 0, info.is_count);
+    EXPECT_EQ(c_info.name, info.name);
+    EXPECT_EQ(c_info.report_key, info.report_key);
+    EXPECT_EQ(c_info.meaning, info.meaning);
+  }
+}
+
+TEST(CInterfaceTest, ElementsAreAsLarge) {
+  for (const ElementType type : {ElementType::kFloat32, ElementType::kFloat16, ElementType::kBFloat16}) {
+    EXPECT_EQ(AttnscopeElementBytes(static_cast<int32_t>(type)), ElementBytes(type));
+  }
+}
+
+// Sizes that are all different, so that no two fields can be mixed up.
+TEST(CInterfaceTest, ViewsAreTheSame) {
+  const float data[2] = {};
+  AttnscopeAttentionView attention = {};
+  attention.struct_size = sizeof(attention);
+  ASSERT_EQ(AttnscopeContiguousAttention(data, ATTNSCOPE_FLOAT16, 2, 3, 5, 7, &attention), ATTNSCOPE_OK);
+  const AttentionView cpp_attention = ContiguousAttention(data, ElementType::kFloat16, 2, 3, 5, 7);
+#define EXPECT_SAME(field) EXPECT_EQ(attention.field, cpp_attention.field)
+  EXPECT_SAME(data);
+  EXPECT_SAME(batch);
+  EXPECT_SAME(heads);
+  EXPECT_SAME(queries);
+  EXPECT_SAME(keys);
+  EXPECT_SAME(batch_stride);
+  EXPECT_SAME(head_stride);
+  EXPECT_SAME(query_stride);
+  EXPECT_SAME(first_sequence);
+  EXPECT_SAME(first_head);
+#undef EXPECT_SAME
+  EXPECT_EQ(attention.type, ATTNSCOPE_FLOAT16);
+
+  AttnscopeActivationView stream = {};
+  stream.struct_size = sizeof(stream);
+  ASSERT_EQ(AttnscopeContiguousActivation(data, ATTNSCOPE_BFLOAT16, 2, 3, 5, &stream), ATTNSCOPE_OK);
+  const ActivationView cpp_stream = ContiguousActivation(data, ElementType::kBFloat16, 2, 3, 5);
+#define EXPECT_SAME(field) EXPECT_EQ(stream.field, cpp_stream.field)
+  EXPECT_SAME(data);
+  EXPECT_SAME(batch);
+  EXPECT_SAME(tokens);
+  EXPECT_SAME(channels);
+  EXPECT_SAME(batch_stride);
+  EXPECT_SAME(token_stride);
+#undef EXPECT_SAME
+  EXPECT_EQ(stream.type, ATTNSCOPE_BFLOAT16);
+
+  for (const bool token_major : {false, true}) {
+    AttnscopeQueryKeyView view = {};
+    view.struct_size = sizeof(view);
+    const auto make = token_major ? &AttnscopeTokenMajorQueryKey : &AttnscopeContiguousQueryKey;
+    const auto cpp_make = token_major ? &TokenMajorQueryKey : &ContiguousQueryKey;
+    ASSERT_EQ(make(data, data + 1, ATTNSCOPE_FLOAT16, 2, 6, 3, 5, 7, 11, &view), ATTNSCOPE_OK);
+    const QueryKeyView cpp_view = cpp_make(data, data + 1, ElementType::kFloat16, 2, 6, 3, 5, 7, 11);
+#define EXPECT_SAME(field) EXPECT_EQ(view.field, cpp_view.field)
+    EXPECT_SAME(query_data);
+    EXPECT_SAME(key_data);
+    EXPECT_SAME(batch);
+    EXPECT_SAME(heads);
+    EXPECT_SAME(kv_heads);
+    EXPECT_SAME(queries);
+    EXPECT_SAME(keys);
+    EXPECT_SAME(head_dim);
+    EXPECT_SAME(query_batch_stride);
+    EXPECT_SAME(query_head_stride);
+    EXPECT_SAME(query_stride);
+    EXPECT_SAME(query_dim_stride);
+    EXPECT_SAME(key_batch_stride);
+    EXPECT_SAME(key_head_stride);
+    EXPECT_SAME(key_stride);
+    EXPECT_SAME(key_dim_stride);
+    EXPECT_SAME(num_pages);
+    EXPECT_SAME(first_sequence);
+    EXPECT_SAME(first_head);
+#undef EXPECT_SAME
+    EXPECT_EQ(view.pages, nullptr);
+    EXPECT_EQ(view.query_type, ATTNSCOPE_FLOAT16);
+    EXPECT_EQ(view.key_type, ATTNSCOPE_FLOAT16);
+  }
+}
+
+TEST(CInterfaceTest, ScratchIsAsLarge) {
+  AttnscopeLayerConfig config = {};
+  config.struct_size = sizeof(config);
+  AttnscopeLayerConfigDefaults(&config);
+  config.heads = 4;
+  config.max_keys = 1000;
+  AttnscopeAccumulator* accumulator = nullptr;
+  ASSERT_EQ(AttnscopeAccumulatorCreate(&config, &accumulator), ATTNSCOPE_OK);
+  LayerAccumulator cpp_accumulator;
+  ASSERT_TRUE(LayerAccumulator::Create({.heads = 4, .max_keys = 1000}, &cpp_accumulator).ok());
+  const auto run = [](void*, AttnscopeTask task, void* argument, size_t count) {
+    for (size_t i = 0; i < count; ++i) task(argument, i);
+  };
+  AttnscopeRunner runner = {};
+  runner.struct_size = sizeof(runner);
+  runner.run = run;
+  for (const size_t threads : {1, 2, 7}) {
+    runner.threads = threads;
+    uint64_t bytes = 0;
+    ASSERT_EQ(AttnscopeAccumulatorScratchBytes(accumulator, &runner, &bytes), ATTNSCOPE_OK);
+    EXPECT_EQ(bytes, cpp_accumulator.ScratchBytes({.run = run, .threads = threads}));
+  }
+  AttnscopeAccumulatorDestroy(accumulator);
+}
+
+// Each kind in each format, with other options than the defaults.
+TEST(CInterfaceTest, FiguresAreTheSameBytes) {
+  Report report;
+  AttnscopeReport* c_report = nullptr;
+  ASSERT_EQ(AttnscopeReportCreate(&c_report), ATTNSCOPE_OK);
+  for (int64_t layer = 0; layer < 3; ++layer) {
+    for (int64_t head = -1; head < 2; ++head) {
+      const double value = 0.1 * static_cast<double>(layer + 2 * head + 4);
+      LayerStats& stats = report.Layer(layer).stats;
+      stats.heads.resize(2);
+      MetricValues& values = head < 0 ? stats.layer : stats.heads[static_cast<size_t>(head)];
+      values[Metric::kNormalizedEntropy] = value;
+      values[Metric::kSinkMass] = 1.0 - value;
+      ASSERT_EQ(AttnscopeReportSetMetric(c_report, layer, head, ATTNSCOPE_NORMALIZED_ENTROPY, value), ATTNSCOPE_OK);
+      ASSERT_EQ(AttnscopeReportSetMetric(c_report, layer, head, ATTNSCOPE_SINK_MASS, 1.0 - value), ATTNSCOPE_OK);
+    }
+  }
+  FigureOptions options = {.width = 800, .height = 600, .scale = 0.5, .dark = true};
+  options.thresholds.sink_mass_warning = 0.6;
+  AttnscopeThresholds c_thresholds = {};
+  c_thresholds.struct_size = sizeof(c_thresholds);
+  AttnscopeThresholdsDefaults(&c_thresholds);
+  c_thresholds.sink_mass_warning = 0.6;
+  const AttnscopeFigureOptions c_options = {sizeof(c_options), 800, 600, 0, 0.5, 0, 1, &c_thresholds};
+  for (const FigureKind kind : {FigureKind::kSummary, FigureKind::kHeads, FigureKind::kHistory}) {
+    Image image;
+    std::vector<uint8_t> png;
+    std::string svg;
+    ASSERT_TRUE(RenderFigure(kind, {&report, 1}, options, &image).ok());
+    ASSERT_TRUE(EncodePng(image, &png).ok());
+    ASSERT_TRUE(RenderFigureSvg(kind, {&report, 1}, options, &svg).ok());
+    const std::string_view expected[] = {{reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()},
+                                         {reinterpret_cast<const char*>(png.data()), png.size()},
+                                         svg};
+    for (int format = ATTNSCOPE_FORMAT_RGB; format <= ATTNSCOPE_FORMAT_SVG; ++format) {
+      AttnscopeFigure* figure = nullptr;
+      ASSERT_EQ(AttnscopeFigureCreate(static_cast<AttnscopeFigureKind>(kind),
+                                      static_cast<AttnscopeFigureFormat>(format), &c_report, 1, &c_options, &figure),
+                ATTNSCOPE_OK)
+          << AttnscopeLastError();
+      const uint8_t* bytes = nullptr;
+      size_t size = 0;
+      ASSERT_EQ(AttnscopeFigureBytes(figure, &bytes, &size), ATTNSCOPE_OK);
+      EXPECT_TRUE(std::string_view(reinterpret_cast<const char*>(bytes), size) == expected[format])
+          << static_cast<int>(kind) << " as " << format;
+      AttnscopeFigureDestroy(figure);
+    }
+  }
+  AttnscopeReportDestroy(c_report);
 }
 
 // Each bound where the C++ struct has it, behind the size.
@@ -118,6 +290,8 @@ TEST(CInterfaceTest, DefaultsAreTheSame) {
   EXPECT_EQ(figure.width, cpp_figure.width);
   EXPECT_EQ(figure.height, cpp_figure.height);
   EXPECT_EQ(figure.scale, cpp_figure.scale);
+  EXPECT_EQ(figure.plain != 0, cpp_figure.plain);
+  EXPECT_EQ(figure.dark != 0, cpp_figure.dark);
 }
 
 // Messages are cut, never overrun.
