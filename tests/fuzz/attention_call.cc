@@ -6,6 +6,8 @@
 #include <limits>
 #include <memory>
 
+#include "tests/fuzz/fuzz_check.h"
+
 namespace attnscope::fuzz {
 namespace {
 
@@ -25,6 +27,22 @@ std::unique_ptr<uint8_t[]> Resized(const T& in, uint32_t size, uint8_t filler) {
   std::memcpy(out.get(), &in, std::min(reserved, sizeof(T)));
   std::memcpy(out.get(), &size, sizeof(size));
   return out;
+}
+
+// Of buffers in the other order of dimensions, every sequence has the same elements.
+void CheckTokenMajor(const AttnscopeQueryKeyView& contiguous) {
+  AttnscopeQueryKeyView view = {};
+  view.struct_size = sizeof(view);
+  const AttnscopeStatus status = AttnscopeTokenMajorQueryKey(
+      contiguous.query_data, contiguous.key_data, static_cast<AttnscopeElementType>(contiguous.query_type),
+      contiguous.batch, contiguous.heads, contiguous.kv_heads, contiguous.queries, contiguous.keys, contiguous.head_dim,
+      &view);
+  FUZZ_CHECK(status == ATTNSCOPE_OK, AttnscopeLastError());
+  FUZZ_CHECK(view.query_batch_stride == contiguous.query_batch_stride, "sequences as large");
+  FUZZ_CHECK(view.key_batch_stride == contiguous.key_batch_stride, "sequences as large");
+  FUZZ_CHECK(view.query_stride == view.query_head_stride * static_cast<int64_t>(view.heads),
+             "a token's heads together");
+  FUZZ_CHECK(view.key_stride == view.key_head_stride * static_cast<int64_t>(view.kv_heads), "a token's heads together");
 }
 
 }  // namespace
@@ -117,6 +135,7 @@ void AttentionCall::MakeQueriesKeys(const AttnscopeLayerConfig& config, CallByte
   view.struct_size = sizeof(view);
   AttnscopeContiguousQueryKey(buffers_[0].data(), buffers_[1].data(), static_cast<AttnscopeElementType>(type), batch_,
                               heads_, kv_heads, queries_, keys_, head_dim, &view);
+  CheckTokenMajor(view);
   view.query_batch_stride = queries.strides[0];
   view.query_head_stride = queries.strides[1];
   view.query_stride = queries.strides[2];

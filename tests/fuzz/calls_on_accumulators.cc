@@ -213,8 +213,21 @@ void Session::ResetOrReserve(CallBytes bytes) {
     const Owned fresh(Fresh(of.config));
     CheckSameStats(StatsOf(of.handle), StatsOf(fresh.get()), "nothing left");
   } else {
-    CheckStatus(AttnscopeAccumulatorReserve(of.handle, RunnerOf(&bytes)));
+    const AttnscopeRunner* const runner = RunnerOf(&bytes);
+    uint64_t before = 0;
+    uint64_t after = 0;
+    CheckStatus(AttnscopeAccumulatorScratchBytes(of.handle, runner, &before));
+    CheckStatus(AttnscopeAccumulatorReserve(of.handle, runner));
+    CheckStatus(AttnscopeAccumulatorScratchBytes(of.handle, runner, &after));
+    FUZZ_CHECK(before == after && (before != 0) == (of.handle != nullptr), "scratch that depends on the runner alone");
   }
+  AttnscopeLayerConfig config = {};
+  config.struct_size = bytes.OneOf<uint32_t>({sizeof(config), 0, sizeof(config) - 8, sizeof(config) + 1, 5000});
+  const AttnscopeStatus status = AttnscopeAccumulatorConfig(of.handle, &config);
+  CheckStatus(status);
+  FUZZ_CHECK((status == ATTNSCOPE_OK) == (of.handle != nullptr && config.struct_size == sizeof(config)),
+             AttnscopeLastError());
+  if (status == ATTNSCOPE_OK) FUZZ_CHECK(SameConfig(config, of.config), "the configuration it was made with");
 }
 
 void Session::Merge(CallBytes bytes) {

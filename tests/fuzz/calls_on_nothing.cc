@@ -22,7 +22,11 @@ void PassNullAccumulator(AttnscopeAccumulator* some) {
     CheckRefused(AttnscopeAccumulatorAddGradient(to, nullptr));
     CheckRefused(AttnscopeAccumulatorMerge(to, nullptr));
   }
+  uint64_t bytes = 0;
   CheckRefused(AttnscopeAccumulatorReserve(nullptr, nullptr));
+  CheckRefused(AttnscopeAccumulatorScratchBytes(nullptr, nullptr, &bytes));
+  CheckRefused(AttnscopeAccumulatorScratchBytes(some, nullptr, nullptr));
+  CheckRefused(AttnscopeAccumulatorConfig(some, nullptr));
   CheckRefused(AttnscopeAccumulatorEndSequences(nullptr));
   CheckRefused(AttnscopeAccumulatorEndSequence(nullptr, 0));
   CheckRefused(AttnscopeAccumulatorReset(nullptr));
@@ -60,6 +64,14 @@ void PassNullReport(AttnscopeReport* some) {
   CheckRefused(AttnscopeReportCreate(nullptr));
   CheckRefused(AttnscopeReportSetStage(nullptr, "a"));
   CheckRefused(AttnscopeReportSetEpoch(nullptr, 1));
+  CheckRefused(AttnscopeReportSetStep(nullptr, 1));
+  CheckRefused(AttnscopeReportSetMetric(nullptr, 0, 0, 0, 1.0));
+  CheckRefused(AttnscopeReportStage(some, nullptr));
+  CheckRefused(AttnscopeReportEpoch(some, nullptr));
+  CheckRefused(AttnscopeReportStep(nullptr, nullptr));
+  CheckRefused(AttnscopeReportNumLayers(nullptr, &count));
+  CheckRefused(AttnscopeReportLayerAt(nullptr, 0, nullptr, nullptr));
+  CheckRefused(AttnscopeReportWorstSeverity(some, nullptr));
   CheckRefused(AttnscopeReportSetLayer(some, 0, nullptr));
   CheckRefused(AttnscopeReportMetric(nullptr, 0, 0, 0, &value));
   CheckRefused(AttnscopeReportMetric(some, 0, 0, 0, nullptr));
@@ -76,6 +88,51 @@ void PassNullReport(AttnscopeReport* some) {
   CheckRefused(AttnscopeReportEncodePng(nullptr, nullptr, &png, &count));
   CheckRefused(AttnscopeReportEncodePng(some, nullptr, nullptr, &count));
   CheckRefused(AttnscopeReportEncodePng(some, nullptr, &png, nullptr));
+  CheckRefused(AttnscopeWriteFileAtomically(nullptr, "a", 1));
+  CheckRefused(AttnscopeWriteFileAtomically("/nonexistent/a", nullptr, 1));
+  AttnscopeFigure* figure = nullptr;
+  const AttnscopeReport* const reports[2] = {some, nullptr};
+  AttnscopeFigureDestroy(nullptr);
+  CheckRefused(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, reports, 1, nullptr, nullptr));
+  CheckRefused(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, reports, 2, nullptr, &figure));
+  CheckRefused(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, nullptr, 1, nullptr, &figure));
+  CheckRefused(AttnscopeFigureWrite(ATTNSCOPE_FIGURE_HISTORY, reports, 1, nullptr, nullptr));
+  CheckRefused(AttnscopeFigureBytes(nullptr, &png, &count));
+  CheckRefused(AttnscopeFigurePixels(nullptr, nullptr, nullptr, nullptr));
+  FUZZ_CHECK(figure == nullptr, "untouched output");
+}
+
+// Numbers that may name nothing.
+void AskNames(int32_t number) {
+  const bool is_metric = number >= 0 && number < ATTNSCOPE_NUM_METRICS;
+  FUZZ_CHECK((AttnscopeMetricName(number) != nullptr) == is_metric, "a name for each metric");
+  AttnscopeMetricInfo info = {};
+  info.struct_size = sizeof(info);
+  const AttnscopeStatus status = AttnscopeMetricInfoOf(number, &info);
+  CheckStatus(status);
+  FUZZ_CHECK((status == ATTNSCOPE_OK) == is_metric && (info.name != nullptr) == is_metric, "what is known of a metric");
+  const bool is_pathology = number >= 0 && number < ATTNSCOPE_NUM_PATHOLOGIES;
+  FUZZ_CHECK((AttnscopePathologyName(number) != nullptr) == is_pathology, "a name for each pathology");
+  FUZZ_CHECK((AttnscopeSeverityName(number) != nullptr) == (number >= 0 && number < 3), "a name for each severity");
+  FUZZ_CHECK((AttnscopeElementBytes(number) != 0) == (number >= 0 && number < 3), "a size of each type");
+}
+
+// Tensors of ggml with any sizes and strides: descriptions alone are read.
+void DescribeGgml(CallBytes* bytes) {
+  int64_t ne[4];
+  size_t nb[4];
+  for (size_t i = 0; i < 4; ++i) {
+    ne[i] = bytes->OneOf<int64_t>({4, 1, 0, 32, -1, INT64_MAX, INT64_MIN});
+    nb[i] = bytes->OneOf<size_t>({4, 2, 64, 1, 0, SIZE_MAX, SIZE_MAX - 3});
+  }
+  const auto type = bytes->OneOf<int32_t>({0, 1, 30, 2, -1, INT32_MAX});
+  const int64_t* const sizes = bytes->OneIn(5) ? nullptr : ne;
+  AttnscopeAttentionView view = {};
+  view.struct_size = bytes->OneOf<uint32_t>({sizeof(view), 0});
+  CheckStatus(AttnscopeAttentionFromGgml(type, sizes, nb, ne, &view));
+  AttnscopeQueryKeyView products = {};
+  products.struct_size = bytes->OneOf<uint32_t>({sizeof(products), 0});
+  CheckStatus(AttnscopeQueriesKeysFromGgml(type, sizes, nb, ne, type, ne, nb, ne, &products));
 }
 
 }  // namespace
@@ -83,9 +140,10 @@ void PassNullReport(AttnscopeReport* some) {
 void Session::AskLibrary(CallBytes bytes) {
   FUZZ_CHECK(AttnscopeAbiVersion() == ATTNSCOPE_ABI_VERSION && std::strlen(AttnscopeVersion()) > 0, "versions");
   FUZZ_CHECK(AttnscopeNumMetrics() == ATTNSCOPE_NUM_METRICS, "metrics");
-  const auto metric = static_cast<int32_t>(bytes.Word());
-  const bool is_metric = metric >= 0 && metric < ATTNSCOPE_NUM_METRICS;
-  FUZZ_CHECK((AttnscopeMetricName(metric) != nullptr) == is_metric, "a name for each metric");
+  FUZZ_CHECK(AttnscopeNumPathologies() == ATTNSCOPE_NUM_PATHOLOGIES, "pathologies");
+  const auto number = static_cast<int32_t>(bytes.Word());
+  AskNames(number);
+  AskNames(number % ATTNSCOPE_NUM_METRICS);
   const char* const target = AttnscopeCompiledTarget(bytes.Next());
   AttnscopeCompiledTarget(SIZE_MAX);
   if (target != nullptr && AttnscopeForceTarget(target) == ATTNSCOPE_OK) {
@@ -96,6 +154,7 @@ void Session::AskLibrary(CallBytes bytes) {
   FUZZ_CHECK(AttnscopeSetLastError(ATTNSCOPE_NOT_FOUND, message.c_str()) == ATTNSCOPE_NOT_FOUND, "the same status");
   FUZZ_CHECK(std::strcmp(AttnscopeLastError(), message.c_str()) == 0, message);
   FUZZ_CHECK(AttnscopeSetLastError(ATTNSCOPE_OK, nullptr) == ATTNSCOPE_OK, "the same status");
+  DescribeGgml(&bytes);
 }
 
 void Session::CreateThreadPool(CallBytes bytes) {
@@ -116,13 +175,17 @@ void Session::PassNull(CallBytes bytes) {
   CheckRefused(AttnscopeThreadPoolRunner(nullptr, &runner_));
   CheckRefused(AttnscopeThreadPoolRunner(pool_, nullptr));
   AttnscopeThreadPoolDestroy(nullptr);
-  AttnscopeLayerConfigDefaults(nullptr);
-  AttnscopeThresholdsDefaults(nullptr);
-  AttnscopeMonitorConfigDefaults(nullptr);
-  AttnscopeFigureOptionsDefaults(nullptr);
-  AttnscopeContiguousAttention(nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, nullptr);
-  AttnscopeContiguousQueryKey(nullptr, nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, 1, 1, nullptr);
-  AttnscopeContiguousActivation(nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, nullptr);
+  CheckRefused(AttnscopeLayerConfigDefaults(nullptr));
+  CheckRefused(AttnscopeThresholdsDefaults(nullptr));
+  CheckRefused(AttnscopeMonitorConfigDefaults(nullptr));
+  CheckRefused(AttnscopeFigureOptionsDefaults(nullptr));
+  CheckRefused(AttnscopeMetricInfoOf(0, nullptr));
+  CheckRefused(AttnscopeContiguousAttention(nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, nullptr));
+  CheckRefused(AttnscopeContiguousQueryKey(nullptr, nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, 1, 1, nullptr));
+  CheckRefused(AttnscopeTokenMajorQueryKey(nullptr, nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, 1, 1, nullptr));
+  CheckRefused(AttnscopeContiguousActivation(nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, nullptr));
+  CheckRefused(AttnscopeAttentionFromGgml(0, nullptr, nullptr, nullptr, nullptr));
+  CheckRefused(AttnscopeQueriesKeysFromGgml(0, nullptr, nullptr, nullptr, 0, nullptr, nullptr, nullptr, nullptr));
 }
 
 }  // namespace attnscope::fuzz

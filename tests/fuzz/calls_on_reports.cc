@@ -40,8 +40,63 @@ void CheckVerdicts(AttnscopeReport* report, const AttnscopeThresholds* threshold
     double value = kNan;
     FUZZ_CHECK(AttnscopeReportMetric(report, verdict.layer, verdict.head, verdict.metric, &value) == ATTNSCOPE_OK,
                AttnscopeLastError());
+    FUZZ_CHECK(AttnscopePathologyName(verdict.pathology) != nullptr, verdict.message);
+    int32_t worst = 0;
+    FUZZ_CHECK(AttnscopeReportWorstSeverity(report, &worst) == ATTNSCOPE_OK && worst >= verdict.severity, "the worst");
   }
   CheckRefused(AttnscopeReportVerdict(report, count, &verdict));
+}
+
+// The layers that a report says it has, ascending, and what else it holds.
+void CheckContents(const AttnscopeReport* report) {
+  size_t layers = 0;
+  FUZZ_CHECK(AttnscopeReportNumLayers(report, &layers) == ATTNSCOPE_OK, AttnscopeLastError());
+  int64_t before = -1;
+  for (size_t i = 0; i < layers; ++i) {
+    int64_t layer = 0;
+    size_t heads = 0;
+    double value = 0.0;
+    FUZZ_CHECK(AttnscopeReportLayerAt(report, i, &layer, &heads) == ATTNSCOPE_OK && layer > before, "layers ascend");
+    const auto beyond = static_cast<int64_t>(heads);
+    FUZZ_CHECK(AttnscopeReportMetric(report, layer, beyond - 1, 0, &value) == ATTNSCOPE_OK, AttnscopeLastError());
+    FUZZ_CHECK(AttnscopeReportMetric(report, layer, beyond, 0, &value) == ATTNSCOPE_NOT_FOUND, "no more heads");
+    before = layer;
+  }
+  CheckRefused(AttnscopeReportLayerAt(report, layers, nullptr, nullptr));
+  const char* stage = nullptr;
+  int64_t time = 0;
+  FUZZ_CHECK(AttnscopeReportStage(report, &stage) == ATTNSCOPE_OK && stage != nullptr, AttnscopeLastError());
+  CheckStatus(AttnscopeReportEpoch(report, &time));
+  CheckStatus(AttnscopeReportStep(report, &time));
+}
+
+// A figure of these reports in one of the formats; what it says of itself must agree.
+void DrawFigure(const AttnscopeReport* const* reports, size_t count, const AttnscopeFigureOptions& options,
+                CallBytes* bytes) {
+  const auto kind = bytes->OneOf<int>({ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FIGURE_SUMMARY, 3});
+  const auto format = bytes->OneOf<int>({ATTNSCOPE_FORMAT_RGB, ATTNSCOPE_FORMAT_SVG, ATTNSCOPE_FORMAT_PNG, 3, 255});
+  AttnscopeFigure* figure = nullptr;
+  const AttnscopeStatus status =
+      AttnscopeFigureCreate(static_cast<AttnscopeFigureKind>(kind), static_cast<AttnscopeFigureFormat>(format), reports,
+                            count, &options, &figure);
+  CheckStatus(status);
+  FUZZ_CHECK((status == ATTNSCOPE_OK) == (figure != nullptr), "a figure, or an error");
+  if (status != ATTNSCOPE_OK) return;
+  FUZZ_CHECK(kind <= 2 && format <= 2 && (kind == ATTNSCOPE_FIGURE_HISTORY || count == 1), "an error");
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+  FUZZ_CHECK(AttnscopeFigureBytes(figure, &data, &size) == ATTNSCOPE_OK && size > 8, AttnscopeLastError());
+  int32_t width = 0;
+  int32_t height = 0;
+  const AttnscopeStatus has_pixels = AttnscopeFigurePixels(figure, &width, &height, nullptr);
+  FUZZ_CHECK((has_pixels == ATTNSCOPE_OK) == (format != ATTNSCOPE_FORMAT_SVG), AttnscopeLastError());
+  if (format == ATTNSCOPE_FORMAT_RGB) {
+    FUZZ_CHECK(size == size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height), "three bytes a pixel");
+  }
+  if (format == ATTNSCOPE_FORMAT_SVG) {
+    FUZZ_CHECK(std::strlen(reinterpret_cast<const char*>(data)) == size, "a zero byte behind the document");
+  }
+  AttnscopeFigureDestroy(figure);
 }
 
 }  // namespace
@@ -64,6 +119,19 @@ void Session::ChangeReport(CallBytes bytes) {
     const std::string stage(bytes.Rest());
     CheckStatus(AttnscopeReportSetStage(report, bytes.OneIn(5) ? nullptr : stage.c_str()));
   }
+  if (bytes.OneIn(2)) CheckStatus(AttnscopeReportSetStep(report, static_cast<int64_t>(bytes.Word())));
+  if (!bytes.OneIn(2)) return;
+  const auto metric = bytes.OneOf<int32_t>({0, 5, 27, 28, -1});
+  const auto head = bytes.OneOf<int64_t>({-1, 0, 3, -2, 65536, INT64_MAX});
+  const double value = bytes.OneOf({0.5, 0.0, -1.0, 1e300, kNan, std::numeric_limits<double>::infinity()});
+  const AttnscopeStatus set = AttnscopeReportSetMetric(report, layer, head, metric, value);
+  CheckStatus(set);
+  FUZZ_CHECK((set == ATTNSCOPE_OK) == (layer >= 0 && head >= -1 && head < 65536 && metric >= 0 && metric < 28),
+             AttnscopeLastError());
+  if (set != ATTNSCOPE_OK) return;
+  double read = 0.0;
+  FUZZ_CHECK(AttnscopeReportMetric(report, layer, head, metric, &read) == ATTNSCOPE_OK, AttnscopeLastError());
+  FUZZ_CHECK(read == value || (std::isnan(read) && std::isnan(value)), "the value that was set");
 }
 
 void Session::AskReport(CallBytes bytes) {
@@ -80,6 +148,7 @@ void Session::AskReport(CallBytes bytes) {
   if (bytes.OneIn(2)) thresholds.one_hot_max_row_weight_critical = bytes.OneOf({0.0, kNan, -1.0, 1e300});
   if (bytes.OneIn(4)) thresholds.struct_size = bytes.OneOf<uint32_t>({8, 0, 16, 5000});
   CheckVerdicts(report, bytes.OneIn(2) ? &thresholds : nullptr);
+  CheckContents(report);
 }
 
 // To text and back, into the other report too.
@@ -114,15 +183,29 @@ void Session::DrawReport(CallBytes bytes) {
   options.height = bytes.OneOf<int32_t>({300, 500, 299, 0, -1, INT32_MIN, 20001});
   options.scale = bytes.OneOf({0.1, 0.5, 0.0, -1.0, 17.0, kNan, std::numeric_limits<double>::infinity()});
   options.struct_size = bytes.OneOf<uint32_t>({sizeof(options), sizeof(options), 0, 5000});
+  const bool writes_files = bytes.OneIn(8);
+  if (options.struct_size == sizeof(options) && bytes.OneIn(4)) options.struct_size = 24;  // an older program's
+  options.plain = bytes.OneOf<uint32_t>({0, 1, 0, 2});
+  options.dark = bytes.OneOf<uint32_t>({0, 1, 0, UINT32_MAX});
+  AttnscopeThresholds thresholds = {};
+  thresholds.struct_size = sizeof(thresholds);
+  AttnscopeThresholdsDefaults(&thresholds);
+  thresholds.sink_mass_warning = bytes.OneOf({0.3, kNan, 0.0});
+  thresholds.reserved = bytes.OneIn(8) ? 1 : 0;
+  if (bytes.OneIn(2)) options.thresholds = &thresholds;
   const uint8_t* png = nullptr;
   size_t size = 0;
   const AttnscopeStatus status = AttnscopeReportEncodePng(report, &options, &png, &size);
   CheckStatus(status);
   FUZZ_CHECK(status != ATTNSCOPE_OK || (size > 8 && std::memcmp(png, "\x89PNG", 4) == 0), "a PNG");
-  if (status != ATTNSCOPE_OK || !bytes.OneIn(8)) return;
+  const AttnscopeReport* const both[2] = {reports_[0], reports_[1]};
+  if (bytes.OneIn(2)) DrawFigure(both, bytes.OneOf<size_t>({1, 2, 0}), options, &bytes);
+  if (status != ATTNSCOPE_OK || !writes_files) return;
   static const InputFile file("figure.png");
   CheckStatus(AttnscopeReportWritePng(report, &options, file.path().c_str()));
   CheckRefused(AttnscopeReportWritePng(report, &options, (file.path() + "/below/a/file").c_str()));
+  CheckStatus(AttnscopeFigureWrite(ATTNSCOPE_FIGURE_HISTORY, both, 2, &options, file.path().c_str()));
+  CheckStatus(AttnscopeWriteFileAtomically(file.path().c_str(), png, size));
 }
 
 }  // namespace attnscope::fuzz
