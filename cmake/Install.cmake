@@ -8,6 +8,10 @@ install(TARGETS ${attnscope_libraries} EXPORT attnscopeTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/attnscope DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# The pages that headers and the command name, without pictures.
+file(GLOB attnscope_pages ${PROJECT_SOURCE_DIR}/docs/*.md)
+install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${attnscope_pages} DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
 
 if(NOT BUILD_SHARED_LIBS)
   set(BUILD_SHARED_LIBS OFF)  # as a word, for the package's config

@@ -13,7 +13,10 @@
 //       if (monitor.ShouldSample(layer, step)) status = monitor.AddWeights(layer, view, mask);
 //     }
 //     status = monitor.EndStep(step, tokens);
+//     if (request_has_ended) status = monitor.EndSequence(sequence);  // before another one takes its place
 //   }
+//
+// `mask` is causal with the length of the KV cache as its offset: with offset 0 a decode step would see key 0 alone.
 #ifndef ATTNSCOPE_ATTENTION_MONITOR_H_
 #define ATTNSCOPE_ATTENTION_MONITOR_H_
 
@@ -46,6 +49,7 @@ struct VerdictChange {
   Verdict verdict;
 };
 
+// What a monitor watches, when it samples, and whom it tells.
 struct MonitorConfig {
   // The model.
   size_t layers = 0;                        // that this process runs, 1 to kMaxLayers
@@ -92,6 +96,8 @@ struct MonitorConfig {
   uint64_t (*now_nanoseconds)(void* opaque) = nullptr;
 };
 
+// Samples an engine's steps, reports windows of them, and tells when verdicts change.
+//
 // Threads: ShouldSample and the Add calls may run on any number of threads at once, also for one layer. They allocate
 // nothing, take no lock, never wait and make no system call (but a call that fails allocates its message, and the first
 // that brings a larger Runner than before, or logits, makes room for it unless Reserve did). Where more threads than

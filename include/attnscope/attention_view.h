@@ -10,6 +10,7 @@
 
 namespace attnscope {
 
+// The type of a buffer's elements.
 enum class ElementType : uint8_t {
   kFloat32 = 0,
   kFloat16,   // IEEE 754 binary16

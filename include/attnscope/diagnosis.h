@@ -17,6 +17,7 @@
 
 namespace attnscope {
 
+// What can be wrong with a layer or a head.
 enum class Pathology : uint8_t {
   kOneHotCollapse,    // each row attends to a single key
   kSinkCollapse,      // all rows attend to the same key
@@ -29,6 +30,7 @@ enum class Pathology : uint8_t {
 
 inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kBadNumbers) + 1;
 
+// How bad it is; worse is larger.
 enum class Severity : uint8_t { kHealthy = 0, kWarning = 1, kCritical = 2 };
 
 // "one-hot collapse", ...
@@ -36,7 +38,7 @@ ATTNSCOPE_EXPORT std::string_view NameOf(Pathology pathology);
 // "healthy", "warning", "critical"
 ATTNSCOPE_EXPORT std::string_view NameOf(Severity severity);
 
-// The bounds of each verdict; the defaults are the documented ones (see README.md, "Verdicts"). A bound that is NaN
+// The bounds of each verdict; README.md has a table of the defaults. A bound that is NaN
 // never fires.
 struct Thresholds {
   // One-hot collapse.
@@ -66,6 +68,7 @@ struct Thresholds {
   double invalid_row_share_critical = 0.01;
 };
 
+// One finding.
 struct Verdict {
   Pathology pathology = Pathology::kOneHotCollapse;
   Severity severity = Severity::kWarning;

@@ -19,6 +19,7 @@
 
 namespace attnscope {
 
+// The kinds of pictures.
 enum class FigureKind : uint8_t {
   // One report: six panels over the layer index. Attention entropy; effective rank (log axis); top-5, -10 and -50 mass;
   // max row weight; column entropy and max column sum (two axes); residual update ratio (log axis) with its healthy
@@ -46,6 +47,7 @@ struct Image {
   std::vector<uint8_t> rgb;        // [height, width, 3]
 };
 
+// How a figure is drawn.
 struct FigureOptions {
   // Layout size, in 1/100 inch (one pixel each at scale 1). From 400 x 300 to 20000 x 20000. Text has its full size
   // from 1400 x 1050 on, and is smaller in smaller figures.

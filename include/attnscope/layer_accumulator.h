@@ -26,6 +26,7 @@
 
 namespace attnscope {
 
+// What an accumulator is made for.
 struct LayerConfig {
   size_t heads = 1;      // heads of the layer, 1 to kMaxHeads
   size_t max_keys = 0;   // most keys a row may have, 0 to kMaxKeys; decides the memory: 20 bytes for each key, head and
@@ -44,6 +45,8 @@ struct LayerConfig {
   friend bool operator==(const LayerConfig&, const LayerConfig&) = default;
 };
 
+// Everything that one layer's attention measured so far.
+//
 // Memory is allocated by Create, and by the first call that brings a larger Runner than before, or the first logits;
 // nothing is allocated while rows are measured. Not thread-safe: one thread at a time uses an accumulator; different
 // accumulators are independent. After a failed call the state is as before that call.

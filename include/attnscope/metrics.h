@@ -66,6 +66,7 @@ enum class MetricGroup : uint8_t {
   kLayer,      // {"<report_key>": {"<layer>": value}}, layers only
 };
 
+// What is known of a metric.
 struct MetricInfo {
   Metric metric;
   MetricGroup group;
@@ -79,6 +80,7 @@ struct MetricInfo {
 // Every metric, in the order of the enumeration. Thread-safe; the data is static.
 ATTNSCOPE_EXPORT std::span<const MetricInfo, kNumMetrics> AllMetrics();
 
+// The entry of one metric.
 inline const MetricInfo& InfoOf(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
 
 // One value for each metric. NaN means "not measured", never zero.

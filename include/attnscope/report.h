@@ -17,11 +17,13 @@
 
 namespace attnscope {
 
+// One layer of a report.
 struct LayerReport {
   int64_t layer = 0;  // index in the model
   LayerStats stats;   // stats.heads may be empty: heads are optional in a report
 };
 
+// All layers of a model at one moment.
 struct ATTNSCOPE_EXPORT Report {
   std::vector<LayerReport> layers;             // ascending by index, without duplicates; gaps are allowed
   std::optional<int64_t> epoch;                // JSON key "num_epochs"

@@ -11,6 +11,7 @@
 
 namespace attnscope {
 
+// Why a call failed.
 enum class StatusCode : uint8_t {
   kOk = 0,
   kInvalidArgument,  // a value makes no sense by itself or beside another (shape, stride, type, null pointer)
