@@ -75,6 +75,7 @@ ATTNSCOPE_EXPORT uint32_t AttnscopeAbiVersion(void);
 // "0.1.0", of the library. Static text.
 ATTNSCOPE_EXPORT const char* AttnscopeVersion(void);
 
+// Why a call failed.
 typedef enum AttnscopeStatus {
   ATTNSCOPE_OK = 0,
   ATTNSCOPE_INVALID_ARGUMENT = 1,  // a value makes no sense by itself or beside another
@@ -148,6 +149,7 @@ typedef enum AttnscopeMetricGroup {
   ATTNSCOPE_GROUP_LAYER = 2,      // {"<report_key>": {"<layer>": value}}
 } AttnscopeMetricGroup;
 
+// What is known of a metric.
 typedef struct AttnscopeMetricInfo {
   uint32_t struct_size;
   int32_t metric;          // AttnscopeMetric
@@ -165,6 +167,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, Attnscope
 // ---- Views (attnscope/attention_view.h, query_key_view.h, softmax_params.h): descriptions of buffers that someone
 // else owns. They hold no memory, are cheap to copy, and must outlive only the call that they are passed to.
 
+// The type of a buffer's elements.
 typedef enum AttnscopeElementType {
   ATTNSCOPE_FLOAT32 = 0,
   ATTNSCOPE_FLOAT16 = 1,   // IEEE 754 binary16
@@ -329,6 +332,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeQueriesKeysFromGgml(int32_t query_type
 // One unit of work. Tasks never wait for one another, and may run in any order and on any thread.
 typedef void (*AttnscopeTask)(void* argument, size_t index);
 
+// The caller's threads, lent for a call.
 typedef struct AttnscopeRunner {
   uint32_t struct_size;
   uint32_t reserved;  // 0
@@ -354,6 +358,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThreadPoolRunner(AttnscopeThreadPool* 
 // call that brings a larger runner than before, or the first logits; nothing is allocated while rows are measured. Bit
 // for bit, results do not depend on how the rows of a sequence are cut into calls.
 
+// What an accumulator is made for.
 typedef struct AttnscopeLayerConfig {
   uint32_t struct_size;
   // 1: first average over batch and heads, then measure that one matrix, as old Python training loops do; it hides a
@@ -371,6 +376,7 @@ typedef struct AttnscopeLayerConfig {
 // for a struct_size that was not set. So do all functions ...Defaults.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeLayerConfigDefaults(AttnscopeLayerConfig* config);
 
+// Everything that one layer's attention measured so far.
 typedef struct AttnscopeAccumulator AttnscopeAccumulator;
 // Errors: INVALID_ARGUMENT for a size or tolerance beyond its range, OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorCreate(const AttnscopeLayerConfig* config,
@@ -460,12 +466,14 @@ ATTNSCOPE_EXPORT double* AttnscopeAccumulatorMaxima(AttnscopeAccumulator* accumu
 
 // ---- Verdicts (attnscope/diagnosis.h): which layers and heads are ill, of what, and how badly.
 
+// How bad it is; worse is larger.
 typedef enum AttnscopeSeverity {
   ATTNSCOPE_HEALTHY = 0,
   ATTNSCOPE_WARNING = 1,
   ATTNSCOPE_CRITICAL = 2,
 } AttnscopeSeverity;
 
+// What can be wrong with a layer or a head.
 typedef enum AttnscopePathology {
   ATTNSCOPE_ONE_HOT_COLLAPSE = 0,
   ATTNSCOPE_SINK_COLLAPSE = 1,
@@ -510,6 +518,7 @@ typedef struct AttnscopeThresholds {
 } AttnscopeThresholds;
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
 
+// One finding.
 typedef struct AttnscopeVerdict {
   uint32_t struct_size;
   int32_t pathology;  // AttnscopePathology
@@ -555,6 +564,7 @@ typedef struct AttnscopeVerdictChange {
   const AttnscopeVerdict* verdict;
 } AttnscopeVerdictChange;
 
+// What a monitor watches, when it samples, and whom it tells.
 typedef struct AttnscopeMonitorConfig {
   uint32_t struct_size;
   uint32_t stagger_layers;  // 1: layer l samples steps whose remainder by every_steps is l's, which spreads the cost
@@ -587,6 +597,7 @@ typedef struct AttnscopeMonitorConfig {
 // `stage` becomes "serve", static text; `layer` stays to be set.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorConfigDefaults(AttnscopeMonitorConfig* config);
 
+// Samples an engine's steps, reports windows of them, and tells when verdicts change.
 typedef struct AttnscopeMonitor AttnscopeMonitor;
 // Copies what `config` points to. Errors: those of AttnscopeAccumulatorCreate, INVALID_ARGUMENT for another value
 // beyond its range, OUT_OF_MEMORY.
@@ -641,6 +652,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorMergeInto(const AttnscopeMonito
 // pictures are made from one. One thread at a time calls a function that takes a report without const; while none does,
 // any threads may call the others.
 
+// All layers of a model at one moment.
 typedef struct AttnscopeReport AttnscopeReport;
 // An empty one. Errors: OUT_OF_MEMORY, as of all functions that change a report.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportCreate(AttnscopeReport** out);
@@ -705,18 +717,21 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeWriteFileAtomically(const char* path, 
 // nothing: any threads may draw the same report at once, but for AttnscopeReportEncodePng, which keeps its bytes there.
 // The same reports and options give the same bytes on every machine. O(pixels + values).
 
+// The kinds of pictures.
 typedef enum AttnscopeFigureKind {
   ATTNSCOPE_FIGURE_SUMMARY = 0,  // one report: six panels over the layer index
   ATTNSCOPE_FIGURE_HEADS = 1,    // one report with heads: maps of layers by heads
   ATTNSCOPE_FIGURE_HISTORY = 2,  // one report or more, of one model at different times: each metric over time
 } AttnscopeFigureKind;
 
+// What a picture becomes.
 typedef enum AttnscopeFigureFormat {
   ATTNSCOPE_FORMAT_RGB = 0,  // pixels [height, width, 3], 8-bit sRGB, rows from top to bottom, no padding
   ATTNSCOPE_FORMAT_PNG = 1,  // a PNG file, with its resolution
   ATTNSCOPE_FORMAT_SVG = 2,  // a standalone SVG document, text as text; a zero byte follows it
 } AttnscopeFigureFormat;
 
+// How a figure is drawn.
 typedef struct AttnscopeFigureOptions {
   uint32_t struct_size;
   int32_t width;      // of the layout, in 1/100 inch (one pixel each at scale 1), 400 to 20000

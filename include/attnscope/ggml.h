@@ -27,6 +27,7 @@ inline constexpr int kGgmlFloat32 = 0;
 inline constexpr int kGgmlFloat16 = 1;
 inline constexpr int kGgmlBFloat16 = 30;
 
+// What a ggml_tensor says of its memory.
 struct GgmlLayout {
   int type = kGgmlFloat32;
   const int64_t* ne = nullptr;  // [4] elements

@@ -88,8 +88,10 @@ class MetricValues {
  public:
   MetricValues() { values_.fill(std::numeric_limits<double>::quiet_NaN()); }
 
+  // NaN where it was not measured.
   double operator[](Metric metric) const { return values_[static_cast<size_t>(metric)]; }
   double& operator[](Metric metric) { return values_[static_cast<size_t>(metric)]; }
+  // Whether it was measured.
   bool Has(Metric metric) const { return !std::isnan((*this)[metric]); }
 
  private:

@@ -26,8 +26,10 @@ enum class StatusCode : uint8_t {
 class [[nodiscard]] Status {
  public:
   Status() = default;
+  // A failure, if `code` is not kOk.
   Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
 
+  // Whether the call has succeeded; why it failed, for programs and for people.
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
   const std::string& message() const { return message_; }
