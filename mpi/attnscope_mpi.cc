@@ -4,13 +4,11 @@
 // then all add up layer by layer, and rank 0 writes. A file is written only after every rank has done its part.
 #include <stdlib.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdint>
 #include <exception>
 #include <new>
 #include <span>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +16,7 @@
 
 #include "attnscope/mpi.h"
 #include "attnscope/target.h"
+#include "tools/commands/command_line.h"
 #include "tools/commands/measure_options.h"
 #include "tools/commands/report_output.h"
 #include "tools/output/page_error.h"
@@ -185,16 +184,13 @@ int Run(const Options& options) {
 }
 
 // All ranks have parsed the same words; rank 0 answers.
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
-  std::ostringstream out;
-  std::ostringstream err;
-  const bool is_help = app.exit(error, out, err) == 0;
-  if (Rank() != 0) return is_help ? 0 : kExitError;
-  if (!is_help) {
-    PrintError(std::string(error.what()) + "\nRun with --help for more.");
+int Answer(const ParseOutcome& outcome) {
+  if (Rank() != 0) return outcome.is_answer ? 0 : kExitError;
+  if (outcome.is_error) {
+    PrintError(outcome.text);
     return kExitError;
   }
-  const Status status = PrintOut(out.str());
+  const Status status = PrintOut(outcome.text);
   if (!status.ok()) PrintError(status.message());
   return status.ok() ? 0 : kExitError;
 }
@@ -202,21 +198,17 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
 int Main(int argc, char** argv) {
   PrepareStandardStreams();
   ExitOnPageErrors(kExitError);
-  CLI::App app("Measures the health of a transformer's attention with all ranks of an MPI job.", "attnscope-mpi");
-  app.set_version_flag("--version", "attnscope-mpi " + std::string(Version()));
-  app.footer(kDetails);
+  CommandLine line("attnscope-mpi", "Measures the health of a transformer's attention with all ranks of an MPI job.");
+  line.SetVersion("attnscope-mpi " + std::string(Version()));
+  line.AddDetails(kDetails);
   const std::span<char* const> words(argv, static_cast<size_t>(argc));
   if (!AllOk(CheckSameArguments(words.subspan(words.empty() ? 0 : 1)))) return kExitError;
   Options options;
   options.measure.threads = 1;  // ranks are started one for each core
-  AddMeasureOptions(&app, &options.measure);
-  AddOutputOptions(&app, &options.output);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error);
-  }
-  return Run(options);
+  AddMeasureOptions(&line, &options.measure);
+  AddOutputOptions(&line, &options.output);
+  const ParseOutcome outcome = line.Parse(argc, argv);
+  return outcome.is_answer || outcome.is_error ? Answer(outcome) : Run(options);
 }
 
 }  // namespace

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The attnscope program: parses the command line, runs one command, and turns its outcome into an exit code.
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <exception>
 #include <new>
-#include <sstream>
 #include <string>
 
 #include "attnscope/target.h"
@@ -21,15 +19,6 @@ enum ExitCode { kExitOk = 0, kExitFindings = 1, kExitError = 2 };
 int ReportStatus(const Status& status, ExitCode otherwise) {
   if (status.ok()) return otherwise;
   PrintError(status.message());
-  return kExitError;
-}
-
-// --help and --version arrive as errors whose exit code is zero.
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
-  std::ostringstream out;
-  std::ostringstream err;
-  if (app.exit(error, out, err) == 0) return ReportStatus(PrintOut(out.str()), kExitOk);
-  PrintError(std::string(error.what()) + "\nRun with --help for more.");
   return kExitError;
 }
 
@@ -49,23 +38,20 @@ int Main(int argc, char** argv) {
   std::set_terminate(&OnTerminate);
   PrepareStandardStreams();
   ExitOnPageErrors(kExitError);
-  CLI::App app("Measures the health of a transformer's attention.", "attnscope");
-  app.set_version_flag("--version", "attnscope " + std::string(Version()));
-  app.require_subcommand(0, 1);
-  app.footer(
+  CommandLine program("attnscope", "Measures the health of a transformer's attention.");
+  program.SetVersion("attnscope " + std::string(Version()));
+  program.AddDetails(
       "Examples:\n"
       "  attnscope analyze run_L*_attn.npy --png summary.png\n"
       "  attnscope render report.json -o summary.png\n"
       "Each command has its own --help.\n");
-  const Command commands[] = {AddAnalyzeCommand(&app), AddMergeCommand(&app), AddDiagnoseCommand(&app),
-                              AddRenderCommand(&app), AddInfoCommand(&app)};
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error);
-  }
+  const Command commands[] = {AddAnalyzeCommand(&program), AddMergeCommand(&program), AddDiagnoseCommand(&program),
+                              AddRenderCommand(&program), AddInfoCommand(&program)};
+  const ParseOutcome outcome = program.Parse(argc, argv);
+  if (outcome.is_answer) return ReportStatus(PrintOut(outcome.text), kExitOk);
+  if (outcome.is_error) return ReportStatus({StatusCode::kInvalidArgument, outcome.text}, kExitOk);
   for (const Command& command : commands) {
-    if (!command.app->parsed()) continue;
+    if (!command.line->was_given()) continue;
     bool findings = false;
     Status status = command.run(&findings);
     return ReportStatus(status, findings ? kExitFindings : kExitOk);

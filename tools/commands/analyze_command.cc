@@ -151,22 +151,22 @@ Status Run(const AnalyzeOptions& options, bool* findings) {
 
 }  // namespace
 
-Command AddAnalyzeCommand(CLI::App* parent) {
+Command AddAnalyzeCommand(CommandLine* program) {
   const auto options = std::make_shared<AnalyzeOptions>();
-  CLI::App* const app = parent->add_subcommand("analyze", kSummary);
-  app->footer(kDetails);
-  AddMeasureOptions(app, &options->measure);
-  app->add_option("--share", options->share, "Measure part I of N (0 to N-1) of the work, for attnscope merge")
-      ->type_name("I/N");
-  app->add_option("--rows", options->rows,
+  CommandLine* const line = program->AddCommand("analyze", kSummary);
+  line->AddDetails(kDetails);
+  AddMeasureOptions(line, &options->measure);
+  line->AddOption("--share", &options->share, "Measure part I of N (0 to N-1) of the work, for attnscope merge")
+      .Placeholder("I/N");
+  line->AddOption("--rows", &options->rows,
                   "FILEs hold rows FIRST, FIRST + 1, ... of matrices of TOTAL rows, other processes the rest.\n"
                   "FIRST not a multiple of 16: column metrics differ from one process by up to 1e-6")
-      ->type_name("FIRST/TOTAL");
-  app->add_option("--heads", options->heads,
+      .Placeholder("FIRST/TOTAL");
+  line->AddOption("--heads", &options->heads,
                   "FILEs hold heads FIRST, FIRST + 1, ... of layers of TOTAL heads, other processes the rest")
-      ->type_name("FIRST/TOTAL");
-  AddOutputOptions(app, &options->output);
-  return {app, [options](bool* findings) { return Run(*options, findings); }};
+      .Placeholder("FIRST/TOTAL");
+  AddOutputOptions(line, &options->output);
+  return {line, [options](bool* findings) { return Run(*options, findings); }};
 }
 
 }  // namespace attnscope::tools

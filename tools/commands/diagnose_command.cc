@@ -37,13 +37,13 @@ Status Run(const DiagnoseOptions& options, bool* findings) {
 
 }  // namespace
 
-Command AddDiagnoseCommand(CLI::App* parent) {
+Command AddDiagnoseCommand(CommandLine* program) {
   const auto options = std::make_shared<DiagnoseOptions>();
-  CLI::App* const app = parent->add_subcommand("diagnose", kSummary);
-  app->footer(kDetails);
-  app->add_option("REPORT", options->report, "A report, see below")->required()->type_name("");
-  AddVerdictOptions(app, &options->verdicts);
-  return {app, [options](bool* findings) { return Run(*options, findings); }};
+  CommandLine* const line = program->AddCommand("diagnose", kSummary);
+  line->AddDetails(kDetails);
+  line->AddOption("REPORT", &options->report, "A report, see below").Required().Placeholder("");
+  AddVerdictOptions(line, &options->verdicts);
+  return {line, [options](bool* findings) { return Run(*options, findings); }};
 }
 
 }  // namespace attnscope::tools

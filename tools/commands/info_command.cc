@@ -32,10 +32,10 @@ Status Run(const std::string& target) {
 
 }  // namespace
 
-Command AddInfoCommand(CLI::App* parent) {
-  CLI::App* const app = parent->add_subcommand("info", kSummary);
-  app->footer(kDetails);
-  return {app, [](bool*) {
+Command AddInfoCommand(CommandLine* program) {
+  CommandLine* const line = program->AddCommand("info", kSummary);
+  line->AddDetails(kDetails);
+  return {line, [](bool*) {
             const char* const target = std::getenv("ATTNSCOPE_TARGET");
             return Run(target == nullptr ? "" : target);
           }};

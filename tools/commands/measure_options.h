@@ -4,7 +4,6 @@
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_MEASURE_OPTIONS_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_MEASURE_OPTIONS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "tools/analysis/analysis.h"
 #include "tools/analysis/plan.h"
 #include "tools/analysis/share.h"
+#include "tools/commands/command_line.h"
 #include "tools/state/saved_state.h"
 
 namespace attnscope::tools {
@@ -30,7 +30,7 @@ struct MeasureOptions {
 };
 
 // Adds FILE, --logits, --qk and all that say what is in them; `options` must outlive the parsing.
-void AddMeasureOptions(CLI::App* app, MeasureOptions* options);
+void AddMeasureOptions(CommandLine* line, MeasureOptions* options);
 
 // All files that are read.
 std::vector<std::string> InputPaths(const MeasureOptions& options);

@@ -82,14 +82,14 @@ Status Run(const MergeOptions& options, bool* findings) {
 
 }  // namespace
 
-Command AddMergeCommand(CLI::App* parent) {
+Command AddMergeCommand(CommandLine* program) {
   const auto options = std::make_shared<MergeOptions>();
-  CLI::App* const app = parent->add_subcommand("merge", kSummary);
-  app->footer(kDetails);
-  app->add_option("STATE", options->states, "States, see below")->required()->type_name("");
-  app->add_flag("--partial", options->partial, "Merge also if something is missing, as in a tree of merges");
-  AddOutputOptions(app, &options->output);
-  return {app, [options](bool* findings) { return Run(*options, findings); }};
+  CommandLine* const line = program->AddCommand("merge", kSummary);
+  line->AddDetails(kDetails);
+  line->AddOption("STATE", &options->states, "States, see below").Required().Placeholder("");
+  line->AddFlag("--partial", &options->partial, "Merge also if something is missing, as in a tree of merges");
+  AddOutputOptions(line, &options->output);
+  return {line, [options](bool* findings) { return Run(*options, findings); }};
 }
 
 }  // namespace attnscope::tools

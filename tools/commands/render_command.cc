@@ -8,7 +8,6 @@
 
 #include "attnscope/figure.h"
 #include "tools/commands/command.h"
-#include "tools/commands/option_checks.h"
 #include "tools/commands/output_check.h"
 #include "tools/commands/report_file.h"
 #include "tools/commands/verdict_options.h"
@@ -90,28 +89,28 @@ Status Run(RenderOptions options) {
 
 }  // namespace
 
-Command AddRenderCommand(CLI::App* parent) {
+Command AddRenderCommand(CommandLine* program) {
   const auto options = std::make_shared<RenderOptions>();
-  CLI::App* const app = parent->add_subcommand("render", kSummary);
-  app->footer(kDetails);
-  app->add_option("REPORT", options->reports, "Reports, see below")->required()->type_name("");
-  app->add_option("-o,--output", options->output, "The picture: SVG if it ends in .svg, else PNG")
-      ->required()
-      ->check(NotEmpty())
-      ->type_name("PATH");
-  app->add_option("--figure", options->kind, "What to draw, see below")
-      ->check(CLI::IsMember({"summary", "heads", "history"}).description(""))
-      ->type_name("summary|heads|history")
-      ->capture_default_str();
-  app->add_flag("--plain", options->figure.plain, "Curves and axes only: no healthy ranges, marks or verdict");
-  app->add_flag("--dark", options->figure.dark, "For dark backgrounds");
-  app->add_option("--size", options->size, "Size of the layout, in 1/100 inch; 2000x1500 if not given")
-      ->type_name("WxH");
-  app->add_option("--scale", options->figure.scale, "Pixels for each 1/100 inch: the density, never the layout")
-      ->type_name("S")
-      ->capture_default_str();
-  AddThresholdOption(app, &options->thresholds);
-  return {app, [options](bool*) { return Run(*options); }};
+  CommandLine* const line = program->AddCommand("render", kSummary);
+  line->AddDetails(kDetails);
+  line->AddOption("REPORT", &options->reports, "Reports, see below").Required().Placeholder("");
+  line->AddOption("-o,--output", &options->output, "The picture: SVG if it ends in .svg, else PNG")
+      .Required()
+      .NotEmpty()
+      .Placeholder("PATH");
+  line->AddOption("--figure", &options->kind, "What to draw, see below")
+      .OneOf({"summary", "heads", "history"})
+      .Placeholder("summary|heads|history")
+      .ShowDefault();
+  line->AddFlag("--plain", &options->figure.plain, "Curves and axes only: no healthy ranges, marks or verdict");
+  line->AddFlag("--dark", &options->figure.dark, "For dark backgrounds");
+  line->AddOption("--size", &options->size, "Size of the layout, in 1/100 inch; 2000x1500 if not given")
+      .Placeholder("WxH");
+  line->AddOption("--scale", &options->figure.scale, "Pixels for each 1/100 inch: the density, never the layout")
+      .Placeholder("S")
+      .ShowDefault();
+  AddThresholdOption(line, &options->thresholds);
+  return {line, [options](bool*) { return Run(*options); }};
 }
 
 }  // namespace attnscope::tools

@@ -5,7 +5,6 @@
 
 #include "attnscope/figure.h"
 #include "attnscope/write_file.h"
-#include "tools/commands/option_checks.h"
 #include "tools/commands/output_check.h"
 #include "tools/commands/picture_path.h"
 #include "tools/output/figure_file.h"
@@ -42,24 +41,20 @@ Status WriteFiles(const OutputOptions& options, const SavedState& state, const R
 
 }  // namespace
 
-void AddOutputOptions(CLI::App* app, OutputOptions* options) {
-  app->add_option("-o,--output", options->report_path, "Write the report as JSON")
-      ->check(NotEmpty())
-      ->type_name("PATH");
-  app->add_option("--png", options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
-      ->check(NotEmpty())
-      ->type_name("PATH");
-  app->add_option("--state-out", options->state_path, "Write what was measured for attnscope merge")
-      ->check(NotEmpty())
-      ->type_name("PATH");
-  app->add_option("--epoch", options->epoch, "Note the epoch in report and picture")
-      ->check(WholeNumber())
-      ->type_name("N");
-  app->add_option("--stage", options->stage, "Note the stage (train, val, ...) in the report")
-      ->check(AtMostBytes(kMaxStageBytes))
-      ->type_name("NAME");
-  app->add_flag("--json", options->json, "Print the report as JSON instead of the table");
-  AddVerdictOptions(app, &options->verdicts);
+void AddOutputOptions(CommandLine* line, OutputOptions* options) {
+  line->AddOption("-o,--output", &options->report_path, "Write the report as JSON").NotEmpty().Placeholder("PATH");
+  line->AddOption("--png", &options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
+      .NotEmpty()
+      .Placeholder("PATH");
+  line->AddOption("--state-out", &options->state_path, "Write what was measured for attnscope merge")
+      .NotEmpty()
+      .Placeholder("PATH");
+  line->AddOption("--epoch", &options->epoch, "Note the epoch in report and picture").WholeNumber().Placeholder("N");
+  line->AddOption("--stage", &options->stage, "Note the stage (train, val, ...) in the report")
+      .AtMostBytes(kMaxStageBytes)
+      .Placeholder("NAME");
+  line->AddFlag("--json", &options->json, "Print the report as JSON instead of the table");
+  AddVerdictOptions(line, &options->verdicts);
 }
 
 Status CheckOutputs(const OutputOptions& options, std::span<const std::string> inputs) {

@@ -5,13 +5,13 @@
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "attnscope/status.h"
+#include "tools/commands/command_line.h"
 #include "tools/commands/verdict_options.h"
 #include "tools/state/saved_state.h"
 
@@ -29,7 +29,7 @@ struct OutputOptions {
 
 // Adds --output, --png, --state-out, --epoch, --stage, --json and those of verdicts; `options` must outlive the
 // parsing.
-void AddOutputOptions(CLI::App* app, OutputOptions* options);
+void AddOutputOptions(CommandLine* line, OutputOptions* options);
 
 // Errors: kInvalidArgument if an output is one of the inputs. To be checked before anything is measured.
 Status CheckOutputs(const OutputOptions& options, std::span<const std::string> inputs);

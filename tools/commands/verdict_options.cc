@@ -29,23 +29,23 @@ std::string ThresholdHelp() {
 
 }  // namespace
 
-void AddThresholdOption(CLI::App* app, std::vector<std::string>* thresholds) {
-  app->add_option("--threshold", *thresholds,
+void AddThresholdOption(CommandLine* line, std::vector<std::string>* thresholds) {
+  line->AddOption("--threshold", thresholds,
                   "Move a bound of the verdicts; nan switches it off. The names are listed below.\nMay be repeated")
-      ->type_name("NAME=VALUE")
-      ->allow_extra_args(false);
-  app->footer(app->get_footer() + "\n" + ThresholdHelp());
+      .Placeholder("NAME=VALUE")
+      .OneForEachMention();
+  line->AddDetails(ThresholdHelp());
 }
 
-void AddVerdictOptions(CLI::App* app, VerdictOptions* options) {
-  AddThresholdOption(app, &options->thresholds);
-  app->add_option("--fail-on", options->fail_on, "Exit with 1 if a verdict is at least this severe")
-      ->check(CLI::IsMember({"warning", "critical"}).description(""))
-      ->type_name("warning|critical");
-  app->add_option("--max-verdicts", options->max_verdicts, "List at most N verdicts, the worst ones; 0 lists all")
-      ->type_name("N")
-      ->capture_default_str();
-  app->add_flag("--per-head", options->per_head, "Show each head, not only in verdicts");
+void AddVerdictOptions(CommandLine* line, VerdictOptions* options) {
+  AddThresholdOption(line, &options->thresholds);
+  line->AddOption("--fail-on", &options->fail_on, "Exit with 1 if a verdict is at least this severe")
+      .OneOf({"warning", "critical"})
+      .Placeholder("warning|critical");
+  line->AddOption("--max-verdicts", &options->max_verdicts, "List at most N verdicts, the worst ones; 0 lists all")
+      .Placeholder("N")
+      .ShowDefault();
+  line->AddFlag("--per-head", &options->per_head, "Show each head, not only in verdicts");
 }
 
 Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {

@@ -4,7 +4,6 @@
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_VERDICT_OPTIONS_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_VERDICT_OPTIONS_H_
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -14,6 +13,7 @@
 #include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
 #include "attnscope/status.h"
+#include "tools/commands/command_line.h"
 
 namespace attnscope::tools {
 
@@ -25,13 +25,13 @@ struct VerdictOptions {
 };
 
 // Adds --threshold, --fail-on, --max-verdicts and --per-head; `options` must outlive the parsing.
-void AddVerdictOptions(CLI::App* app, VerdictOptions* options);
+void AddVerdictOptions(CommandLine* line, VerdictOptions* options);
 
 // Sets what "name=value" says; nan switches a bound off. Errors: kInvalidArgument.
 Status SetThreshold(const std::string& assignment, Thresholds* thresholds);
 
 // Adds --threshold alone, and the names of all bounds to the help.
-void AddThresholdOption(CLI::App* app, std::vector<std::string>* thresholds);
+void AddThresholdOption(CommandLine* line, std::vector<std::string>* thresholds);
 
 // The defaults with the assignments "name=value". Errors: kInvalidArgument.
 Status ReadThresholds(const std::vector<std::string>& assignments, Thresholds* thresholds);

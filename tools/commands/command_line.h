@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Declares and parses a command line. CLI11 does the work, and command_line.cc alone includes it: its headers take many
+// seconds a source to compile.
+//
+//   CommandLine program("attnscope", "Measures ...");
+//   CommandLine* render = program.AddCommand("render", "Draw reports.");
+//   render->AddOption("-o,--output", &path, "The picture").Placeholder("PATH").Required().NotEmpty();
+//   const ParseOutcome outcome = program.Parse(argc, argv);
+#ifndef ATTNSCOPE_TOOLS_COMMANDS_COMMAND_LINE_H_
+#define ATTNSCOPE_TOOLS_COMMANDS_COMMAND_LINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace attnscope::tools {
+
+// An option that was added. Its calls say more of it, each returns the option itself.
+class CommandOption {
+ public:
+  explicit CommandOption(CLI::Option* option) : option_(option) {}
+
+  // What stands for the value in the help.
+  CommandOption& Placeholder(const std::string& text);
+  // The value before parsing stands in the help.
+  CommandOption& ShowDefault();
+  CommandOption& Required();
+  // One value, or one group of them, follows each mention of the option, so that names of files may come next.
+  CommandOption& OneForEachMention();
+
+  // What the value must be.
+  CommandOption& NotEmpty();
+  CommandOption& AtMostBytes(size_t most);
+  CommandOption& WholeNumber();  // of 64 bits with a sign
+  CommandOption& Between(size_t least, size_t most);
+  CommandOption& Between(double least, double most);
+  CommandOption& OneOf(const std::vector<std::string>& texts);
+
+ private:
+  CLI::Option* option_;
+};
+
+// What became of the arguments.
+struct ParseOutcome {
+  bool is_error = false;   // `text` says what is wrong
+  bool is_answer = false;  // to --help or --version: `text` is to be printed, and nothing to be done
+  std::string text = {};
+};
+
+// A program or one of its commands.
+class CommandLine {
+ public:
+  CommandLine(const std::string& name, const std::string& summary);
+  ~CommandLine();
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+
+  // Each names options as in "-o,--output", positional arguments as in "FILE". What is written to must outlive the
+  // parsing. Options of several values collect those of all mentions.
+  CommandOption AddOption(const std::string& names, std::string* value, const std::string& help);
+  CommandOption AddOption(const std::string& names, size_t* value, const std::string& help);
+  CommandOption AddOption(const std::string& names, double* value, const std::string& help);
+  CommandOption AddOption(const std::string& names, std::optional<int64_t>* value, const std::string& help);
+  CommandOption AddOption(const std::string& names, std::vector<std::string>* values, const std::string& help);
+  // Two values for each mention.
+  CommandOption AddOption(const std::string& names, std::vector<std::pair<std::string, std::string>>* values,
+                          const std::string& help);
+  // One or two values for each mention.
+  CommandOption AddOption(const std::string& names, std::vector<std::vector<std::string>>* values,
+                          const std::string& help);
+  // `take` is called with the value.
+  CommandOption AddOption(const std::string& names, const std::function<void(const std::string&)>& take,
+                          const std::string& help);
+  void AddFlag(const std::string& name, bool* value, const std::string& help);
+
+  // At the end of the help.
+  void AddDetails(const std::string& text);
+  // What --version says.
+  void SetVersion(const std::string& text);
+
+  // This is the owner of the command, of which one at most is given.
+  CommandLine* AddCommand(const std::string& name, const std::string& summary);
+  // Of a command: whether it was given.
+  bool was_given() const;
+
+  // Sets the values of all options.
+  ParseOutcome Parse(int argc, const char* const* argv);
+
+ private:
+  explicit CommandLine(CLI::App* app);
+
+  std::unique_ptr<CLI::App> owned_;  // none: a command, which the program's owns
+  CLI::App* app_;
+  std::string details_;
+  std::vector<std::unique_ptr<CommandLine>> commands_;
+};
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_COMMANDS_COMMAND_LINE_H_
