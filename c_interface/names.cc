@@ -2,8 +2,11 @@
 //
 // What metrics, pathologies and severities are called. The names in C++ are string literals, so a zero byte follows
 // them.
+#include <string>
+
 #include "attnscope/attention_view.h"
 #include "attnscope/diagnosis.h"
+#include "attnscope/limits.h"
 #include "attnscope/metrics.h"
 #include "c_interface/struct_size.h"
 
@@ -15,6 +18,16 @@ static_assert(kNumPathologies == ATTNSCOPE_NUM_PATHOLOGIES, "a pathology is miss
 static_assert(static_cast<int>(MetricGroup::kAttention) == ATTNSCOPE_GROUP_ATTENTION);
 static_assert(static_cast<int>(MetricGroup::kLogits) == ATTNSCOPE_GROUP_LOGITS);
 static_assert(static_cast<int>(MetricGroup::kLayer) == ATTNSCOPE_GROUP_LAYER);
+
+static_assert(kMaxHeads == ATTNSCOPE_MAX_HEADS);
+static_assert(kMaxBatch == ATTNSCOPE_MAX_BATCH);
+static_assert(kMaxKeys == ATTNSCOPE_MAX_KEYS);
+static_assert(kMaxHeadDim == ATTNSCOPE_MAX_HEAD_DIM);
+static_assert(kMaxViewElements == ATTNSCOPE_MAX_VIEW_ELEMENTS);
+static_assert(kMaxLayers == ATTNSCOPE_MAX_LAYERS);
+static_assert(kMaxThreads == ATTNSCOPE_MAX_THREADS);
+static_assert(kMaxMonitorLanes == ATTNSCOPE_MAX_MONITOR_LANES);
+static_assert(kRowsPerBlock == ATTNSCOPE_ROWS_PER_BLOCK);
 
 size_t AttnscopeNumMetrics() { return kNumMetrics; }
 

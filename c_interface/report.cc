@@ -9,14 +9,12 @@
 #include <string>
 #include <utility>
 
+#include "attnscope/limits.h"
 #include "c_interface/handles.h"
 #include "c_interface/structs.h"
 
 namespace attnscope::c_interface {
 namespace {
-
-// Heads of one layer that a report may hold, as many as an accumulator's.
-constexpr int64_t kMaxHeads = 65536;
 
 // Runs `work` on the report of a handle.
 template <typename Work>
@@ -59,7 +57,7 @@ Status FindMetric(const Report& report, int64_t layer, int64_t head, int32_t met
 Status SetMetric(Report& report, int64_t layer, int64_t head, int32_t metric, double value) {
   if (Status status = CheckMetric(metric); !status.ok()) return status;
   if (Status status = CheckLayer(layer); !status.ok()) return status;
-  if (head < -1 || head >= kMaxHeads) {
+  if (head < -1 || head >= static_cast<int64_t>(kMaxHeads)) {
     return {StatusCode::kInvalidArgument,
             "head is " + std::to_string(head) + ", expected -1 to " + std::to_string(kMaxHeads - 1)};
   }

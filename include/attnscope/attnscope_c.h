@@ -102,6 +102,21 @@ ATTNSCOPE_EXPORT const char* AttnscopeCompiledTarget(size_t index);
 // that is not compiled in, OUT_OF_RANGE for a target that this CPU lacks.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 
+// ---- Limits (attnscope/limits.h): the sizes that attnscope takes. What is beyond is refused, with the name of the
+// argument and its value.
+
+#define ATTNSCOPE_MAX_HEADS 65536                        // of a layer
+#define ATTNSCOPE_MAX_BATCH 65536                        // sequences that are open at once
+#define ATTNSCOPE_MAX_KEYS 2147483647                    // of a row
+#define ATTNSCOPE_MAX_HEAD_DIM 256                       // elements of a query, and of a key
+#define ATTNSCOPE_MAX_VIEW_ELEMENTS ((uint64_t)1 << 60)  // that a view may hold, or span by its strides
+#define ATTNSCOPE_MAX_LAYERS 65536                       // of one model
+#define ATTNSCOPE_MAX_THREADS 4096                       // of a runner that are made use of
+#define ATTNSCOPE_MAX_MONITOR_LANES 1024                 // of a monitor
+// Rows that are shared among processes give bit-identical column sums if they are cut between blocks of so many rows,
+// counted from the first of their sequence.
+#define ATTNSCOPE_ROWS_PER_BLOCK 16
+
 // ---- Metrics (attnscope/metrics.h, which has the definitions; README.md has them as a table). All are thread-safe.
 
 // Indexes into arrays of metrics.

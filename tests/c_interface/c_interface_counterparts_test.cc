@@ -264,6 +264,30 @@ TEST(CInterfaceCounterpartsTest, EachCFunctionIsOnThePage) {
   for (const std::string& function : c_functions) EXPECT_TRUE(named.contains(function)) << function;
 }
 
+// "MaxHeadDim" to "MAX_HEAD_DIM".
+std::string MacroOf(const std::string& constant) {
+  std::string name;
+  for (const char c : constant) {
+    if (!name.empty() && std::isupper(static_cast<unsigned char>(c)) != 0) name += '_';
+    name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return name;
+}
+
+// That the values are the same is a static_assert of the C interface.
+TEST(CInterfaceCounterpartsTest, EachLimitHasItsConstant) {
+  const std::string header = ReadFile(ATTNSCOPE_C_HEADER);
+  const std::vector<std::string> tokens = TokensOf(ReadFile(Headers() / "limits.h"));
+  size_t limits = 0;
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    if (tokens[i - 1] != "size_t" || tokens[i][0] != 'k') continue;
+    ++limits;
+    const std::string define = "#define ATTNSCOPE_" + MacroOf(tokens[i].substr(1)) + " ";
+    EXPECT_NE(header.find(define), std::string::npos) << define;
+  }
+  EXPECT_GE(limits, 9u);
+}
+
 TEST(CInterfaceCounterpartsTest, EachFieldIsInItsCStruct) {
   std::map<std::string, std::set<std::string>> fields;
   for (const auto& [header, declarations] : CppDeclarations()) {
