@@ -119,21 +119,20 @@ AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options) 
   return Guarded([&] { return WriteStruct("options", DefaultOptions(), options); });
 }
 
-AttnscopeStatus AttnscopeFigureCreate(AttnscopeFigureKind kind, AttnscopeFigureFormat format,
-                                      const AttnscopeReport* const* reports, size_t num_reports,
-                                      const AttnscopeFigureOptions* options, AttnscopeFigure** out) {
+AttnscopeStatus AttnscopeFigureCreate(int32_t kind, int32_t format, const AttnscopeReport* const* reports,
+                                      size_t num_reports, const AttnscopeFigureOptions* options,
+                                      AttnscopeFigure** out) {
   return Guarded([&]() -> Status {
     if (out == nullptr) return NullArgument("out");
-    const auto number = static_cast<int32_t>(format);
-    if (number < ATTNSCOPE_FORMAT_RGB || number > ATTNSCOPE_FORMAT_SVG) {
+    if (format < ATTNSCOPE_FORMAT_RGB || format > ATTNSCOPE_FORMAT_SVG) {
       return {StatusCode::kInvalidArgument,
-              "format is " + std::to_string(number) + ", expected an AttnscopeFigureFormat, 0 to 2"};
+              "format is " + std::to_string(format) + ", expected an AttnscopeFigureFormat, 0 to 2"};
     }
     Drawing drawing;
-    Status status = drawing.Read(static_cast<int32_t>(kind), reports, num_reports, options);
+    Status status = drawing.Read(kind, reports, num_reports, options);
     if (!status.ok()) return status;
     auto figure = std::make_unique<AttnscopeFigure>();
-    if (status = Draw(drawing, number, figure.get()); !status.ok()) return status;
+    if (status = Draw(drawing, format, figure.get()); !status.ok()) return status;
     *out = figure.release();
     return {};
   });
@@ -164,12 +163,12 @@ AttnscopeStatus AttnscopeFigurePixels(const AttnscopeFigure* figure, int32_t* wi
   });
 }
 
-AttnscopeStatus AttnscopeFigureWrite(AttnscopeFigureKind kind, const AttnscopeReport* const* reports,
-                                     size_t num_reports, const AttnscopeFigureOptions* options, const char* path) {
+AttnscopeStatus AttnscopeFigureWrite(int32_t kind, const AttnscopeReport* const* reports, size_t num_reports,
+                                     const AttnscopeFigureOptions* options, const char* path) {
   return Guarded([&]() -> Status {
     if (path == nullptr) return NullArgument("path");
     Drawing drawing;
-    Status status = drawing.Read(static_cast<int32_t>(kind), reports, num_reports, options);
+    Status status = drawing.Read(kind, reports, num_reports, options);
     return status.ok() ? WriteFigure(drawing.kind, drawing.reports, drawing.options, path) : status;
   });
 }

@@ -8,45 +8,44 @@ using namespace attnscope::c_interface;  // NOLINT
 
 // The element type is copied as it is: the call that takes the view refuses one that there is not.
 
-AttnscopeStatus AttnscopeContiguousAttention(const void* data, AttnscopeElementType type, uint64_t batch,
-                                             uint64_t heads, uint64_t queries, uint64_t keys,
-                                             AttnscopeAttentionView* view) {
+AttnscopeStatus AttnscopeContiguousAttention(const void* data, int32_t type, uint64_t batch, uint64_t heads,
+                                             uint64_t queries, uint64_t keys, AttnscopeAttentionView* view) {
   return Guarded([&] {
     AttnscopeAttentionView filled =
         c_interface::ToC(ContiguousAttention(data, ElementType::kFloat32, batch, heads, queries, keys));
-    filled.type = static_cast<int32_t>(type);
+    filled.type = type;
     return WriteStruct("view", filled, view);
   });
 }
 
-AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data, AttnscopeElementType type,
-                                            uint64_t batch, uint64_t heads, uint64_t kv_heads, uint64_t queries,
-                                            uint64_t keys, uint64_t head_dim, AttnscopeQueryKeyView* view) {
+AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data, int32_t type, uint64_t batch,
+                                            uint64_t heads, uint64_t kv_heads, uint64_t queries, uint64_t keys,
+                                            uint64_t head_dim, AttnscopeQueryKeyView* view) {
   return Guarded([&] {
     AttnscopeQueryKeyView filled = c_interface::ToC(ContiguousQueryKey(
         query_data, key_data, ElementType::kFloat32, batch, heads, kv_heads, queries, keys, head_dim));
-    filled.query_type = filled.key_type = static_cast<int32_t>(type);
+    filled.query_type = filled.key_type = type;
     return WriteStruct("view", filled, view);
   });
 }
 
-AttnscopeStatus AttnscopeTokenMajorQueryKey(const void* query_data, const void* key_data, AttnscopeElementType type,
-                                            uint64_t batch, uint64_t heads, uint64_t kv_heads, uint64_t queries,
-                                            uint64_t keys, uint64_t head_dim, AttnscopeQueryKeyView* view) {
+AttnscopeStatus AttnscopeTokenMajorQueryKey(const void* query_data, const void* key_data, int32_t type, uint64_t batch,
+                                            uint64_t heads, uint64_t kv_heads, uint64_t queries, uint64_t keys,
+                                            uint64_t head_dim, AttnscopeQueryKeyView* view) {
   return Guarded([&] {
     AttnscopeQueryKeyView filled = c_interface::ToC(TokenMajorQueryKey(
         query_data, key_data, ElementType::kFloat32, batch, heads, kv_heads, queries, keys, head_dim));
-    filled.query_type = filled.key_type = static_cast<int32_t>(type);
+    filled.query_type = filled.key_type = type;
     return WriteStruct("view", filled, view);
   });
 }
 
-AttnscopeStatus AttnscopeContiguousActivation(const void* data, AttnscopeElementType type, uint64_t batch,
-                                              uint64_t tokens, uint64_t channels, AttnscopeActivationView* view) {
+AttnscopeStatus AttnscopeContiguousActivation(const void* data, int32_t type, uint64_t batch, uint64_t tokens,
+                                              uint64_t channels, AttnscopeActivationView* view) {
   return Guarded([&] {
     AttnscopeActivationView filled =
         c_interface::ToC(ContiguousActivation(data, ElementType::kFloat32, batch, tokens, channels));
-    filled.type = static_cast<int32_t>(type);
+    filled.type = type;
     return WriteStruct("view", filled, view);
   });
 }

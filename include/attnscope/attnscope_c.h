@@ -303,27 +303,28 @@ typedef struct AttnscopeBufferView {
 } AttnscopeBufferView;
 
 // These fill in every field of `*view`, whose struct_size is set already: what a view of contiguous buffers has, zero
-// for the place in the accumulator. They look at no buffer; a type that there is not is refused by the call that takes
-// the view. Thread-safe. O(1). Errors: INVALID_ARGUMENT for a struct_size that was not set.
+// for the place in the accumulator. `type` is an AttnscopeElementType. They look at no buffer; a type that there is not
+// is refused by the call that takes the view. Thread-safe. O(1). Errors: INVALID_ARGUMENT for a struct_size that was
+// not set.
 
 // `data` [batch, heads, queries, keys].
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousAttention(const void* data, AttnscopeElementType type,
-                                                              uint64_t batch, uint64_t heads, uint64_t queries,
-                                                              uint64_t keys, AttnscopeAttentionView* view);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousAttention(const void* data, int32_t type, uint64_t batch,
+                                                              uint64_t heads, uint64_t queries, uint64_t keys,
+                                                              AttnscopeAttentionView* view);
 // `query_data` [batch, heads, queries, head_dim], `key_data` [batch, kv_heads, keys, head_dim].
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data,
-                                                             AttnscopeElementType type, uint64_t batch, uint64_t heads,
-                                                             uint64_t kv_heads, uint64_t queries, uint64_t keys,
-                                                             uint64_t head_dim, AttnscopeQueryKeyView* view);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data, int32_t type,
+                                                             uint64_t batch, uint64_t heads, uint64_t kv_heads,
+                                                             uint64_t queries, uint64_t keys, uint64_t head_dim,
+                                                             AttnscopeQueryKeyView* view);
 // `query_data` [batch, queries, heads, head_dim], `key_data` [batch, keys, kv_heads, head_dim]: the layout of most
 // engines.
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeTokenMajorQueryKey(const void* query_data, const void* key_data,
-                                                             AttnscopeElementType type, uint64_t batch, uint64_t heads,
-                                                             uint64_t kv_heads, uint64_t queries, uint64_t keys,
-                                                             uint64_t head_dim, AttnscopeQueryKeyView* view);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeTokenMajorQueryKey(const void* query_data, const void* key_data, int32_t type,
+                                                             uint64_t batch, uint64_t heads, uint64_t kv_heads,
+                                                             uint64_t queries, uint64_t keys, uint64_t head_dim,
+                                                             AttnscopeQueryKeyView* view);
 // `data` [batch, tokens, channels].
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousActivation(const void* data, AttnscopeElementType type,
-                                                               uint64_t batch, uint64_t tokens, uint64_t channels,
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousActivation(const void* data, int32_t type, uint64_t batch,
+                                                               uint64_t tokens, uint64_t channels,
                                                                AttnscopeActivationView* view);
 
 // The same for tensors of ggml (attnscope/ggml.h), as a callback on the graph evaluation of llama.cpp or whisper.cpp
@@ -762,9 +763,10 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureO
 
 // A figure that was drawn.
 typedef struct AttnscopeFigure AttnscopeFigure;
-// Draws `reports` [num_reports]; `options` may be null. Errors: INVALID_ARGUMENT for a size or scale beyond its range,
-// or a number of reports that the kind cannot show; OUT_OF_MEMORY.
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureCreate(AttnscopeFigureKind kind, AttnscopeFigureFormat format,
+// Draws `reports` [num_reports] as an AttnscopeFigureKind in an AttnscopeFigureFormat; `options` may be null. Errors:
+// INVALID_ARGUMENT for a size or scale beyond its range, or a number of reports that the kind cannot show;
+// OUT_OF_MEMORY.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureCreate(int32_t kind, int32_t format,
                                                        const AttnscopeReport* const* reports, size_t num_reports,
                                                        const AttnscopeFigureOptions* options, AttnscopeFigure** out);
 ATTNSCOPE_EXPORT void AttnscopeFigureDestroy(AttnscopeFigure* figure);
@@ -776,7 +778,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigurePixels(const AttnscopeFigure* fi
                                                        double* pixels_per_inch);
 // Draws into a file, whole or not at all: SVG if `path` ends in ".svg", else PNG. Errors: those of Create, and
 // IO_ERROR, whose message names the path and the system's reason.
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWrite(AttnscopeFigureKind kind, const AttnscopeReport* const* reports,
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWrite(int32_t kind, const AttnscopeReport* const* reports,
                                                       size_t num_reports, const AttnscopeFigureOptions* options,
                                                       const char* path);
 

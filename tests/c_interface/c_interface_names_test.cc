@@ -206,8 +206,7 @@ TEST(CInterfaceTest, FiguresAreTheSameBytes) {
                                          svg};
     for (int format = ATTNSCOPE_FORMAT_RGB; format <= ATTNSCOPE_FORMAT_SVG; ++format) {
       AttnscopeFigure* figure = nullptr;
-      ASSERT_EQ(AttnscopeFigureCreate(static_cast<AttnscopeFigureKind>(kind),
-                                      static_cast<AttnscopeFigureFormat>(format), &c_report, 1, &c_options, &figure),
+      ASSERT_EQ(AttnscopeFigureCreate(static_cast<int32_t>(kind), format, &c_report, 1, &c_options, &figure),
                 ATTNSCOPE_OK)
           << AttnscopeLastError();
       const uint8_t* bytes = nullptr;

@@ -182,12 +182,11 @@ static void TestWriteFile(const char* path) {
   remove(path);
 }
 
-static const AttnscopeFigureKind kKinds[3] = {ATTNSCOPE_FIGURE_SUMMARY, ATTNSCOPE_FIGURE_HEADS,
-                                              ATTNSCOPE_FIGURE_HISTORY};
+static const int32_t kKinds[3] = {ATTNSCOPE_FIGURE_SUMMARY, ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY};
 
 /* Bytes of a figure that lasts no longer than the call: their number, and a sum that tells them apart. */
-static size_t Draw(AttnscopeFigureKind kind, AttnscopeFigureFormat format, const AttnscopeReport* report,
-                   const AttnscopeFigureOptions* options, uint64_t* hash, const char* begin) {
+static size_t Draw(int32_t kind, int32_t format, const AttnscopeReport* report, const AttnscopeFigureOptions* options,
+                   uint64_t* hash, const char* begin) {
   AttnscopeFigure* figure = NULL;
   const uint8_t* bytes = NULL;
   size_t size = 0;
@@ -260,7 +259,7 @@ static void TestFigureOptions(void) {
       options.plain = option == 1;
       options.dark = option == 2;
       options.thresholds = option == 3 ? &never : NULL;
-      Draw(ATTNSCOPE_FIGURE_SUMMARY, (AttnscopeFigureFormat)format, report, &options, &seen[option], "");
+      Draw(ATTNSCOPE_FIGURE_SUMMARY, format, report, &options, &seen[option], "");
       for (int i = 0; i < option; ++i) CHECK(seen[i] != seen[option]);
     }
   }
@@ -293,9 +292,9 @@ static void TestHistory(const char* path) {
   const AttnscopeReport* const with_null[2] = {reports[0], NULL};
   CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, with_null, 2, NULL, &figure),
                 "reports[1] is null");
-  CHECK_INVALID(AttnscopeFigureCreate((AttnscopeFigureKind)3, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
+  CHECK_INVALID(AttnscopeFigureCreate(3, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
                 "kind is 3, expected an AttnscopeFigureKind, 0 to 2");
-  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, (AttnscopeFigureFormat)7, all, 1, NULL, &figure),
+  CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, 7, all, 1, NULL, &figure),
                 "format is 7, expected an AttnscopeFigureFormat, 0 to 2");
   CHECK(figure == NULL);
   CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, NULL),

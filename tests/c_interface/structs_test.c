@@ -333,7 +333,7 @@ static void TestFields(void) {
   CHECK_INVALID(UseMonitorLayer(NULL), "config->layer is null");
   /* A view's maker copies a type that there is not, and the call that takes the view refuses it. */
   AttnscopeAttentionView view = {.struct_size = sizeof view};
-  CHECK_OK(AttnscopeContiguousAttention(kWeights, (AttnscopeElementType)7, 1, 1, 1, 4, &view));
+  CHECK_OK(AttnscopeContiguousAttention(kWeights, 7, 1, 1, 1, 4, &view));
   CHECK_INVALID(UseWeights(&view), "weights->type is 7");
 }
 

@@ -34,9 +34,8 @@ void CheckTokenMajor(const AttnscopeQueryKeyView& contiguous) {
   AttnscopeQueryKeyView view = {};
   view.struct_size = sizeof(view);
   const AttnscopeStatus status = AttnscopeTokenMajorQueryKey(
-      contiguous.query_data, contiguous.key_data, static_cast<AttnscopeElementType>(contiguous.query_type),
-      contiguous.batch, contiguous.heads, contiguous.kv_heads, contiguous.queries, contiguous.keys, contiguous.head_dim,
-      &view);
+      contiguous.query_data, contiguous.key_data, contiguous.query_type, contiguous.batch, contiguous.heads,
+      contiguous.kv_heads, contiguous.queries, contiguous.keys, contiguous.head_dim, &view);
   FUZZ_CHECK(status == ATTNSCOPE_OK, AttnscopeLastError());
   FUZZ_CHECK(view.query_batch_stride == contiguous.query_batch_stride, "sequences as large");
   FUZZ_CHECK(view.key_batch_stride == contiguous.key_batch_stride, "sequences as large");
@@ -113,8 +112,8 @@ void AttentionCall::MakeMatrices(CallBytes* bytes) {
   const Content content = ContentOf(type, bytes);
   buffers_.emplace_back(layout, content, [this](size_t b, size_t row) { return VisibleKeys(b, row); });
   matrices_.struct_size = sizeof(matrices_);
-  AttnscopeContiguousAttention(buffers_[0].data(), static_cast<AttnscopeElementType>(type), batch_, heads_, queries_,
-                               keys_, &matrices_);
+  AttnscopeContiguousAttention(buffers_[0].data(), static_cast<int32_t>(type), batch_, heads_, queries_, keys_,
+                               &matrices_);
   matrices_.batch_stride = layout.strides[0];
   matrices_.head_stride = layout.strides[1];
   matrices_.query_stride = layout.strides[2];
@@ -133,8 +132,8 @@ void AttentionCall::MakeQueriesKeys(const AttnscopeLayerConfig& config, CallByte
   buffers_.emplace_back(keys, ContentOf(type, bytes), all);
   AttnscopeQueryKeyView& view = queries_keys_;
   view.struct_size = sizeof(view);
-  AttnscopeContiguousQueryKey(buffers_[0].data(), buffers_[1].data(), static_cast<AttnscopeElementType>(type), batch_,
-                              heads_, kv_heads, queries_, keys_, head_dim, &view);
+  AttnscopeContiguousQueryKey(buffers_[0].data(), buffers_[1].data(), static_cast<int32_t>(type), batch_, heads_,
+                              kv_heads, queries_, keys_, head_dim, &view);
   CheckTokenMajor(view);
   view.query_batch_stride = queries.strides[0];
   view.query_head_stride = queries.strides[1];

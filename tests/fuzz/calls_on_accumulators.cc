@@ -152,8 +152,7 @@ void Session::AddResidual(CallBytes bytes) {
     const auto fill = static_cast<Fill>((1 + bytes.Below(kNumFills)) % kNumFills);
     tensors[i] = HeapTensor(layout, {.type = type, .fill = fill, .seed = bytes.Next()}, all);
     views[i].struct_size = sizeof(views[i]);
-    AttnscopeContiguousActivation(tensors[i].data(), static_cast<AttnscopeElementType>(type), batch, tokens, channels,
-                                  &views[i]);
+    AttnscopeContiguousActivation(tensors[i].data(), static_cast<int32_t>(type), batch, tokens, channels, &views[i]);
     views[i].batch_stride = layout.strides[0];
     views[i].token_stride = layout.strides[2];
   }

@@ -76,9 +76,7 @@ void DrawFigure(const AttnscopeReport* const* reports, size_t count, const Attns
   const auto kind = bytes->OneOf<int>({ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FIGURE_SUMMARY, 3});
   const auto format = bytes->OneOf<int>({ATTNSCOPE_FORMAT_RGB, ATTNSCOPE_FORMAT_SVG, ATTNSCOPE_FORMAT_PNG, 3, 255});
   AttnscopeFigure* figure = nullptr;
-  const AttnscopeStatus status =
-      AttnscopeFigureCreate(static_cast<AttnscopeFigureKind>(kind), static_cast<AttnscopeFigureFormat>(format), reports,
-                            count, &options, &figure);
+  const AttnscopeStatus status = AttnscopeFigureCreate(kind, format, reports, count, &options, &figure);
   CheckStatus(status);
   FUZZ_CHECK((status == ATTNSCOPE_OK) == (figure != nullptr), "a figure, or an error");
   if (status != ATTNSCOPE_OK) return;

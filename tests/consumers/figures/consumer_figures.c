@@ -33,8 +33,7 @@ int main(void) {
     const uint8_t* svg = NULL;
     size_t size = 0;
     const size_t count = kind == ATTNSCOPE_FIGURE_HISTORY ? 2 : 1;
-    if (AttnscopeFigureCreate((AttnscopeFigureKind)kind, ATTNSCOPE_FORMAT_SVG, reports, count, NULL, &figure) !=
-            ATTNSCOPE_OK ||
+    if (AttnscopeFigureCreate(kind, ATTNSCOPE_FORMAT_SVG, reports, count, NULL, &figure) != ATTNSCOPE_OK ||
         AttnscopeFigureBytes(figure, &svg, &size) != ATTNSCOPE_OK) {
       return Fail();
     }
