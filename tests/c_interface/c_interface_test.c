@@ -352,6 +352,50 @@ static void TestMonitor(void) {
   AttnscopeMonitorDestroy(NULL);
 }
 
+/* Each way to feed a monitor adds what the accumulator's function of the same name adds. */
+static void TestMonitorFeeds(void) {
+  const AttnscopeLayerConfig layer = LayerConfig();
+  AttnscopeMonitorConfig config = {.struct_size = sizeof config};
+  CHECK_OK(AttnscopeMonitorConfigDefaults(&config));
+  config.layers = 1;
+  config.layer = &layer;
+  AttnscopeMonitor* monitor = NULL;
+  CHECK_OK(AttnscopeMonitorCreate(&config, &monitor));
+  AttnscopeAccumulator* direct = NewAccumulator();
+  AttnscopeAccumulator* watched = NewAccumulator();
+  const AttnscopeAttentionView view = WeightsView();
+  AttnscopeQueryKeyView products = {.struct_size = sizeof products};
+  CHECK_OK(AttnscopeContiguousQueryKey(kWeights, kWeights, ATTNSCOPE_FLOAT32, 1, kHeads, 1, kQueries, 3, 4, &products));
+  AttnscopeActivationView before = {.struct_size = sizeof before};
+  AttnscopeActivationView after = {.struct_size = sizeof after};
+  CHECK_OK(AttnscopeContiguousActivation(kWeights[0], ATTNSCOPE_FLOAT32, 1, kQueries, kKeys, &before));
+  CHECK_OK(AttnscopeContiguousActivation(kWeights[1], ATTNSCOPE_FLOAT32, 1, kQueries, kKeys, &after));
+  const AttnscopeBufferView gradient = {.struct_size = sizeof gradient, .data = kWeights, .size = 5};
+  CHECK_OK(AttnscopeMonitorReserve(monitor, NULL));
+  CHECK_OK(AttnscopeMonitorAddLogits(monitor, 0, &view, NULL, NULL));
+  CHECK_OK(AttnscopeMonitorAddQueriesKeys(monitor, 0, &products, NULL, NULL));
+  CHECK_OK(AttnscopeMonitorAddResidual(monitor, 0, &before, &after));
+  CHECK_OK(AttnscopeMonitorAddGradient(monitor, 0, &gradient));
+  CHECK_OK(AttnscopeMonitorMergeInto(monitor, 0, watched));
+  CHECK_OK(AttnscopeAccumulatorAddLogits(direct, &view, NULL, NULL));
+  CHECK_OK(AttnscopeAccumulatorAddQueriesKeys(direct, &products, NULL, NULL));
+  CHECK_OK(AttnscopeAccumulatorAddResidual(direct, &before, &after));
+  CHECK_OK(AttnscopeAccumulatorAddGradient(direct, &gradient));
+  double expected[ATTNSCOPE_NUM_METRICS];
+  double metrics[ATTNSCOPE_NUM_METRICS];
+  CHECK_OK(AttnscopeAccumulatorStats(direct, expected, NULL, ATTNSCOPE_NUM_METRICS, 0));
+  CHECK_OK(AttnscopeAccumulatorStats(watched, metrics, NULL, ATTNSCOPE_NUM_METRICS, 0));
+  for (int i = 0; i < ATTNSCOPE_NUM_METRICS; ++i) {
+    CHECK(metrics[i] == expected[i] || (isnan(metrics[i]) && isnan(expected[i])));
+  }
+  CHECK(IsNear(metrics[ATTNSCOPE_ROWS], 2 * kHeads * kQueries) && metrics[ATTNSCOPE_RESIDUAL_RATIO] > 0.1);
+  CHECK(IsNear(metrics[ATTNSCOPE_GRADIENT_NORM], sqrt(5.0) / 4.0));
+  CHECK_ERROR(AttnscopeMonitorAddGradient(monitor, 1, &gradient), ATTNSCOPE_OUT_OF_RANGE, "layer is 1");
+  AttnscopeAccumulatorDestroy(direct);
+  AttnscopeAccumulatorDestroy(watched);
+  AttnscopeMonitorDestroy(monitor);
+}
+
 int main(int argc, char** argv) {
   CHECK(strcmp(AttnscopeLastError(), "") == 0);
   TestVersionAndTargets();
@@ -367,6 +411,7 @@ int main(int argc, char** argv) {
   TestErrors();
   TestResidualAndGradient();
   TestMonitor();
+  TestMonitorFeeds();
   TestStructs();
   TestReports(argc > 1 ? argv[1] : "c_interface_test.png");
   if (failures == 0) puts("all of the C interface works");
