@@ -59,9 +59,6 @@ HWY_INLINE void FlushLanes(DF /*df*/, bool set, hn::Vec<DF> lanes, double* HWY_R
   hn::Store(sum, dd, to);
 }
 
-// Slots of a row.
-HWY_INLINE size_t NumSlots(size_t columns) { return columns <= kShortColumns ? kShortColumns : kSlots; }
-
 // What the columns of a row have in common that determines their slots.
 struct SlotMasks {
   size_t column;  // bits of the column that count within a lap over the slots

@@ -127,12 +127,13 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
   for (size_t strip = tile; strip < tile_end; strip += strip_groups) {
     for (size_t i = 0; i < num_rows; ++i) {
       const T* next = ahead(i, strip * GroupColumns(), strip + strip_groups >= groups);
-      if (workspace.finds_slots[i]) {
-        const SlotMaxima slots = {SlotMasks(NumSlots(rows[i].groups * GroupColumns()), hn::Lanes(DU()))};
+      const RowSelection& selection = workspace.selections[i];
+      if (selection.KeepsSlots()) {
+        const SlotMaxima slots = {SlotMasks(selection.NumSlots(), hn::Lanes(DU()))};
         SweepStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, slots, workspace.slot_max[i],
                                        &workspace.lanes[i]);
       } else {
-        SweepBoundedStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, workspace.bounds[i],
+        SweepBoundedStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, selection.bound,
                                               workspace.above[i].bytes, &workspace.lanes[i]);
       }
     }

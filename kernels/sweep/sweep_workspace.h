@@ -12,6 +12,7 @@
 #include "hwy/base.h"
 #include "kernels/simd/lanes.h"
 #include "kernels/top_k/bound_guess.h"
+#include "kernels/top_k/row_selection.h"
 
 namespace attnscope {
 
@@ -24,15 +25,8 @@ inline constexpr size_t kStripColumns = 2048;
 // Columns after which the largest weights of the block's rows are selected: a block's float32 tile is 256 KiB, which
 // is still in the L2 cache when the selection looks at it again. A multiple of kStripColumns.
 inline constexpr size_t kTileColumns = 2 * kStripColumns;
-// A tile's columns take turns with the slots (SlotMasks). Neighbouring columns, which are often large together, have
-// slots of their own.
-inline constexpr size_t kSlots = 128;
-// Rows of at most this many columns have a slot for each column: two networks take less time than a second look.
-inline constexpr size_t kShortColumns = 2 * kSlots;
-// Vectors that a sorted list of the largest weights has room for; 50 are in use.
-inline constexpr size_t kListSize = 64;
 // Room for a row's candidates, the weights of a tile above a bound that the tile's slots have shown: they are in less
-// than 50 slots. And for what is written in vain behind them: a group of vectors, and two vectors of padding.
+// than kTopK slots. And for what is written in vain behind them: a group of vectors, and two vectors of padding.
 inline constexpr size_t kCandidatesCapacity = kTopK * (kTileColumns / kSlots) + 6 * kRowsPerBlock;
 
 // The running totals of one row, a partial sum in each float64 lane.
@@ -50,16 +44,15 @@ struct AboveMarks {
 struct SweepWorkspace {
   RowLanes lanes[kRowsPerBlock];
   BoundGuess guess;
-  // What the sweep of the tile finds for the selection of each row: its slots, or which weights are above its bound.
-  bool finds_slots[kRowsPerBlock];
+  // Of each row: what the sweep of its next tile keeps, and the bound of its largest weights.
+  RowSelection selections[kRowsPerBlock];
   // The largest weight of each slot of the tile, as bit patterns, which order as weights do; of short rows, all
   // weights.
   HWY_ALIGN_MAX uint32_t slot_max[kRowsPerBlock][kShortColumns];
-  // The 50th largest weight of the tiles before, or what was guessed, and the weights of this one that are above.
-  HWY_ALIGN_MAX uint32_t bounds[kRowsPerBlock + kMaxFloatLanes];
+  // Which weights of the tile are above the row's bound, and these weights.
   AboveMarks above[kRowsPerBlock];
   HWY_ALIGN_MAX uint32_t candidates[kRowsPerBlock][kCandidatesCapacity];
-  // Those of one row before they are reduced.
+  // The candidates of one row while they are reduced.
   HWY_ALIGN_MAX uint32_t unreduced[kCandidatesCapacity];
   // The last columns of each row, less than four vectors of any element type, padded by zeros.
   HWY_ALIGN_MAX float rest[kRowsPerBlock][4 * kMaxFloatLanes];

@@ -8,12 +8,11 @@
 #include <stdint.h>
 
 #include "hwy/base.h"
+#include "kernels/top_k/row_selection.h"
 
 namespace attnscope {
 
-// As many largest weights of a row are kept: the largest k of the top-k masses.
-inline constexpr size_t kTopK = 50;
-// Guesses extrapolate from a row's 50th largest weight and this one.
+// Guesses extrapolate from a row's kTopK-th largest weight and this one.
 inline constexpr size_t kGuessFrom = 35;
 
 // How the guess turned out in the first tiles of a block's rows, and what these rows show.
@@ -46,7 +45,8 @@ struct BoundGuess {
     const float ratio = kAim / HWY_MAX(static_cast<float>(count), 0.5f);
     int32_t pattern;
     hwy::CopyBytes<sizeof(pattern)>(&ratio, &pattern);
-    constexpr double kLog2OfStep = 0.5146;  // log2(50 / 35)
+    constexpr double kLog2OfStep = 0.5146;  // log2(kTopK / kGuessFrom)
+    static_assert(kTopK == 50 && kGuessFrom == 35);
     const double steps = (pattern - 0x3F800000) / (8388608.0 * kLog2OfStep);
     const double corrected = static_cast<double>(bound) - steps * static_cast<double>(step);
     return static_cast<uint32_t>(HWY_MIN(HWY_MAX(corrected, 0.0), 2139095040.0));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sorted lists of the largest weights of a batch of rows, by selection networks. Weights are handled as their bit
-// patterns, which for weights >= 0 order as the weights do. Included per target by top_k-inl.h.
+// patterns, which for weights >= 0 order as the weights do.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_TOP_LISTS_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -48,46 +48,29 @@ inline constexpr size_t kMergedAtOnce = 32;
 // so far, in descending order, and two halves, the lists of two times 64 weights or more.
 class TopLists {
  public:
-  // The batch begins at row `first` of the block; the lists stay in the workspace.
-  void Init(size_t first, size_t num_rows, SweepWorkspace& workspace) {
+  // The batch has rows [first, end) of the block, row `first` in the first lane; the lists stay in the workspace.
+  void Init(size_t first, size_t end, SweepWorkspace& workspace) {
     first_ = first;
-    num_rows_ = num_rows;
+    end_ = end;
     list_ = workspace.lists[0] + first * kListSize;
     spare_ = workspace.lists[1] + first * kListSize;
     for (size_t i = 0; i < 2; ++i) halves_[i] = workspace.lists[2 + i] + first * kListSize;
   }
   size_t first() const { return first_; }
-  size_t num_rows() const { return num_rows_; }
+  size_t end() const { return end_; }
 
-  // Sorts up to 128 weights of each row into the halves, rows of at least 64, or 96, or 128; in no row are more than
-  // `count` above zero.
+  // Sets the halves to the largest of up to 256 weights of each row; in no row are more than `count` above zero. Reads
+  // 64 of each row, or 96, or 128; and of a second lap of 128, if it begins below `count`, 16, 32, 64 or 128.
   void SetHalves(const RowsInMemory& weights, size_t count) {
     SetHalf(weights, 0, halves_[0]);
-    if (count > kSlots / 2 + kMergedAtOnce) return SetHalf(weights, kSlots / 2, halves_[1]);
-    const DU du;
-    size_t known = 0;
-    if (count > kSlots / 2) {
-      SortColumns<kMergedAtOnce>(du, weights, kSlots / 2, halves_[1]);
-      known = kMergedAtOnce;
+    if (count > kSlots / 2 + kMergedAtOnce) {
+      SetHalf(weights, kSlots / 2, halves_[1]);
+    } else {
+      const size_t sorted = count > kSlots / 2 ? kMergedAtOnce : 0;
+      if (sorted != 0) SortColumns<kMergedAtOnce>(DU(), weights, kSlots / 2, halves_[1]);
+      SetZero(halves_[1], sorted, kTopK);
     }
-    for (size_t i = known; i < kTopK; ++i) hn::Store(hn::Zero(du), du, halves_[1] + i * hn::Lanes(du));
-  }
-
-  // Adds the second 128 weights of short rows, of which the longest has `columns`.
-  void AddSecondLap(const RowsInMemory& weights, size_t columns) {
-    if (columns <= kSlots + kMergedAtOnce) {
-      const DU du;
-      HWY_ALIGN_MAX uint32_t sorted[kMergedAtOnce * kMaxFloatLanes];
-      if (columns <= kSlots + 16) {
-        SortColumns<16>(du, weights, kSlots, sorted);
-        for (size_t i = 16; i < kMergedAtOnce; ++i) hn::Store(hn::Zero(du), du, sorted + i * hn::Lanes(du));
-      } else {
-        SortColumns<kMergedAtOnce>(du, weights, kSlots, sorted);
-      }
-      return Merge<kMergedAtOnce>(sorted, halves_[1]);
-    }
-    AddHalf(weights, kSlots);
-    if (columns > kSlots + kSlots / 2) AddHalf(weights, kSlots + kSlots / 2);
+    if (count > kSlots) AddSecondLap(weights, count);
   }
 
   // The 50th largest weight of each row's halves.
@@ -128,6 +111,29 @@ class TopLists {
     SortColumns<32>(du, weights, column, a);
     SortColumns<32>(du, weights, column + 32, b);
     MergeHalves(du, a, b, list);
+  }
+
+  // Sets vectors [begin, end) of a list to zero.
+  static void SetZero(uint32_t* HWY_RESTRICT list, size_t begin, size_t end) {
+    const DU du;
+    for (size_t i = begin; i < end; ++i) hn::Store(hn::Zero(du), du, list + i * hn::Lanes(du));
+  }
+
+  // Adds the second lap of up to 128 weights to the second half.
+  void AddSecondLap(const RowsInMemory& weights, size_t count) {
+    if (count > kSlots + kMergedAtOnce) {
+      AddHalf(weights, kSlots);
+      if (count > kSlots + kSlots / 2) AddHalf(weights, kSlots + kSlots / 2);
+      return;
+    }
+    HWY_ALIGN_MAX uint32_t sorted[kMergedAtOnce * kMaxFloatLanes];
+    if (count > kSlots + kMergedAtOnce / 2) {
+      SortColumns<kMergedAtOnce>(DU(), weights, kSlots, sorted);
+    } else {
+      SortColumns<kMergedAtOnce / 2>(DU(), weights, kSlots, sorted);
+      SetZero(sorted, kMergedAtOnce / 2, kMergedAtOnce);
+    }
+    Merge<kMergedAtOnce>(sorted, halves_[1]);
   }
 
   void AddHalf(const RowsInMemory& weights, size_t column) {
@@ -177,7 +183,7 @@ class TopLists {
   }
 
   size_t first_;
-  size_t num_rows_;
+  size_t end_;
   uint32_t* list_;
   uint32_t* spare_;  // room for the next merge
   uint32_t* halves_[2];
