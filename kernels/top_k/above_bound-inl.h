@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Picks the weights of a tile that are above a bound, which AboveBound has marked. Included per target by top_k-inl.h.
+// Picks the weights of a tile that are above a bound, which AboveBound has marked.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_ABOVE_BOUND_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -29,10 +29,10 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Marked weights of a row that are taken as they are: another look at the tile takes less time than sorting more of all
-// rows.
+// Marked weights of a row that are taken as they are. Where more are marked, another look at the tile takes less time
+// than sorting that many in each row of the batch.
 inline constexpr size_t kMostMarked = kSlots;
-// Candidates of a row that one network takes.
+// Candidates of a row that are sorted at once.
 inline constexpr size_t kMostCandidates = kShortColumns;
 
 // Zeroes the slots from those that a tile's columns have to `end`.
@@ -53,7 +53,7 @@ HWY_INLINE size_t SlotsAbove(const uint32_t* HWY_RESTRICT slots, uint32_t bound)
   return above;
 }
 
-// kGuessed or kBounded: picks what is marked. Leaves the state if that are too many, or if the guess is no bound.
+// kGuessed or kBounded: picks what is marked. The state stays if too much is marked, or if the guess is no bound.
 template <typename T>
 HWY_INLINE RowSelection PickMarked(const RowVectors<T>& tile, size_t row, const RowSelection& before,
                                    SweepWorkspace& workspace) {
@@ -63,7 +63,7 @@ HWY_INLINE RowSelection PickMarked(const RowVectors<T>& tile, size_t row, const 
   return {before.bound, picked ? RowState::kPicked : before.state, false, count};
 }
 
-// kGuessed, too many or too few weights being above the guess: tries better ones. Leaves the state if all of them fail.
+// kGuessed, too many or too few weights being above the guess: tries better ones. The state stays if all of them fail.
 template <typename T>
 HWY_NOINLINE RowSelection CorrectGuess(const RowVectors<T>& tile, size_t row, RowSelection guess,
                                        SweepWorkspace& workspace) {
@@ -131,7 +131,8 @@ HWY_INLINE RowSelection PickBySlots(const RowVectors<T>& from, size_t row, uint3
 }
 
 // Picks the candidates of the batch's rows that have slots, from the vectors of the row that `vectors_of` returns. One
-// network finds the bounds of all; the other rows' are of no use. The batch's halves are then those of the slots.
+// network finds the bounds of all rows, those of the others from old slots, which are not used. The batch's halves then
+// hold the largest slots.
 template <class VectorsOf>
 HWY_INLINE void PickRowsBySlots(TopLists& batch, SweepWorkspace& workspace, const VectorsOf& vectors_of) {
   HWY_ALIGN_MAX uint32_t slot_bounds[kMaxFloatLanes] = {};
@@ -175,8 +176,8 @@ HWY_INLINE RowVectors<uint32_t> VectorsOfCandidates(uint32_t* HWY_RESTRICT candi
   return {candidates, nullptr, 0, vectors, vectors};
 }
 
-// Reduces the candidates of rows that have more than one network takes, by their slots, as those of a tile: less than
-// 50 of 128 slots are above their bound, so that each time less than half of the candidates are left.
+// Reduces the candidates of rows that have too many to be sorted at once, by the candidates' slots: less than 50 of 128
+// slots are above the new bound, so that each time less than half of the candidates are left.
 inline HWY_NOINLINE void ReduceCandidates(TopLists& batch, SweepWorkspace& workspace) {
   while (HWY_UNLIKELY(MostCandidates(batch, workspace) > kMostCandidates)) {
     for (size_t row = batch.first(); row < batch.end(); ++row) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A tile of one row, which is still in cache when it is looked at again: its vectors, as bit patterns. Included per
-// target by the selection's headers.
+// A tile of one row, which is still in cache when it is looked at again: its vectors, as bit patterns.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_TILE_VECTORS_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -7,26 +7,27 @@
 // above a bound: a weight that at least 50 weights of the row are greater than or equal to. How many are equal to it
 // does not matter, as candidates are filled up with the bound.
 //
-// The states of a longer row (RowState), from the left to the right in each tile. What the sweep keeps of a tile
-// depends on the state at the left:
+// The states of a longer row (RowState). The sweep of a tile keeps what the state on the left says; what it finds leads
+// to the right, to the tile's candidates:
 //
-//   first tile, and there      marks             50 to 128 marked
-//   is a guess ------------> kGuessed --------------------------------------------------------> kPicked
-//                               | else: up to 3 better guesses, marked by other looks ---------> kPicked
-//                               | else: slots by another look
-//                               v
-//   first tile, no guess ---> kSlots --- the 50th largest slot is a bound, another look picks --> kRaised, kOnlySlots
-//   or a crowded row            ^
-//                               | else: slots by another look; the row is crowded
-//   later tile -----------> kBounded ------------- up to 128 marked ---------------------------> kPicked
+//   first tile, guess ----> kGuessed --- 50 to 128 weights are marked -----------------------------------> kPicked
+//                              |  |                                                                           ^
+//                              |  +----- otherwise: up to three better guesses, each by a look at the tile ---+
+//                              |
+//                              | if these fail: the tile's slots, by a look at it
+//                              v
+//   first tile, no guess -> kSlots ----- the 50th largest slot is a bound; a look picks what is above it --> kRaised
+//   later, crowded row ---->   ^                                                                        or kOnlySlots
+//                              | more than 128 are marked: the tile's slots, by a look at it; the row is crowded
+//                              |
+//   later tile -----------> kBounded --- up to 128 weights are marked ------------------------------------> kPicked
 //
-//   kRaised, more than 128 candidates: slots of these, kSlots again
-//   merged into the list of the 50 largest weights: kBounded, by the list's last weight, or kSlots if the row is
-//   crowded
+//   kRaised, with more than 256 candidates -> kSlots, those of the candidates
+//   any of the three, merged into the list of the row's 50 largest weights -> kBounded, by the last of these; or
+//   kSlots, if the row is crowded
 //
-// The guess comes from the rows before (BoundGuess). Slots take turns with a tile's columns, 128 of them. Where weights
-// are in random order, some 50 / m of those in the m-th tile are above the bound; crowded rows, such as ascending ones,
-// have hundreds, again and again.
+// The guess comes from the rows before (BoundGuess). Where weights are in random order, some 50 / m of those of the
+// m-th tile are above the bound. Crowded rows, such as ascending ones, have hundreds in one tile after the other.
 //
 // Whichever way it came about, the list is that of the 50 largest weights, in order: the sums depend on the row alone,
 // not on other rows, and so not on how rows are cut into calls.
@@ -59,7 +60,7 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Tells what the list of a first tile shows of the batch's longer rows.
+// Adds what the list of a first tile shows of the batch's longer rows, for the next guess.
 HWY_INLINE void ObserveList(const TopLists& batch, const SweepWorkspace& workspace, GuessOutcome& outcome) {
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes] = {};
   HWY_ALIGN_MAX uint32_t upper[kMaxFloatLanes] = {};
@@ -139,7 +140,7 @@ HWY_INLINE void PrepareNextTile(const TopLists& batch, SweepWorkspace& workspace
 template <typename T>
 class Selection {
  public:
-  // Decides what the sweep of the first tile finds.
+  // Decides what the sweep of the first tile keeps.
   Selection(const SweepBlock& block, const SweptRow<T>* HWY_RESTRICT rows, SweepWorkspace& workspace)
       : rows_(rows), num_rows_(block.num_rows), workspace_(workspace) {
     const size_t N = hn::Lanes(DU());
@@ -156,7 +157,7 @@ class Selection {
     }
   }
 
-  // Adds the tile from group `tile` on, which has been swept, and decides what the sweep of the next one finds.
+  // Adds the tile from group `tile` on, which has been swept, and decides what the sweep of the next one keeps.
   void AddTile(size_t tile) {
     if (tile == 0) {
       if (any_short_) SortShort();
@@ -169,8 +170,8 @@ class Selection {
     for (size_t i = 0; i < num_batches_; ++i) PrepareNextTile(batches_[i], workspace_);
   }
 
-  // Writes the sums of all rows. Those of short rows are the halves' also where other rows of the block are longer, so
-  // that they do not depend on these.
+  // Writes the sums of all rows. Short rows are summed from the halves also where other rows of the block are longer:
+  // so their sums do not depend on these.
   void Sum(TopSums& sums) const {
     if (longest_ == 0) return SumHalves(sums);
     for (size_t i = 0; i < num_batches_; ++i) batches_[i].SumList(sums);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Selection networks: one row in each lane, no branch, so that no kind of row is slower than another. They turn up to
-// 128 values of each row into its 50 largest, and those into sums. Included per target by top_k-inl.h.
+// 128 values of each row into its 50 largest, and those into sums.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_TOP_K_NETWORK_INL_H_) == defined(HWY_TARGET_TOGGLE)
