@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How attention is received: statistics of one matrix's column sums. Included by the accumulator, tests and benchmarks.
+// How attention is received: statistics of one matrix's column sums.
 #ifndef ATTNSCOPE_KERNELS_COLUMN_STATS_H_
 #define ATTNSCOPE_KERNELS_COLUMN_STATS_H_
 

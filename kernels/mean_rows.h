@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Mean-matrix mode: one row of the matrix that is the mean over batch and heads. Included by the accumulator, tests and
-// benchmarks.
+// Mean-matrix mode: one row of the matrix that is the mean over batch and heads.
 #ifndef ATTNSCOPE_KERNELS_MEAN_ROWS_H_
 #define ATTNSCOPE_KERNELS_MEAN_ROWS_H_
 

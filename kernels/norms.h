@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sums of squares of activations and gradients. Included by the accumulator, tests and benchmarks.
+// Sums of squares of activations and gradients.
 #ifndef ATTNSCOPE_KERNELS_NORMS_H_
 #define ATTNSCOPE_KERNELS_NORMS_H_
 

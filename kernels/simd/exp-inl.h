@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Exponentials of shifted logits. Included per target by softmax_rows.cc.
+// Exponentials of shifted logits.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SIMD_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loads of float32, float16 and bfloat16 elements as float32 or float64 lanes, and the way back. Included per target by
-// the sweeps.
+// Loads of float32, float16 and bfloat16 elements as float32 or float64 lanes, and the way back.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SIMD_LOAD_INL_H_) == defined(HWY_TARGET_TOGGLE)

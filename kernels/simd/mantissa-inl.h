@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The mantissas of float32 weights. The one place with an instruction that Highway has no call for. Included per target
-// by plogp-inl.h.
+// The mantissas of float32 weights. The one place with an instruction that Highway has no call for.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SIMD_MANTISSA_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Logarithms of attention weights, for p * log2(p). Included per target by the sweeps.
+// Logarithms of attention weights, for p * log2(p).
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SIMD_PLOGP_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The SIMD target asked for by the environment. Included by what runs before the first kernel.
+// The SIMD target asked for by the environment.
 #ifndef ATTNSCOPE_KERNELS_SIMD_TARGET_CHOICE_H_
 #define ATTNSCOPE_KERNELS_SIMD_TARGET_CHOICE_H_
 
