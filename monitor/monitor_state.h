@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is behind an AttentionMonitor. Included by attention_monitor.cc alone.
+// What is behind an AttentionMonitor.
 #ifndef ATTNSCOPE_MONITOR_MONITOR_STATE_H_
 #define ATTNSCOPE_MONITOR_MONITOR_STATE_H_
 

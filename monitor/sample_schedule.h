@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which step each layer samples next, and whether the budget lets it. Included by the monitor and its tests.
+// Which step each layer samples next, and whether the budget lets it.
 #ifndef ATTNSCOPE_MONITOR_SAMPLE_SCHEDULE_H_
 #define ATTNSCOPE_MONITOR_SAMPLE_SCHEDULE_H_
 

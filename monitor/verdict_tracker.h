@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Verdicts over time: tells when one comes, goes or changes its severity, with hysteresis. Included by the monitor's
-// state and its tests.
+// Verdicts over time: tells when one comes, goes or changes its severity, with hysteresis.
 #ifndef ATTNSCOPE_MONITOR_VERDICT_TRACKER_H_
 #define ATTNSCOPE_MONITOR_VERDICT_TRACKER_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One layer of the monitor: an accumulator for each thread that may feed it at once. Included by the monitor's state.
+// One layer of the monitor: an accumulator for each thread that may feed it at once.
 #ifndef ATTNSCOPE_MONITOR_WATCHED_LAYER_H_
 #define ATTNSCOPE_MONITOR_WATCHED_LAYER_H_
 

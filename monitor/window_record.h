@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The line that a window's layer becomes; docs/monitor.md documents it. Included by the monitor's state and its tests.
+// The line that a window's layer becomes; docs/monitor.md documents it.
 #ifndef ATTNSCOPE_MONITOR_WINDOW_RECORD_H_
 #define ATTNSCOPE_MONITOR_WINDOW_RECORD_H_
 

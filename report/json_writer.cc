@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace attnscope {
+namespace attnscope::internal {
 namespace {
 
 // Bytes of the UTF-8 sequence that `text` starts with, or 0 if it is none: overlong forms, surrogates and numbers above
@@ -88,6 +88,34 @@ void AppendJsonString(std::string_view text, std::string* out) {
   *out += '"';
 }
 
-void AppendJsonKey(std::string_view key, std::string* out) { ((*out += '"') += key) += "\": "; }
+std::string* JsonObject::Member(std::string_view key, std::string_view between) {
+  if (is_empty_) {
+    out_ += spacing_.before_first;
+  } else {
+    (out_ += ',') += between;
+  }
+  is_empty_ = false;
+  ((out_ += '"') += key) += "\": ";
+  return &out_;
+}
 
-}  // namespace attnscope
+void JsonObject::End() {
+  if (!is_empty_) out_ += spacing_.after_last;
+  out_ += '}';
+}
+
+bool AnyHas(const std::vector<MetricValues>& heads, Metric metric) {
+  return std::any_of(heads.begin(), heads.end(), [&](const MetricValues& head) { return head.Has(metric); });
+}
+
+void AppendJsonHeads(const std::vector<MetricValues>& heads, const MetricInfo& info, std::string* out) {
+  char separator = '[';
+  for (const MetricValues& head : heads) {
+    *out += separator;
+    AppendJsonNumber(head[info.metric], info.is_count, out);
+    separator = ',';
+  }
+  *out += ']';
+}
+
+}  // namespace attnscope::internal

@@ -12,79 +12,75 @@
 namespace attnscope {
 namespace {
 
+using internal::JsonObject;
+
 constexpr std::string_view kHeadsKey = "heads";
 
-void AppendHeads(const LayerStats& stats, std::string_view report_key, std::string* members) {
-  std::string arrays;
+// One layer a line, the heads of each on a line of their own, and their metrics below one another.
+constexpr JsonObject::Spacing kReportSpacing = {"\n  ", "\n  ", "\n"};
+constexpr JsonObject::Spacing kGroupSpacing = {"\n    ", "\n    ", "\n  "};
+constexpr std::string_view kBeforeHeads = "\n      ";
+constexpr JsonObject::Spacing kHeadsSpacing = {"", "\n                ", ""};
+
+bool HasHeads(const LayerStats& stats, std::string_view report_key) {
+  const auto& metrics = AllMetrics();
+  return std::any_of(metrics.begin(), metrics.end(), [&](const MetricInfo& info) {
+    return info.report_key == report_key && info.per_head && internal::AnyHas(stats.heads, info.metric);
+  });
+}
+
+void AppendHeads(const LayerStats& stats, std::string_view report_key, std::string* out) {
+  JsonObject heads(out, kHeadsSpacing);
   for (const MetricInfo& info : AllMetrics()) {
-    if (info.report_key != report_key || !info.per_head) continue;
-    if (std::none_of(stats.heads.begin(), stats.heads.end(),
-                     [&](const MetricValues& head) { return head.Has(info.metric); })) {
-      continue;
-    }
-    if (!arrays.empty()) arrays += ",\n                ";
-    AppendJsonKey(info.name, &arrays);
-    char separator = '[';
-    for (const MetricValues& head : stats.heads) {
-      arrays += separator;
-      AppendJsonNumber(head[info.metric], info.is_count, &arrays);
-      separator = ',';
-    }
-    arrays += ']';
+    if (info.report_key != report_key || !info.per_head || !internal::AnyHas(stats.heads, info.metric)) continue;
+    internal::AppendJsonHeads(stats.heads, info, heads.Member(info.name));
   }
-  if (arrays.empty()) return;
-  if (!members->empty()) *members += ",\n      ";
-  AppendJsonKey(kHeadsKey, members);
-  *members += "{" + arrays + "}";
+  heads.End();
 }
 
 // What a group says of one layer, or nothing.
 std::string LayerText(const LayerStats& stats, std::string_view report_key) {
-  std::string members;
+  std::string text;
+  JsonObject layer(&text);
   for (const MetricInfo& info : AllMetrics()) {
     if (info.report_key != report_key || !stats.layer.Has(info.metric)) continue;
     if (info.group == MetricGroup::kLayer) {
-      AppendJsonNumber(stats.layer[info.metric], info.is_count, &members);
-      return members;
+      std::string number;
+      internal::AppendJsonNumber(stats.layer[info.metric], info.is_count, &number);
+      return number;
     }
-    if (!members.empty()) members += ", ";
-    AppendJsonKey(info.name, &members);
-    AppendJsonNumber(stats.layer[info.metric], info.is_count, &members);
+    internal::AppendJsonNumber(stats.layer[info.metric], info.is_count, layer.Member(info.name));
   }
-  AppendHeads(stats, report_key, &members);
-  return members.empty() ? members : "{" + members + "}";
+  if (HasHeads(stats, report_key)) AppendHeads(stats, report_key, layer.Member(kHeadsKey, kBeforeHeads));
+  layer.End();
+  return layer.empty() ? std::string() : text;
 }
 
 std::string GroupText(const Report& report, std::string_view report_key) {
   std::string text;
+  JsonObject group(&text, kGroupSpacing);
   for (const LayerReport& layer : report.layers) {
     const std::string members = LayerText(layer.stats, report_key);
-    if (members.empty()) continue;
-    text += text.empty() ? "\n    " : ",\n    ";
-    AppendJsonKey(std::to_string(layer.layer), &text);
-    text += members;
+    if (!members.empty()) *group.Member(std::to_string(layer.layer)) += members;
   }
-  return text.empty() ? text : "{" + text + "\n  }";
+  group.End();
+  return text;
 }
 
 }  // namespace
 
 std::string ReportToJson(const Report& report) {
-  std::string text = "{";
+  std::string text;
+  JsonObject object(&text, kReportSpacing);
   for (const std::string_view key : ReportKeys()) {
-    std::string group = GroupText(report, key);
-    if (group.empty() && key != "attention_stats") continue;
-    text += text.size() > 1 ? ",\n  " : "\n  ";
-    AppendJsonKey(key, &text);
-    text += group.empty() ? "{}" : group;
+    const std::string group = GroupText(report, key);
+    if (group != "{}" || key == "attention_stats") *object.Member(key) += group;
   }
-  if (report.epoch.has_value()) text += ",\n  \"num_epochs\": " + std::to_string(*report.epoch);
-  if (report.step.has_value()) text += ",\n  \"step\": " + std::to_string(*report.step);
-  if (!report.stage.empty()) {
-    text += ",\n  \"stage\": ";
-    AppendJsonString(report.stage, &text);
-  }
-  return text + "\n}\n";
+  if (report.epoch.has_value()) object.Integer("num_epochs", *report.epoch);
+  if (report.step.has_value()) object.Integer("step", *report.step);
+  if (!report.stage.empty()) object.String("stage", report.stage);
+  object.End();
+  return text + "\n";
 }
 
 }  // namespace attnscope

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a shared library shows. Included by every public header; C and C++.
+// What a shared library shows. For C and C++.
 #ifndef ATTNSCOPE_EXPORT_H_
 #define ATTNSCOPE_EXPORT_H_
 

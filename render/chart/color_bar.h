@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The bar beside a figure that tells which value a colour stands for. Included by figures.
+// The bar beside a figure that tells which value a colour stands for.
 #ifndef ATTNSCOPE_RENDER_CHART_COLOR_BAR_H_
 #define ATTNSCOPE_RENDER_CHART_COLOR_BAR_H_
 

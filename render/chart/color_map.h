@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a share to a colour, for heat maps and for lines coloured by depth. Included by those.
+// From a share to a colour, for heat maps and for lines coloured by depth.
 #ifndef ATTNSCOPE_RENDER_CHART_COLOR_MAP_H_
 #define ATTNSCOPE_RENDER_CHART_COLOR_MAP_H_
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One curve of a panel after its values have been given places: lines that break where a value is missing, and markers.
-// Included by panels.
 #ifndef ATTNSCOPE_RENDER_CHART_CURVE_H_
 #define ATTNSCOPE_RENDER_CHART_CURVE_H_
 

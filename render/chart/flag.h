@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The marks of severities. Shape and colour both tell them apart: a filled triangle is critical, a hollow one a
-// warning. Included by panels, captions and heat maps.
+// warning.
 #ifndef ATTNSCOPE_RENDER_CHART_FLAG_H_
 #define ATTNSCOPE_RENDER_CHART_FLAG_H_
 

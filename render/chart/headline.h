@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The title of a figure, and under it one line with the worst verdict. Included by figures.
+// The title of a figure, and under it one line with the worst verdict.
 #ifndef ATTNSCOPE_RENDER_CHART_HEADLINE_H_
 #define ATTNSCOPE_RENDER_CHART_HEADLINE_H_
 

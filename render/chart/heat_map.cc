@@ -2,26 +2,22 @@
 #include "render/chart/heat_map.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
 #include "render/chart/color_map.h"
 #include "render/chart/flag.h"
+#include "render/chart/frame.h"
 #include "render/chart/number_format.h"
 
 namespace attnscope::render {
 namespace {
 
-constexpr double kAscent = 0.76;          // of a text size, above the baseline
-constexpr double kDescent = 0.24;         // below it
 constexpr double kSeparated = 14.0;       // layout units; smaller cells have no lines between them
 constexpr double kSmallestMark = 2.5;     // layout units
 constexpr double kMarkShare = 0.6;        // of a cell
 constexpr double kMarkBesideText = 0.25;  // of a cell's height, where its value has the rest
 constexpr int kCellDecimals = 2;
-
-void AddSegment(Point a, Point b, Path* path) { path->AddPolyline(std::array<Point, 2>{a, b}); }
 
 // The smallest of 1, 2, 5, 10, ... such that labels this far apart are at least `least` away from one another.
 uint64_t LabelStep(double distance, double least) {
@@ -68,16 +64,7 @@ double HeatMap::LeftMargin() const {
   for (const int64_t row : rows_) {
     width = std::max(width, TextWidth(FormatInteger(row), Face::kRegular, style_.tick_label()));
   }
-  return style_.tick_length() + style_.tick_gap() + width + style_.axis_gap() + style_.axis_title();
-}
-
-double HeatMap::TopMargin(const Style& style) {
-  return style.title_gap() + CapHeight(Face::kBold, style.panel_title());
-}
-
-double HeatMap::BottomMargin(const Style& style) {
-  return style.tick_length() + style.tick_gap() + CapHeight(Face::kRegular, style.tick_label()) + style.axis_gap() +
-         style.axis_title();
+  return MarginBeside(width, style_);
 }
 
 Box HeatMap::CellOf(const Box& map, size_t row, size_t column) const {
@@ -89,22 +76,14 @@ Box HeatMap::CellOf(const Box& map, size_t row, size_t column) const {
 }
 
 void HeatMap::Draw(const Box& map, Canvas* canvas) const {
-  const double title_size = FittingSize(spec_.title, Face::kBold, style_.panel_title(), map.Width());
-  canvas->DrawText(spec_.title, {map.Center().x, map.top - style_.title_gap()},
-                   {.face = Face::kBold,
-                    .size = title_size,
-                    .color = style_.theme.text,
-                    .align = Align::kCenter,
-                    .part = Part::kPanelTitle});
+  DrawTitleAbove(spec_.title, map, map.top - style_.title_gap(), style_, canvas);
   if (IsMeasured()) {
     DrawCells(map, canvas);
     DrawSeparators(map, canvas);
     DrawCellTexts(map, canvas);
     DrawMarks(map, canvas);
   } else {
-    const double size = style_.axis_title();
-    canvas->DrawText("not measured", {map.Center().x, map.Center().y + 0.5 * CapHeight(Face::kRegular, size)},
-                     {.size = size, .color = style_.theme.muted, .align = Align::kCenter, .part = Part::kNote});
+    DrawNotMeasured(map, style_, canvas);
   }
   DrawAxes(map, canvas);
 }
@@ -195,37 +174,28 @@ void HeatMap::DrawMarks(const Box& map, Canvas* canvas) const {
 
 void HeatMap::DrawAxes(const Box& map, Canvas* canvas) const {
   const double size = style_.tick_label();
-  const double cap = CapHeight(Face::kRegular, size);
-  const double length = style_.tick_length();
-  const double distance = length + style_.tick_gap();
-  Shape frame;
-  frame.line.AddBox(map);
-  frame.stroke = {.width = style_.frame_width(), .cap = Cap::kButt};
-  frame.crisp = true;
-  TextStyle style = {.size = size, .color = style_.theme.text, .align = Align::kRight, .part = Part::kTickLabel};
+  Frame frame(style_);
+  frame.AddBox(map);
   if (!rows_.empty()) {
     const double height = CellOf(map, 0, 0).Height();
     for (const size_t row : LabelledRows(rows_, LabelStep(height, 1.8 * size))) {
       const double y = CellOf(map, row, 0).Center().y;
-      AddSegment({map.left - length, y}, {map.left, y}, &frame.line);
-      canvas->DrawText(FormatInteger(rows_[row]), {map.left - distance, y + 0.5 * cap}, style);
+      frame.AddTick(map, Side::kLeft, y, style_.tick_length());
+      DrawTickLabel(FormatInteger(rows_[row]), map, Side::kLeft, y, style_, canvas);
     }
   }
-  style.align = Align::kCenter;
   const double widest = TextWidth(std::to_string(columns_), Face::kRegular, size);
   const uint64_t step = rows_.empty() || columns_ == 0 ? 1 : LabelStep(CellOf(map, 0, 0).Width(), 1.6 * widest);
   for (size_t column = 0; column < columns_ && !rows_.empty(); column += step) {
     const double x = CellOf(map, 0, column).Center().x;
-    AddSegment({x, map.bottom}, {x, map.bottom + length}, &frame.line);
-    canvas->DrawText(std::to_string(column), {x, map.bottom + distance + cap}, style);
+    frame.AddTick(map, Side::kBelow, x, style_.tick_length());
+    DrawTickLabel(std::to_string(column), map, Side::kBelow, x, style_, canvas);
   }
-  canvas->Draw(frame, style_.theme.frame);
-  TextStyle title = {
-      .size = style_.axis_title(), .color = style_.theme.text, .align = Align::kCenter, .part = Part::kAxisTitle};
-  canvas->DrawText("Head", {map.Center().x, map.bottom + BottomMargin(style_) - kDescent * title.size}, title);
-  title.upwards = true;
-  title.size = FittingSize("Transformer Layer", Face::kRegular, title.size, map.Height());
-  canvas->DrawText("Transformer Layer", {map.left - LeftMargin() + kAscent * title.size, map.Center().y}, title);
+  frame.Draw(canvas);
+  DrawTitleBelow("Head", map, style_, canvas);
+  const std::string layers = "Transformer Layer";
+  const double title_size = FittingSize(layers, Face::kRegular, style_.axis_title(), map.Height());
+  DrawTitleBeside(layers, map, Side::kLeft, map.left - LeftMargin(), title_size, style_.theme.text, canvas);
 }
 
 }  // namespace attnscope::render

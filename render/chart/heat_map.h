@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A map of layers by heads: one coloured cell for each value. Included by heads.cc.
+// A map of layers by heads: one coloured cell for each value.
 #ifndef ATTNSCOPE_RENDER_CHART_HEAT_MAP_H_
 #define ATTNSCOPE_RENDER_CHART_HEAT_MAP_H_
 
@@ -36,10 +36,8 @@ class HeatMap {
 
   bool HasMissing() const;
 
-  // What title, ticks and axis titles need around the map.
+  // What ticks and the axis title need left of the map.
   double LeftMargin() const;
-  static double TopMargin(const Style& style);
-  static double BottomMargin(const Style& style);
 
   // Draws the map into this box, everything else around it.
   void Draw(const Box& map, Canvas* canvas) const;

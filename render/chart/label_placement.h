@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Finds places for labels and legends that cover nothing. Included by panels.
+// Finds places for labels and legends that cover nothing.
 #ifndef ATTNSCOPE_RENDER_CHART_LABEL_PLACEMENT_H_
 #define ATTNSCOPE_RENDER_CHART_LABEL_PLACEMENT_H_
 

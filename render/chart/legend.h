@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The legend of a panel: which curve is which. Included by panels.
+// The legend of a panel: which curve is which.
 #ifndef ATTNSCOPE_RENDER_CHART_LEGEND_H_
 #define ATTNSCOPE_RENDER_CHART_LEGEND_H_
 

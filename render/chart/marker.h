@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The marks that stand for single points of a curve. Included by curves and legends.
+// The marks that stand for single points of a curve.
 #ifndef ATTNSCOPE_RENDER_CHART_MARKER_H_
 #define ATTNSCOPE_RENDER_CHART_MARKER_H_
 

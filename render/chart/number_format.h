@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Numbers as text for ticks and value labels, with a true minus sign. The same on every machine and in every locale.
-// Included by ticks and panels.
 #ifndef ATTNSCOPE_RENDER_CHART_NUMBER_FORMAT_H_
 #define ATTNSCOPE_RENDER_CHART_NUMBER_FORMAT_H_
 

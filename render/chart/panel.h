@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One panel of a figure: curves over the layer index (or over time), with axes, ticks, grid, healthy ranges, flags,
-// value labels and a legend. Included by figures.
+// value labels and a legend.
 #ifndef ATTNSCOPE_RENDER_CHART_PANEL_H_
 #define ATTNSCOPE_RENDER_CHART_PANEL_H_
 
@@ -15,6 +15,7 @@
 
 #include "render/chart/curve.h"
 #include "render/chart/flag.h"
+#include "render/chart/frame.h"
 #include "render/chart/legend.h"
 #include "render/chart/scale.h"
 #include "render/chart/style.h"
@@ -124,9 +125,8 @@ class Panel {
   const Box& plot() const { return place_.plot; }
   bool HasFlags() const { return !spec_.flags.empty(); }
 
-  // Title above a plot, and flags below it; ticks and axis title below the plot.
+  // Above a plot, for its title and the flags below that.
   static double TopMargin(const Style& style, bool has_flag_lane);
-  static double BottomMargin(const Style& style);
 
  private:
   struct ValueLabel {
@@ -160,7 +160,7 @@ class Panel {
   void DrawFrame(Canvas* canvas) const;
   void DrawBounds(Canvas* canvas) const;
   void DrawTickLabels(Canvas* canvas) const;
-  void DrawAxisTitle(const Axis& axis, const Ticks& ticks, bool is_right, Canvas* canvas) const;
+  void DrawAxisTitle(const Axis& axis, const Ticks& ticks, Side side, Canvas* canvas) const;
   void DrawTitles(Canvas* canvas) const;
 
   PanelSpec spec_;

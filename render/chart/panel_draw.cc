@@ -2,18 +2,16 @@
 //
 // Drawing a panel whose parts have their places; see panel.cc.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
+#include "render/chart/frame.h"
 #include "render/chart/number_format.h"
 #include "render/chart/panel.h"
 
 namespace attnscope::render {
 namespace {
 
-constexpr double kAscent = 0.76;            // of a text size, above the baseline
-constexpr double kDescent = 0.24;           // below it
 constexpr double kTickLabelDistance = 1.0;  // least, of baselines, in sizes of the labels
 constexpr double kMaxStripe = 0.18;         // of the plot's width
 constexpr double kSliver = 0.2;     // of the distance of positions: what is left of the plot beside a stripe joins it
@@ -21,34 +19,16 @@ constexpr double kLeastFlag = 0.6;  // of a flag's size
 constexpr double kReadable = 0.8;   // of an axis title's size
 constexpr double kFlagGap = 7.0;    // points, from a frame to the flags above it: markers reach over the frame
 
-void AddSegment(Point a, Point b, Path* path) { path->AddPolyline(std::array<Point, 2>{a, b}); }
-
-double WidestLabel(const Ticks& ticks, const Style& style) {
-  double width = 0.0;
-  for (const Tick& tick : ticks.major) {
-    width = std::max(width, TextWidth(tick.label, Face::kRegular, style.tick_label()));
-  }
-  return width;
-}
-
 }  // namespace
 
 Stroke Panel::BoundStroke(const Bound& bound) const { return StrokeOf(bound.dashes, style_.bound_width()); }
 
 double Panel::TopMargin(const Style& style, bool has_flag_lane) {
   const double lane = has_flag_lane ? style.flag_size() + style.Points(kFlagGap) : 0.0;
-  return lane + style.title_gap() + CapHeight(Face::kBold, style.panel_title());
+  return lane + MarginAbove(style);
 }
 
-double Panel::BottomMargin(const Style& style) {
-  return style.tick_length() + style.tick_gap() + CapHeight(Face::kRegular, style.tick_label()) + style.axis_gap() +
-         style.axis_title();
-}
-
-double Panel::LeftMargin() const {
-  return style_.tick_length() + style_.tick_gap() + WidestLabel(left_ticks_, style_) + style_.axis_gap() +
-         style_.axis_title();
-}
+double Panel::LeftMargin() const { return MarginBeside(WidestLabel(left_ticks_.major, style_), style_); }
 
 double Panel::RightMargin() const {
   if (!spec_.right) {
@@ -57,8 +37,7 @@ double Panel::RightMargin() const {
     const double width = TextWidth(FormatInteger(positions_.back()), Face::kRegular, style_.tick_label());
     return std::max(0.0, 0.5 * width - style_.Points(10.0));
   }
-  return style_.tick_length() + style_.tick_gap() + WidestLabel(right_ticks_, style_) + style_.axis_gap() +
-         style_.axis_title();
+  return MarginBeside(WidestLabel(right_ticks_.major, style_), style_);
 }
 
 void Panel::Draw(Canvas* canvas) const {
@@ -67,13 +46,7 @@ void Panel::Draw(Canvas* canvas) const {
   DrawFrame(canvas);
   DrawTickLabels(canvas);
   DrawTitles(canvas);
-  if (!is_measured_) {
-    const double size = style_.axis_title();
-    const Point center = place_.plot.Center();
-    canvas->DrawText("not measured", {center.x, center.y + 0.5 * CapHeight(Face::kRegular, size)},
-                     {.size = size, .color = style_.theme.muted, .align = Align::kCenter, .part = Part::kNote});
-    return;
-  }
+  if (!is_measured_) return DrawNotMeasured(place_.plot, style_, canvas);
   DrawBounds(canvas);
   for (size_t i = 0; i < curves_.size(); ++i) curves_[i].Draw(spec_.series[i].color, canvas);
   if (legend_origin_) legend_.Draw(*legend_origin_, canvas);
@@ -176,27 +149,16 @@ void Panel::DrawGrid(Canvas* canvas) const {
 
 void Panel::DrawFrame(Canvas* canvas) const {
   const Box& plot = place_.plot;
-  Shape frame;
-  frame.line.AddBox(plot);
-  frame.stroke = {.width = style_.frame_width(), .cap = Cap::kButt};
-  frame.crisp = true;
   const double length = style_.tick_length();
-  for (const Tick& tick : left_ticks_.major) {
-    const double y = YOf(tick.value, left_scale_);
-    AddSegment({plot.left - length, y}, {plot.left, y}, &frame.line);
-  }
+  Frame frame(style_);
+  frame.AddBox(plot);
+  for (const Tick& tick : left_ticks_.major) frame.AddTick(plot, Side::kLeft, YOf(tick.value, left_scale_), length);
   for (const double value : left_ticks_.minor) {
-    const double y = YOf(value, left_scale_);
-    AddSegment({plot.left - style_.minor_tick_length(), y}, {plot.left, y}, &frame.line);
+    frame.AddTick(plot, Side::kLeft, YOf(value, left_scale_), style_.minor_tick_length());
   }
-  for (const Tick& tick : right_ticks_.major) {
-    const double y = YOf(tick.value, right_scale_);
-    AddSegment({plot.right, y}, {plot.right + length, y}, &frame.line);
-  }
-  for (const int64_t tick : horizontal_ticks_) {
-    AddSegment({XOf(tick), plot.bottom}, {XOf(tick), plot.bottom + length}, &frame.line);
-  }
-  canvas->Draw(frame, style_.theme.frame);
+  for (const Tick& tick : right_ticks_.major) frame.AddTick(plot, Side::kRight, YOf(tick.value, right_scale_), length);
+  for (const int64_t tick : horizontal_ticks_) frame.AddTick(plot, Side::kBelow, XOf(tick), length);
+  frame.Draw(canvas);
 }
 
 void Panel::DrawBounds(Canvas* canvas) const {
@@ -212,60 +174,42 @@ void Panel::DrawBounds(Canvas* canvas) const {
 
 void Panel::DrawTickLabels(Canvas* canvas) const {
   const Box& plot = place_.plot;
-  const double size = style_.tick_label();
-  const double cap = CapHeight(Face::kRegular, size);
-  const double distance = style_.tick_length() + style_.tick_gap();
-  TextStyle style = {.size = size, .color = style_.theme.text, .align = Align::kRight, .part = Part::kTickLabel};
   // In very low plots not all labels have room.
-  const auto draw = [&](const Ticks& ticks, const Scale& scale, double x) {
+  const auto draw = [&](const Ticks& ticks, const Scale& scale, Side side) {
     double next = std::numeric_limits<double>::infinity();
     for (const Tick& tick : ticks.major) {
-      const double baseline = YOf(tick.value, scale) + 0.5 * cap;
-      if (tick.label.empty() || baseline > next) continue;
-      canvas->DrawText(tick.label, {x, baseline}, style);
-      next = baseline - kTickLabelDistance * size;
+      const double y = YOf(tick.value, scale);
+      if (tick.label.empty() || y > next) continue;
+      DrawTickLabel(tick.label, plot, side, y, style_, canvas);
+      next = y - kTickLabelDistance * style_.tick_label();
     }
   };
-  draw(left_ticks_, left_scale_, plot.left - distance);
-  style.align = Align::kLeft;
-  draw(right_ticks_, right_scale_, plot.right + distance);
-  style.align = Align::kCenter;
+  draw(left_ticks_, left_scale_, Side::kLeft);
+  draw(right_ticks_, right_scale_, Side::kRight);
   for (const int64_t tick : horizontal_ticks_) {
-    canvas->DrawText(FormatInteger(tick), {XOf(tick), plot.bottom + distance + cap}, style);
+    DrawTickLabel(FormatInteger(tick), plot, Side::kBelow, XOf(tick), style_, canvas);
   }
 }
 
-void Panel::DrawAxisTitle(const Axis& axis, const Ticks& ticks, bool is_right, Canvas* canvas) const {
+void Panel::DrawAxisTitle(const Axis& axis, const Ticks& ticks, Side side, Canvas* canvas) const {
   const Box& plot = place_.plot;
   std::string text = axis.title;
   const auto fitting_size = [&] { return FittingSize(text, Face::kRegular, style_.axis_title(), 1.1 * plot.Height()); };
   // Where there is little room, what stands in parentheses gives way first.
   if (fitting_size() < kReadable * style_.axis_title()) text.resize(std::min(text.size(), text.find(" (")));
   if (ticks.exponent != 0) text += ", ×" + PowerOfTen(ticks.exponent);
-  const double size = fitting_size();
-  const double x =
-      is_right ? plot.right + place_.right_margin - kDescent * size : plot.left - place_.left_margin + kAscent * size;
-  canvas->DrawText(
-      text, {x, plot.Center().y},
-      {.size = size, .color = axis.color, .align = Align::kCenter, .upwards = true, .part = Part::kAxisTitle});
+  const double edge = side == Side::kRight ? plot.right + place_.right_margin : plot.left - place_.left_margin;
+  DrawTitleBeside(text, plot, side, edge, fitting_size(), axis.color, canvas);
 }
 
 void Panel::DrawTitles(Canvas* canvas) const {
   const Box& plot = place_.plot;
   double title_y = plot.top - TopMargin(style_, place_.has_flag_lane) + CapHeight(Face::kBold, style_.panel_title());
   if (place_.legend_above) title_y -= LegendHeightAbove(plot.Width());
-  const double title_size = FittingSize(spec_.title, Face::kBold, style_.panel_title(), plot.Width());
-  canvas->DrawText(spec_.title, {plot.Center().x, title_y},
-                   {.face = Face::kBold,
-                    .size = title_size,
-                    .color = style_.theme.text,
-                    .align = Align::kCenter,
-                    .part = Part::kPanelTitle});
-  canvas->DrawText(
-      spec_.horizontal_title, {plot.Center().x, plot.bottom + BottomMargin(style_) - kDescent * style_.axis_title()},
-      {.size = style_.axis_title(), .color = style_.theme.text, .align = Align::kCenter, .part = Part::kAxisTitle});
-  DrawAxisTitle(spec_.left, left_ticks_, false, canvas);
-  if (spec_.right) DrawAxisTitle(*spec_.right, right_ticks_, true, canvas);
+  DrawTitleAbove(spec_.title, plot, title_y, style_, canvas);
+  DrawTitleBelow(spec_.horizontal_title, plot, style_, canvas);
+  DrawAxisTitle(spec_.left, left_ticks_, Side::kLeft, canvas);
+  if (spec_.right) DrawAxisTitle(*spec_.right, right_ticks_, Side::kRight, canvas);
 }
 
 }  // namespace attnscope::render

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "render/chart/frame.h"
+
 namespace attnscope::render {
 namespace {
 
@@ -38,7 +40,7 @@ void PanelGrid::Fit(const Box& area) {
 
 void PanelGrid::FitOnce(const Box& area) {
   const double top_margin = Panel::TopMargin(style_, has_flag_lane_);
-  const double around = top_margin + Panel::BottomMargin(style_);
+  const double around = top_margin + MarginBelow(style_);
   const double row_gap = style_.Points(kRowGap);
   const auto rows = static_cast<double>(rows_);
   std::vector<double> legend_room(rows_);
@@ -66,7 +68,7 @@ void PanelGrid::FitOnce(const Box& area) {
                       .has_flag_lane = has_flag_lane_});
       left += plot_width_ + right_margin + style_.Points(kColumnGap);
     }
-    top += plot_height + Panel::BottomMargin(style_) + row_gap;
+    top += plot_height + MarginBelow(style_) + row_gap;
   }
 }
 

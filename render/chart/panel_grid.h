@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows and columns of panels whose plots are all of one size. Included by figures.
+// Rows and columns of panels whose plots are all of one size.
 #ifndef ATTNSCOPE_RENDER_CHART_PANEL_GRID_H_
 #define ATTNSCOPE_RENDER_CHART_PANEL_GRID_H_
 

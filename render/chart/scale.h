@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From values to places along an axis. Included by panels.
+// From values to places along an axis.
 #ifndef ATTNSCOPE_RENDER_CHART_SCALE_H_
 #define ATTNSCOPE_RENDER_CHART_SCALE_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sizes and colours that all parts of a figure share. Included by figures, panels and legends.
+// Sizes and colours that all parts of a figure share.
 #ifndef ATTNSCOPE_RENDER_CHART_STYLE_H_
 #define ATTNSCOPE_RENDER_CHART_STYLE_H_
 

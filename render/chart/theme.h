@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The colours of a figure, for light and for dark backgrounds. Included by everything that draws.
+// The colours of a figure, for light and for dark backgrounds.
 #ifndef ATTNSCOPE_RENDER_CHART_THEME_H_
 #define ATTNSCOPE_RENDER_CHART_THEME_H_
 

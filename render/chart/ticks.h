@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where an axis has its ticks, and what they say. Pure functions: the same on every machine. Included by panels.
+// Where an axis has its ticks, and what they say. Pure functions: the same on every machine.
 #ifndef ATTNSCOPE_RENDER_CHART_TICKS_H_
 #define ATTNSCOPE_RENDER_CHART_TICKS_H_
 

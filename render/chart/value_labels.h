@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which points of a curve get their value written beside them. Included by panels.
+// Which points of a curve get their value written beside them.
 #ifndef ATTNSCOPE_RENDER_CHART_VALUE_LABELS_H_
 #define ATTNSCOPE_RENDER_CHART_VALUE_LABELS_H_
 

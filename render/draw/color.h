@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Colours and how they are mixed. Included by everything that draws.
+// Colours and how they are mixed.
 #ifndef ATTNSCOPE_RENDER_DRAW_COLOR_H_
 #define ATTNSCOPE_RENDER_DRAW_COLOR_H_
 

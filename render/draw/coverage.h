@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From closed contours to the exact share of each pixel that they cover. Included by the raster canvas.
+// From closed contours to the exact share of each pixel that they cover.
 #ifndef ATTNSCOPE_RENDER_DRAW_COVERAGE_H_
 #define ATTNSCOPE_RENDER_DRAW_COVERAGE_H_
 

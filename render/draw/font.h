@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The two embedded faces: measures in layout units for placing text, and outlines in pixels for drawing it. Everything
-// here is thread-safe. Included by canvases and by what lays text out.
+// here is thread-safe.
 #ifndef ATTNSCOPE_RENDER_DRAW_FONT_H_
 #define ATTNSCOPE_RENDER_DRAW_FONT_H_
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The embedded TrueType files: DejaVu Sans and DejaVu Sans Bold, put into the library by font_data.S at build time.
-// Included by font.cc alone.
 #ifndef ATTNSCOPE_RENDER_DRAW_FONT_DATA_H_
 #define ATTNSCOPE_RENDER_DRAW_FONT_DATA_H_
 

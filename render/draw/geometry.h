@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Points and boxes of the drawing plane. Layout units are 1/100 inch (one pixel each at scale 1), x grows to the right
-// and y downwards. Included by everything that places or draws something.
+// and y downwards.
 #ifndef ATTNSCOPE_RENDER_DRAW_GEOMETRY_H_
 #define ATTNSCOPE_RENDER_DRAW_GEOMETRY_H_
 

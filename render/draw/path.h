@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Paths: what a canvas fills and strokes, as lines and Bezier curves, and the same flattened to straight lines.
-// Included by everything that draws shapes.
 #ifndef ATTNSCOPE_RENDER_DRAW_PATH_H_
 #define ATTNSCOPE_RENDER_DRAW_PATH_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PNG files by a compressor of the caller's choice. Included by png.cc and by the tools.
+// PNG files by a compressor of the caller's choice.
 #ifndef ATTNSCOPE_RENDER_DRAW_PNG_H_
 #define ATTNSCOPE_RENDER_DRAW_PNG_H_
 
@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "attnscope/export.h"
 #include "attnscope/figure.h"
 #include "attnscope/status.h"
 
@@ -16,8 +17,11 @@ namespace attnscope::render {
 // Makes a zlib stream of the bytes, in place of what `out` held. False if there is no memory.
 using Compress = bool (*)(std::span<const uint8_t> bytes, std::vector<uint8_t>* out);
 
-// As EncodePng, with this compressor. The image's memory is used up.
-Status EncodePngWith(Image&& image, Compress compress, std::vector<uint8_t>* out);
+// Makes room for the pixels of an image whose width and height are set, and for what EncodePngWith adds to each row.
+void ReservePixels(Image* image);
+
+// As EncodePng, with this compressor. The image's memory is used up. A shared library shows it to the command.
+ATTNSCOPE_EXPORT Status EncodePngWith(Image&& image, Compress compress, std::vector<uint8_t>* out);
 
 }  // namespace attnscope::render
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The canvas that paints pixels, with exact-area anti-aliasing. Included by figures and by tests.
+// The canvas that paints pixels, with exact-area anti-aliasing.
 #ifndef ATTNSCOPE_RENDER_DRAW_RASTER_CANVAS_H_
 #define ATTNSCOPE_RENDER_DRAW_RASTER_CANVAS_H_
 

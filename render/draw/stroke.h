@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The outline of a stroked line. Included by the raster canvas.
+// The outline of a stroked line.
 #ifndef ATTNSCOPE_RENDER_DRAW_STROKE_H_
 #define ATTNSCOPE_RENDER_DRAW_STROKE_H_
 

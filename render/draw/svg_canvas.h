@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The canvas that writes SVG: shapes as paths, text as text. Included by figure.cc and by tests.
+// The canvas that writes SVG: shapes as paths, text as text.
 #ifndef ATTNSCOPE_RENDER_DRAW_SVG_CANVAS_H_
 #define ATTNSCOPE_RENDER_DRAW_SVG_CANVAS_H_
 

@@ -11,6 +11,7 @@
 
 #include "attnscope/summary_figure.h"
 #include "attnscope/write_file.h"
+#include "render/draw/png.h"
 #include "render/draw/raster_canvas.h"
 #include "render/draw/svg_canvas.h"
 #include "render/figures/figure_look.h"
@@ -115,8 +116,7 @@ Status RenderFigure(FigureKind kind, std::span<const Report> reports, const Figu
     image.width = static_cast<int>(std::lround(options.width * options.scale));
     image.height = static_cast<int>(std::lround(options.height * options.scale));
     image.pixels_per_inch = kUnitsPerInch * options.scale;
-    // EncodePngWith adds a byte to each row in place.
-    image.rgb.reserve((3 * static_cast<size_t>(image.width) + 1) * static_cast<size_t>(image.height));
+    render::ReservePixels(&image);
     image.rgb.assign(3 * static_cast<size_t>(image.width) * static_cast<size_t>(image.height), 0xFF);
     if (options.dark) FillWith(look.theme.background, &image);
     render::RasterCanvas canvas(options.scale, &image);

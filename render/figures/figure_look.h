@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What all figures are told about their looks. Included by figures.
+// What all figures are told about their looks.
 #ifndef ATTNSCOPE_RENDER_FIGURES_FIGURE_LOOK_H_
 #define ATTNSCOPE_RENDER_FIGURES_FIGURE_LOOK_H_
 

@@ -10,6 +10,7 @@
 
 #include "render/chart/color_bar.h"
 #include "render/chart/color_map.h"
+#include "render/chart/frame.h"
 #include "render/chart/headline.h"
 #include "render/chart/heat_map.h"
 #include "render/chart/number_format.h"
@@ -73,14 +74,14 @@ class MapLayout {
   Box MapOf(size_t i) const {
     constexpr auto kCount = static_cast<double>(kMaps.size());
     const double gap = style_.Points(kMapGap);
-    const double around = HeatMap::TopMargin(style_) + HeatMap::BottomMargin(style_);
+    const double around = MarginAbove(style_) + MarginBelow(style_);
     const auto at = static_cast<double>(i);
     const double columns = is_stacked_ ? 1.0 : kCount;
     const double rows = is_stacked_ ? kCount : 1.0;
     const double width = (area_.Width() - (columns - 1.0) * gap) / columns - left_margin_;
     const double height = (area_.Height() - (rows - 1.0) * gap) / rows - around;
     const double left = area_.left + left_margin_ + (is_stacked_ ? 0.0 : at * (width + left_margin_ + gap));
-    const double top = area_.top + HeatMap::TopMargin(style_) + (is_stacked_ ? at * (height + around + gap) : 0.0);
+    const double top = area_.top + MarginAbove(style_) + (is_stacked_ ? at * (height + around + gap) : 0.0);
     return {left, top, left + width, top + height};
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Maps of layers by heads as drawing commands. Included by figure.cc and by tests that record the commands.
+// Maps of layers by heads as drawing commands.
 #ifndef ATTNSCOPE_RENDER_FIGURES_HEADS_H_
 #define ATTNSCOPE_RENDER_FIGURES_HEADS_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Metrics over time as drawing commands. Included by figure.cc and by tests that record the commands.
+// Metrics over time as drawing commands.
 #ifndef ATTNSCOPE_RENDER_FIGURES_HISTORY_H_
 #define ATTNSCOPE_RENDER_FIGURES_HISTORY_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The six-panel summary as drawing commands. Included by figure.cc and by tests that record the commands.
+// The six-panel summary as drawing commands.
 #ifndef ATTNSCOPE_RENDER_FIGURES_SUMMARY_H_
 #define ATTNSCOPE_RENDER_FIGURES_SUMMARY_H_
 

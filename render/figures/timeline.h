@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reports in the order of time, and what happened between them. Included by history.cc.
+// Reports in the order of time, and what happened between them.
 #ifndef ATTNSCOPE_RENDER_FIGURES_TIMELINE_H_
 #define ATTNSCOPE_RENDER_FIGURES_TIMELINE_H_
 
