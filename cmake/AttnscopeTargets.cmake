@@ -73,5 +73,15 @@ function(attnscope_library name)
     PRIVATE ${PROJECT_SOURCE_DIR})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${name} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  attnscope_find_libraries_from(${target} ${CMAKE_INSTALL_FULL_LIBDIR})
   set_property(GLOBAL APPEND PROPERTY ATTNSCOPE_LIBRARIES ${target})
+endfunction()
+
+# attnscope_find_libraries_from(TARGET FOLDER): TARGET, installed to FOLDER, finds attnscope's shared libraries where they
+# are installed, also after the whole tree was moved.
+function(attnscope_find_libraries_from target folder)
+  if(BUILD_SHARED_LIBS AND UNIX AND NOT APPLE)
+    file(RELATIVE_PATH to_libraries ${folder} ${CMAKE_INSTALL_FULL_LIBDIR})
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN/${to_libraries}")
+  endif()
 endfunction()

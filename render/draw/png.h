@@ -8,7 +8,6 @@
 #include <span>
 #include <vector>
 
-#include "attnscope/export.h"
 #include "attnscope/figure.h"
 #include "attnscope/status.h"
 
@@ -20,8 +19,8 @@ using Compress = bool (*)(std::span<const uint8_t> bytes, std::vector<uint8_t>* 
 // Makes room for the pixels of an image whose width and height are set, and for what EncodePngWith adds to each row.
 void ReservePixels(Image* image);
 
-// As EncodePng, with this compressor. The image's memory is used up. A shared library shows it to the command.
-ATTNSCOPE_EXPORT Status EncodePngWith(Image&& image, Compress compress, std::vector<uint8_t>* out);
+// As EncodePng, with this compressor. The image's memory is used up.
+Status EncodePngWith(Image&& image, Compress compress, std::vector<uint8_t>* out);
 
 }  // namespace attnscope::render
 
