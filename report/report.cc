@@ -4,8 +4,12 @@
 #include "attnscope/report.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace attnscope {
+
+static_assert(sizeof(size_t) >= 8, "attnscope needs a 64-bit platform");
+
 namespace {
 
 bool IsBefore(const LayerReport& entry, int64_t index) { return entry.layer < index; }

@@ -85,7 +85,7 @@ struct Verdict {
 // (relative to the bound), then by layer, head and pathology. At most one verdict for each pathology and each layer or
 // head: the most severe, and of its metrics the one furthest beyond its bound. A bound is crossed strictly: a value
 // that equals it is healthy. Missing metrics give no verdict; without "keys", bounds that need n_k are skipped.
-// Thread-safe. O(layers * heads).
+// Throws std::bad_alloc where memory for the verdicts is refused, and nothing else. Thread-safe. O(layers * heads).
 ATTNSCOPE_EXPORT std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds = {});
 
 // The worst severity among the verdicts; kHealthy if there are none.

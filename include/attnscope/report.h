@@ -30,7 +30,8 @@ struct ATTNSCOPE_EXPORT Report {
   std::string stage;                           // "train", "val", ...; may be empty
   std::optional<int64_t> step = std::nullopt;  // of the optimizer; JSON key "step"
 
-  // The entry of a layer, made in its place if it is not there. Invalidates references. O(log layers) to find.
+  // The entry of a layer, made in its place if it is not there, which invalidates references and throws std::bad_alloc
+  // where memory is refused. O(log layers) to find.
   LayerReport& Layer(int64_t index);
   // The entry of a layer, or null.
   const LayerReport* Find(int64_t index) const;
@@ -51,7 +52,7 @@ ATTNSCOPE_EXPORT Status ReportFromJson(std::string_view json, Report* out);
 
 // The same dictionary as text, with every measured metric; missing values are left out. Numbers are written with the
 // digits that read back to the same double. Infinities are the strings "Infinity" and "-Infinity". The same report
-// gives the same bytes. Thread-safe.
+// gives the same bytes. Throws std::bad_alloc where memory for the text is refused, and nothing else. Thread-safe.
 ATTNSCOPE_EXPORT std::string ReportToJson(const Report& report);
 
 }  // namespace attnscope

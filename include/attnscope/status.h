@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How every fallible attnscope call answers: a code for programs and a message for people. The library never throws
-// across its border, never aborts on bad input and never prints; ignoring a Status is a compiler warning.
+// How every fallible attnscope call answers: a code for programs and a message for people. The library never aborts on
+// bad input and never prints; ignoring a Status is a compiler warning. The one exception that can leave a call is
+// std::bad_alloc: of functions that return what they allocate (Diagnose, ReportToJson), and of any other where there is
+// no memory left for a message. The C interface turns it into ATTNSCOPE_OUT_OF_MEMORY.
 #ifndef ATTNSCOPE_STATUS_H_
 #define ATTNSCOPE_STATUS_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Measures a share of a plan: tensors to accumulators. Included by the commands that read tensors, and by their states.
+// Measures a share of a plan: tensors to accumulators.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_ANALYSIS_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_ANALYSIS_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// float64 to float32, which is what the kernels read. Included by analysis.cc.
+// float64 to float32, which is what the kernels read.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_FLOAT32_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_FLOAT32_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The tensor that was read last. Included by analysis.cc.
+// The tensor that was read last.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_LAST_TENSOR_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_LAST_TENSOR_H_
 

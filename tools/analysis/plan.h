@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which tensors of which files belong to which layer: everything that can be decided, and refused, from names and
-// shapes, before an element is read. Included by the analyze command and by analysis.cc.
+// shapes, before an element is read.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_PLAN_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_PLAN_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pairs tensors of queries with tensors of keys. Included by plan.cc.
+// Pairs tensors of queries with tensors of keys.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_QUERY_KEY_PLAN_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_QUERY_KEY_PLAN_H_
 

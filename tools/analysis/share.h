@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who measures what: the work of a plan, dealt out to several processes. Each makes the same plan of the same files and
-// takes its own share; nobody needs to talk to anybody. Included by the analyze command, attnscope-mpi and analysis.h.
+// takes its own share; nobody needs to talk to anybody.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_SHARE_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_SHARE_H_
 

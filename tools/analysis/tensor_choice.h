@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a plan's tensors are opened, judged by their shapes, and given to layers. Included by plan.cc and
-// query_key_plan.cc.
+// How a plan's tensors are opened, judged by their shapes, and given to layers.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_TENSOR_CHOICE_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_TENSOR_CHOICE_H_
 

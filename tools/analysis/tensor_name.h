@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the names of tensors and files say. Included by plan.cc.
+// What the names of tensors and files say.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_TENSOR_NAME_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_TENSOR_NAME_H_
 

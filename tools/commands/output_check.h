@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Refuses to overwrite an input. Included by the commands that write files.
+// Refuses to overwrite an input.
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_OUTPUT_CHECK_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_OUTPUT_CHECK_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where --png puts the picture. Included by the analyze command.
+// Where --png puts the picture.
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_PICTURE_PATH_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_PICTURE_PATH_H_
 

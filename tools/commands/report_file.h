@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading reports from files. Included by the commands that start from them.
+// Reading reports from files.
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_REPORT_FILE_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_REPORT_FILE_H_
 

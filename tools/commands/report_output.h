@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What becomes of a state, however it was measured: table, verdicts, report, picture, and the state itself. Included by
-// the commands that measure or merge.
+// What becomes of a state, however it was measured: table, verdicts, report, picture, and the state itself.
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_REPORT_OUTPUT_H_
 

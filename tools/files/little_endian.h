@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Unaligned little-endian integers of file headers. Included by the readers of archives.
+// Unaligned little-endian integers of file headers.
 #ifndef ATTNSCOPE_TOOLS_FILES_LITTLE_ENDIAN_H_
 #define ATTNSCOPE_TOOLS_FILES_LITTLE_ENDIAN_H_
 

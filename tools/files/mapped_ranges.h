@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which file lies where in memory: what a signal handler needs to tell whose page could not be read. Included by
-// mapped_file.cc and by the handler.
+// Which file lies where in memory: what a signal handler needs to tell whose page could not be read.
 #ifndef ATTNSCOPE_TOOLS_FILES_MAPPED_RANGES_H_
 #define ATTNSCOPE_TOOLS_FILES_MAPPED_RANGES_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A file of tensors: .npy, .npz or .safetensors, recognised by its first bytes. Included by the analysis.
+// A file of tensors: .npy, .npz or .safetensors, recognised by its first bytes.
 #ifndef ATTNSCOPE_TOOLS_FILES_TENSOR_FILE_H_
 #define ATTNSCOPE_TOOLS_FILES_TENSOR_FILE_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pictures as files, faster and smaller than the library's own writer makes them. Included by commands.
+// Pictures as files, faster and smaller than the library's own writer makes them.
 #ifndef ATTNSCOPE_TOOLS_OUTPUT_FIGURE_FILE_H_
 #define ATTNSCOPE_TOOLS_OUTPUT_FIGURE_FILE_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A message, instead of a crash, where a mapped file can no longer be read. Included by main.cc.
+// A message, instead of a crash, where a mapped file can no longer be read.
 #ifndef ATTNSCOPE_TOOLS_OUTPUT_PAGE_ERROR_H_
 #define ATTNSCOPE_TOOLS_OUTPUT_PAGE_ERROR_H_
 

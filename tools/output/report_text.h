@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reports and verdicts as text for people. Included by the commands.
+// Reports and verdicts as text for people.
 #ifndef ATTNSCOPE_TOOLS_OUTPUT_REPORT_TEXT_H_
 #define ATTNSCOPE_TOOLS_OUTPUT_REPORT_TEXT_H_
 

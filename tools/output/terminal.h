@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The only place that prints, but for page_error.h. Included by main.cc and by the commands.
+// The only place that prints, but for page_error.h.
 #ifndef ATTNSCOPE_TOOLS_OUTPUT_TERMINAL_H_
 #define ATTNSCOPE_TOOLS_OUTPUT_TERMINAL_H_
 
