@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// JSON from untrusted text: no text makes it throw, nesting is limited, a key given twice is an error, and Python's bare
-// NaN, Infinity and -Infinity are understood.
+// JSON from untrusted text: no text makes it throw, nesting is limited, a key given twice is an error, and Python's
+// bare NaN, Infinity and -Infinity are understood.
 #ifndef ATTNSCOPE_REPORT_IO_JSON_TEXT_H_
 #define ATTNSCOPE_REPORT_IO_JSON_TEXT_H_
 
