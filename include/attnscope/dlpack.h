@@ -167,15 +167,20 @@ inline Status ActivationFromDLPack(const DLTensor& tensor, ActivationView* out) 
   return {};
 }
 
-// A gradient of up to 4 dimensions, C-contiguous.
+// A gradient of up to 4 dimensions, C-contiguous. Without elements, strides do not matter.
 inline Status BufferFromDLPack(const DLTensor& tensor, BufferView* out) {
   internal::DLPackLayout layout;
   if (Status status = internal::ReadDLPack("buffer", tensor, 0, 4, &layout); !status.ok()) return status;
   uint64_t size = 1;
-  for (int i = 3; i >= 0; --i) {
+  for (const size_t one : layout.sizes) size = one == 0 ? 0 : size;
+  for (int i = 3; i >= 0 && size != 0; --i) {
     if (layout.sizes[i] != 1 && layout.strides[i] != static_cast<int64_t>(size)) {
       return internal::DLPackError("buffer", "has stride " + std::to_string(layout.strides[i]) + ", expected " +
                                                  std::to_string(size) + ": it is not contiguous");
+    }
+    if (layout.sizes[i] > static_cast<uint64_t>(INT64_MAX) / size) {
+      return internal::DLPackError("buffer", "has more elements than 2^63: " + std::to_string(size) + " times " +
+                                                 std::to_string(layout.sizes[i]));
     }
     size *= layout.sizes[i];
   }

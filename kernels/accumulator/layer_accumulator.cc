@@ -14,7 +14,9 @@
 #include "kernels/accumulator/pending_matrices.h"
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
+#include "kernels/row_sums.h"
 #include "kernels/simd/target_choice.h"
+
 
 namespace attnscope {
 namespace {
@@ -25,6 +27,22 @@ Status NotCreated() {
 
 Status NoScratch(const Runner& runner) {
   return {StatusCode::kOutOfMemory, "no memory for a runner of " + std::to_string(runner.threads) + " threads"};
+}
+
+// Counts rows of a view that has no keys, in O(1) for each matrix. Returns how many are left to add: at least a block,
+// which ends the block in progress, while whole blocks of the others do not change where blocks begin.
+template <class View>
+size_t CountRowsWithoutKeys(const View& view, LayerStorage* storage) {
+  if (view.keys != 0 || view.queries < 2 * kRowsPerBlock) return view.queries;
+  const size_t counted = (view.queries / kRowsPerBlock - 1) * kRowsPerBlock;
+  const bool mean_matrix = storage->config().mean_matrix;
+  for (size_t sequence = 0; sequence < (mean_matrix ? 1 : view.batch); ++sequence) {
+    for (size_t head = 0; head < (mean_matrix ? 1 : view.heads); ++head) {
+      double* row_sums = storage->OpenRowSums(view.first_sequence + sequence, view.first_head + head);
+      row_sums[static_cast<size_t>(RowSum::kEmpty)] += static_cast<double>(counted);
+    }
+  }
+  return view.queries - counted;
 }
 
 }  // namespace
@@ -67,7 +85,9 @@ Status LayerAccumulator::AddWeights(const AttentionView& weights, const Mask& ma
   if (Status status = CheckAttention(state_->config(), weights, mask); !status.ok()) return status;
   if (weights.batch == 0 || weights.heads == 0 || weights.queries == 0) return {};
   if (!state_->weights.Allocate(runner)) return NoScratch(runner);
-  state_->weights.Add(weights, mask, runner);
+  AttentionView rows = weights;
+  rows.queries = CountRowsWithoutKeys(weights, &state_->storage);
+  state_->weights.Add(rows, mask, runner);
   return {};
 }
 
@@ -76,7 +96,9 @@ Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxPar
   if (Status status = CheckLogits(state_->config(), logits, params); !status.ok()) return status;
   if (logits.batch == 0 || logits.heads == 0 || logits.queries == 0) return {};
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
-  state_->logits.Add(LogitViewSource(logits, params), runner);
+  AttentionView rows = logits;
+  rows.queries = CountRowsWithoutKeys(logits, &state_->storage);
+  state_->logits.Add(LogitViewSource(rows, params), runner);
   return {};
 }
 
@@ -85,7 +107,9 @@ Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxP
   if (Status status = CheckQueriesKeys(state_->config(), view, params); !status.ok()) return status;
   if (view.batch == 0 || view.heads == 0 || view.queries == 0) return {};
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
-  state_->logits.Add(QueryKeySource(view, params), runner);
+  QueryKeyView rows = view;
+  rows.queries = CountRowsWithoutKeys(view, &state_->storage);
+  state_->logits.Add(QueryKeySource(rows, params), runner);
   return {};
 }
 

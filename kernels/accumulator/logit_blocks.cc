@@ -43,7 +43,7 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
     rows[i].keys = range.visible(i);
     rows[i].weights = scratch.Row(in_scratch + i);
   }
-  SoftmaxRows(rows, range.rows, source.scale(), scratch.low(), scratch.Measures(in_scratch));
+  SoftmaxRows(rows, range.rows, source.scale(), scratch.softmax(), scratch.Measures(in_scratch));
   return range;
 }
 

@@ -26,7 +26,7 @@ size_t LogitScratch::Rows(size_t keys) {
 
 size_t LogitScratch::Bytes(size_t keys) {
   const size_t rows = Rows(keys);
-  return (rows * (Stride(keys) + kMaxHeadDim) + PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
+  return (rows * (Stride(keys) + kMaxHeadDim) + 2 * PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
          rows * sizeof(SoftmaxMeasures);
 }
 
@@ -35,11 +35,12 @@ bool LogitScratch::Allocate(size_t keys) {
   stride_ = Stride(keys);
   rows_ = AllocateAlignedBuffer<float>(rows * stride_);
   measures_ = AllocateAlignedBuffer<SoftmaxMeasures>(rows);
+  high_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   low_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   packed_queries_ = AllocateAlignedBuffer<float>(rows * kMaxHeadDim);
   packed_keys_ = AllocateAlignedBuffer<float>(kPackedKeys);
-  return rows_ != nullptr && measures_ != nullptr && low_ != nullptr && packed_queries_ != nullptr &&
-         packed_keys_ != nullptr;
+  return rows_ != nullptr && measures_ != nullptr && high_ != nullptr && low_ != nullptr &&
+         packed_queries_ != nullptr && packed_keys_ != nullptr;
 }
 
 }  // namespace attnscope

@@ -25,7 +25,7 @@ class LogitScratch {
   float* Row(size_t row) const { return rows_.get() + row * stride_; }
   SoftmaxMeasures* Measures(size_t row) const { return measures_.get() + row; }
   size_t stride() const { return stride_; }
-  float* low() const { return low_.get(); }
+  SoftmaxScratch softmax() const { return {high_.get(), low_.get()}; }
   float* packed_queries() const { return packed_queries_.get(); }
   float* packed_keys() const { return packed_keys_.get(); }
 
@@ -33,6 +33,7 @@ class LogitScratch {
   size_t stride_ = 0;          // elements from one row to the next
   AlignedBuffer<float> rows_;  // products, then weights
   AlignedBuffer<SoftmaxMeasures> measures_;
+  AlignedBuffer<float> high_;
   AlignedBuffer<float> low_;
   AlignedBuffer<float> packed_queries_;
   AlignedBuffer<float> packed_keys_;

@@ -117,6 +117,7 @@ Status CheckMatrices(const LayerConfig& config, const char* name, const Attentio
       !status.ok()) {
     return status;
   }
+  if (Status status = CheckSize("queries", view.queries, 0, kMaxQueries); !status.ok()) return status;
   if (Status status = CheckMask(view.batch, view.keys, mask); !status.ok()) return status;
   return CheckMeanMatrix(config, view);
 }
@@ -203,6 +204,7 @@ Status CheckQueriesKeys(const LayerConfig& config, const QueryKeyView& view, con
       !status.ok()) {
     return status;
   }
+  if (Status status = CheckSize("queries", view.queries, 0, kMaxQueries); !status.ok()) return status;
   if (Status status = CheckKeys(view); !status.ok()) return status;
   if (Status status = CheckMask(view.batch, view.keys, params.mask); !status.ok()) return status;
   if (Status status = CheckMeanMatrix(config, view); !status.ok()) return status;

@@ -56,11 +56,14 @@ struct ExpScale {
   }
 };
 
-// exp(scale * (x + low)) for |low * scale| < 1e-3 and x <= 1e-3 / scale: one at zero, and with kFar zero below
+// The largest |low * scale| that ExpOfScaled takes.
+inline constexpr float kMostLow = 0x1p-5f;
+
+// exp(scale * (x + low)) for |low * scale| <= kMostLow and x <= 1e-3 / scale: one at zero, and with kFar zero below
 // 2^kLeastExponent; without, x must not be so far below.
 // Relative error below 1e-7: 6.9e-9 of the polynomial (Remez exchange, its coefficients rounded one after another), the
-// rest of float32 arithmetic (ExpTest walks it). The product of x and the scale carries all its digits, so large
-// differences lose none.
+// rest of float32 arithmetic (ExpTest walks it). With |low * scale| beyond 1e-3 the polynomial is left at its ends, and
+// the error is below 2e-7. The product of x and the scale carries all its digits, so large differences lose none.
 template <bool kFar, class DF, class VF = hn::Vec<DF>>
 HWY_INLINE VF ExpOfScaled(DF df, const ExpScale& scale, VF x, VF low) {
   const hn::RebindToSigned<DF> di;

@@ -31,6 +31,8 @@ struct LogitScan {
   float min = 0.0f;
   double sum = 0.0;
   double squares = 0.0;
+  bool masked = false;     // some x_j are infinite or NaN
+  bool overflows = false;  // an s_j is finite, but no float32 is
 };
 
 // Scans a row without NaN and infinities: with one, the sum is none or infinite, and ScanMasked must look again.
@@ -79,9 +81,10 @@ HWY_INLINE LogitScan ScanFinite(const T* HWY_RESTRICT logits, size_t keys) {
   return scan;
 }
 
-// Scans any row; logits of -infinity are masked.
-template <typename T>
-HWY_NOINLINE LogitScan ScanMasked(const T* HWY_RESTRICT logits, size_t keys) {
+// Scans any row; logits of -infinity are masked. With kLow, the rest of one that is infinite tells whether s_j is
+// (TransformVector).
+template <bool kLow, typename T>
+HWY_NOINLINE LogitScan ScanMasked(const T* HWY_RESTRICT logits, const float* HWY_RESTRICT low, size_t keys) {
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const size_t N = hn::Lanes(df);
@@ -98,6 +101,7 @@ HWY_NOINLINE LogitScan ScanMasked(const T* HWY_RESTRICT logits, size_t keys) {
     scan.valid &= hn::AllTrue(df, hn::Lt(x, hn::Inf(df)));
     const auto seen = hn::And(hn::FirstN(df, count), hn::Gt(x, hn::Set(df, -INFINITY)));
     scan.keys += hn::CountTrue(df, seen);
+    if constexpr (kLow) scan.overflows |= !hn::AllFalse(df, hn::Eq(hn::Abs(hn::LoadU(df, low + i)), hn::Inf(df)));
     max = hn::IfThenElse(seen, hn::Max(max, x), max);
     min = hn::IfThenElse(seen, hn::Min(min, x), min);
     HWY_ALIGN_MAX float lanes[kMaxFloatLanes];

@@ -36,16 +36,33 @@ HWY_INLINE VD SoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
   return hn::IfThenElse(is_finite, hn::CopySign(hn::Mul(cap, tanh), x), x);
 }
 
-// The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each;
-// `high` may be `logits`.
+// From this soft cap on, the error of SoftCap shows in logits that are far smaller than the cap.
+inline constexpr double kLargeSoftCap = 0x1p29;
+
+// The same for large caps, to a relative error below 1e-12: where x is far below the cap, the first terms of tanh's
+// Taylor series, whose next is below 2^-58 of them.
+template <class DD, class VD = hn::Vec<DD>>
+HWY_INLINE VD LargeSoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
+  const VD ratio = hn::Mul(hn::Mul(x, twice_inverse_cap), hn::Set(dd, 0.5));
+  const VD square = hn::Mul(ratio, ratio);
+  const VD change = hn::Mul(square, hn::MulAdd(square, hn::Set(dd, 2.0 / 15.0), hn::Set(dd, -1.0 / 3.0)));
+  const auto is_small = hn::Lt(hn::Abs(ratio), hn::Set(dd, 0x1p-9));
+  return hn::IfThenElse(is_small, hn::MulAdd(x, change, x), SoftCap(dd, cap, twice_inverse_cap, x));
+}
+
+// The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each. Where s_j is finite and
+// high[j] is not, low[j] is the opposite infinity.
 template <typename T, typename TBias>
-HWY_INLINE void TransformVector(const LogitScale& scale, const T* logits, const TBias* HWY_RESTRICT bias, float* high,
-                                float* HWY_RESTRICT low) {
+HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT logits, const TBias* HWY_RESTRICT bias,
+                                float* HWY_RESTRICT high, float* HWY_RESTRICT low) {
   const hn::ScalableTag<double> dd;
   const hn::Rebind<float, decltype(dd)> df;
   auto s = hn::Mul(LoadAsDouble(dd, logits), hn::Set(dd, scale.scale));
   if (scale.soft_cap != 0.0) {
-    s = SoftCap(dd, hn::Set(dd, scale.soft_cap), hn::Set(dd, 2.0 / scale.soft_cap), s);
+    const auto cap = hn::Set(dd, scale.soft_cap);
+    const auto twice_inverse_cap = hn::Set(dd, 2.0 / scale.soft_cap);
+    s = scale.soft_cap < kLargeSoftCap ? SoftCap(dd, cap, twice_inverse_cap, s)
+                                       : LargeSoftCap(dd, cap, twice_inverse_cap, s);
   }
   if (bias != nullptr) s = hn::Add(s, LoadAsDouble(dd, bias));
   const auto rounded = RoundToFloat(df, s);
@@ -57,7 +74,6 @@ HWY_INLINE void TransformVector(const LogitScale& scale, const T* logits, const 
 }
 
 // high[0, keys) and low[0, keys); up to a vector more is written, of `low` zeros up to a whole vector of float32.
-// `high` may be `logits` where these are float32.
 template <typename T, typename TBias>
 HWY_INLINE void TransformRow(const LogitScale& scale, const T* logits, const TBias* bias, size_t keys, float* high,
                              float* low) {

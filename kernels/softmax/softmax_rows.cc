@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/softmax/recentre_logits.h"
 #include "kernels/sweep/sweep_workspace.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -150,24 +151,33 @@ HWY_INLINE void FillUnmeasured(bool valid, size_t keys, float* weights) {
   if (!valid) weights[0] = NAN;
 }
 
+template <bool kLow, typename T>
+HWY_INLINE LogitScan ScanRow(const T* logits, const float* low, size_t keys) {
+  LogitScan scan = ScanFinite(logits, keys);
+  scan.masked = !(fabs(scan.sum) <= DBL_MAX);
+  if (HWY_UNLIKELY(scan.masked)) {
+    scan = ScanMasked<kLow>(logits, low, keys);
+    scan.masked = true;
+  }
+  return scan;
+}
+
 // All but the logarithm of the row's sum, `weights_sum`, which is left for all rows together: the entropy is -`shifted`
 // and log_sum_exp the largest logit until then.
 template <bool kLow, typename T>
-HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t keys, const T* ahead, double scale,
-                                      const ExpScale& exp_scale, float* weights, double& weights_sum) {
+HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, const float* low, size_t keys,
+                                      const T* ahead, double scale, const ExpScale& exp_scale, float* weights,
+                                      double& weights_sum) {
   weights_sum = 1.0;
   SoftmaxMeasures measures;
-  LogitScan scan = ScanFinite(logits, keys);
-  const bool masked = !(fabs(scan.sum) <= DBL_MAX);
-  if (HWY_UNLIKELY(masked)) scan = ScanMasked(logits, keys);
   measures.valid = scan.valid;
   if (!scan.valid || scan.keys == 0) {
     FillUnmeasured(scan.valid, keys, weights);
     return measures;
   }
   const RowShift shift(scan.max, scale);
-  const bool is_far = masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
-                                    0.9 * static_cast<double>(shift.least);
+  const bool is_far = scan.masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
+                                         0.9 * static_cast<double>(shift.least);
   const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, ahead, exp_scale, shift, weights)
                               : ExpRow<kLow, false>(logits, low, keys, ahead, exp_scale, shift, weights);
   weights_sum = sums.weights;
@@ -185,31 +195,61 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const T* logits, const float* low, size_t 
   return measures;
 }
 
+// Whether the rests of a row's s_j are too large for ExpOfScaled, or lost.
+HWY_INLINE bool NeedsCare(const LogitScan& scan) {
+  // Up to here, all that have a weight are below 2^20, where half of float32's last place is kMostLow.
+  constexpr float kMost = kMostLow * 0x1p25f - 128.0f;
+  return scan.overflows || (scan.valid && scan.keys != 0 && !(fabsf(scan.max) <= kMost));
+}
+
+// The same for the s_j that stand in `scratch`, or better ones where these are too large.
+HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const LogitScale& scale,
+                                                 const SoftmaxScratch& scratch, double& weights_sum) {
+  LogitScan scan = ScanRow<true>(scratch.high, scratch.low, row.keys);
+  RecentredLogits recentred;
+  const bool is_recentred = NeedsCare(scan);
+  if (HWY_UNLIKELY(is_recentred)) {
+    recentred = RecentreLogits(row, scale, scratch.high, scratch.low);
+    scan = ScanMasked<true>(scratch.high, scratch.low, row.keys);
+    scan.masked = true;
+    scan.valid = recentred.valid;
+  }
+  SoftmaxMeasures measures = MeasureRow<true>(scan, scratch.high, scratch.low, row.keys, scratch.high, 1.0,
+                                              ExpScale(1.0), row.weights, weights_sum);
+  if (HWY_UNLIKELY(is_recentred)) {
+    measures.log_sum_exp += recentred.centre;
+    measures.sum = recentred.sum;
+    measures.squares = recentred.squares;
+    measures.max_abs = recentred.max_abs;
+  }
+  return measures;
+}
+
 template <typename T>
 HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
-                                           float* low, double& weights_sum) {
+                                           const SoftmaxScratch& scratch, double& weights_sum) {
   const T* logits = static_cast<const T*>(row.logits);
   // Without a next row, this one again, which costs nothing.
   const T* ahead = row.ahead == nullptr ? logits : static_cast<const T*>(row.ahead);
   if (row.bias == nullptr && scale.soft_cap == 0.0) {
-    return MeasureRow<false>(logits, low, row.keys, ahead, scale.scale, exp_scale, row.weights, weights_sum);
+    const LogitScan scan = ScanRow<false>(logits, nullptr, row.keys);
+    return MeasureRow<false>(scan, logits, nullptr, row.keys, ahead, scale.scale, exp_scale, row.weights, weights_sum);
   }
   switch (row.bias_type) {
     case ElementType::kFloat32:
-      TransformRow(scale, logits, static_cast<const float*>(row.bias), row.keys, row.weights, low);
+      TransformRow(scale, logits, static_cast<const float*>(row.bias), row.keys, scratch.high, scratch.low);
       break;
     case ElementType::kFloat16:
-      TransformRow(scale, logits, static_cast<const hwy::float16_t*>(row.bias), row.keys, row.weights, low);
+      TransformRow(scale, logits, static_cast<const hwy::float16_t*>(row.bias), row.keys, scratch.high, scratch.low);
       break;
     case ElementType::kBFloat16:
-      TransformRow(scale, logits, static_cast<const hwy::bfloat16_t*>(row.bias), row.keys, row.weights, low);
+      TransformRow(scale, logits, static_cast<const hwy::bfloat16_t*>(row.bias), row.keys, scratch.high, scratch.low);
       break;
   }
-  const float* transformed = row.weights;
-  return MeasureRow<true>(transformed, low, row.keys, transformed, 1.0, ExpScale(1.0), row.weights, weights_sum);
+  return MeasureTransformedRow(row, scale, scratch, weights_sum);
 }
 
-void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
+void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, const SoftmaxScratch& scratch,
                  SoftmaxMeasures* measures) {
   const hn::ScalableTag<double> dd;
   const ExpScale exp_scale(scale.scale);
@@ -219,13 +259,13 @@ void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scal
   for (size_t i = 0; i < num_rows; ++i) {
     switch (rows[i].type) {
       case ElementType::kFloat32:
-        measures[i] = MeasureTypedRow<float>(rows[i], scale, exp_scale, low, log_sums[i]);
+        measures[i] = MeasureTypedRow<float>(rows[i], scale, exp_scale, scratch, log_sums[i]);
         break;
       case ElementType::kFloat16:
-        measures[i] = MeasureTypedRow<hwy::float16_t>(rows[i], scale, exp_scale, low, log_sums[i]);
+        measures[i] = MeasureTypedRow<hwy::float16_t>(rows[i], scale, exp_scale, scratch, log_sums[i]);
         break;
       case ElementType::kBFloat16:
-        measures[i] = MeasureTypedRow<hwy::bfloat16_t>(rows[i], scale, exp_scale, low, log_sums[i]);
+        measures[i] = MeasureTypedRow<hwy::bfloat16_t>(rows[i], scale, exp_scale, scratch, log_sums[i]);
         break;
     }
   }
@@ -247,9 +287,9 @@ namespace attnscope {
 
 HWY_EXPORT(SoftmaxRows);
 
-void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
+void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, const SoftmaxScratch& scratch,
                  SoftmaxMeasures* measures) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxRows)(rows, num_rows, scale, low, measures);
+  HWY_DYNAMIC_DISPATCH(SoftmaxRows)(rows, num_rows, scale, scratch, measures);
 }
 
 }  // namespace attnscope

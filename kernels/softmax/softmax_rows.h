@@ -40,9 +40,15 @@ struct SoftmaxMeasures {
   double max_abs = 0.0;
 };
 
+// Room for the s_j of a row with a bias or a soft cap, as sums of two float32: PaddedColumns(keys) of each.
+struct SoftmaxScratch {
+  float* high = nullptr;
+  float* low = nullptr;
+};
+
 // Fills weights and measures [num_rows]. An invalid row's first weight is NaN; the other weights of it, and all weights
-// of a row without keys, are 0. `low` is scratch of PaddedColumns(keys) float32. At most kRowsPerBlock rows.
-void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, float* low,
+// of a row without keys, are 0. At most kRowsPerBlock rows.
+void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, const SoftmaxScratch& scratch,
                  SoftmaxMeasures* measures);
 
 }  // namespace attnscope

@@ -129,6 +129,41 @@ TEST(DLPackTest, ActivationsAndBuffers) {
   EXPECT_EQ(buffer.size, 1u);
 }
 
+// As frameworks hand them out: PyTorch's strides of empty(3, 0) are {1, 1}, NumPy's {0, 4}.
+TEST(DLPackTest, BuffersWithoutElements) {
+  for (const std::vector<int64_t>& strides : std::vector<std::vector<int64_t>>{{}, {1, 1}, {0, 4}}) {
+    for (const std::vector<int64_t>& shape :
+         std::vector<std::vector<int64_t>>{{3, 0}, {0, 3}, {0, int64_t{1} << 40}, {int64_t{1} << 62, 0}}) {
+      const Tensor tensor(nullptr, shape, strides);
+      BufferView buffer;
+      buffer.size = 77;
+      const Status status = BufferFromDLPack(tensor.dl, &buffer);
+      ASSERT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(buffer.size, 0u);
+      LayerAccumulator layer = CreateLayer({.heads = 1, .max_keys = 1});
+      EXPECT_TRUE(layer.AddGradient(buffer).ok());
+    }
+  }
+  const Tensor apart(kValues.data(), {1, 3, 1}, {77, 1, 77});
+  BufferView buffer;
+  EXPECT_TRUE(BufferFromDLPack(apart.dl, &buffer).ok()) << "strides of a dimension of 1 do not matter";
+}
+
+// Products that wrap around 2^64 to sizes that look small.
+TEST(DLPackTest, BuffersOfTooManyElements) {
+  const int64_t large = int64_t{1} << 32;
+  for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
+           {large, large}, {large, large, 5}, {large + 1, large}, {3, large, large}, {large / 2, large, 1, 1}}) {
+    const Tensor tensor(kValues.data(), shape);
+    BufferView buffer;
+    buffer.size = 77;
+    const Status status = BufferFromDLPack(tensor.dl, &buffer);
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << buffer.size;
+    EXPECT_NE(status.message().find("buffer has more elements than 2^63"), std::string::npos) << status.message();
+    EXPECT_EQ(buffer.size, 77u) << "unchanged";
+  }
+}
+
 TEST(DLPackTest, WhatCannotBeRead) {
   AttentionView view;
   view.keys = 77;

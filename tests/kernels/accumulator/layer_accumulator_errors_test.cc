@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attnscope/layer_accumulator.h"
+#include "attnscope/limits.h"
 #include "tests/support/accumulator_checks.h"
 #include "tests/support/compare.h"
 #include "tests/support/row_inputs.h"
@@ -27,6 +28,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 constexpr LayerConfig kConfig = {.heads = 4, .max_keys = 16, .max_batch = 2};
 
 void ExpectError(const Status& status, StatusCode code, std::initializer_list<std::string> named) {
@@ -189,6 +191,49 @@ TEST_F(LayerAccumulatorErrorsTest, EmptyRowsThatOverflow) {
     far.keys = 0;
     far.head_stride = far.query_stride = far.batch_stride = stride;
     Expect(far, {"queries", std::to_string(stride)});
+  }
+}
+
+// As many as are allowed cost no time, and count as any others would.
+TEST_F(LayerAccumulatorErrorsTest, ManyRowsWithoutKeys) {
+  for (const bool mean_matrix : {false, true}) {
+    for (const size_t queries : {size_t{5}, size_t{16}, size_t{31}, size_t{32}, size_t{33}, size_t{1000}, kMaxQueries}) {
+      const LayerConfig config = {.heads = 2, .max_keys = 16, .max_batch = 2, .mean_matrix = mean_matrix};
+      LayerAccumulator at_once = CreateLayer(config);
+      LayerAccumulator walked = CreateLayer(config);
+      const AttentionView one_row = ContiguousAttention(values_.data(), ElementType::kFloat32, 2, 2, 1, 16);
+      const std::vector<float> queries_keys(64);
+      QueryKeyView product = ContiguousQueryKey(queries_keys.data(), nullptr, ElementType::kFloat32, 2, 2, 2, 1, 0, 8);
+      for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(at_once.AddWeights(one_row).ok());
+        ASSERT_TRUE(walked.AddWeights(one_row).ok());
+        AttentionView none = ContiguousAttention(nullptr, ElementType::kFloat32, 2, 2, queries, 0);
+        product.query_stride = 0;
+        product.queries = queries;
+        ASSERT_TRUE(at_once.AddWeights(none).ok());
+        ASSERT_TRUE(at_once.AddLogits(none).ok());
+        ASSERT_TRUE(at_once.AddQueriesKeys(product).ok());
+        if (queries == kMaxQueries) continue;
+        none.queries = 1;
+        for (size_t row = 0; row < 3 * queries; ++row) ASSERT_TRUE(walked.AddWeights(none).ok());
+      }
+      if (queries == kMaxQueries) {
+        EXPECT_EQ(at_once.Stats().layer[Metric::kEmptyRows],
+                  9.0 * static_cast<double>(queries) * (mean_matrix ? 1 : 4));
+      } else {
+        EXPECT_TRUE(SameBits(StateOf(at_once), StateOf(walked))) << queries;
+      }
+    }
+  }
+}
+
+TEST_F(LayerAccumulatorErrorsTest, TooManyRows) {
+  AttentionView view = view_;
+  view.keys = 0;
+  for (const size_t queries : {kMaxQueries + 1, size_t{1} << 56}) {
+    view.queries = queries;
+    view.query_stride = 0;
+    Expect(view, {"queries", std::to_string(queries)});
   }
 }
 

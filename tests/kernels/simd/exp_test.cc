@@ -77,6 +77,29 @@ TEST_P(ExpTest, WalkOfAllMagnitudes) {
   record.Report(0.3);
 }
 
+// What the logits of a row with a bias may have beside their float32: up to half of a last place below 2^20.
+TEST_P(ExpTest, LargeLowParts) {
+  ErrorRecord record("exp");
+  const float most = 0x1p-5f;
+  for (const double scale : {1.0, 0.3, 17.0}) {
+    std::vector<float> x(kBlock), low(kBlock), powers(kBlock);
+    for (int block = 0; block < (kSlowBuild ? 100 : 5000); ++block) {
+      for (size_t i = 0; i < kBlock; ++i) {
+        x[i] = static_cast<float>(-86.0 * (block + static_cast<double>(i) / kBlock) / 5000.0 / scale);
+        const double part = static_cast<double>((i * 37 + static_cast<size_t>(block)) % 129) / 64.0 - 1.0;
+        low[i] = static_cast<float>(part * static_cast<double>(most) / scale);
+      }
+      HWY_DYNAMIC_DISPATCH(ExpAll)(scale, x.data(), low.data(), kBlock, powers.data());
+      for (size_t i = 0; i < kBlock; ++i) {
+        const long double exact = std::exp(static_cast<long double>(scale) *
+                                           (static_cast<long double>(x[i]) + static_cast<long double>(low[i])));
+        record.Add(static_cast<double>(powers[i]), exact, 2e-7L * exact, "exp(" + std::to_string(x[i]) + ")");
+      }
+    }
+  }
+  record.Report(0.3);
+}
+
 TEST_P(ExpTest, ExactValues) {
   std::vector<float> x(kBlock, 0.0f), low(kBlock, 0.0f), powers(kBlock);
   x[1] = -1e30f;

@@ -15,103 +15,18 @@
 #include <vector>
 
 #include "kernels/sweep/sweep_workspace.h"
-#include "tests/support/compare.h"
 #include "tests/support/elements.h"
 #include "tests/support/exact_logits.h"
-#include "tests/support/guarded_buffer.h"
 #include "tests/support/row_inputs.h"
-#include "tests/support/target_test.h"
+#include "tests/support/softmax_rows_fixture.h"
 
 namespace attnscope::test {
 namespace {
 
-constexpr size_t kMostKeys = 70000;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kUntouched = -777.0f;
 
-class SoftmaxRowsTest : public TargetTest {
- protected:
-  SoftmaxRowsTest()
-      : logits_(kMostKeys * sizeof(float)), bias_(kMostKeys * sizeof(float)), low_(PaddedColumns(kMostKeys)) {}
-
-  // Measures one row, stored as `type` elements at the end of guarded memory, beside a bias of `bias_type` if there is
-  // one, and compares everything.
-  void Check(ElementType type, const std::vector<float>& logits, const std::string& what,
-             const SoftmaxParams& params = {}, const std::vector<float>& bias = {},
-             ElementType bias_type = ElementType::kFloat32) {
-    const size_t keys = logits.size();
-    SoftmaxRow row;
-    row.type = type;
-    row.keys = keys;
-    row.logits = Store(type, logits, logits_);
-    if (!bias.empty()) row.bias = Store(bias_type, bias, bias_);
-    row.bias_type = bias_type;
-    std::vector<float> weights(keys + kMaxFloatLanes + 1, kUntouched);
-    row.weights = weights.data();
-    SoftmaxMeasures measures;
-    const LogitScale scale = {params.scale == 0.0 ? 1.0 : params.scale, params.soft_cap};
-    // What an invalid row may have left there.
-    std::fill_n(low_.begin(), keys + kMaxFloatLanes, std::numeric_limits<float>::quiet_NaN());
-    SoftmaxRows(&row, 1, scale, low_.data(), &measures);
-    EXPECT_EQ(weights[keys + kMaxFloatLanes], kUntouched);
-
-    std::vector<long double> exact_logits;
-    for (size_t i = 0; i < keys; ++i) {
-      exact_logits.push_back(ExactLogit(params, 1.0L, LoadElement(type, row.logits, i),
-                                        bias.empty() ? 0.0L : LoadElement(bias_type, row.bias, i)));
-    }
-    Compare(measures, weights, ExactSoftmaxOf(exact_logits),
-            what + ", " + NameOf(type) + ", " + std::to_string(keys) + " keys");
-  }
-
-  void Compare(const SoftmaxMeasures& measures, const std::vector<float>& weights, const ExactSoftmax& exact,
-               const std::string& what) {
-    EXPECT_EQ(measures.valid, exact.valid) << what;
-    if (!exact.valid) {
-      EXPECT_TRUE(std::isnan(weights[0])) << what;
-      return;
-    }
-    EXPECT_EQ(measures.keys, exact.keys) << what;
-    for (size_t i = 0; i < exact.weights.size(); ++i) {
-      // Weights below 2^-125 of the largest may be zero.
-      const long double bound =
-          exact.weights[i] < 0x1p-124L * exact.max_weight ? exact.weights[i] * 1.01L : 4e-7L * exact.weights[i];
-      weight_.Add(static_cast<double>(weights[i]), exact.weights[i], bound, what + ", key " + std::to_string(i));
-      if (HasFailure()) return;
-    }
-    const long double log_keys = std::log(static_cast<long double>(std::max<size_t>(exact.keys, 3)));
-    entropy_.Add(measures.entropy_nats, exact.entropy, 2e-6L * log_keys, what);
-    EXPECT_GE(measures.entropy_nats, 0.0) << what;
-    log_sum_exp_.Add(measures.log_sum_exp, exact.log_sum_exp, 1e-6L + 1e-7L * exact.max_abs, what);
-    max_.Add(measures.max_weight, exact.max_weight, 1e-6L * exact.max_weight, what);
-    const auto count = static_cast<long double>(exact.keys);
-    moments_.Add(measures.sum, exact.sum, 1e-7L * count * exact.max_abs, what);
-    moments_.Add(measures.squares, exact.squares, 2e-7L * exact.squares, what);
-    moments_.Add(measures.max_abs, exact.max_abs, 1e-7L * exact.max_abs, what);
-  }
-
-  static void* Store(ElementType type, const std::vector<float>& values, GuardedBuffer& memory) {
-    void* to = values.size() % 3 == 0
-                   ? memory.PlaceAtFront(values.size() * ElementBytes(type), values.size() % 16 * ElementBytes(type))
-                   : memory.PlaceAtEnd(values.size() * ElementBytes(type));
-    StoreElements(type, values, to);
-    return to;
-  }
-
-  GuardedBuffer logits_;
-  GuardedBuffer bias_;
-  std::vector<float> low_;
-  ErrorRecord weight_{"weight"}, entropy_{"entropy"}, log_sum_exp_{"log_sum_exp"}, max_{"max_weight"},
-      moments_{"moments"};
-};
+using SoftmaxRowsTest = SoftmaxRowsFixture;
 ATTNSCOPE_FOR_EACH_TARGET(SoftmaxRowsTest);
-
-std::vector<float> Normals(uint64_t seed, size_t keys, double sigma, double mean = 0.0) {
-  Random random(seed);
-  std::vector<float> values(keys);
-  for (float& value : values) value = static_cast<float>(mean + sigma * random.Normal());
-  return values;
-}
 
 TEST_P(SoftmaxRowsTest, EveryLength) {
   for (size_t keys = 0; keys <= 300; ++keys) {
@@ -248,7 +163,7 @@ TEST_P(SoftmaxRowsTest, InPlace) {
     in_place[i].keys = keys;
   }
   SoftmaxMeasures measures[kRowsPerBlock];
-  SoftmaxRows(in_place, kRowsPerBlock, {.scale = 0.5}, low_.data(), measures);
+  SoftmaxRows(in_place, kRowsPerBlock, {.scale = 0.5}, {high_.data(), low_.data()}, measures);
   for (size_t i = 0; i < kRowsPerBlock; ++i) {
     std::vector<long double> exact;
     for (size_t j = 0; j < keys; ++j) exact.push_back(0.5L * static_cast<long double>(logits[i][j]));

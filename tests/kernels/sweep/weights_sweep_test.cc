@@ -174,6 +174,38 @@ TEST_P(WeightsSweepTest, OneHotIsExact) {
   }
 }
 
+// Sums that are off 1 by roundings, and by a little more: the exact entropy is then above the logarithm of the keys, to
+// which entropies are bent, by up to the bound and more.
+TEST_P(WeightsSweepTest, UniformRowsWhoseSumsAreOff) {
+  std::vector<float> row;
+  for (const size_t keys : {1, 2, 3, 4, 5, 6, 7, 9, 13, 20, 27, 47, 64, 100, 333, 1000, 5000, 70000}) {
+    for (double off = 1e-7; off < 1e-3; off *= keys < 1000 ? 1.09 : 1.7) {
+      for (const double sum : {1.0 + off, 1.0 - off}) {
+        // Nearly equal, with the sum in all its digits.
+        row.assign(keys, static_cast<float>(sum / static_cast<double>(keys)));
+        row[0] = static_cast<float>(sum - static_cast<double>(row[0]) * static_cast<double>(keys - 1));
+        auto* memory = static_cast<float*>(row_memory_.PlaceAtEnd(keys * sizeof(float)));
+        StoreElements(ElementType::kFloat32, row, memory);
+        MatrixInMemory matrix;
+        matrix.data = memory;
+        matrix.rows = 1;
+        matrix.keys = keys;
+        Sweep(matrix, 1e-3L);
+        const ExactRow exact = ExactRowOf(LoadElements(ElementType::kFloat32, memory, keys));
+        const long double bound = 2e-6L * std::max(1.0L, std::log(static_cast<long double>(keys)));
+        const std::string what = std::to_string(keys) + " keys, sum " + std::to_string(sum);
+        entropy_.Add(sweep_[RowSum::kEntropy], exact.entropy, bound, what);
+        rank_.Add(sweep_[RowSum::kEffectiveRank], exact.effective_rank(), 1.01L * bound * exact.effective_rank(), what);
+        if (keys > 1) {
+          const long double log_keys = std::log(static_cast<long double>(keys));
+          EXPECT_TRUE(Within(sweep_[RowSum::kNormalizedEntropy], exact.entropy / log_keys, bound / log_keys)) << what;
+        }
+      }
+    }
+  }
+  Report();
+}
+
 TEST_P(WeightsSweepTest, UniformPowersOfTwoStayInRange) {
   for (size_t keys = 1; keys <= kMostKeys; keys *= 2) {
     auto* row = static_cast<float*>(row_memory_.PlaceAtEnd(keys * sizeof(float)));
