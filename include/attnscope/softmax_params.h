@@ -25,7 +25,8 @@ struct BiasView {
 //   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
 // where x_ij is a given logit, or the product of query i and key j. An s_ij of -infinity is a masked key: it is not
 // seen, has weight zero, and enters no logit metric. A row that sees no key is empty; one with NaN or +infinity is
-// invalid.
+// invalid. Any other s_ij are right, also where they are beyond float32: an s_ij is off by at most 2^-50 of the larger
+// of its two terms and 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
 struct SoftmaxParams {
   // Zero: 1 for logits, 1 / sqrt(head_dim) for queries and keys. Otherwise 2^-96 to 2^96.
   double scale = 0.0;

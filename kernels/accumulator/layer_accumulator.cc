@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "attnscope/limits.h"
 #include "kernels/accumulator/activation_sums.h"
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_source.h"
@@ -16,7 +17,6 @@
 #include "kernels/accumulator/weights_feeder.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/target_choice.h"
-
 
 namespace attnscope {
 namespace {

@@ -197,7 +197,8 @@ TEST_F(LayerAccumulatorErrorsTest, EmptyRowsThatOverflow) {
 // As many as are allowed cost no time, and count as any others would.
 TEST_F(LayerAccumulatorErrorsTest, ManyRowsWithoutKeys) {
   for (const bool mean_matrix : {false, true}) {
-    for (const size_t queries : {size_t{5}, size_t{16}, size_t{31}, size_t{32}, size_t{33}, size_t{1000}, kMaxQueries}) {
+    for (const size_t queries :
+         {size_t{5}, size_t{16}, size_t{31}, size_t{32}, size_t{33}, size_t{1000}, kMaxQueries}) {
       const LayerConfig config = {.heads = 2, .max_keys = 16, .max_batch = 2, .mean_matrix = mean_matrix};
       LayerAccumulator at_once = CreateLayer(config);
       LayerAccumulator walked = CreateLayer(config);
