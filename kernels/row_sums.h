@@ -5,38 +5,60 @@
 #ifndef ATTNSCOPE_KERNELS_ROW_SUMS_H_
 #define ATTNSCOPE_KERNELS_ROW_SUMS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+
+#include "attnscope/metrics.h"
+#include "kernels/kept_numbers.h"
 
 namespace attnscope {
 
+inline constexpr std::array<std::string_view, 2> kSharedSweptNames = {"measured_rows", "rows_of_several_keys"};
+inline constexpr std::array<std::string_view, 3> kSharedLogitNames = {"logit_rows", "logits", "logit_squares"};
+
+// Filled by the sweep, of every row.
+inline constexpr KeptNumbers kSweptSums = {
+    kSharedSweptNames, [](const MetricInfo& info) {
+      return (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount) &&
+             (info.unit == MetricUnit::kRow || info.unit == MetricUnit::kRowOfSeveralKeys);
+    }};
+// Behind those: of measured rows that came as logits. Filled by the softmax.
+inline constexpr KeptNumbers kLogitSums = {
+    kSharedLogitNames, [](const MetricInfo& info) {
+      return info.kind == MetricKind::kMean && (info.unit == MetricUnit::kLogitRow || info.unit == MetricUnit::kLogit);
+    }};
+inline constexpr size_t kNumSweptSums = kSweptSums.size();
+inline constexpr size_t kNumRowSums = kNumSweptSums + kLogitSums.size();
+
+// Index of a row sum: one of these, or of a metric, see RowSumOf.
 enum class RowSum : uint8_t {
-  kMeasured,  // 1 if the row is neither invalid nor empty; the next seven are 0 otherwise
-  kEntropy,
-  kEffectiveRank,
-  kTop5,
-  kTop10,
-  kTop50,
-  kMaxWeight,
-  kNormalizedEntropy,  // 0 if the row sees one key
-  kNormalizedRows,     // 1 if the row sees two keys or more
-  kUnnormalised,
-  kInvalid,
-  kEmpty,
-  // Of measured rows that came as logits; filled by the softmax, not by the sweep.
-  kLogitRows,
-  kLogSumExp,
-  kSaturated,
+  kMeasured,  // 1 if the row is neither invalid nor empty; the sums of metrics are 0 otherwise, except of their counts
+  kSeveralKeys,  // 1 if it also sees two keys or more
+  kLogitRows = kNumSweptSums,
   kLogits,  // unmasked logits
-  kLogitSum,
   kLogitSquares,
 };
-inline constexpr size_t kNumRowSums = static_cast<size_t>(RowSum::kLogitSquares) + 1;
+
+// The sum of a metric of rows or logits: RowSumOf<Metric::kEntropy>().
+template <Metric kMetric>
+constexpr RowSum RowSumOf() {
+  constexpr bool kIsSwept = kSweptSums.holds(InfoOf(kMetric));
+  static_assert(kIsSwept || kLogitSums.holds(InfoOf(kMetric)), "no metric that is a sum over rows or logits");
+  return static_cast<RowSum>(kIsSwept ? kSweptSums.IndexOf(kMetric) : kNumSweptSums + kLogitSums.IndexOf(kMetric));
+}
+
+// What saved states call a row sum.
+constexpr std::string_view RowSumName(size_t index) {
+  return index < kNumSweptSums ? kSweptSums.Name(index) : kLogitSums.Name(index - kNumSweptSums);
+}
 
 // Rows that were added to row sums [kNumRowSums].
 inline double NumRows(const double* row_sums) {
-  return row_sums[static_cast<size_t>(RowSum::kMeasured)] + row_sums[static_cast<size_t>(RowSum::kInvalid)] +
-         row_sums[static_cast<size_t>(RowSum::kEmpty)];
+  return row_sums[static_cast<size_t>(RowSum::kMeasured)] +
+         row_sums[static_cast<size_t>(RowSumOf<Metric::kInvalidRows>())] +
+         row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())];
 }
 
 // The measurements of one row before they become sums.

@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_REPORT_REPORT_KEYS_H_
 #define ATTNSCOPE_REPORT_REPORT_KEYS_H_
 
+#include <algorithm>
 #include <string_view>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace attnscope {
 inline std::vector<std::string_view> ReportKeys() {
   std::vector<std::string_view> keys;
   for (const MetricInfo& info : AllMetrics()) {
-    if (keys.empty() || keys.back() != info.report_key) keys.push_back(info.report_key);
+    if (std::find(keys.begin(), keys.end(), info.report_key) == keys.end()) keys.push_back(info.report_key);
   }
   return keys;
 }

@@ -137,7 +137,7 @@ typedef enum AttnscopeMetric {
   ATTNSCOPE_ROWS = 13,
   ATTNSCOPE_INVALID_ROWS = 14,
   ATTNSCOPE_EMPTY_ROWS = 15,
-  ATTNSCOPE_UNNORMALISED_ROWS = 16,
+  ATTNSCOPE_UNNORMALIZED_ROWS = 16,
   ATTNSCOPE_MATRICES = 17,
   ATTNSCOPE_KEYS = 18,
   ATTNSCOPE_LOGIT_MEAN = 19,
@@ -149,6 +149,8 @@ typedef enum AttnscopeMetric {
   ATTNSCOPE_TOKEN_RESIDUAL_RATIO = 25,
   ATTNSCOPE_INFINITE_RESIDUALS = 26,
   ATTNSCOPE_GRADIENT_NORM = 27,
+
+  ATTNSCOPE_UNNORMALISED_ROWS = ATTNSCOPE_UNNORMALIZED_ROWS,  // deprecated: the old spelling
 } AttnscopeMetric;
 enum { ATTNSCOPE_NUM_METRICS = 28 };
 
@@ -384,7 +386,7 @@ typedef struct AttnscopeLayerConfig {
   uint64_t max_keys;   // most keys a row may have, 0 to 2^31 - 1; takes 20 bytes for each key, head and open sequence.
                        // 0: no attention, only AddResidual and AddGradient
   uint64_t max_batch;  // sequences that are open at once: the batch of a view. 1 to 65536
-  double tolerance_float32;  // a row is unnormalised if its sum is off 1 by more than this, >= 0
+  double tolerance_float32;  // a row is unnormalized if its sum is off 1 by more than this, >= 0
   double tolerance_half;     // the same for float16 and bfloat16
   double saturation_bound;   // a row of logits is saturated if its largest weight is at least this, >= 0
 } AttnscopeLayerConfig;

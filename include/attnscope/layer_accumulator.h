@@ -36,7 +36,7 @@ struct LayerConfig {
   // collapsed head; it is here to compare with their old runs. Each call must then bring all heads, and the rows of all
   // its sequences, together.
   bool mean_matrix = false;
-  // A row is counted as unnormalised if its sum is off 1 by more than this.
+  // A row is counted as unnormalized if its sum is off 1 by more than this.
   double tolerance_float32 = 1e-3;
   double tolerance_half = 2e-2;  // float16 and bfloat16
   // A row of logits is counted as saturated if its largest weight is at least this.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one list of what attnscope measures. JSON keys, table columns and documentation come from it; README.md's metric
-// table is tested against it. All logarithms are natural, entropies are in nats, 0 log 0 = 0.
+// The one list of what attnscope measures: the table below. The sums and maxima that an accumulator keeps, saved
+// states, JSON, the command's table, figures of histories and the C interface's numbers follow from it or are checked
+// against it, and so is README.md's table. All logarithms are natural, entropies are in nats, 0 log 0 = 0.
 #ifndef ATTNSCOPE_METRICS_H_
 #define ATTNSCOPE_METRICS_H_
 
@@ -14,13 +15,12 @@
 #include <string_view>
 #include <vector>
 
-#include "attnscope/export.h"
-
 namespace attnscope {
 
 // `a_ij` is the weight that query i of n_q gives key j of n_k, `H_i` a row's entropy, `c_j = sum_i a_ij`, `s_ij` a
 // logit after scale and soft cap. A layer's value is the mean over the rows (or matrices, one a head and sequence) of
-// all its heads unless stated. Rows are the measured ones: neither invalid nor empty.
+// all its heads unless stated. Rows are the measured ones: neither invalid nor empty. The values are the C interface's
+// numbers as well, so they never change: a new metric comes last.
 enum class Metric : uint8_t {
   // Of each row.
   kEntropy,        // mean of H_i = -sum_j a_ij log a_ij (Shannon 1948)
@@ -42,7 +42,7 @@ enum class Metric : uint8_t {
   kRows,              // all rows seen: measured, invalid and empty
   kInvalidRows,       // rows with NaN, infinity or a negative weight: in no mean
   kEmptyRows,         // rows of zeros, or fully masked: in no mean
-  kUnnormalisedRows,  // measured rows whose sum is off 1 by more than the tolerance
+  kUnnormalizedRows,  // measured rows whose sum is off 1 by more than the tolerance
   kMatrices,          // matrices with at least one measured row
   kKeys,              // the largest n_k
   // Of the logits, over all unmasked s_ij; absent when only weights were given.
@@ -56,6 +56,8 @@ enum class Metric : uint8_t {
   kTokenResidualRatio,  // mean over tokens of the same ratio of one token's channels
   kInfiniteResiduals,   // sequences whose ratio is +inf (x_in = 0, x_out != 0) or NaN
   kGradientNorm,        // L2 norm over all gradient buffers of the layer
+
+  kUnnormalisedRows = kUnnormalizedRows,  // deprecated: the old spelling
 };
 inline constexpr size_t kNumMetrics = static_cast<size_t>(Metric::kGradientNorm) + 1;
 
@@ -66,22 +68,173 @@ enum class MetricGroup : uint8_t {
   kLayer,      // {"<report_key>": {"<layer>": value}}, layers only
 };
 
-// What is known of a metric.
-struct MetricInfo {
-  Metric metric;
-  MetricGroup group;
-  bool per_head;                // heads have it too
-  bool is_count;                // a whole number
-  std::string_view name;        // as in JSON and in tables
-  std::string_view report_key;  // the top-level key that holds it
-  std::string_view meaning;     // one line for people
+// How a metric's value is kept and made.
+enum class MetricKind : uint8_t {
+  kMean,     // a sum over units, divided by their number
+  kCount,    // a sum over units that is a whole number
+  kMaximum,  // the largest of all units, never negative
+  kOther,    // made from other sums, see StatsOf in kernels/accumulator/state_layout.cc
 };
 
+// What has one value of a metric each.
+enum class MetricUnit : uint8_t {
+  kRow,
+  kRowOfSeveralKeys,  // a row that may see two keys or more
+  kLogitRow,          // a row that came as logits, or as queries and keys
+  kLogit,             // an unmasked one
+  kMatrix,
+  kHead,
+  kSequence,  // of a residual stream, as are tokens
+  kToken,
+  kBuffer,  // of a gradient
+};
+
+// How values are drawn over time.
+enum class MetricScale : uint8_t { kLinear, kLog, kShare };  // kShare: from 0 to 1
+
+// What is known of a metric.
+struct MetricInfo {
+  Metric metric = {};
+  MetricGroup group = {};
+  bool per_head = true;              // heads have it too
+  bool is_count = false;             // a whole number
+  std::string_view name = {};        // as in JSON and in tables
+  std::string_view report_key = {};  // the top-level key that holds it
+  std::string_view meaning = {};     // one line for people
+  MetricKind kind = {};
+  MetricUnit unit = {};
+  uint8_t column = 0;              // in the command's table, whose columns stand in this order; 0: none
+  uint8_t digits = 3;              // behind the point, in that table
+  std::string_view title = {};     // in figures over time; empty: not drawn there
+  std::string_view axis = {};      // the unit of values, as figures name it
+  MetricScale scale = {};          // of that axis
+  std::string_view old_name = {};  // also read from JSON; empty: none
+};
+
+// For the table below.
+namespace metrics_internal {
+
+using enum MetricKind;
+using enum MetricScale;
+using enum MetricUnit;
+
+// Where and how a metric is shown.
+struct Shown {
+  uint8_t column = 0;
+  uint8_t digits = 3;  // 0: a whole number
+  std::string_view title = {};
+  std::string_view axis = {};
+  MetricScale scale = kLinear;
+  std::string_view report_key = {};  // of metrics of the layer as a whole
+  std::string_view old_name = {};
+};
+
+// An entry of the table; what follows from the unit is filled in.
+constexpr MetricInfo Entry(Metric metric, std::string_view name, std::string_view meaning, MetricKind kind,
+                           MetricUnit unit, const Shown& shown) {
+  const bool of_logits = unit == kLogitRow || unit == kLogit;
+  const bool of_layer = !shown.report_key.empty();
+  return {.metric = metric,
+          .group = of_layer    ? MetricGroup::kLayer
+                   : of_logits ? MetricGroup::kLogits
+                               : MetricGroup::kAttention,
+          .per_head = !of_layer && unit != kHead,
+          .is_count = shown.digits == 0,
+          .name = name,
+          .report_key = of_layer    ? shown.report_key
+                        : of_logits ? "qk_logit_stats"
+                                    : "attention_stats",
+          .meaning = meaning,
+          .kind = kind,
+          .unit = unit,
+          .column = shown.column,
+          .digits = shown.digits,
+          .title = shown.title,
+          .axis = shown.axis,
+          .scale = shown.scale,
+          .old_name = shown.old_name};
+}
+
+// Every metric, in the order of the enumeration.
+inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
+    Entry(Metric::kEntropy, "entropy", "Mean entropy of a row, in nats", kMean, kRow,
+          {.column = 10, .title = "Attention Entropy", .axis = "Nats"}),
+    Entry(Metric::kEffectiveRank, "effective_rank", "Mean exp(entropy) of a row: keys that are really attended to",
+          kMean, kRow, {.column = 20, .digits = 2, .title = "Effective Rank", .axis = "Positions", .scale = kLog}),
+    Entry(Metric::kTop5, "top5", "Mean mass of a row's 5 largest weights", kMean, kRow,
+          {.column = 30, .title = "Top-5 Mass", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kTop10, "top10", "Mean mass of a row's 10 largest weights", kMean, kRow,
+          {.column = 40, .title = "Top-10 Mass", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kTop50, "top50", "Mean mass of a row's 50 largest weights", kMean, kRow,
+          {.column = 50, .title = "Top-50 Mass", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kMaxRowWeight, "max_row_weight", "Mean of a row's largest weight", kMean, kRow,
+          {.column = 60, .title = "Max Row Weight", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kColEntropy, "col_entropy", "Entropy of the attention that keys receive, in nats", kMean, kMatrix,
+          {.column = 70, .title = "Column Entropy", .axis = "Nats"}),
+    Entry(Metric::kMaxColSum, "max_col_sum", "Largest attention that one key receives from all rows", kMean, kMatrix,
+          {.column = 80, .digits = 2, .title = "Max Column Sum", .axis = "Sum"}),
+    Entry(Metric::kNormalizedEntropy, "normalized_entropy", "Mean entropy over the log of the keys a row may see",
+          kMean, kRowOfSeveralKeys, {.column = 90, .title = "Normalized Entropy", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kSinkPosition, "sink_position", "The key that receives the largest share of all attention", kOther,
+          kMatrix, {.column = 110, .digits = 0}),
+    Entry(Metric::kSinkMass, "sink_mass", "Share of all attention that the most attended key receives", kMean, kMatrix,
+          {.column = 100, .title = "Sink Mass", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kFirstTokenMass, "first_token_mass", "Share of all attention that the first key receives", kMean,
+          kMatrix, {.title = "First Token Mass", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kSinkRate, "sink_rate", "Share of heads whose first key receives over 0.3 of the attention", kOther,
+          kHead, {.title = "Sink Rate", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kRows, "rows", "Rows seen", kOther, kRow, {.digits = 0}),
+    Entry(Metric::kInvalidRows, "invalid_rows", "Rows with NaN, infinity or a negative weight", kCount, kRow,
+          {.column = 140, .digits = 0}),
+    Entry(Metric::kEmptyRows, "empty_rows", "Rows of zeros, or fully masked", kCount, kRow,
+          {.column = 150, .digits = 0}),
+    Entry(Metric::kUnnormalizedRows, "unnormalized_rows", "Rows whose sum is not 1", kCount, kRow,
+          {.column = 160, .digits = 0, .old_name = "unnormalised_rows"}),
+    Entry(Metric::kMatrices, "matrices", "Matrices: heads times sequences", kCount, kMatrix, {.digits = 0}),
+    Entry(Metric::kKeys, "keys", "The most keys of any matrix", kMaximum, kMatrix, {.digits = 0}),
+    Entry(Metric::kLogitMean, "logit_mean", "Mean of the unmasked logits", kMean, kLogit,
+          {.title = "Logit Mean", .axis = "Logit"}),
+    Entry(Metric::kLogitStd, "logit_std", "Standard deviation of the unmasked logits", kOther, kLogit,
+          {.title = "Logit Standard Deviation", .axis = "Logit"}),
+    Entry(Metric::kMaxAbsLogit, "max_abs_logit", "Largest magnitude of an unmasked logit", kMaximum, kLogit,
+          {.title = "Max |Logit|", .axis = "Logit", .scale = kLog}),
+    Entry(Metric::kSaturationRatio, "saturation_ratio", "Share of rows whose largest weight is at least 0.99", kMean,
+          kLogitRow, {.column = 120, .title = "Saturation Ratio", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kLogSumExp, "logsumexp", "Mean log of a row's softmax denominator", kMean, kLogitRow,
+          {.title = "Log-Sum-Exp", .axis = "Logit"}),
+    Entry(Metric::kResidualRatio, "residual_ratio", "Mean size of a block's update over its input", kMean, kSequence,
+          {.column = 130,
+           .title = "Residual Update Ratio",
+           .axis = "||Δx|| / ||x||",
+           .scale = kLog,
+           .report_key = "residual_ratios"}),
+    Entry(Metric::kTokenResidualRatio, "token_residual_ratio", "The same ratio, token by token", kMean, kToken,
+          {.title = "Token Residual Ratio",
+           .axis = "||Δx|| / ||x||",
+           .scale = kLog,
+           .report_key = "token_residual_ratios"}),
+    Entry(Metric::kInfiniteResiduals, "infinite_residuals", "Sequences whose ratio is infinite or no number", kCount,
+          kSequence, {.digits = 0, .report_key = "infinite_residuals"}),
+    Entry(Metric::kGradientNorm, "gradient_norm", "L2 norm of the layer's gradients", kOther, kBuffer,
+          {.title = "Gradient Norm", .axis = "Norm", .scale = kLog, .report_key = "gradient_norms"}),
+};
+
+// Each entry stands where the enumeration has its metric.
+constexpr bool TableIsInOrder() {
+  for (size_t i = 0; i < kNumMetrics; ++i) {
+    if (kTable[i].metric != static_cast<Metric>(i)) return false;
+  }
+  return true;
+}
+static_assert(TableIsInOrder(), "the table must list every metric, in the order of the enumeration");
+
+}  // namespace metrics_internal
+
 // Every metric, in the order of the enumeration. Thread-safe; the data is static.
-ATTNSCOPE_EXPORT std::span<const MetricInfo, kNumMetrics> AllMetrics();
+constexpr std::span<const MetricInfo, kNumMetrics> AllMetrics() { return metrics_internal::kTable; }
 
 // The entry of one metric.
-inline const MetricInfo& InfoOf(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
+constexpr const MetricInfo& InfoOf(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
 
 // One value for each metric. NaN means "not measured", never zero.
 class MetricValues {

@@ -34,15 +34,15 @@ void AddResidual(const ActivationView& before, const ActivationView& after, doub
     for (size_t token = 0; token < before.tokens; ++token) {
       const UpdateSquares one = SumUpdateSquares(TokenOf(before, sequence, token), TokenOf(after, sequence, token),
                                                  before.type, before.channels);
-      Of(layer_sums, LayerSum::kTokenResidualRatio) += RatioOfNorms(one);
+      Of(layer_sums, LayerSumOf<Metric::kTokenResidualRatio>()) += RatioOfNorms(one);
       all.update += one.update;
       all.before += one.before;
     }
     const double ratio = RatioOfNorms(all);
     Of(layer_sums, LayerSum::kResidualTokens) += static_cast<double>(before.tokens);
     Of(layer_sums, LayerSum::kResidualSequences) += 1.0;
-    Of(layer_sums, LayerSum::kResidualRatio) += ratio;
-    Of(layer_sums, LayerSum::kInfiniteResiduals) += std::isfinite(ratio) ? 0.0 : 1.0;
+    Of(layer_sums, LayerSumOf<Metric::kResidualRatio>()) += ratio;
+    Of(layer_sums, LayerSumOf<Metric::kInfiniteResiduals>()) += std::isfinite(ratio) ? 0.0 : 1.0;
   }
 }
 

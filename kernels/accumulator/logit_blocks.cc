@@ -54,10 +54,10 @@ void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double satur
     const SoftmaxMeasures& row = measures[i];
     if (!row.valid || row.keys == 0) continue;
     add(RowSum::kLogitRows, 1.0);
-    add(RowSum::kLogSumExp, row.log_sum_exp);
-    add(RowSum::kSaturated, row.max_weight >= saturation_bound ? 1.0 : 0.0);
+    add(RowSumOf<Metric::kLogSumExp>(), row.log_sum_exp);
+    add(RowSumOf<Metric::kSaturationRatio>(), row.max_weight >= saturation_bound ? 1.0 : 0.0);
     add(RowSum::kLogits, static_cast<double>(row.keys));
-    add(RowSum::kLogitSum, row.sum);
+    add(RowSumOf<Metric::kLogitMean>(), row.sum);
     add(RowSum::kLogitSquares, row.squares);
     *max_abs = std::max(*max_abs, row.max_abs);
   }

@@ -20,11 +20,16 @@ class Totals {
  public:
   void Add(const double* head_sums, const double* head_maxima) {
     for (size_t i = 0; i < kNumHeadSums; ++i) sums_[i] += head_sums[i];
-    for (size_t i = 0; i < kNumHeadMaxima; ++i) maxima_[i] = std::max(maxima_[i], head_maxima[i]);
+    for (size_t i = 0; i < kNumHeadMaxima; ++i) {
+      if (!(head_maxima[i] <= maxima_[i])) maxima_[i] = head_maxima[i];  // NaN as well
+    }
   }
   double operator[](RowSum which) const { return sums_[static_cast<size_t>(which)]; }
-  double operator[](MatrixSum which) const { return sums_[kNumRowSums + static_cast<size_t>(which)]; }
   double operator[](HeadMax which) const { return maxima_[static_cast<size_t>(which)]; }
+  double sum(size_t index) const { return sums_[index]; }
+  double maximum(size_t index) const { return maxima_[index]; }
+  // All rows that were seen.
+  double rows() const { return NumRows(sums_.data()); }
 
  private:
   std::array<double, kNumHeadSums> sums_{};
@@ -34,45 +39,94 @@ class Totals {
 // NaN, "not measured", where there is nothing to take the mean of.
 double Mean(double sum, double count) { return count > 0.0 ? sum / count : std::numeric_limits<double>::quiet_NaN(); }
 
-void LogitMetrics(const Totals& totals, MetricValues* values) {
-  const double rows = totals[RowSum::kLogitRows];
-  if (rows == 0.0) return;
+// How a metric follows from the numbers that are kept, by their indices. Tables of this are made when this file is
+// compiled, so that a program that only measures does not need the texts of the metrics' table.
+struct Recipe {
+  Metric metric = {};
+  MetricKind kind = {};
+  bool of_logits = false;
+  uint8_t number = 0;   // among the sums, or the maxima
+  uint8_t divisor = 0;  // of a mean, among the sums
+};
+
+constexpr size_t SumOfHead(const MetricInfo& info) {
+  if (info.unit == MetricUnit::kMatrix) return kNumRowSums + kMatrixSums.IndexOf(info.metric);
+  return kSweptSums.holds(info) ? kSweptSums.IndexOf(info.metric) : kNumSweptSums + kLogitSums.IndexOf(info.metric);
+}
+
+// What a metric of a head is the mean over.
+constexpr size_t DivisorOfHead(MetricUnit unit) {
+  switch (unit) {
+    case MetricUnit::kRowOfSeveralKeys:
+      return static_cast<size_t>(RowSum::kSeveralKeys);
+    case MetricUnit::kLogitRow:
+      return static_cast<size_t>(RowSum::kLogitRows);
+    case MetricUnit::kLogit:
+      return static_cast<size_t>(RowSum::kLogits);
+    case MetricUnit::kMatrix:
+      return kNumRowSums + static_cast<size_t>(MatrixSumOf<Metric::kMatrices>());
+    default:
+      return static_cast<size_t>(RowSum::kMeasured);
+  }
+}
+
+constexpr size_t DivisorOfLayer(MetricUnit unit) {
+  return static_cast<size_t>(unit == MetricUnit::kToken ? LayerSum::kResidualTokens : LayerSum::kResidualSequences);
+}
+
+constexpr bool HasRecipe(const MetricInfo& info, bool of_layer) {
+  return info.kind != MetricKind::kOther && (info.group == MetricGroup::kLayer) == of_layer;
+}
+
+constexpr size_t NumRecipes(bool of_layer) {
+  size_t count = 0;
+  for (const MetricInfo& info : AllMetrics()) count += HasRecipe(info, of_layer) ? 1 : 0;
+  return count;
+}
+
+template <bool kOfLayer>
+constexpr std::array<Recipe, NumRecipes(kOfLayer)> MakeRecipes() {
+  std::array<Recipe, NumRecipes(kOfLayer)> recipes = {};
+  size_t count = 0;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (!HasRecipe(info, kOfLayer)) continue;
+    const size_t number = kOfLayer                            ? kLayerSums.IndexOf(info.metric)
+                          : info.kind == MetricKind::kMaximum ? kHeadMaxima.IndexOf(info.metric)
+                                                              : SumOfHead(info);
+    const size_t divisor = kOfLayer ? DivisorOfLayer(info.unit) : DivisorOfHead(info.unit);
+    recipes[count++] = {info.metric, info.kind, info.group == MetricGroup::kLogits, static_cast<uint8_t>(number),
+                        static_cast<uint8_t>(divisor)};
+  }
+  return recipes;
+}
+
+constexpr std::array kHeadRecipes = MakeRecipes<false>();
+constexpr std::array kLayerRecipes = MakeRecipes<true>();
+
+double LogitStd(const Totals& totals) {
   const double logits = totals[RowSum::kLogits];
-  const double mean = totals[RowSum::kLogitSum] / logits;
-  (*values)[Metric::kLogitMean] = mean;
-  (*values)[Metric::kLogitStd] = std::sqrt(std::max(0.0, totals[RowSum::kLogitSquares] / logits - mean * mean));
-  (*values)[Metric::kMaxAbsLogit] = totals[HeadMax::kMaxAbsLogit];
-  (*values)[Metric::kSaturationRatio] = totals[RowSum::kSaturated] / rows;
-  (*values)[Metric::kLogSumExp] = totals[RowSum::kLogSumExp] / rows;
+  const double mean = totals[RowSumOf<Metric::kLogitMean>()] / logits;
+  // This order of the arguments keeps NaN.
+  return std::sqrt(std::max(totals[RowSum::kLogitSquares] / logits - mean * mean, 0.0));
 }
 
 MetricValues AttentionMetrics(const Totals& totals) {
   MetricValues values;
-  const double measured = totals[RowSum::kMeasured];
-  const double rows = measured + totals[RowSum::kInvalid] + totals[RowSum::kEmpty];
-  if (rows == 0.0) return values;
-  values[Metric::kEntropy] = Mean(totals[RowSum::kEntropy], measured);
-  values[Metric::kEffectiveRank] = Mean(totals[RowSum::kEffectiveRank], measured);
-  values[Metric::kTop5] = Mean(totals[RowSum::kTop5], measured);
-  values[Metric::kTop10] = Mean(totals[RowSum::kTop10], measured);
-  values[Metric::kTop50] = Mean(totals[RowSum::kTop50], measured);
-  values[Metric::kMaxRowWeight] = Mean(totals[RowSum::kMaxWeight], measured);
-  values[Metric::kNormalizedEntropy] = Mean(totals[RowSum::kNormalizedEntropy], totals[RowSum::kNormalizedRows]);
-  values[Metric::kRows] = rows;
-  values[Metric::kInvalidRows] = totals[RowSum::kInvalid];
-  values[Metric::kEmptyRows] = totals[RowSum::kEmpty];
-  values[Metric::kUnnormalisedRows] = totals[RowSum::kUnnormalised];
-  LogitMetrics(totals, &values);
-
-  const double matrices = totals[MatrixSum::kMatrices];
-  values[Metric::kMatrices] = matrices;
-  values[Metric::kKeys] = totals[HeadMax::kKeys];
-  if (matrices == 0.0) return values;
-  values[Metric::kColEntropy] = Mean(totals[MatrixSum::kColEntropy], matrices);
-  values[Metric::kMaxColSum] = Mean(totals[MatrixSum::kMaxColSum], matrices);
-  values[Metric::kSinkMass] = Mean(totals[MatrixSum::kSinkMass], matrices);
-  values[Metric::kFirstTokenMass] = Mean(totals[MatrixSum::kFirstTokenMass], matrices);
-  values[Metric::kSinkPosition] = static_cast<double>(UnpackSinkPosition(totals[HeadMax::kSink]));
+  if (totals.rows() == 0.0) return values;
+  const bool has_logits = totals[RowSum::kLogitRows] > 0.0;
+  for (const Recipe& recipe : kHeadRecipes) {
+    if (recipe.of_logits && !has_logits) continue;
+    values[recipe.metric] = recipe.kind == MetricKind::kMean
+                                ? Mean(totals.sum(recipe.number), totals.sum(recipe.divisor))
+                            : recipe.kind == MetricKind::kCount ? totals.sum(recipe.number)
+                                                                : totals.maximum(recipe.number);
+  }
+  values[Metric::kRows] = totals.rows();
+  if (has_logits) values[Metric::kLogitStd] = LogitStd(totals);
+  const double sink = totals[HeadMax::kSink];
+  if (values[Metric::kMatrices] > 0.0 && !std::isnan(sink)) {
+    values[Metric::kSinkPosition] = static_cast<double>(UnpackSinkPosition(sink));
+  }
   return values;
 }
 
@@ -90,9 +144,10 @@ double SinkRate(const std::vector<MetricValues>& heads) {
 void LayerMetrics(const double* sums, MetricValues* values) {
   const auto sum = [sums](LayerSum which) { return sums[static_cast<size_t>(which)]; };
   if (sum(LayerSum::kResidualSequences) > 0.0) {
-    (*values)[Metric::kResidualRatio] = Mean(sum(LayerSum::kResidualRatio), sum(LayerSum::kResidualSequences));
-    (*values)[Metric::kTokenResidualRatio] = Mean(sum(LayerSum::kTokenResidualRatio), sum(LayerSum::kResidualTokens));
-    (*values)[Metric::kInfiniteResiduals] = sum(LayerSum::kInfiniteResiduals);
+    for (const Recipe& recipe : kLayerRecipes) {
+      (*values)[recipe.metric] =
+          recipe.kind == MetricKind::kMean ? Mean(sums[recipe.number], sums[recipe.divisor]) : sums[recipe.number];
+    }
   }
   if (sum(LayerSum::kGradientBuffers) > 0.0) {
     (*values)[Metric::kGradientNorm] = std::sqrt(sum(LayerSum::kGradientSquares));
@@ -115,7 +170,7 @@ void FoldMatrix(const double* row_sums, const double* columns, const double* par
                 double* head_maxima) {
   for (size_t i = 0; i < kNumRowSums; ++i) head_sums[i] += row_sums[i];
   const double rows = row_sums[static_cast<size_t>(RowSum::kMeasured)];
-  double* max_keys = &head_maxima[static_cast<size_t>(HeadMax::kKeys)];
+  double* max_keys = &head_maxima[static_cast<size_t>(HeadMaxOf<Metric::kKeys>())];
   *max_keys = std::max(*max_keys, static_cast<double>(keys));
   if (rows == 0.0 || keys == 0) return;
 
@@ -124,11 +179,11 @@ void FoldMatrix(const double* row_sums, const double* columns, const double* par
   const auto add = [head_sums](MatrixSum which, double value) {
     head_sums[kNumRowSums + static_cast<size_t>(which)] += value;
   };
-  add(MatrixSum::kMatrices, 1.0);
-  add(MatrixSum::kColEntropy, stats.entropy_nats);
-  add(MatrixSum::kMaxColSum, stats.max);
-  add(MatrixSum::kSinkMass, sink_mass);
-  add(MatrixSum::kFirstTokenMass, (columns[0] + partial[0]) / rows);
+  add(MatrixSumOf<Metric::kMatrices>(), 1.0);
+  add(MatrixSumOf<Metric::kColEntropy>(), stats.entropy_nats);
+  add(MatrixSumOf<Metric::kMaxColSum>(), stats.max);
+  add(MatrixSumOf<Metric::kSinkMass>(), sink_mass);
+  add(MatrixSumOf<Metric::kFirstTokenMass>(), (columns[0] + partial[0]) / rows);
   double* sink = &head_maxima[static_cast<size_t>(HeadMax::kSink)];
   *sink = std::max(*sink, PackSink(sink_mass, stats.max_position));
 }

@@ -8,44 +8,68 @@
 #ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "attnscope/layer_accumulator.h"
+#include "attnscope/metrics.h"
+#include "kernels/kept_numbers.h"
 #include "kernels/row_sums.h"
 
 namespace attnscope {
 
-// Sums of a layer.
+inline constexpr std::array<std::string_view, 4> kSharedLayerNames = {"residual_sequences", "residual_tokens",
+                                                                      "gradient_buffers", "gradient_squares"};
+inline constexpr KeptNumbers kLayerSums = {kSharedLayerNames, [](const MetricInfo& info) {
+                                             return info.group == MetricGroup::kLayer &&
+                                                    (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount);
+                                           }};
+inline constexpr size_t kNumLayerSums = kLayerSums.size();
+
+// Index of a sum of a layer: one of these, or of a metric, see LayerSumOf.
 enum class LayerSum : uint8_t {
   kResidualSequences,
-  kResidualRatio,
-  kInfiniteResiduals,
   kResidualTokens,
-  kTokenResidualRatio,
   kGradientBuffers,
   kGradientSquares,
 };
-inline constexpr size_t kNumLayerSums = static_cast<size_t>(LayerSum::kGradientSquares) + 1;
+template <Metric kMetric>
+constexpr LayerSum LayerSumOf() {
+  static_assert(kLayerSums.holds(InfoOf(kMetric)), "no metric that is a sum of a layer");
+  return static_cast<LayerSum>(kLayerSums.IndexOf(kMetric));
+}
 
-// Sums of a head's ended matrices, behind its row sums.
-enum class MatrixSum : uint8_t {
-  kMatrices,
-  kColEntropy,
-  kMaxColSum,
-  kSinkMass,
-  kFirstTokenMass,
-};
-inline constexpr size_t kNumMatrixSums = static_cast<size_t>(MatrixSum::kFirstTokenMass) + 1;
+// Sums of a head's ended matrices, behind its row sums. All belong to metrics.
+inline constexpr KeptNumbers kMatrixSums = {
+    {}, [](const MetricInfo& info) {
+      return info.unit == MetricUnit::kMatrix && (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount);
+    }};
+inline constexpr size_t kNumMatrixSums = kMatrixSums.size();
 inline constexpr size_t kNumHeadSums = kNumRowSums + kNumMatrixSums;
 
+enum class MatrixSum : uint8_t {};
+template <Metric kMetric>
+constexpr MatrixSum MatrixSumOf() {
+  static_assert(kMatrixSums.holds(InfoOf(kMetric)), "no metric that is a sum over matrices");
+  return static_cast<MatrixSum>(kMatrixSums.IndexOf(kMetric));
+}
+
 // Maxima of a head's ended matrices. All are >= 0, and 0 says "none".
+inline constexpr std::array<std::string_view, 1> kSharedMaximaNames = {"sink"};
+inline constexpr KeptNumbers kHeadMaxima = {kSharedMaximaNames,
+                                            [](const MetricInfo& info) { return info.kind == MetricKind::kMaximum; }};
+inline constexpr size_t kNumHeadMaxima = kHeadMaxima.size();
+
 enum class HeadMax : uint8_t {
   kSink,  // the largest sink mass and its position, see PackSink
-  kKeys,
-  kMaxAbsLogit,
 };
-inline constexpr size_t kNumHeadMaxima = static_cast<size_t>(HeadMax::kMaxAbsLogit) + 1;
+template <Metric kMetric>
+constexpr HeadMax HeadMaxOf() {
+  static_assert(kHeadMaxima.holds(InfoOf(kMetric)), "no metric that is a maximum");
+  return static_cast<HeadMax>(kHeadMaxima.IndexOf(kMetric));
+}
 
 class StateLayout {
  public:
@@ -104,7 +128,8 @@ size_t UnpackSinkPosition(double packed);
 void FoldMatrix(const double* row_sums, const double* columns, const double* partial, size_t keys, double* head_sums,
                 double* head_maxima);
 
-// The metrics of a layer from folded sums [closed_sums] and maxima [closed_maxima].
+// The metrics of a layer from folded sums [closed_sums] and maxima [closed_maxima]. NaN in place of a sum or maximum,
+// of all heads alike, says that it was not kept: what is made from it is then NaN, "not measured", as well.
 LayerStats StatsOf(const StateLayout& layout, const double* sums, const double* maxima);
 
 }  // namespace attnscope

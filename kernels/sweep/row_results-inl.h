@@ -23,9 +23,6 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The sums that a sweep adds to: all up to this one.
-inline constexpr size_t kNumSweptSums = static_cast<size_t>(RowSum::kEmpty) + 1;
-
 // Adds what the rows of a block measured to their matrices, row by row, in order. Also bends what rounding pushed over
 // an exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees. A
 // sum that is off 1 by rounding may put the exact entropy above this logarithm, but no further than (sum - 1) * (log
@@ -59,26 +56,26 @@ inline HWY_NOINLINE void AddRows(const SweepBlock& block, BlockResult& result) {
     entropy = hn::IfThenElse(uniform, log_visible, entropy);
     entropy = hn::IfThenZeroElse(hn::And(hn::Le(entropy, zero), hn::Le(max, one)), entropy);
     store(RowSum::kMeasured, measured, one);
-    store(RowSum::kEntropy, measured, entropy);
-    store(RowSum::kEffectiveRank, measured, hn::IfThenElse(uniform, keys, hn::Exp(dd, entropy)));
-    store(RowSum::kTop5, measured, hn::Load(dd, result.top5 + i));
-    store(RowSum::kTop10, measured, hn::Load(dd, result.top10 + i));
-    store(RowSum::kTop50, measured, hn::Load(dd, result.top50 + i));
-    store(RowSum::kMaxWeight, measured, max);
+    store(RowSumOf<Metric::kEntropy>(), measured, entropy);
+    store(RowSumOf<Metric::kEffectiveRank>(), measured, hn::IfThenElse(uniform, keys, hn::Exp(dd, entropy)));
+    store(RowSumOf<Metric::kTop5>(), measured, hn::Load(dd, result.top5 + i));
+    store(RowSumOf<Metric::kTop10>(), measured, hn::Load(dd, result.top10 + i));
+    store(RowSumOf<Metric::kTop50>(), measured, hn::Load(dd, result.top50 + i));
+    store(RowSumOf<Metric::kMaxRowWeight>(), measured, max);
     const auto several = hn::And(measured, hn::Gt(keys, one));
-    store(RowSum::kNormalizedEntropy, several, hn::Div(entropy, hn::IfThenElse(several, log_visible, one)));
-    store(RowSum::kNormalizedRows, several, one);
-    const auto unnormalised = hn::Gt(hn::Abs(from_one), hn::Set(dd, block.tolerance));
-    store(RowSum::kUnnormalised, hn::And(measured, unnormalised), one);
-    store(RowSum::kInvalid, hn::Not(valid), one);
-    store(RowSum::kEmpty, hn::And(valid, hn::Eq(max, zero)), one);
+    store(RowSumOf<Metric::kNormalizedEntropy>(), several, hn::Div(entropy, hn::IfThenElse(several, log_visible, one)));
+    store(RowSum::kSeveralKeys, several, one);
+    const auto unnormalized = hn::Gt(hn::Abs(from_one), hn::Set(dd, block.tolerance));
+    store(RowSumOf<Metric::kUnnormalizedRows>(), hn::And(measured, unnormalized), one);
+    store(RowSumOf<Metric::kInvalidRows>(), hn::Not(valid), one);
+    store(RowSumOf<Metric::kEmptyRows>(), hn::And(valid, hn::Eq(max, zero)), one);
     hn::Store(entropy, dd, result.entropy_nats + i);
   }
   for (size_t i = 0; i < block.num_rows; ++i) {
     // Beyond Highway's range of Exp, and far beyond any distribution.
     const bool measured = values[static_cast<size_t>(RowSum::kMeasured)][i] != 0.0;
     if (HWY_UNLIKELY(measured && result.entropy_nats[i] > 700.0)) {
-      values[static_cast<size_t>(RowSum::kEffectiveRank)][i] = exp(result.entropy_nats[i]);
+      values[static_cast<size_t>(RowSumOf<Metric::kEffectiveRank>())][i] = exp(result.entropy_nats[i]);
     }
     for (size_t j = 0; j < kNumSweptSums; ++j) block.rows[i].row_sums[j] += values[j][i];
   }

@@ -43,6 +43,12 @@ const json* Member(const json& object, std::string_view key) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
+// The member of a metric, by its name or its old one.
+const json* Member(const json& object, const MetricInfo& info) {
+  const json* const member = Member(object, info.name);
+  return member != nullptr || info.old_name.empty() ? member : Member(object, info.old_name);
+}
+
 Status ReadNumber(const json& value, const std::string& path, double* out) {
   if (value.is_number()) {
     *out = value.get<double>();
@@ -87,7 +93,7 @@ Status ReadHeadArray(const json& values, const std::string& path, Metric metric,
 Status ReadHeads(const json& heads, std::string_view report_key, const std::string& path, LayerInput* layer) {
   if (!heads.is_object()) return WrongType(path, "an object", heads);
   for (const MetricInfo& info : AllMetrics()) {
-    const json* const values = info.per_head && info.report_key == report_key ? Member(heads, info.name) : nullptr;
+    const json* const values = info.per_head && info.report_key == report_key ? Member(heads, info) : nullptr;
     if (values == nullptr) continue;
     Status status = ReadHeadArray(*values, path + "." + std::string(info.name), info.metric, layer);
     if (!status.ok()) return status;
@@ -101,7 +107,7 @@ Status ReadLayer(const json& value, std::string_view report_key, const std::stri
     if (info.report_key != report_key) continue;
     if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, &layer->stats.layer[info.metric]);
     if (!value.is_object()) return WrongType(path, "an object", value);
-    if (const json* const number = Member(value, info.name)) {
+    if (const json* const number = Member(value, info)) {
       Status status = ReadNumber(*number, path + "." + std::string(info.name), &layer->stats.layer[info.metric]);
       if (!status.ok()) return status;
     }

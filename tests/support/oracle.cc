@@ -113,7 +113,7 @@ void RowMetrics(std::span<const ExactMatrix> matrices, double tolerance, MetricV
   (*values)[Metric::kRows] = rows;
   (*values)[Metric::kInvalidRows] = invalid;
   (*values)[Metric::kEmptyRows] = empty;
-  (*values)[Metric::kUnnormalisedRows] = unnormalised;
+  (*values)[Metric::kUnnormalizedRows] = unnormalised;
 }
 
 long double ColumnEntropy(std::span<const long double> columns) {

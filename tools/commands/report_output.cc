@@ -18,7 +18,7 @@ namespace {
 void NoteStrangeLayers(const Report& report) {
   for (const LayerReport& layer : report.layers) {
     const MetricValues& values = layer.stats.layer;
-    const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalisedRows];
+    const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalizedRows];
     if (strange > 0.5 * values[Metric::kRows]) {
       PrintError("note: most rows of layer " + std::to_string(layer.layer) +
                  " are no distributions: are these post-softmax weights?");

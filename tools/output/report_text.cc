@@ -16,25 +16,17 @@
 namespace attnscope::tools {
 namespace {
 
-constexpr std::array kColumns = {
-    Metric::kEntropy,
-    Metric::kEffectiveRank,
-    Metric::kTop5,
-    Metric::kTop10,
-    Metric::kTop50,
-    Metric::kMaxRowWeight,
-    Metric::kColEntropy,
-    Metric::kMaxColSum,
-    Metric::kNormalizedEntropy,
-    Metric::kSinkMass,
-    Metric::kSinkPosition,
-    Metric::kSaturationRatio,
-    Metric::kResidualRatio,
-    Metric::kInvalidRows,
-    Metric::kEmptyRows,
-    Metric::kUnnormalisedRows,
-};
 constexpr std::string_view kGap = "  ";
+
+// The metrics that have a column, in its order.
+std::vector<Metric> AllColumns() {
+  std::vector<Metric> columns;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (info.column != 0) columns.push_back(info.metric);
+  }
+  std::sort(columns.begin(), columns.end(), [](Metric a, Metric b) { return InfoOf(a).column < InfoOf(b).column; });
+  return columns;
+}
 
 struct Cell {
   std::string text;
@@ -71,19 +63,15 @@ std::string ValueText(Metric metric, double value) {
   if (magnitude >= 1e6 || (magnitude < 0.0005 && magnitude > 0.0)) {
     return Number(value, std::chars_format::scientific, 1);
   }
-  // Metrics that grow with the number of keys need fewer digits behind the point.
-  const bool is_large = metric == Metric::kEffectiveRank || metric == Metric::kMaxColSum;
-  return Number(value, std::chars_format::fixed, is_large ? 2 : 3);
-}
-
-bool IsCountOfBadRows(Metric metric) {
-  return metric == Metric::kInvalidRows || metric == Metric::kEmptyRows || metric == Metric::kUnnormalisedRows;
+  return Number(value, std::chars_format::fixed, InfoOf(metric).digits);
 }
 
 // The layer's values or any of its heads' have something to show.
 bool IsShown(const LayerStats& stats, Metric metric, bool per_head) {
-  const auto shows = [metric](const MetricValues& values) {
-    return values.Has(metric) && !(IsCountOfBadRows(metric) && values[metric] == 0.0);
+  // Counts in the table are of bad rows.
+  const bool is_count = InfoOf(metric).kind == MetricKind::kCount;
+  const auto shows = [metric, is_count](const MetricValues& values) {
+    return values.Has(metric) && !(is_count && values[metric] == 0.0);
   };
   return shows(stats.layer) || (per_head && std::any_of(stats.heads.begin(), stats.heads.end(), shows));
 }
@@ -188,7 +176,7 @@ std::string Summary(std::span<const Verdict> verdicts) {
 
 std::string FormatTable(const Report& report, std::span<const Verdict> verdicts, const TextStyle& style) {
   std::vector<Metric> columns;
-  for (const Metric metric : kColumns) {
+  for (const Metric metric : AllColumns()) {
     const auto shows = [&](const LayerReport& layer) { return IsShown(layer.stats, metric, style.per_head); };
     if (std::any_of(report.layers.begin(), report.layers.end(), shows)) columns.push_back(metric);
   }

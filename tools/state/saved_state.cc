@@ -2,6 +2,7 @@
 #include "tools/state/saved_state.h"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -25,6 +26,24 @@ void AddClosedHead(const LayerAccumulator& from, size_t head, SavedLayer* layer)
   for (size_t i = 0; i < kNumHeadMaxima; ++i) {
     double& maximum = layer->maxima[all.HeadMaxima(head) + i];
     maximum = std::max(maximum, maxima[one.HeadMaxima(0) + i]);
+  }
+}
+
+// Says "not kept" where a state does not have a number.
+void MarkMissing(const StateContents& contents, NumberList list, double* numbers) {
+  for (size_t i = 0; i < NumbersIn(list); ++i) {
+    if (!contents.Has(list, i)) numbers[i] = std::numeric_limits<double>::quiet_NaN();
+  }
+}
+
+void MarkMissing(const StateContents& contents, SavedLayer* layer) {
+  const StateLayout layout(layer->heads, 1, 0);
+  MarkMissing(contents, NumberList::kLayerSums, layer->sums.data());
+  for (size_t head = 0; head < layer->heads; ++head) {
+    double* sums = layer->sums.data() + layout.HeadSums(head);
+    MarkMissing(contents, NumberList::kRowSums, sums);
+    MarkMissing(contents, NumberList::kMatrixSums, sums + kNumRowSums);
+    MarkMissing(contents, NumberList::kHeadMaxima, layer->maxima.data() + layout.HeadMaxima(head));
   }
 }
 
@@ -94,6 +113,7 @@ Status ReportOf(const SavedState& state, Report* report) {
           LayerAccumulator::Create({.heads = layer.heads, .mean_matrix = state.settings.mean_matrix}, &accumulator);
     }
     if (!status.ok()) return status;
+    MarkMissing(state.contents, &ended);
     std::copy(ended.sums.begin(), ended.sums.end(), accumulator.sums().begin());
     std::copy(ended.maxima.begin(), ended.maxima.end(), accumulator.maxima().begin());
     layers.push_back({layer.layer, StatsOf(accumulator)});

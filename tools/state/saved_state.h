@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What some process measured, apart from the memory that it measured in: the accumulators' state, with what is needed
-// to merge it with that of others and to refuse what does not belong together. Included by the commands and
-// state_file.cc.
+// to merge it with that of others and to refuse what does not belong together.
 #ifndef ATTNSCOPE_TOOLS_STATE_SAVED_STATE_H_
 #define ATTNSCOPE_TOOLS_STATE_SAVED_STATE_H_
 
@@ -16,6 +15,7 @@
 #include "attnscope/report.h"
 #include "attnscope/status.h"
 #include "tools/analysis/analysis.h"
+#include "tools/state/state_contents.h"
 
 namespace attnscope::tools {
 
@@ -55,6 +55,9 @@ struct StateSettings {
 
 struct SavedState {
   StateSettings settings;
+  // Numbers that a state does not have are 0 in its layers, and of metrics that are made from them a report says
+  // nothing.
+  StateContents contents;
   // Which shares of how many are in it; none of zero if it is complete by itself.
   ShareBy share_by = ShareBy::kAuto;
   size_t share_count = 0;
@@ -64,7 +67,8 @@ struct SavedState {
 
 SavedLayer SaveLayer(const MeasuredLayer& measured);
 
-// Adds up states, and refuses those that do not belong together. A name is what messages call a state: its path.
+// Adds up states, and refuses those that do not belong together. The sum has the numbers that all of them have. A name
+// is what messages call a state: its path.
 class StateMerger {
  public:
   // Errors: kInvalidArgument, naming both states, if settings, the kinds, heads or open sequences of a layer, or the

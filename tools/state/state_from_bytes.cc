@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attnscope/limits.h"
+#include "kernels/accumulator/state_layout.h"
 #include "tools/files/little_endian.h"
 #include "tools/files/mapped_file.h"
 #include "tools/state/state_file.h"
@@ -65,6 +66,18 @@ class Reader {
   }
   void Fail(const std::string& message) { Fail(message, position_); }
 
+  // The records of one list of numbers, each where this version has it in `out`. Numbers that it does not have are left
+  // out, and those that the file does not have stay as they are.
+  void TakeNumbers(const std::vector<size_t>& places, double* out) {
+    for (const size_t place : places) {
+      const auto value = Take<double>();
+      if (place != NumberMap::kUnknown) out[place] = value;
+    }
+  }
+
+  // Whether the file has room for so many doubles; it fails otherwise.
+  bool HasDoubles(uint64_t count) { return Has(count, sizeof(double)); }
+
   bool ok() const { return status_.ok(); }
   const Status& status() const { return status_; }
   bool AtEnd() const { return position_ == bytes_.size(); }
@@ -83,8 +96,9 @@ class Reader {
 };
 
 bool AreCounts(const double* row_sums) {
-  for (const RowSum which : {RowSum::kMeasured, RowSum::kInvalid, RowSum::kEmpty, RowSum::kNormalizedRows,
-                             RowSum::kUnnormalised, RowSum::kLogitRows}) {
+  for (const RowSum which :
+       {RowSum::kMeasured, RowSum::kSeveralKeys, RowSum::kLogitRows, RowSumOf<Metric::kInvalidRows>(),
+        RowSumOf<Metric::kEmptyRows>(), RowSumOf<Metric::kUnnormalizedRows>()}) {
     const double count = row_sums[static_cast<size_t>(which)];
     if (!(count >= 0.0 && count <= kMaxCount && count == std::floor(count))) return false;
   }
@@ -98,13 +112,14 @@ bool AreMagnitudes(const std::vector<double>& values) {
   return true;
 }
 
-void TakeMatrix(Reader* in, SavedLayer* layer) {
+void TakeMatrix(const NumberMap& map, Reader* in, SavedLayer* layer) {
   OpenMatrix matrix;
   matrix.sequence = in->TakeCount("sequence", layer->open.size() - 1);
   matrix.head = in->TakeCount("head", layer->heads - 1);
   const size_t keys = in->TakeCount("keys", in->ok() ? layer->open[matrix.sequence].keys : 0);
   matrix.max_abs_logit = in->Take<double>();
-  matrix.row_sums = in->TakeDoubles(kNumRowSums);
+  matrix.row_sums.assign(kNumRowSums, 0.0);
+  in->TakeNumbers(map.Of(NumberList::kRowSums), matrix.row_sums.data());
   matrix.columns = in->TakeDoubles(keys);
   matrix.partial = in->TakeDoubles(keys);
   if (!in->ok()) return;
@@ -125,7 +140,29 @@ void TakeMatrix(Reader* in, SavedLayer* layer) {
   layer->matrices.push_back(std::move(matrix));
 }
 
-void TakeLayer(bool mean_matrix, Reader* in, SavedLayer* layer) {
+// Sums and maxima of a layer.
+void TakeClosed(const NumberMap& map, Reader* in, SavedLayer* layer) {
+  const StateLayout layout(layer->heads, 1, 0);
+  const std::vector<size_t>& layer_sums = map.Of(NumberList::kLayerSums);
+  const std::vector<size_t>& row_sums = map.Of(NumberList::kRowSums);
+  const std::vector<size_t>& matrix_sums = map.Of(NumberList::kMatrixSums);
+  const std::vector<size_t>& maxima = map.Of(NumberList::kHeadMaxima);
+  const size_t of_head = row_sums.size() + matrix_sums.size() + maxima.size();
+  if (!in->HasDoubles(layer_sums.size() + layer->heads * of_head)) return;
+  layer->sums.assign(layout.closed_sums(), 0.0);
+  layer->maxima.assign(layout.closed_maxima(), 0.0);
+  in->TakeNumbers(layer_sums, layer->sums.data());
+  for (size_t head = 0; head < layer->heads; ++head) {
+    double* sums = layer->sums.data() + layout.HeadSums(head);
+    in->TakeNumbers(row_sums, sums);
+    in->TakeNumbers(matrix_sums, sums + kNumRowSums);
+  }
+  for (size_t head = 0; head < layer->heads; ++head) {
+    in->TakeNumbers(maxima, layer->maxima.data() + layout.HeadMaxima(head));
+  }
+}
+
+void TakeLayer(bool mean_matrix, const NumberMap& map, Reader* in, SavedLayer* layer) {
   constexpr auto kMaxKind = static_cast<uint64_t>(AttentionKind::kQueriesKeys) + 1;
   layer->layer = in->Take<int64_t>();
   if (layer->layer < 0) in->Fail("layer " + std::to_string(layer->layer) + " is negative");
@@ -148,17 +185,16 @@ void TakeLayer(bool mean_matrix, Reader* in, SavedLayer* layer) {
              ", but no attention was measured");
   }
   if (!in->ok()) return;
-  const StateLayout layout(layer->heads, 1, 0);
-  layer->sums = in->TakeDoubles(layout.closed_sums());
-  layer->maxima = in->TakeDoubles(layout.closed_maxima());
+  TakeClosed(map, in, layer);
   if (!in->ok()) return;
   if (!AreMagnitudes(layer->maxima)) in->Fail("a maximum is negative or not finite");
+  const StateLayout layout(layer->heads, 1, 0);
   for (size_t head = 0; head < layer->heads; ++head) {
     if (!AreCounts(layer->sums.data() + layout.HeadSums(head))) in->Fail("numbers of rows are none");
   }
-  constexpr size_t kMatrixBytes = (4 + kNumRowSums) * sizeof(double);
-  const uint64_t matrices = in->TakeLength("open matrices", layer->open.size() * layer->heads, kMatrixBytes);
-  for (uint64_t i = 0; i < matrices && in->ok(); ++i) TakeMatrix(in, layer);
+  const size_t matrix_bytes = (4 + map.Of(NumberList::kRowSums).size()) * sizeof(double);
+  const uint64_t matrices = in->TakeLength("open matrices", layer->open.size() * layer->heads, matrix_bytes);
+  for (uint64_t i = 0; i < matrices && in->ok(); ++i) TakeMatrix(map, in, layer);
 }
 
 void TakeSettings(Reader* in, StateSettings* settings) {
@@ -185,6 +221,25 @@ void TakeShares(Reader* in, SavedState* state) {
   }
 }
 
+// What numbers follow, and where this version has them.
+NumberMap TakeContents(uint32_t version, Reader* in, StateContents* contents) {
+  NumberMap map;
+  for (size_t i = 0; i < kNumNumberLists && in->ok(); ++i) {
+    const auto list = static_cast<NumberList>(i);
+    std::string names;
+    if (version > 1) {
+      names = in->TakeText("length of the names of numbers", kMaxNamesBytes);
+    } else if (in->Take<uint64_t>() == kSizesOfVersion1[i]) {
+      names = NamesOfVersion1(list);
+    } else {
+      in->Fail("another version of attnscope, which measures other numbers, wrote it");
+    }
+    const std::string problem = in->ok() ? ReadNames(names, list, &map, contents) : "";
+    if (!problem.empty()) in->Fail(problem);
+  }
+  return map;
+}
+
 Status CheckHeader(Bytes bytes) {
   const auto data_loss = [](const std::string& message) { return Status(StatusCode::kDataLoss, message); };
   if (bytes.size() < kMagic.size() || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
@@ -193,10 +248,10 @@ Status CheckHeader(Bytes bytes) {
   if (bytes.size() < kHeaderBytes) return data_loss("is truncated: " + std::to_string(bytes.size()) + " bytes");
   const auto order = LoadLittleEndian<uint32_t>(bytes, 12);
   if (order != kByteOrder) return data_loss("was written by a machine with another byte order");
-  const auto version = LoadLittleEndian<uint32_t>(bytes, 8);
-  if (version != kVersion) {
-    return data_loss("is a state of version " + std::to_string(version) + ", this program reads version " +
-                     std::to_string(kVersion));
+  const auto version = LoadLittleEndian<uint32_t>(bytes, kVersionAt);
+  if (version < kOldestVersion || version > kVersion) {
+    return data_loss("is a state of version " + std::to_string(version) + ", this program reads versions " +
+                     std::to_string(kOldestVersion) + " to " + std::to_string(kVersion));
   }
   const auto size = LoadLittleEndian<uint64_t>(bytes, kSizeAt);
   if (size != bytes.size()) {
@@ -215,14 +270,12 @@ Status StateFromBytes(Bytes bytes, SavedState* out) {
   SavedState state;
   TakeSettings(&in, &state.settings);
   TakeShares(&in, &state);
-  for (const uint64_t size : kLayout) {
-    if (in.Take<uint64_t>() != size) in.Fail("another version of attnscope, which measures other numbers, wrote it");
-  }
+  const NumberMap map = TakeContents(LoadLittleEndian<uint32_t>(bytes, kVersionAt), &in, &state.contents);
   constexpr size_t kLayerBytes = 6 * sizeof(uint64_t);
   const uint64_t layers = in.TakeLength("layers", UINT64_MAX, kLayerBytes);
   for (uint64_t i = 0; i < layers && in.ok(); ++i) {
     SavedLayer layer;
-    TakeLayer(state.settings.mean_matrix, &in, &layer);
+    TakeLayer(state.settings.mean_matrix, map, &in, &layer);
     if (i > 0 && in.ok() && layer.layer <= state.layers.back().layer) in.Fail("layers are out of order");
     state.layers.push_back(std::move(layer));
   }

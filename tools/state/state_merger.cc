@@ -204,6 +204,7 @@ Status StateMerger::Add(const std::string& name, SavedState state) {
   }
   Status status = CheckSettings(name, state.settings);
   if (status.ok()) status = AddShares(name, state);
+  state_.contents.KeepCommon(state.contents);
   for (SavedLayer& layer : state.layers) {
     if (status.ok()) status = AddLayer(name, std::move(layer));
   }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/accumulator/state_layout.h"
 #include "tools/state/state_file.h"
 #include "tools/state/state_format.h"
 
@@ -31,7 +32,14 @@ class Writer {
   std::string bytes_;
 };
 
-void PutLayer(const SavedLayer& layer, Writer* out) {
+// Numbers of one list that the state has.
+void PutNumbers(const double* numbers, NumberList list, const StateContents& contents, Writer* out) {
+  for (size_t i = 0; i < NumbersIn(list); ++i) {
+    if (contents.Has(list, i)) out->Put(numbers[i]);
+  }
+}
+
+void PutLayer(const SavedLayer& layer, const StateContents& contents, Writer* out) {
   out->Put(layer.layer);
   out->Put(uint64_t{layer.kind.has_value() ? static_cast<uint64_t>(*layer.kind) + 1 : 0});
   out->Put(uint64_t{layer.model_heads});
@@ -41,15 +49,23 @@ void PutLayer(const SavedLayer& layer, Writer* out) {
     out->Put(uint64_t{open.queries});
     out->Put(uint64_t{open.keys});
   }
-  out->Put(layer.sums);
-  out->Put(layer.maxima);
+  const StateLayout layout(layer.heads, 1, 0);
+  PutNumbers(layer.sums.data(), NumberList::kLayerSums, contents, out);
+  for (size_t head = 0; head < layer.heads; ++head) {
+    const double* sums = layer.sums.data() + layout.HeadSums(head);
+    PutNumbers(sums, NumberList::kRowSums, contents, out);
+    PutNumbers(sums + kNumRowSums, NumberList::kMatrixSums, contents, out);
+  }
+  for (size_t head = 0; head < layer.heads; ++head) {
+    PutNumbers(layer.maxima.data() + layout.HeadMaxima(head), NumberList::kHeadMaxima, contents, out);
+  }
   out->Put(uint64_t{layer.matrices.size()});
   for (const OpenMatrix& matrix : layer.matrices) {
     out->Put(uint64_t{matrix.sequence});
     out->Put(uint64_t{matrix.head});
     out->Put(uint64_t{matrix.columns.size()});
     out->Put(matrix.max_abs_logit);
-    out->Put(matrix.row_sums);
+    PutNumbers(matrix.row_sums.data(), NumberList::kRowSums, contents, out);
     out->Put(matrix.columns);
     out->Put(matrix.partial);
   }
@@ -77,9 +93,11 @@ std::string StateToBytes(const SavedState& state) {
   out.Put(uint64_t{state.share_count});
   out.Put(uint64_t{state.shares.size()});
   for (const size_t share : state.shares) out.Put(uint64_t{share});
-  for (const uint64_t size : kLayout) out.Put(size);
+  for (size_t list = 0; list < kNumNumberLists; ++list) {
+    out.PutText(NamesText(state.contents, static_cast<NumberList>(list)));
+  }
   out.Put(uint64_t{state.layers.size()});
-  for (const SavedLayer& layer : state.layers) PutLayer(layer, &out);
+  for (const SavedLayer& layer : state.layers) PutLayer(layer, state.contents, &out);
 
   std::string& bytes = out.bytes();
   const uint64_t size = bytes.size();

@@ -61,7 +61,7 @@ void ExpectGoldenStats(const LayerStats& stats, const nlohmann::json& golden, do
   EXPECT_EQ(compared + 1, golden.size()) << "a golden number is not compared";
   EXPECT_TRUE(stats.layer.Has(Metric::kLogSumExp));
   EXPECT_EQ(stats.layer[Metric::kInvalidRows], 0.0);
-  EXPECT_EQ(stats.layer[Metric::kUnnormalisedRows], 0.0);
+  EXPECT_EQ(stats.layer[Metric::kUnnormalizedRows], 0.0);
 }
 
 TEST_P(GoldenLogitsTest, Logits) {

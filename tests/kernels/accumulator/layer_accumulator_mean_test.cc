@@ -140,7 +140,7 @@ TEST_P(LayerAccumulatorMeanTest, ARowThatIsBadInOneHeadIsInvalid) {
   EXPECT_EQ(stats[Metric::kRows], 20.0);
   EXPECT_EQ(stats[Metric::kInvalidRows], 2.0);
   EXPECT_EQ(stats[Metric::kEmptyRows], 0.0);
-  EXPECT_EQ(stats[Metric::kUnnormalisedRows], 1.0);
+  EXPECT_EQ(stats[Metric::kUnnormalizedRows], 1.0);
 }
 
 }  // namespace

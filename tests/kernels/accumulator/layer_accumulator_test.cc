@@ -86,7 +86,7 @@ TEST_P(LayerAccumulatorTest, GoldenNumbersOfWeights) {
     }
     EXPECT_EQ(stats.layer[Metric::kRows], static_cast<double>(heads * tokens));
     EXPECT_EQ(stats.layer[Metric::kInvalidRows], 0.0);
-    EXPECT_EQ(stats.layer[Metric::kUnnormalisedRows], 0.0);
+    EXPECT_EQ(stats.layer[Metric::kUnnormalizedRows], 0.0);
   }
 }
 
@@ -178,7 +178,7 @@ TEST_P(LayerAccumulatorTest, BadRowsAreCountedAndInNoMean) {
   exact.ExpectEqual(stats, "bad rows");
   EXPECT_EQ(stats.layer[Metric::kInvalidRows], 22.0);
   EXPECT_EQ(stats.layer[Metric::kEmptyRows], 1.0);
-  EXPECT_EQ(stats.layer[Metric::kUnnormalisedRows], 1.0);
+  EXPECT_EQ(stats.layer[Metric::kUnnormalizedRows], 1.0);
   EXPECT_EQ(stats.layer[Metric::kMatrices], 5.0);
 }
 
@@ -190,10 +190,10 @@ TEST_P(LayerAccumulatorTest, TolerancesAreOfEachType) {
     LayerAccumulator layer = CreateLayer({.max_keys = 2});
     ASSERT_TRUE(layer.AddWeights(ContiguousAttention(bytes.data(), type, 1, 1, 3, 2)).ok());
     const double expected = type == ElementType::kFloat32 ? 2.0 : 1.0;
-    EXPECT_EQ(layer.Stats().layer[Metric::kUnnormalisedRows], expected) << NameOf(type);
+    EXPECT_EQ(layer.Stats().layer[Metric::kUnnormalizedRows], expected) << NameOf(type);
     LayerAccumulator lenient = CreateLayer({.max_keys = 2, .tolerance_float32 = 0.1, .tolerance_half = 0.1});
     ASSERT_TRUE(lenient.AddWeights(ContiguousAttention(bytes.data(), type, 1, 1, 3, 2)).ok());
-    EXPECT_EQ(lenient.Stats().layer[Metric::kUnnormalisedRows], 0.0) << NameOf(type);
+    EXPECT_EQ(lenient.Stats().layer[Metric::kUnnormalizedRows], 0.0) << NameOf(type);
   }
 }
 

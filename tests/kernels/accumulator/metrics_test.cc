@@ -63,7 +63,7 @@ TEST(MetricsTest, NamesAreThoseOfTheDefinitions) {
       "rows",
       "invalid_rows",
       "empty_rows",
-      "unnormalised_rows",
+      "unnormalized_rows",
       "matrices",
       "keys",
       "logit_mean",
@@ -97,7 +97,7 @@ TEST(MetricsTest, GroupsStandUnderTheirKeys) {
 TEST(MetricsTest, CountsAreMarked) {
   const std::set<Metric> counts = {
       Metric::kSinkPosition,     Metric::kRows, Metric::kInvalidRows,      Metric::kEmptyRows, Metric::kMatrices,
-      Metric::kUnnormalisedRows, Metric::kKeys, Metric::kInfiniteResiduals};
+      Metric::kUnnormalizedRows, Metric::kKeys, Metric::kInfiniteResiduals};
   for (const MetricInfo& info : AllMetrics()) EXPECT_EQ(info.is_count, counts.count(info.metric) == 1) << info.name;
 }
 

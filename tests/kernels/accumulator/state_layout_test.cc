@@ -116,25 +116,25 @@ class FoldMatrixTest : public ::testing::Test {
 
 TEST_F(FoldMatrixTest, AddsWhatMetricsSay) {
   Row(RowSum::kMeasured) = 4.0;
-  Row(RowSum::kEntropy) = 2.5;
-  Row(RowSum::kInvalid) = 3.0;
+  Row(RowSumOf<Metric::kEntropy>()) = 2.5;
+  Row(RowSumOf<Metric::kInvalidRows>()) = 3.0;
   Fold({1.0, 0.25, 0.5}, {0.0, 1.75, 0.5});  // column sums 1, 2, 1
-  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kEntropy)], 2.5);
-  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kInvalid)], 3.0);
-  EXPECT_EQ(Head(MatrixSum::kMatrices), 1.0);
-  EXPECT_TRUE(Within(Head(MatrixSum::kColEntropy), 1.5L * std::log(2.0L), 1e-12L));
-  EXPECT_EQ(Head(MatrixSum::kMaxColSum), 2.0);
-  EXPECT_EQ(Head(MatrixSum::kSinkMass), 0.5);  // of measured rows
-  EXPECT_EQ(Head(MatrixSum::kFirstTokenMass), 0.25);
+  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSumOf<Metric::kEntropy>())], 2.5);
+  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSumOf<Metric::kInvalidRows>())], 3.0);
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kMatrices>()), 1.0);
+  EXPECT_TRUE(Within(Head(MatrixSumOf<Metric::kColEntropy>()), 1.5L * std::log(2.0L), 1e-12L));
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kMaxColSum>()), 2.0);
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kSinkMass>()), 0.5);  // of measured rows
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kFirstTokenMass>()), 0.25);
   EXPECT_EQ(UnpackSinkPosition(Max(HeadMax::kSink)), 1u);
-  EXPECT_EQ(Max(HeadMax::kKeys), 3.0);
+  EXPECT_EQ(Max(HeadMaxOf<Metric::kKeys>()), 3.0);
   // A second matrix adds to the first; its weaker sink does not displace the stronger one.
   Fold({0.5, 0.5, 0.5, 0.5}, {0.0, 0.0, 0.0, 1.0});
-  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kEntropy)], 5.0);
-  EXPECT_EQ(Head(MatrixSum::kMatrices), 2.0);
-  EXPECT_EQ(Head(MatrixSum::kMaxColSum), 3.5);
+  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSumOf<Metric::kEntropy>())], 5.0);
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kMatrices>()), 2.0);
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kMaxColSum>()), 3.5);
   EXPECT_EQ(UnpackSinkPosition(Max(HeadMax::kSink)), 1u);
-  EXPECT_EQ(Max(HeadMax::kKeys), 4.0);
+  EXPECT_EQ(Max(HeadMaxOf<Metric::kKeys>()), 4.0);
 }
 
 // Which an accumulator never has: an all-reduce may have left it.
@@ -142,18 +142,18 @@ TEST_F(FoldMatrixTest, RowsWithoutKeysAreNoMatrix) {
   Row(RowSum::kMeasured) = 4.0;
   Fold({}, {});
   EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kMeasured)], 4.0);
-  EXPECT_EQ(Head(MatrixSum::kMatrices), 0.0);
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kMatrices>()), 0.0);
 }
 
 TEST_F(FoldMatrixTest, MatricesWithoutMeasuredRowsCountRowsOnly) {
-  Row(RowSum::kInvalid) = 2.0;
-  Row(RowSum::kEmpty) = 5.0;
+  Row(RowSumOf<Metric::kInvalidRows>()) = 2.0;
+  Row(RowSumOf<Metric::kEmptyRows>()) = 5.0;
   Fold({0.0, 0.0}, {0.0, 0.0});
-  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kInvalid)], 2.0);
-  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSum::kEmpty)], 5.0);
-  EXPECT_EQ(Head(MatrixSum::kMatrices), 0.0);
+  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSumOf<Metric::kInvalidRows>())], 2.0);
+  EXPECT_EQ(head_sums_[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())], 5.0);
+  EXPECT_EQ(Head(MatrixSumOf<Metric::kMatrices>()), 0.0);
   EXPECT_EQ(Max(HeadMax::kSink), 0.0);
-  EXPECT_EQ(Max(HeadMax::kKeys), 2.0);
+  EXPECT_EQ(Max(HeadMaxOf<Metric::kKeys>()), 2.0);
 }
 
 TEST(StatsOfTest, NothingMeasuredIsNaN) {
@@ -174,14 +174,14 @@ TEST(StatsOfTest, LayerIsTheMeanOverRows) {
     return sums[layout.HeadSums(head) + static_cast<size_t>(which)];
   };
   row(0, RowSum::kMeasured) = 1.0;
-  row(0, RowSum::kEntropy) = 1.0;
+  row(0, RowSumOf<Metric::kEntropy>()) = 1.0;
   row(1, RowSum::kMeasured) = 3.0;
-  row(1, RowSum::kEntropy) = 9.0;
-  row(1, RowSum::kUnnormalised) = 2.0;
+  row(1, RowSumOf<Metric::kEntropy>()) = 9.0;
+  row(1, RowSumOf<Metric::kUnnormalizedRows>()) = 2.0;
   const LayerStats stats = StatsOf(layout, sums.data(), maxima.data());
   EXPECT_EQ(stats.layer[Metric::kEntropy], 2.5);
   EXPECT_EQ(stats.layer[Metric::kRows], 4.0);
-  EXPECT_EQ(stats.layer[Metric::kUnnormalisedRows], 2.0);
+  EXPECT_EQ(stats.layer[Metric::kUnnormalizedRows], 2.0);
   ASSERT_EQ(stats.heads.size(), 2u);
   EXPECT_EQ(stats.heads[0][Metric::kEntropy], 1.0);
   EXPECT_EQ(stats.heads[1][Metric::kEntropy], 3.0);
@@ -196,8 +196,9 @@ TEST(StatsOfTest, SinkRateIsTheShareOfHeadsAboveTheBound) {
   const double masses[] = {0.31, 0.3, 0.9, 0.0};  // 0.3 itself is no sink
   for (size_t head = 0; head < 4; ++head) {
     sums[layout.HeadSums(head) + static_cast<size_t>(RowSum::kMeasured)] = 1.0;
-    sums[layout.HeadSums(head) + kNumRowSums + static_cast<size_t>(MatrixSum::kMatrices)] = 1.0;
-    sums[layout.HeadSums(head) + kNumRowSums + static_cast<size_t>(MatrixSum::kFirstTokenMass)] = masses[head];
+    sums[layout.HeadSums(head) + kNumRowSums + static_cast<size_t>(MatrixSumOf<Metric::kMatrices>())] = 1.0;
+    sums[layout.HeadSums(head) + kNumRowSums + static_cast<size_t>(MatrixSumOf<Metric::kFirstTokenMass>())] =
+        masses[head];
   }
   const LayerStats stats = StatsOf(layout, sums.data(), maxima.data());
   EXPECT_EQ(stats.layer[Metric::kSinkRate], 0.5);

@@ -196,7 +196,7 @@ TEST_P(WeightsSweepCutsTest, ColumnSumsOfAMillionRows) {
   record.Report(1e-5);
   long double entropy = 0.0L;
   for (const ExactRow& row : exact.rows) entropy += row.entropy * kRounds;
-  EXPECT_TRUE(Within(sweep[RowSum::kEntropy], entropy, 1e-6L * entropy));
+  EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], entropy, 1e-6L * entropy));
   EXPECT_EQ(sweep[RowSum::kMeasured], static_cast<double>(kRowsHere * kRounds));
 }
 

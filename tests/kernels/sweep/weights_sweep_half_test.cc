@@ -43,16 +43,18 @@ TEST_P(WeightsSweepHalfTest, EveryPatternAlone) {
       sweep.Add(matrix.All());
       const ExactRow exact = ExactRowOf(LoadElements(type, row.data(), kKeys));
       row[position] = 0;
-      ASSERT_EQ(sweep[RowSum::kInvalid], exact.invalid ? 1.0 : 0.0) << NameOf(type) << ", bits " << bits;
+      ASSERT_EQ(sweep[RowSumOf<Metric::kInvalidRows>()], exact.invalid ? 1.0 : 0.0)
+          << NameOf(type) << ", bits " << bits;
       if (exact.invalid) {
         ASSERT_EQ(sweep.Column(position), 0.0) << NameOf(type) << ", bits " << bits;
         continue;
       }
-      ASSERT_EQ(sweep[RowSum::kEmpty], exact.empty ? 1.0 : 0.0) << NameOf(type) << ", bits " << bits;
-      ASSERT_EQ(sweep[RowSum::kMaxWeight], static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
-      ASSERT_EQ(sweep[RowSum::kTop5], static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
+      ASSERT_EQ(sweep[RowSumOf<Metric::kEmptyRows>()], exact.empty ? 1.0 : 0.0) << NameOf(type) << ", bits " << bits;
+      ASSERT_EQ(sweep[RowSumOf<Metric::kMaxRowWeight>()], static_cast<double>(exact.max))
+          << NameOf(type) << ", bits " << bits;
+      ASSERT_EQ(sweep[RowSumOf<Metric::kTop5>()], static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
       ASSERT_EQ(sweep.Column(position), static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
-      ASSERT_TRUE(Within(sweep[RowSum::kEntropy], exact.entropy, exact.entropy_bound()))
+      ASSERT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], exact.entropy, exact.entropy_bound()))
           << NameOf(type) << ", bits " << bits;
     }
   }
@@ -85,9 +87,9 @@ TEST_P(WeightsSweepHalfTest, EveryWeightTogether) {
       top50 += row.top50;
       max += row.max;
     }
-    EXPECT_TRUE(Within(sweep[RowSum::kEntropy], entropy, bound)) << NameOf(type);
-    EXPECT_TRUE(Within(sweep[RowSum::kTop50], top50, 2e-6L * top50)) << NameOf(type);
-    EXPECT_TRUE(Within(sweep[RowSum::kMaxWeight], max, 1e-12L * max)) << NameOf(type);
+    EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], entropy, bound)) << NameOf(type);
+    EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kTop50>()], top50, 2e-6L * top50)) << NameOf(type);
+    EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kMaxRowWeight>()], max, 1e-12L * max)) << NameOf(type);
     for (size_t i = 0; i < kKeys; ++i) {
       EXPECT_TRUE(Within(sweep.Column(i), exact.columns[i], 1e-6L * exact.columns[i])) << NameOf(type) << i;
     }

@@ -60,8 +60,8 @@ void CheckBadRows(ElementType type, const std::vector<float>& good, size_t rows,
   OpenSweep expected(keys);
   expected.Add(zeros.view.All());
   std::vector<double> expected_state = expected.State();
-  expected_state[static_cast<size_t>(RowSum::kInvalid)] += static_cast<double>(bad_rows.size());
-  expected_state[static_cast<size_t>(RowSum::kEmpty)] -= static_cast<double>(bad_rows.size());
+  expected_state[static_cast<size_t>(RowSumOf<Metric::kInvalidRows>())] += static_cast<double>(bad_rows.size());
+  expected_state[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] -= static_cast<double>(bad_rows.size());
   ASSERT_TRUE(SameBits(actual.State(), expected_state))
       << NameOf(type) << ", " << rows << " rows, " << keys << " keys, " << bad_weight << " at " << position
       << ", first bad row " << bad_rows[0] << " of " << bad_rows.size();
@@ -134,20 +134,20 @@ void CheckMatrix(const MatrixInMemory& matrix, const std::string& what) {
   }
   const auto measured = static_cast<double>(exact.measured());
   EXPECT_EQ(sweep[RowSum::kMeasured], measured) << what;
-  EXPECT_EQ(sweep[RowSum::kInvalid], values[Metric::kInvalidRows]) << what;
-  EXPECT_EQ(sweep[RowSum::kEmpty], values[Metric::kEmptyRows]) << what;
-  EXPECT_EQ(sweep[RowSum::kUnnormalised], values[Metric::kUnnormalisedRows]) << what;
-  EXPECT_TRUE(Within(sweep[RowSum::kEntropy], measured * values[Metric::kEntropy], bound)) << what;
+  EXPECT_EQ(sweep[RowSumOf<Metric::kInvalidRows>()], values[Metric::kInvalidRows]) << what;
+  EXPECT_EQ(sweep[RowSumOf<Metric::kEmptyRows>()], values[Metric::kEmptyRows]) << what;
+  EXPECT_EQ(sweep[RowSumOf<Metric::kUnnormalizedRows>()], values[Metric::kUnnormalizedRows]) << what;
+  EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], measured * values[Metric::kEntropy], bound)) << what;
   const double rank = measured * values[Metric::kEffectiveRank];
-  EXPECT_TRUE(Within(sweep[RowSum::kEffectiveRank], rank, rank_bound)) << what;
+  EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kEffectiveRank>()], rank, rank_bound)) << what;
   const auto close = [&](RowSum which, Metric metric) {
     const double expected = measured * values[metric];
     EXPECT_TRUE(Within(sweep[which], expected, 2e-6 * expected)) << what;
   };
-  close(RowSum::kTop5, Metric::kTop5);
-  close(RowSum::kTop10, Metric::kTop10);
-  close(RowSum::kTop50, Metric::kTop50);
-  close(RowSum::kMaxWeight, Metric::kMaxRowWeight);
+  close(RowSumOf<Metric::kTop5>(), Metric::kTop5);
+  close(RowSumOf<Metric::kTop10>(), Metric::kTop10);
+  close(RowSumOf<Metric::kTop50>(), Metric::kTop50);
+  close(RowSumOf<Metric::kMaxRowWeight>(), Metric::kMaxRowWeight);
   for (size_t i = 0; i < matrix.keys; ++i) {
     EXPECT_TRUE(Within(sweep.Column(i), exact.columns[i], 1e-6L * exact.columns[i])) << what << ", column " << i;
   }
@@ -186,8 +186,8 @@ TEST_P(WeightsSweepInvalidTest, ManyLargeWeightsHaveAnInfiniteRank) {
   const StoredMatrix matrix(ElementType::kFloat32, values, 1, kKeysHere);
   OpenSweep sweep(kKeysHere);
   sweep.Add(matrix.view.All());
-  EXPECT_EQ(sweep[RowSum::kEffectiveRank], std::numeric_limits<double>::infinity());
-  EXPECT_EQ(sweep[RowSum::kUnnormalised], 1.0);
+  EXPECT_EQ(sweep[RowSumOf<Metric::kEffectiveRank>()], std::numeric_limits<double>::infinity());
+  EXPECT_EQ(sweep[RowSumOf<Metric::kUnnormalizedRows>()], 1.0);
 }
 
 TEST_P(WeightsSweepInvalidTest, EmptyRows) {
@@ -196,7 +196,7 @@ TEST_P(WeightsSweepInvalidTest, EmptyRows) {
     OpenSweep sweep(keys);
     sweep.Add(matrix.view.All());
     std::vector<double> expected(sweep.State().size());
-    expected[static_cast<size_t>(RowSum::kEmpty)] = 19.0;
+    expected[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] = 19.0;
     EXPECT_TRUE(SameBits(sweep.State(), expected)) << keys;
   }
 }

@@ -54,14 +54,14 @@ class WeightsSweepTest : public TargetTest {
     const long double slack = 2e-6L * exact.sum + 1e-12L;  // the last for tolerances near 1, which are doubles
     if (exact.measured() && distance > slack) {
       Sweep(matrix, distance - slack);
-      EXPECT_EQ(sweep_[RowSum::kUnnormalised], 1.0) << what;
+      EXPECT_EQ(sweep_[RowSumOf<Metric::kUnnormalizedRows>()], 1.0) << what;
     }
     Sweep(matrix, distance + slack);
-    EXPECT_EQ(sweep_[RowSum::kUnnormalised], 0.0) << what;
-    EXPECT_EQ(sweep_[RowSum::kInvalid], 0.0) << what;
-    EXPECT_EQ(sweep_[RowSum::kEmpty], exact.empty ? 1.0 : 0.0) << what;
+    EXPECT_EQ(sweep_[RowSumOf<Metric::kUnnormalizedRows>()], 0.0) << what;
+    EXPECT_EQ(sweep_[RowSumOf<Metric::kInvalidRows>()], 0.0) << what;
+    EXPECT_EQ(sweep_[RowSumOf<Metric::kEmptyRows>()], exact.empty ? 1.0 : 0.0) << what;
     EXPECT_EQ(sweep_[RowSum::kMeasured], exact.empty ? 0.0 : 1.0) << what;
-    EXPECT_EQ(sweep_[RowSum::kNormalizedRows], exact.measured() && exact.visible > 1 ? 1.0 : 0.0) << what;
+    EXPECT_EQ(sweep_[RowSum::kSeveralKeys], exact.measured() && exact.visible > 1 ? 1.0 : 0.0) << what;
     EXPECT_TRUE(sweep_.CanariesIntact()) << what;
     EXPECT_TRUE(row_memory_.SlackIntact()) << what;
   }
@@ -73,35 +73,35 @@ class WeightsSweepTest : public TargetTest {
   }
 
   void CheckMeasures(const ExactRow& exact, const std::string& what) {
-    const double entropy = sweep_[RowSum::kEntropy];
+    const double entropy = sweep_[RowSumOf<Metric::kEntropy>()];
     entropy_.Add(entropy, exact.entropy, exact.entropy_bound(), what);
-    rank_.Add(sweep_[RowSum::kEffectiveRank], exact.effective_rank(), exact.effective_rank_bound(), what);
+    rank_.Add(sweep_[RowSumOf<Metric::kEffectiveRank>()], exact.effective_rank(), exact.effective_rank_bound(), what);
     if (exact.visible > 1) {
       const long double log_visible = std::log(static_cast<long double>(exact.visible));
-      EXPECT_TRUE(
-          Within(sweep_[RowSum::kNormalizedEntropy], exact.normalized_entropy(), exact.entropy_bound() / log_visible))
+      EXPECT_TRUE(Within(sweep_[RowSumOf<Metric::kNormalizedEntropy>()], exact.normalized_entropy(),
+                         exact.entropy_bound() / log_visible))
           << what;
     }
-    EXPECT_EQ(sweep_[RowSum::kMaxWeight], static_cast<double>(exact.max)) << what;
-    top_k_.Add(sweep_[RowSum::kTop5], exact.top5, 2e-6L * exact.top5, what);
-    top_k_.Add(sweep_[RowSum::kTop10], exact.top10, 2e-6L * exact.top10, what);
-    top_k_.Add(sweep_[RowSum::kTop50], exact.top50, 2e-6L * exact.top50, what);
+    EXPECT_EQ(sweep_[RowSumOf<Metric::kMaxRowWeight>()], static_cast<double>(exact.max)) << what;
+    top_k_.Add(sweep_[RowSumOf<Metric::kTop5>()], exact.top5, 2e-6L * exact.top5, what);
+    top_k_.Add(sweep_[RowSumOf<Metric::kTop10>()], exact.top10, 2e-6L * exact.top10, what);
+    top_k_.Add(sweep_[RowSumOf<Metric::kTop50>()], exact.top50, 2e-6L * exact.top50, what);
     CheckRanges(exact, what);
   }
 
   // What holds for every distribution, also after rounding.
   void CheckRanges(const ExactRow& exact, const std::string& what) {
     constexpr double kRounding = 1.0 + 1e-14;  // masses are added in different orders, and logarithms differ by an ulp
-    EXPECT_LE(sweep_[RowSum::kMaxWeight], sweep_[RowSum::kTop5] * kRounding) << what;
-    EXPECT_LE(sweep_[RowSum::kTop5], sweep_[RowSum::kTop10] * kRounding) << what;
-    EXPECT_LE(sweep_[RowSum::kTop10], sweep_[RowSum::kTop50] * kRounding) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kMaxRowWeight>()], sweep_[RowSumOf<Metric::kTop5>()] * kRounding) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kTop5>()], sweep_[RowSumOf<Metric::kTop10>()] * kRounding) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kTop10>()], sweep_[RowSumOf<Metric::kTop50>()] * kRounding) << what;
     if (std::abs(exact.sum - 1.0L) > 1e-6L) return;
     const auto keys = static_cast<double>(exact.visible);
-    EXPECT_GE(sweep_[RowSum::kEntropy], 0.0) << what;
-    EXPECT_LE(sweep_[RowSum::kEntropy], std::log(keys) * kRounding) << what;
-    EXPECT_GE(sweep_[RowSum::kEffectiveRank], 1.0) << what;
-    EXPECT_LE(sweep_[RowSum::kEffectiveRank], keys) << what;
-    EXPECT_LE(sweep_[RowSum::kNormalizedEntropy], 1.0) << what;
+    EXPECT_GE(sweep_[RowSumOf<Metric::kEntropy>()], 0.0) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kEntropy>()], std::log(keys) * kRounding) << what;
+    EXPECT_GE(sweep_[RowSumOf<Metric::kEffectiveRank>()], 1.0) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kEffectiveRank>()], keys) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kNormalizedEntropy>()], 1.0) << what;
   }
 
   void Report() const {
@@ -163,12 +163,12 @@ TEST_P(WeightsSweepTest, OneHotIsExact) {
       matrix.rows = 1;
       matrix.keys = keys;
       Sweep(matrix, 0.0L);
-      ASSERT_EQ(sweep_[RowSum::kEntropy], 0.0) << keys << " keys, position " << position;
-      ASSERT_EQ(sweep_[RowSum::kEffectiveRank], 1.0) << keys << " keys, position " << position;
-      ASSERT_EQ(sweep_[RowSum::kTop5], 1.0);
-      ASSERT_EQ(sweep_[RowSum::kTop50], 1.0);
-      ASSERT_EQ(sweep_[RowSum::kMaxWeight], 1.0);
-      ASSERT_EQ(sweep_[RowSum::kUnnormalised], 0.0);
+      ASSERT_EQ(sweep_[RowSumOf<Metric::kEntropy>()], 0.0) << keys << " keys, position " << position;
+      ASSERT_EQ(sweep_[RowSumOf<Metric::kEffectiveRank>()], 1.0) << keys << " keys, position " << position;
+      ASSERT_EQ(sweep_[RowSumOf<Metric::kTop5>()], 1.0);
+      ASSERT_EQ(sweep_[RowSumOf<Metric::kTop50>()], 1.0);
+      ASSERT_EQ(sweep_[RowSumOf<Metric::kMaxRowWeight>()], 1.0);
+      ASSERT_EQ(sweep_[RowSumOf<Metric::kUnnormalizedRows>()], 0.0);
       ASSERT_EQ(sweep_.Column(position), 1.0);
     }
   }
@@ -215,10 +215,11 @@ TEST_P(WeightsSweepTest, UniformPowersOfTwoStayInRange) {
     matrix.rows = 1;
     matrix.keys = keys;
     Sweep(matrix, 0.0L);
-    EXPECT_LE(sweep_[RowSum::kEntropy], std::log(static_cast<double>(keys))) << keys;
-    EXPECT_LE(sweep_[RowSum::kEffectiveRank], static_cast<double>(keys)) << keys;
-    EXPECT_TRUE(Within(sweep_[RowSum::kEntropy], std::log(static_cast<long double>(keys)), 1e-12L * 14)) << keys;
-    EXPECT_EQ(sweep_[RowSum::kUnnormalised], 0.0) << keys;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kEntropy>()], std::log(static_cast<double>(keys))) << keys;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kEffectiveRank>()], static_cast<double>(keys)) << keys;
+    EXPECT_TRUE(Within(sweep_[RowSumOf<Metric::kEntropy>()], std::log(static_cast<long double>(keys)), 1e-12L * 14))
+        << keys;
+    EXPECT_EQ(sweep_[RowSumOf<Metric::kUnnormalizedRows>()], 0.0) << keys;
   }
 }
 

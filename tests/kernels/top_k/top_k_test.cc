@@ -57,10 +57,10 @@ class TopKTest : public TargetTest {
       for (size_t i = 0; i < weights.size(); ++i) sum += i % matrix.keys < k ? static_cast<long double>(weights[i]) : 0;
       EXPECT_TRUE(Within(sweep_[which], sum, 2e-6L * sum)) << what << ", " << matrix.keys << " keys, top " << k;
     };
-    check(RowSum::kTop5, 5);
-    check(RowSum::kTop10, 10);
-    check(RowSum::kTop50, 50);
-    ASSERT_EQ(sweep_[RowSum::kMaxWeight], max) << what;
+    check(RowSumOf<Metric::kTop5>(), 5);
+    check(RowSumOf<Metric::kTop10>(), 10);
+    check(RowSumOf<Metric::kTop50>(), 50);
+    ASSERT_EQ(sweep_[RowSumOf<Metric::kMaxRowWeight>()], max) << what;
   }
 
   OpenSweep sweep_;
@@ -335,7 +335,9 @@ TEST_P(TopKTest, ShortRowsBesideLongOnes) {
       sweep_.Clear();
       sweep_.Add(matrix.All());
       std::vector<std::vector<long double>> rows = matrix.ExactRows();
-      for (const auto& [which, k] : {std::pair(RowSum::kTop5, 5U), {RowSum::kTop10, 10U}, {RowSum::kTop50, 50U}}) {
+      for (const auto& [which, k] : {std::pair(RowSumOf<Metric::kTop5>(), 5U),
+                                     {RowSumOf<Metric::kTop10>(), 10U},
+                                     {RowSumOf<Metric::kTop50>(), 50U}}) {
         long double sum = 0.0L;
         for (std::vector<long double>& row : rows) {
           std::sort(row.begin(), row.end(), std::greater<>());

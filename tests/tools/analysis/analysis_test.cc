@@ -58,7 +58,7 @@ TEST_F(AnalysisTest, GoldenNumbersFromWeights) {
       EXPECT_EQ(layer.stats.layer[Metric::kRows], 4 * keys);
       EXPECT_EQ(layer.stats.layer[Metric::kKeys], keys);
       EXPECT_EQ(layer.stats.layer[Metric::kInvalidRows], 0.0);
-      EXPECT_EQ(layer.stats.layer[Metric::kUnnormalisedRows], 0.0);
+      EXPECT_EQ(layer.stats.layer[Metric::kUnnormalizedRows], 0.0);
       EXPECT_FALSE(layer.stats.layer.Has(Metric::kResidualRatio));
     }
   }
@@ -135,8 +135,8 @@ TEST_F(AnalysisTest, HalfTypesGiveTheNumbersOfFloat32) {
   }
   const auto without_tolerance = [](Report report) {
     for (LayerReport& layer : report.layers) {
-      layer.stats.layer[Metric::kUnnormalisedRows] = 0;
-      for (MetricValues& head : layer.stats.heads) head[Metric::kUnnormalisedRows] = 0;
+      layer.stats.layer[Metric::kUnnormalizedRows] = 0;
+      for (MetricValues& head : layer.stats.heads) head[Metric::kUnnormalizedRows] = 0;
     }
     return report;
   };
@@ -150,7 +150,7 @@ TEST_F(AnalysisTest, HalfTypesGiveTheNumbersOfFloat32) {
   ExpectSameBits(without_tolerance(half), without_tolerance(half32));
   ExpectSameBits(without_tolerance(bfloat), without_tolerance(bfloat32));
   ExpectSameFromFile("b.safetensors", Safetensors(header("F16"), BytesOf(halves)), half);
-  EXPECT_EQ(half.layers[0].stats.layer[Metric::kUnnormalisedRows], 0.0);
+  EXPECT_EQ(half.layers[0].stats.layer[Metric::kUnnormalizedRows], 0.0);
   EXPECT_NE(half.layers[0].stats.layer[Metric::kEntropy], bfloat.layers[0].stats.layer[Metric::kEntropy]);
 }
 
@@ -226,7 +226,7 @@ TEST_F(AnalysisTest, RowsThatAreNoDistributionsAreCounted) {
   EXPECT_EQ(layer[Metric::kRows], 7.0);
   EXPECT_EQ(layer[Metric::kInvalidRows], 3.0);       // negative, beyond float32, NaN
   EXPECT_EQ(layer[Metric::kEmptyRows], 1.0);         // 0 0
-  EXPECT_EQ(layer[Metric::kUnnormalisedRows], 1.0);  // 0.25 0.5
+  EXPECT_EQ(layer[Metric::kUnnormalizedRows], 1.0);  // 0.25 0.5
 }
 
 TEST_F(AnalysisTest, ResidualTypesAgree) {

@@ -190,7 +190,7 @@ TEST_F(CommandTest, BadRowsAreShownAndNeverFatal) {
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_NE(outcome.out.find("invalid"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("empty"), std::string::npos) << outcome.out;
-  EXPECT_EQ(outcome.out.find("unnormalised"), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.find("unnormalized"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("critical: bad numbers in layer 0: invalid_rows 1 is above 0.03"), std::string::npos)
       << outcome.out;
 }

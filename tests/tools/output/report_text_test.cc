@@ -58,9 +58,9 @@ TEST(ReportTextTest, TableWithHeads) {
 
 TEST(ReportTextTest, CountsOfBadRowsAreShownIfThereAreAny) {
   Report report = Example();
-  report.Layer(10).stats.layer[Metric::kUnnormalisedRows] = 12345;
+  report.Layer(10).stats.layer[Metric::kUnnormalizedRows] = 12345;
   EXPECT_EQ(FormatTable(report, {}, {}),
-            "                effective      sink  residual  unnormalised\n"
+            "                effective      sink  residual  unnormalized\n"
             "layer  entropy       rank  position     ratio          rows\n"
             "0        4.612     121.35        17         -             -\n"
             "10           -       2.50         -   1.2e-04         12345\n");

@@ -6,10 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <initializer_list>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/accumulator/state_layout.h"
@@ -55,6 +57,17 @@ SavedState Example() {
   return state;
 }
 
+// The names of layers, rows, matrices and maxima, as docs/state-format.md lists them: the first that were ever written.
+// Names stay what they are, since they say how states are read; new ones are added.
+constexpr std::array<std::string_view, 4> kNames = {
+    "residual_sequences residual_tokens gradient_buffers gradient_squares residual_ratio token_residual_ratio "
+    "infinite_residuals",
+    "measured_rows rows_of_several_keys entropy effective_rank top5 top10 top50 max_row_weight normalized_entropy "
+    "invalid_rows empty_rows unnormalized_rows logit_rows logits logit_squares logit_mean saturation_ratio logsumexp",
+    "col_entropy max_col_sum sink_mass first_token_mass matrices",
+    "sink keys max_abs_logit",
+};
+
 Status Refuse(const std::string& bytes) {
   SavedState unchanged;
   const Status status = StateFromBytes(BytesOf(bytes), &unchanged);
@@ -98,7 +111,7 @@ TEST(StateFileTest, BytesAreAsDocumented) {
     return value;
   };
   EXPECT_EQ(bytes.substr(0, 8), "ATTNSTAT");
-  EXPECT_EQ(bytes.substr(8, 8), std::string("\1\0\0\0\x0D\x0C\x0B\x0A", 8));
+  EXPECT_EQ(bytes.substr(8, 8), std::string("\2\0\0\0\x0D\x0C\x0B\x0A", 8));
   EXPECT_EQ(u64(16), bytes.size());
   EXPECT_EQ(u64(24) >> 32, 0u);
   EXPECT_EQ(u64(32), 5u) << "flags: causal, epoch";
@@ -109,13 +122,16 @@ TEST(StateFileTest, BytesAreAsDocumented) {
   EXPECT_EQ(u64(120), 8u);
   EXPECT_EQ(u64(128), 2u);
   EXPECT_EQ(u64(144), 5u) << "the second share";
-  EXPECT_EQ(u64(152), 7u);
-  EXPECT_EQ(u64(160), 18u);
-  EXPECT_EQ(u64(168), 5u);
-  EXPECT_EQ(u64(176), 3u);
-  EXPECT_EQ(u64(184), 2u) << "layers";
-  EXPECT_EQ(u64(192), 1u) << "index of the first";
-  const size_t second = 192 + size_t{8} * (5 + (7 + 2 * 23) + 2 * 3 + 1);
+  // The names of the numbers, each list behind its length.
+  size_t at = 152;
+  for (const std::string_view names : kNames) {
+    EXPECT_EQ(u64(at), names.size());
+    EXPECT_EQ(bytes.substr(at + 8, names.size()), names);
+    at += 8 + (names.size() + 7) / 8 * 8;
+  }
+  EXPECT_EQ(u64(at), 2u) << "layers";
+  EXPECT_EQ(u64(at + 8), 1u) << "index of the first";
+  const size_t second = at + 8 + size_t{8} * (5 + (7 + 2 * 23) + 2 * 3 + 1);
   EXPECT_EQ(u64(second), 4u);
   EXPECT_EQ(u64(second + 32), 1u) << "open sequences";
   EXPECT_EQ(bytes.size(), second + size_t{8} * (5 + 2 + 53 + 6 + 1 + 2 * (4 + 18 + 2 * 3)));
@@ -151,8 +167,10 @@ TEST(StateFileTest, DamageOfEveryByte) {
     }
   }
   std::string other_version = bytes;
-  other_version[8] = 2;
-  ExpectRefusal(other_version, "is a state of version 2, this program reads version 1");
+  other_version[8] = 3;
+  ExpectRefusal(other_version, "is a state of version 3, this program reads versions 1 to 2");
+  other_version[8] = 0;
+  ExpectRefusal(other_version, "is a state of version 0, this program reads versions 1 to 2");
   std::string other_order = bytes;
   std::swap(other_order[12], other_order[15]);
   std::swap(other_order[13], other_order[14]);
