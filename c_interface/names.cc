@@ -33,7 +33,7 @@ size_t AttnscopeNumMetrics() { return kNumMetrics; }
 
 const char* AttnscopeMetricName(int32_t metric) {
   if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) return nullptr;
-  return AllMetrics()[static_cast<size_t>(metric)].name.data();
+  return InfoOf(static_cast<Metric>(metric)).name.data();
 }
 
 AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out) {
@@ -41,7 +41,7 @@ AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out) 
     if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) {
       return {StatusCode::kInvalidArgument, "metric is " + std::to_string(metric) + ", not an AttnscopeMetric"};
     }
-    const MetricInfo& info = AllMetrics()[static_cast<size_t>(metric)];
+    const MetricInfo& info = InfoOf(static_cast<Metric>(metric));
     AttnscopeMetricInfo filled = {};
     filled.metric = metric;
     filled.group = static_cast<int32_t>(info.group);

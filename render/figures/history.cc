@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -23,40 +22,17 @@
 namespace attnscope::render {
 namespace {
 
-using Kind = Axis::Kind;
-
-struct HistoryMetric {
-  Metric metric;
-  const char* title;
-  const char* axis;
-  Kind kind = Kind::kLinear;
-};
-
-// All but counts and positions.
-constexpr const char* kShareAxis = "Share";
-constexpr const char* kUpdateAxis = "||Δx|| / ||x||";
-constexpr HistoryMetric kHistories[] = {
-    {Metric::kEntropy, "Attention Entropy", "Nats"},
-    {Metric::kEffectiveRank, "Effective Rank", "Positions", Kind::kLog},
-    {Metric::kTop5, "Top-5 Mass", kShareAxis, Kind::kShare},
-    {Metric::kTop10, "Top-10 Mass", kShareAxis, Kind::kShare},
-    {Metric::kTop50, "Top-50 Mass", kShareAxis, Kind::kShare},
-    {Metric::kMaxRowWeight, "Max Row Weight", kShareAxis, Kind::kShare},
-    {Metric::kColEntropy, "Column Entropy", "Nats"},
-    {Metric::kMaxColSum, "Max Column Sum", "Sum"},
-    {Metric::kNormalizedEntropy, "Normalized Entropy", kShareAxis, Kind::kShare},
-    {Metric::kSinkMass, "Sink Mass", kShareAxis, Kind::kShare},
-    {Metric::kFirstTokenMass, "First Token Mass", kShareAxis, Kind::kShare},
-    {Metric::kSinkRate, "Sink Rate", kShareAxis, Kind::kShare},
-    {Metric::kLogitMean, "Logit Mean", "Logit"},
-    {Metric::kLogitStd, "Logit Standard Deviation", "Logit"},
-    {Metric::kMaxAbsLogit, "Max |Logit|", "Logit", Kind::kLog},
-    {Metric::kSaturationRatio, "Saturation Ratio", kShareAxis, Kind::kShare},
-    {Metric::kLogSumExp, "Log-Sum-Exp", "Logit"},
-    {Metric::kResidualRatio, "Residual Update Ratio", kUpdateAxis, Kind::kLog},
-    {Metric::kTokenResidualRatio, "Token Residual Ratio", kUpdateAxis, Kind::kLog},
-    {Metric::kGradientNorm, "Gradient Norm", "Norm", Kind::kLog},
-};
+constexpr Axis::Kind KindOf(MetricScale scale) {
+  switch (scale) {
+    case MetricScale::kLinear:
+      return Axis::Kind::kLinear;
+    case MetricScale::kLog:
+      return Axis::Kind::kLog;
+    case MetricScale::kShare:
+      return Axis::Kind::kShare;
+  }
+  return Axis::Kind::kLinear;
+}
 
 double ValueOf(const Report& report, int64_t layer, Metric metric) {
   const LayerReport* const found = report.Find(layer);
@@ -103,37 +79,38 @@ DrawingOrder MakeDrawingOrder(const Timeline& timeline, const std::vector<Onset>
   return order;
 }
 
-PanelSpec MakeSpec(const HistoryMetric& history, const Timeline& timeline, const DrawingOrder& order,
+PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const DrawingOrder& order,
                    const FigureLook& look) {
   const DepthColors colors = DepthColorsOn(look.theme.background);
   // Many lines are thin, and without markers.
   const size_t layers = order.layers.size();
   const double width = layers <= 16 ? 1.0 : layers <= 48 ? 0.75 : 0.55;
-  PanelSpec spec = {.title = history.title, .left = {history.axis, look.theme.text, history.kind}};
+  PanelSpec spec = {.title = std::string(info.title),
+                    .left = {std::string(info.axis), look.theme.text, KindOf(info.scale)}};
   for (size_t i = 0; i < layers; ++i) {
     const size_t layer = order.layers[i];
     Series series = {.name = "", .values = {}, .color = colors.Of(layer, layers)};
     series.width = i < order.first_ill ? width : 1.0;
     series.has_markers = layers <= 16;
     for (const Report* report : timeline.reports) {
-      series.values.push_back(ValueOf(*report, timeline.layers[layer], history.metric));
+      series.values.push_back(ValueOf(*report, timeline.layers[layer], info.metric));
     }
     spec.series.push_back(std::move(series));
   }
-  const std::optional<HealthyRange> healthy = HealthyRangeOf(history.metric, look.thresholds);
+  const std::optional<HealthyRange> healthy = HealthyRangeOf(info.metric, look.thresholds);
   if (healthy && !look.plain) spec.bands = {{"", healthy->low, healthy->high}};
   spec.has_legend = false;
   spec.horizontal_title = timeline.unit;
   return spec;
 }
 
-void AddOnsets(const std::vector<Onset>& onsets, const HistoryMetric& history, const Timeline& timeline,
+void AddOnsets(const std::vector<Onset>& onsets, const MetricInfo& info, const Timeline& timeline,
                const DrawingOrder& order, PanelSpec* spec) {
   std::vector<size_t> series_of(order.layers.size());
   for (size_t i = 0; i < series_of.size(); ++i) series_of[order.layers[i]] = i;
   std::vector<Severity> worst(timeline.times.size(), Severity::kHealthy);
   for (const Onset& onset : onsets) {
-    if (!internal::InfoOf(onset.pathology).shown_by.Has(history.metric)) continue;
+    if (!internal::InfoOf(onset.pathology).shown_by.Has(info.metric)) continue;
     worst[onset.time] = std::max(worst[onset.time], onset.severity);
     spec->rings.push_back(
         {series_of[onset.layer], {onset.time, onset.severity}, "layer " + FormatInteger(timeline.layers[onset.layer])});
@@ -177,13 +154,15 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   if (!look.plain) onsets = FindOnsets(timeline, look.thresholds);
   const DrawingOrder order = MakeDrawingOrder(timeline, onsets);
   std::vector<PanelSpec> specs;
-  for (const HistoryMetric& history : kHistories) {
-    // Where no metric was measured, the last one's panel is drawn, to say so.
-    const bool is_last_chance = &history == std::end(kHistories) - 1 && specs.empty();
-    if (!IsMeasured(timeline, history.metric) && !is_last_chance) continue;
-    specs.push_back(MakeSpec(history, timeline, order, look));
-    AddOnsets(onsets, history, timeline, order, &specs.back());
+  const auto add = [&](const MetricInfo& info) {
+    specs.push_back(MakeSpec(info, timeline, order, look));
+    AddOnsets(onsets, info, timeline, order, &specs.back());
+  };
+  for (const MetricInfo& info : AllMetrics()) {
+    if (!info.title.empty() && IsMeasured(timeline, info.metric)) add(info);
   }
+  // A figure without a panel would not say that nothing was measured.
+  if (specs.empty()) add(InfoOf(Metric::kGradientNorm));
   const size_t columns = specs.size() == 1 ? 1 : specs.size() <= 4 ? 2 : specs.size() <= 12 ? 3 : 4;
   const Style style = HistoryStyle(look, width, height, columns);
 

@@ -36,7 +36,30 @@ std::pair<std::string_view, std::string_view> Split(std::string_view input) {
   return {input.substr(0, size), input.substr(size)};
 }
 
-// Honest in size and checksum, as no random input is. What is accepted is the same after a round trip.
+uint64_t NumberAt(std::string_view text, size_t at) {
+  uint64_t value = 0;
+  std::memcpy(&value, text.data() + at, sizeof(value));
+  return value;
+}
+
+// Where an accepted state says the names of its numbers: behind the stage's name and the shares.
+size_t NamesAt(std::string_view text) {
+  constexpr size_t kStageAt = 88;
+  const size_t shares = kStageAt + 8 + (NumberAt(text, kStageAt) + 7) / 8 * 8 + 16;
+  return shares + 8 + 8 * NumberAt(text, shares);
+}
+
+// Whether an accepted state is of this version, and names the numbers that this version keeps, in its order.
+bool HasThisVersionsNumbers(std::string_view text) {
+  static const std::string empty = tools::StateToBytes(SavedState());
+  const std::string_view names = std::string_view(empty).substr(NamesAt(empty));
+  // Behind the names stands the number of layers.
+  return text[tools::kVersionAt] == empty[tools::kVersionAt] &&
+         text.substr(NamesAt(text)).starts_with(names.substr(0, names.size() - 8));
+}
+
+// Honest in size and checksum, as no random input is. What is accepted is the same after a round trip; what has other
+// numbers is, once they are left out.
 bool ReadAndCheck(std::string_view text, SavedState* state) {
   const Status status = Read(testing_tools::Signed(std::string(text)), state);
   if (!status.ok()) {
@@ -45,7 +68,7 @@ bool ReadAndCheck(std::string_view text, SavedState* state) {
     return false;
   }
   const std::string written = tools::StateToBytes(*state);
-  FUZZ_CHECK(written.size() == text.size(), "the same size");
+  FUZZ_CHECK(written.size() == text.size() || !HasThisVersionsNumbers(text), "the same size");
   SavedState again;
   const Status reread = Read(written, &again);
   FUZZ_CHECK(reread.ok(), reread.message());

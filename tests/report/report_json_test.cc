@@ -156,6 +156,21 @@ TEST(ReportJsonTest, ReadsTheBundledDictionary) {
   ExpectSame(Parse(ReportToJson(report)), report);
 }
 
+// Reports from before this key was spelled as the others; where both stand, the new one counts.
+TEST(ReportJsonTest, ReadsTheOldSpelling) {
+  const Report old = Parse(R"({"attention_stats": {"0": {"unnormalised_rows": 7,
+                               "heads": {"unnormalised_rows": [3, 4]}}}})");
+  ASSERT_EQ(old.layers.size(), 1u);
+  EXPECT_EQ(old.layers[0].stats.layer[Metric::kUnnormalizedRows], 7.0);
+  ASSERT_EQ(old.layers[0].stats.heads.size(), 2u);
+  EXPECT_EQ(old.layers[0].stats.heads[1][Metric::kUnnormalizedRows], 4.0);
+  const std::string text = ReportToJson(old);
+  EXPECT_NE(text.find("\"unnormalized_rows\": 7"), std::string::npos) << text;
+  EXPECT_EQ(text.find("unnormalised"), std::string::npos) << text;
+  const Report both = Parse(R"({"attention_stats": {"0": {"unnormalised_rows": 7, "unnormalized_rows": 8}}})");
+  EXPECT_EQ(both.layers[0].stats.layer[Metric::kUnnormalizedRows], 8.0);
+}
+
 TEST(ReportJsonTest, OptionalPartsMayBeNull) {
   const Report report = Parse(R"({"attention_stats": {"1": {"heads": null}}, "residual_ratios": null,
                                   "qk_logit_stats": null, "gradient_norms": null, "num_epochs": null, "stage": null})");

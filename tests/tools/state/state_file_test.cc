@@ -215,7 +215,13 @@ TEST(StateFileTest, NumbersThatCannotBe) {
   ExpectMalformed([](SavedState& s) { s.layers[0].layer = 4; }, "layers are out of order");
   ExpectMalformed([](SavedState& s) { s.layers[0].model_heads = 3; }, "wrong number of heads");
   ExpectMalformed([](SavedState& s) { s.layers[0].kind.reset(); }, "layer 1 has heads, but no attention was measured");
-  ExpectMalformed([](SavedState& s) { s.layers[0].heads = 70000; }, "heads is 70000, more than 65536");
+  ExpectMalformed(
+      [](SavedState& s) {
+        s.layers[0].heads = 70000;
+        s.layers[0].sums.resize(StateLayout(70000, 1, 0).closed_sums());
+        s.layers[0].maxima.resize(StateLayout(70000, 1, 0).closed_maxima());
+      },
+      "heads is 70000, more than 65536");
   ExpectMalformed([](SavedState& s) { s.shares = {5, 2}; }, "shares are out of order");
   ExpectMalformed([](SavedState& s) { s.shares = {8}; }, "share is 8, more than 7");
   ExpectMalformed([](SavedState& s) { s.share_count = 2'000'000; }, "number of shares is 2000000, more than 1000000");
