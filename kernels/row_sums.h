@@ -27,7 +27,8 @@ inline constexpr KeptNumbers kSweptSums = {
 // Behind those: of measured rows that came as logits. Filled by the softmax.
 inline constexpr KeptNumbers kLogitSums = {
     kSharedLogitNames, [](const MetricInfo& info) {
-      return info.kind == MetricKind::kMean && (info.unit == MetricUnit::kLogitRow || info.unit == MetricUnit::kLogit);
+      return (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount) &&
+             (info.unit == MetricUnit::kLogitRow || info.unit == MetricUnit::kLogit);
     }};
 inline constexpr size_t kNumSweptSums = kSweptSums.size();
 inline constexpr size_t kNumRowSums = kNumSweptSums + kLogitSums.size();

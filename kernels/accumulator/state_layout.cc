@@ -78,6 +78,18 @@ constexpr bool HasRecipe(const MetricInfo& info, bool of_layer) {
   return info.kind != MetricKind::kOther && (info.group == MetricGroup::kLayer) == of_layer;
 }
 
+constexpr bool EachNumberIsKeptOnce() {
+  for (const MetricInfo& info : AllMetrics()) {
+    size_t lists = 0;
+    for (const KeptNumbers& list : {kSweptSums, kLogitSums, kMatrixSums, kLayerSums, kHeadMaxima}) {
+      lists += list.holds(info) ? 1 : 0;
+    }
+    if (lists != (info.kind == MetricKind::kOther ? 0 : 1)) return false;
+  }
+  return true;
+}
+static_assert(EachNumberIsKeptOnce(), "a metric's kind and unit must say in which list its number is kept");
+
 constexpr size_t NumRecipes(bool of_layer) {
   size_t count = 0;
   for (const MetricInfo& info : AllMetrics()) count += HasRecipe(info, of_layer) ? 1 : 0;

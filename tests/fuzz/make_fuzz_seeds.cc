@@ -189,6 +189,16 @@ void WriteStates(const Sample& sample, const Seeds& seeds) {
   seeds.Add("whole", tools::StateToBytes(state));
   state.layers[1].layer = 8;
   seeds.Add("twice", tools::StateToBytes(state) + tools::StateToBytes(state));
+  // Of other versions: with fewer numbers, with a name that none knows, and without names.
+  tools::SavedState fewer = state;
+  for (const tools::NumberList list : {tools::NumberList::kRowSums, tools::NumberList::kHeadMaxima}) {
+    fewer.contents.Set(list, 2, false);
+  }
+  seeds.Add("fewer", tools::StateToBytes(fewer) + tools::StateToBytes(state));
+  std::string other = tools::StateToBytes(state);
+  other.replace(other.find("top10"), 5, "later");
+  seeds.Add("other", tools::StateToBytes(state) + other);
+  seeds.Add("version1", ReadFile("version_1_rows_0.state") + ReadFile("version_1_rows_16.state"));
   tools::SavedState first;
   first.share_by = tools::ShareBy::kRows;
   first.share_count = 2;
