@@ -3,6 +3,7 @@
 // What metrics, pathologies and severities are called. The names in C++ are string literals, so a zero byte follows
 // them.
 #include <string>
+#include <string_view>
 
 #include "attnscope/attention_view.h"
 #include "attnscope/diagnosis.h"
@@ -18,6 +19,16 @@ static_assert(kNumPathologies == ATTNSCOPE_NUM_PATHOLOGIES, "a pathology is miss
 static_assert(static_cast<int>(MetricGroup::kAttention) == ATTNSCOPE_GROUP_ATTENTION);
 static_assert(static_cast<int>(MetricGroup::kLogits) == ATTNSCOPE_GROUP_LOGITS);
 static_assert(static_cast<int>(MetricGroup::kLayer) == ATTNSCOPE_GROUP_LAYER);
+static_assert(static_cast<int>(MetricKind::kMean) == ATTNSCOPE_KIND_MEAN);
+static_assert(static_cast<int>(MetricKind::kOther) == ATTNSCOPE_KIND_OTHER);
+static_assert(static_cast<int>(MetricUnit::kRow) == ATTNSCOPE_UNIT_ROW);
+static_assert(static_cast<int>(MetricUnit::kMatrix) == ATTNSCOPE_UNIT_MATRIX);
+static_assert(static_cast<int>(MetricUnit::kBuffer) == ATTNSCOPE_UNIT_BUFFER);
+static_assert(static_cast<int>(MetricScale::kLinear) == ATTNSCOPE_SCALE_LINEAR);
+static_assert(static_cast<int>(MetricScale::kShare) == ATTNSCOPE_SCALE_SHARE);
+
+// Of a text of the table of metrics: a literal, or none.
+static const char* TextOf(std::string_view text) { return text.empty() ? "" : text.data(); }
 
 static_assert(kMaxHeads == ATTNSCOPE_MAX_HEADS);
 static_assert(kMaxBatch == ATTNSCOPE_MAX_BATCH);
@@ -50,6 +61,14 @@ AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out) 
     filled.name = info.name.data();
     filled.report_key = info.report_key.data();
     filled.meaning = info.meaning.data();
+    filled.title = TextOf(info.title);
+    filled.axis = TextOf(info.axis);
+    filled.old_name = TextOf(info.old_name);
+    filled.kind = static_cast<int32_t>(info.kind);
+    filled.unit = static_cast<int32_t>(info.unit);
+    filled.scale = static_cast<int32_t>(info.scale);
+    filled.column = info.column;
+    filled.digits = info.digits;
     return WriteStruct("out", filled, out);
   });
 }

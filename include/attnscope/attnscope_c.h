@@ -167,6 +167,34 @@ typedef enum AttnscopeMetricGroup {
 } AttnscopeMetricGroup;
 
 // What is known of a metric.
+// How a metric's value is kept and made.
+typedef enum AttnscopeMetricKind {
+  ATTNSCOPE_KIND_MEAN = 0,     // a sum over units, divided by their number
+  ATTNSCOPE_KIND_COUNT = 1,    // a sum over units that is a whole number
+  ATTNSCOPE_KIND_MAXIMUM = 2,  // the largest of all units
+  ATTNSCOPE_KIND_OTHER = 3,
+} AttnscopeMetricKind;
+
+// What has one value of a metric each.
+typedef enum AttnscopeMetricUnit {
+  ATTNSCOPE_UNIT_ROW = 0,
+  ATTNSCOPE_UNIT_ROW_OF_SEVERAL_KEYS = 1,
+  ATTNSCOPE_UNIT_LOGIT_ROW = 2,
+  ATTNSCOPE_UNIT_LOGIT = 3,
+  ATTNSCOPE_UNIT_MATRIX = 4,
+  ATTNSCOPE_UNIT_HEAD = 5,
+  ATTNSCOPE_UNIT_SEQUENCE = 6,
+  ATTNSCOPE_UNIT_TOKEN = 7,
+  ATTNSCOPE_UNIT_BUFFER = 8,
+} AttnscopeMetricUnit;
+
+// How values are drawn over time.
+typedef enum AttnscopeMetricScale {
+  ATTNSCOPE_SCALE_LINEAR = 0,
+  ATTNSCOPE_SCALE_LOG = 1,
+  ATTNSCOPE_SCALE_SHARE = 2,  // from 0 to 1
+} AttnscopeMetricScale;
+
 typedef struct AttnscopeMetricInfo {
   uint32_t struct_size;
   int32_t metric;          // AttnscopeMetric
@@ -177,6 +205,15 @@ typedef struct AttnscopeMetricInfo {
   const char* name;        // as in JSON and in tables
   const char* report_key;  // the top-level key of JSON that holds it
   const char* meaning;     // one line for people
+  const char* title;       // in figures over time; "": not drawn there
+  const char* axis;        // the unit of values, as figures name it
+  const char* old_name;    // also read from JSON; "": none
+  int32_t kind;            // AttnscopeMetricKind
+  int32_t unit;            // AttnscopeMetricUnit
+  int32_t scale;           // AttnscopeMetricScale
+  uint32_t column;         // in the command's table, whose columns stand in this order; 0: none
+  uint32_t digits;         // behind the point, in that table
+  uint32_t reserved2;      // 0
 } AttnscopeMetricInfo;
 // What there is to know about a metric; its texts are static. Errors: INVALID_ARGUMENT for a number that is no metric.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out);

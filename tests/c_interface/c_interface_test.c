@@ -35,6 +35,11 @@ static void TestMetricNames(void) {
   CHECK_OK(AttnscopeMetricInfoOf(ATTNSCOPE_GRADIENT_NORM, &info));
   CHECK(info.metric == ATTNSCOPE_GRADIENT_NORM && info.group == ATTNSCOPE_GROUP_LAYER && info.per_head == 0);
   CHECK(strcmp(info.report_key, "gradient_norms") == 0 && strlen(info.meaning) > 5);
+  CHECK(info.kind == ATTNSCOPE_KIND_OTHER && info.unit == ATTNSCOPE_UNIT_BUFFER && info.scale == ATTNSCOPE_SCALE_LOG);
+  CHECK(strcmp(info.title, "Gradient Norm") == 0 && strcmp(info.axis, "Norm") == 0 && info.column == 0);
+  CHECK_OK(AttnscopeMetricInfoOf(ATTNSCOPE_UNNORMALIZED_ROWS, &info));
+  CHECK(info.metric == ATTNSCOPE_UNNORMALISED_ROWS && strcmp(info.old_name, "unnormalised_rows") == 0);
+  CHECK(info.kind == ATTNSCOPE_KIND_COUNT && info.digits == 0 && info.column > 0 && strcmp(info.title, "") == 0);
   CHECK_OK(AttnscopeMetricInfoOf(ATTNSCOPE_ROWS, &info));
   CHECK(info.is_count == 1 && info.per_head == 1 && strcmp(info.name, "rows") == 0);
   CHECK_INVALID(AttnscopeMetricInfoOf(-1, &info), "metric is -1, not an AttnscopeMetric");
