@@ -39,7 +39,7 @@ size_t CountRowsWithoutKeys(const View& view, LayerStorage* storage) {
   for (size_t sequence = 0; sequence < (mean_matrix ? 1 : view.batch); ++sequence) {
     for (size_t head = 0; head < (mean_matrix ? 1 : view.heads); ++head) {
       double* row_sums = storage->OpenRowSums(view.first_sequence + sequence, view.first_head + head);
-      row_sums[static_cast<size_t>(RowSum::kEmpty)] += static_cast<double>(counted);
+      row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] += static_cast<double>(counted);
     }
   }
   return view.queries - counted;

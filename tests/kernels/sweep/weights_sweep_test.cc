@@ -194,11 +194,14 @@ TEST_P(WeightsSweepTest, UniformRowsWhoseSumsAreOff) {
         const ExactRow exact = ExactRowOf(LoadElements(ElementType::kFloat32, memory, keys));
         const long double bound = 2e-6L * std::max(1.0L, std::log(static_cast<long double>(keys)));
         const std::string what = std::to_string(keys) + " keys, sum " + std::to_string(sum);
-        entropy_.Add(sweep_[RowSum::kEntropy], exact.entropy, bound, what);
-        rank_.Add(sweep_[RowSum::kEffectiveRank], exact.effective_rank(), 1.01L * bound * exact.effective_rank(), what);
+        entropy_.Add(sweep_[RowSumOf<Metric::kEntropy>()], exact.entropy, bound, what);
+        rank_.Add(sweep_[RowSumOf<Metric::kEffectiveRank>()], exact.effective_rank(),
+                  1.01L * bound * exact.effective_rank(), what);
         if (keys > 1) {
           const long double log_keys = std::log(static_cast<long double>(keys));
-          EXPECT_TRUE(Within(sweep_[RowSum::kNormalizedEntropy], exact.entropy / log_keys, bound / log_keys)) << what;
+          EXPECT_TRUE(
+              Within(sweep_[RowSumOf<Metric::kNormalizedEntropy>()], exact.entropy / log_keys, bound / log_keys))
+              << what;
         }
       }
     }
