@@ -128,7 +128,8 @@ void LayerStorage::Fold(size_t sequence, size_t head, const double* partial, dou
   if (OpenRows(sequence, head) == 0) return;
   FoldMatrix(sums() + layout_.OpenRowSums(sequence, head), sums() + layout_.OpenColumns(sequence, head), partial,
              OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head), closed_maxima + layout_.HeadMaxima(head));
-  double* max_abs_logit = closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMaxOf<Metric::kMaxAbsLogit>());
+  double* max_abs_logit =
+      closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMaxOf<Metric::kMaxAbsLogit>());
   *max_abs_logit = std::max(*max_abs_logit, maxima_[layout_.OpenMaxAbsLogit(sequence, head)]);
 }
 
