@@ -195,6 +195,7 @@ typedef enum AttnscopeMetricScale {
   ATTNSCOPE_SCALE_SHARE = 2,  // from 0 to 1
 } AttnscopeMetricScale;
 
+// What is known of a metric.
 typedef struct AttnscopeMetricInfo {
   uint32_t struct_size;
   int32_t metric;          // AttnscopeMetric
