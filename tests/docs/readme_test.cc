@@ -76,7 +76,8 @@ TEST(ReadmeTest, VerdictTableHasEveryBound) {
     const std::vector<std::string> cells = CellsOf(readme, std::string(pathology.name));
     ASSERT_EQ(cells.size(), 2u) << pathology.name;
     const auto expect_condition = [&](const std::string& cell, const internal::Condition& condition) {
-      EXPECT_NE(cell.find("`" + std::string(InfoOf(condition.metric).name) + "`"), std::string::npos)
+      const std::string name(InfoOf(condition.metric).name);
+      EXPECT_NE(cell.find('`' + name + '`'), std::string::npos)
           << pathology.name << ": " << InfoOf(condition.metric).name << " is not in " << cell;
       if (condition.relation == internal::Relation::kMissing) return;
       std::ostringstream number;
