@@ -167,9 +167,7 @@ int Run(const Options& options) {
   Plan plan;
   Share share;
   if (!AllOk(MakePlanAndShare(options, &plan, &share)) || !AllOk(CheckSamePlan(plan))) return kExitError;
-  if (Rank() == 0) {
-    for (const std::string& note : plan.notes) PrintError("note: " + note);
-  }
+  if (Rank() == 0) PrintReadings(plan);
   const SavedState state = AddUp(options, Measure(options, plan, share));
   MPI_Barrier(MPI_COMM_WORLD);  // from here on no rank can fail but the one that writes
   int code = 0;

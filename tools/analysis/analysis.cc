@@ -105,7 +105,7 @@ class LayerAnalysis {
     const uint8_t* elements = nullptr;
     Status status = last_tensor_->Read(part.source, &elements);
     if (!status.ok()) return status;
-    elements += part.outer * part.size() * ElementBytes(part.source.info().dtype);
+    elements += part.outer * part.layer_stride * ElementBytes(part.source.info().dtype);
     return ForEachBlock(part, item, [&](const Block& block) { return AddBlock(part, elements, block); });
   }
 
@@ -140,10 +140,11 @@ class LayerAnalysis {
       NarrowBlock(part, reinterpret_cast<const double*>(elements), block);
       view.data = narrowed_.data();
     } else {
-      const size_t first = (block.first_sequence * part.heads * part.queries + block.first_row) * part.keys;
+      const size_t first = block.first_sequence * part.batch_stride + block.first_row * part.query_stride;
       view.data = elements + first * ElementBytes(dtype);
-      view.head_stride = static_cast<int64_t>(part.queries * part.keys);
-      view.batch_stride = static_cast<int64_t>(part.heads * part.queries * part.keys);
+      view.query_stride = static_cast<int64_t>(part.query_stride);
+      view.head_stride = static_cast<int64_t>(part.head_stride);
+      view.batch_stride = static_cast<int64_t>(part.batch_stride);
     }
     view.first_sequence = block.slot;
     view.first_head = options_.pieces.first_head;
@@ -208,11 +209,15 @@ class LayerAnalysis {
 
   // Fills narrowed_ with the block, contiguous: [sequences, heads, rows, keys].
   void NarrowBlock(const AttentionPart& part, const double* elements, const Block& block) {
-    const size_t block_matrix = block.rows * part.keys;
-    narrowed_.resize(block.sequences * part.heads * block_matrix);
-    const double* from = elements + (block.first_sequence * part.heads * part.queries + block.first_row) * part.keys;
-    for (size_t to = 0; to < narrowed_.size(); to += block_matrix, from += part.queries * part.keys) {
-      NarrowToFloat32({from, block_matrix}, narrowed_.data() + to);
+    narrowed_.resize(block.sequences * part.heads * block.rows * part.keys);
+    float* to = narrowed_.data();
+    const double* const first = elements + block.first_row * part.query_stride;
+    for (size_t matrix = 0; matrix < block.sequences * part.heads; ++matrix) {
+      const size_t sequence = block.first_sequence + matrix / part.heads;
+      const double* row = first + sequence * part.batch_stride + matrix % part.heads * part.head_stride;
+      for (size_t i = 0; i < block.rows; ++i, row += part.query_stride, to += part.keys) {
+        NarrowToFloat32({row, part.keys}, to);
+      }
     }
   }
 

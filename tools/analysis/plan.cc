@@ -2,9 +2,11 @@
 #include "tools/analysis/plan.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <optional>
 #include <span>
+#include <utility>
 
+#include "tools/analysis/axes.h"
 #include "tools/analysis/query_key_plan.h"
 #include "tools/analysis/tensor_choice.h"
 #include "tools/analysis/tensor_name.h"
@@ -12,31 +14,62 @@
 namespace attnscope::tools {
 namespace {
 
-std::string AttentionMisfit(const TensorInfo& info) {
-  return Misfit(info, 2, 5, "[n, n], [heads, n, n], [batch, heads, n, n] or [layers, batch, heads, n, n]");
+// Why a tensor cannot be attention by its shape, or nothing.
+std::string ShapeMisfit(const TensorInfo& info, const std::vector<Axis>& axes) {
+  if (axes.empty()) {
+    return Misfit(info, 2, 5, "[n, n], [heads, n, n], [batch, heads, n, n] or [layers, batch, heads, n, n]");
+  }
+  const std::string shapes = "of the " + std::to_string(axes.size()) + " dimensions that --axes names";
+  return Misfit(info, axes.size(), axes.size(), shapes.c_str());
+}
+
+std::string AttentionMisfit(const TensorInfo& info, const std::vector<Axis>& axes) {
+  return info.problem.empty() ? ShapeMisfit(info, axes) : info.problem;
 }
 
 std::string ResidualMisfit(const TensorInfo& info) {
+  if (!info.problem.empty()) return info.problem;
   return Misfit(info, 2, 3, "[tokens, channels] or [batch, tokens, channels]");
 }
 
+// What an archive holds beside attention, by the reason.
+struct LeftOut {
+  std::vector<std::string> shapes;
+  std::vector<std::string> types;
+
+  void AddTo(const TensorFile& file, std::vector<std::string>* notes) const {
+    if (!shapes.empty()) {
+      notes->push_back(file.path() + ": left out, as no attention has their shapes: " + Names(shapes));
+    }
+    if (!types.empty()) {
+      notes->push_back(file.path() + ": left out, as no attention has their element types: " + Names(types));
+    }
+  }
+};
+
 // Chooses the tensors of one archive.
-Status SelectFromArchive(const TensorFile& file, std::span<const std::string> globs, std::vector<TensorRef>* selected,
-                         std::vector<std::string>* notes) {
-  std::vector<std::string> left_out;
+Status SelectFromArchive(const TensorFile& file, std::span<const std::string> globs, const std::vector<Axis>& axes,
+                         std::vector<TensorRef>* selected, std::vector<std::string>* notes) {
+  LeftOut left_out;
   std::string first_misfit;
   const size_t selected_before = selected->size();
   for (size_t t = 0; t < file.tensors().size(); ++t) {
     const TensorInfo& info = file.tensors()[t];
     if (!globs.empty() && !MatchesAny(info.name, globs)) continue;
-    const std::string misfit = AttentionMisfit(info);
+    const std::string misfit = AttentionMisfit(info, axes);
     if (misfit.empty()) {
       selected->push_back({.file = &file, .tensor = t});
-    } else if (!globs.empty()) {
-      return Invalid(file.Describe(t) + ": " + misfit);
+      continue;
+    }
+    if (!globs.empty()) return Invalid(file.Describe(t) + ": " + misfit);
+    if (first_misfit.empty()) first_misfit = file.Describe(t) + ": " + misfit;
+    if (!ShapeMisfit(info, axes).empty()) {
+      left_out.shapes.push_back(info.name);
+    } else if (info.is_never_attention) {
+      left_out.types.push_back(info.name);
     } else {
-      if (left_out.empty()) first_misfit = file.Describe(t) + ": " + misfit;
-      left_out.push_back(info.name);
+      return Invalid(file.Describe(t) + ", which has a shape of attention: " + misfit +
+                     "; --tensor measures others without it");
     }
   }
   if (selected->size() == selected_before) {
@@ -45,24 +78,22 @@ Status SelectFromArchive(const TensorFile& file, std::span<const std::string> gl
     for (const TensorInfo& info : file.tensors()) names.push_back(info.name);
     return {StatusCode::kNotFound, file.path() + ": no tensor's name matches --tensor; it has " + Names(names)};
   }
-  if (!left_out.empty()) {
-    notes->push_back(file.path() + ": left out, because they cannot be attention: " + Names(left_out));
-  }
+  left_out.AddTo(file, notes);
   return {};
 }
 
-Status SelectAttention(const PlanInputs& inputs, const std::vector<std::string>& files, Plan* plan,
-                       std::vector<TensorRef>* selected) {
+Status SelectAttention(const PlanInputs& inputs, const std::vector<std::string>& files, const std::vector<Axis>& axes,
+                       Plan* plan, std::vector<TensorRef>* selected) {
   for (const std::string& path : files) {
     const TensorFile* file = nullptr;
     Status status = OpenInPlan(path, plan, &file);
     if (!status.ok()) return status;
     if (file->is_archive()) {
-      status = SelectFromArchive(*file, inputs.tensor_globs, selected, &plan->notes);
+      status = SelectFromArchive(*file, inputs.tensor_globs, axes, selected, &plan->notes);
       if (!status.ok()) return status;
       continue;
     }
-    const std::string misfit = AttentionMisfit(file->tensors()[0]);
+    const std::string misfit = AttentionMisfit(file->tensors()[0], axes);
     if (!misfit.empty()) return Invalid(file->Describe(0) + ": " + misfit);
     selected->push_back({.file = file, .tensor = 0});
   }
@@ -70,14 +101,60 @@ Status SelectAttention(const PlanInputs& inputs, const std::vector<std::string>&
 }
 
 // Puts a tensor, which fits, into its layer or layers.
-Status PlaceAttention(const PlanInputs& inputs, const TensorRef& source, AttentionKind kind, bool is_alone,
-                      Plan* plan) {
+Status PlaceAttention(const PlanInputs& inputs, const TensorRef& source, const std::vector<Axis>& axes,
+                      AttentionKind kind, bool is_alone, Plan* plan) {
   const std::vector<size_t>& shape = source.info().shape;
-  const size_t rank = shape.size();
-  AttentionPart part = {.kind = kind, .source = source, .queries = shape[rank - 2], .keys = shape[rank - 1]};
-  if (rank >= 3) part.heads = shape[rank - 3];
-  if (rank >= 4) part.batch = shape[rank - 4];
-  return PlacePart(inputs, part, rank == 5 ? shape[0] : 0, is_alone, plan);
+  const AxisSizes sizes = SizesOf(shape, axes.empty() ? UsualAxes(shape.size()) : axes);
+  const AttentionPart part = {.kind = kind,
+                              .source = source,
+                              .layers = sizes.Size(Axis::kLayers),
+                              .batch = sizes.Size(Axis::kBatch),
+                              .heads = sizes.Size(Axis::kHeads),
+                              .queries = sizes.Size(Axis::kQueries),
+                              .keys = sizes.Size(Axis::kKeys),
+                              .layer_stride = sizes.Stride(Axis::kLayers),
+                              .batch_stride = sizes.Stride(Axis::kBatch),
+                              .head_stride = sizes.Stride(Axis::kHeads),
+                              .query_stride = sizes.Stride(Axis::kQueries)};
+  return PlacePart(inputs, part, sizes.has_layers, is_alone, plan);
+}
+
+// Says where the shape alone does not tell the axes: which of several things the first one is.
+void NoteAmbiguousShapes(const PlanInputs& inputs, const std::vector<TensorRef>& tensors, Plan* plan) {
+  if (!inputs.axes.empty()) return;
+  const auto first = [&](size_t rank) {
+    return std::find_if(tensors.begin(), tensors.end(), [rank](const TensorRef& tensor) {
+      return tensor.info().shape.size() == rank && tensor.info().shape[0] > 1;
+    });
+  };
+  if (const auto found = first(3); found != tensors.end()) {
+    plan->notes.push_back(found->Describe() +
+                          " is read as [heads, queries, keys]; if its first axis are sequences or " +
+                          "layers, give --axes batch,queries,keys or --axes layers,queries,keys");
+  }
+  const auto found = first(4);
+  if (found == tensors.end() || tensors.size() > 1 || inputs.layer.has_value()) return;
+  const std::optional<NamedLayer> named = LayerInName(found->info().name);
+  if (named.has_value() && named->has_word) return;
+  plan->notes.push_back(found->Describe() +
+                        " is read as [batch, heads, queries, keys]; if its first axis are layers, " +
+                        "give --axes layers,heads,queries,keys");
+}
+
+void NoteRounding(Plan* plan) {
+  bool is_rounded = false;
+  for (const auto& [index, layer] : plan->layers) {
+    const auto add = [&](const TensorRef& source) { is_rounded |= source.info().dtype == Dtype::kFloat64; };
+    for (const AttentionPart& part : layer.attention) {
+      add(part.source);
+      if (part.kind == AttentionKind::kQueriesKeys) add(part.key_source);
+    }
+    for (const ResidualPart& part : layer.residuals) {
+      add(part.before);
+      add(part.after);
+    }
+  }
+  if (is_rounded) plan->notes.emplace_back("float64 is rounded to float32");
 }
 
 // A residual file holds one tensor, also if it is an archive.
@@ -107,7 +184,7 @@ Status PlaceResidual(const PlanInputs& inputs, const std::pair<std::string, std:
   part.channels = shape.back();
   part.tokens = shape[shape.size() - 2];
   if (shape.size() == 3) part.batch = shape[0];
-  std::optional<int64_t> layer = LayerOf(part.before, inputs.layer);
+  std::optional<int64_t> layer = LayerOf(part.before, inputs);
   if (!layer.has_value() && plan->layers.size() == 1) layer = plan->layers.begin()->first;
   if (!layer.has_value()) {
     return Invalid(paths.first + ": its name has no layer number; rename it or give --layer");
@@ -120,23 +197,26 @@ Status PlaceResidual(const PlanInputs& inputs, const std::pair<std::string, std:
 
 Status MakePlan(const PlanInputs& inputs, Plan* out) {
   Plan plan;
-  std::vector<TensorRef> weights;
-  std::vector<TensorRef> logits;
-  Status status = SelectAttention(inputs, inputs.files, &plan, &weights);
-  if (status.ok()) status = SelectAttention(inputs, inputs.logit_files, &plan, &logits);
-  const bool is_alone = weights.size() + logits.size() == 1;
-  for (size_t i = 0; i < weights.size() && status.ok(); ++i) {
-    status = PlaceAttention(inputs, weights[i], AttentionKind::kWeights, is_alone, &plan);
-  }
-  for (size_t i = 0; i < logits.size() && status.ok(); ++i) {
-    status = PlaceAttention(inputs, logits[i], AttentionKind::kLogits, is_alone, &plan);
+  std::vector<Axis> axes;
+  std::vector<TensorRef> tensors;
+  Status status = CheckLayerPattern(inputs);
+  if (status.ok() && !inputs.axes.empty()) status = ParseAxes(inputs.axes, &axes);
+  if (status.ok()) status = SelectAttention(inputs, inputs.files, axes, &plan, &tensors);
+  const size_t weights = tensors.size();
+  if (status.ok()) status = SelectAttention(inputs, inputs.logit_files, axes, &plan, &tensors);
+  for (size_t i = 0; i < tensors.size() && status.ok(); ++i) {
+    const AttentionKind kind = i < weights ? AttentionKind::kWeights : AttentionKind::kLogits;
+    status = PlaceAttention(inputs, tensors[i], axes, kind, tensors.size() == 1, &plan);
   }
   if (status.ok()) status = PlaceQueriesKeys(inputs, &plan);
   for (size_t i = 0; i < inputs.residuals.size() && status.ok(); ++i) {
     status = PlaceResidual(inputs, inputs.residuals[i], &plan);
   }
-  if (status.ok()) *out = std::move(plan);
-  return status;
+  if (!status.ok()) return status;
+  NoteAmbiguousShapes(inputs, tensors, &plan);
+  NoteRounding(&plan);
+  *out = std::move(plan);
+  return {};
 }
 
 }  // namespace attnscope::tools

@@ -36,6 +36,8 @@ struct PlanInputs {
   std::vector<std::pair<std::string, std::string>> residuals = {};  // files: before and after a block
   std::vector<std::string> tensor_globs = {};                       // which tensors of archives; none: all that fit
   std::optional<int64_t> layer = {};                                // instead of the numbers in names
+  std::string layer_pattern = {};  // a regular expression, of which the first group is the layer; none: see MakePlan
+  std::string axes = {};           // of weights and logits, as ParseAxes; none: by their number
 };
 
 struct TensorRef {
@@ -51,12 +53,18 @@ enum class AttentionKind : uint8_t { kWeights, kLogits, kQueriesKeys };
 // Attention of one layer: [batch, heads, queries, keys], or the queries and keys that it is made of.
 struct AttentionPart {
   AttentionKind kind = AttentionKind::kWeights;
-  TensorRef source;  // weights, logits or queries
-  size_t outer = 0;  // which of the tensor's layers, if it has five dimensions
+  TensorRef source;   // weights, logits or queries
+  size_t layers = 1;  // in the tensor
+  size_t outer = 0;   // which of them
   size_t batch = 1;
   size_t heads = 1;
   size_t queries = 0;
   size_t keys = 0;
+  // Of weights and logits: elements from one layer, sequence, head or query to the next; keys follow one another.
+  size_t layer_stride = 0;
+  size_t batch_stride = 0;
+  size_t head_stride = 0;
+  size_t query_stride = 0;
   // Of queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim], or token-major.
   TensorRef key_source = {};
   size_t kv_heads = 0;
@@ -91,11 +99,13 @@ struct Plan {
   std::vector<std::string> notes;  // what was left out, for people
 };
 
-// The layer of a tensor is `inputs.layer`, else the last number in its name, else (of an archive) in the file's name; a
-// tensor without a number that is alone is layer 0. Five dimensions are layers of their own, from `inputs.layer` or 0.
-// Tensors of archives that cannot be attention (rank, element type) are left out, with a note, unless a glob asks for
-// them. Of archives of queries and keys, see query_key_plan.h. Errors: as TensorFile::Open; kInvalidArgument and
-// kNotFound name file, tensor and shape.
+// The layer of a tensor is `inputs.layer`, else what `inputs.layer_pattern` finds in its name or (of an archive) the
+// file's, else what LayerInName does; a tensor without a number that is alone is layer 0. Axes of layers are layers of
+// their own, from `inputs.layer` or 0. Tensors of one layer are further sequences; of one archive only if their names
+// differ in numbers alone, or if `layer` or `layer_pattern` says that they are of one layer: else it is an error.
+// Tensors of archives whose shape or whole numbers cannot be attention are left out, with a note, unless a glob asks
+// for them; those of attention's shape whose element type cannot be read are an error. Of archives of queries and keys,
+// see query_key_plan.h. Errors: as TensorFile::Open; kInvalidArgument and kNotFound name file, tensor and shape.
 Status MakePlan(const PlanInputs& inputs, Plan* out);
 
 }  // namespace attnscope::tools

@@ -41,6 +41,7 @@ Sizes SizesOf(const TensorInfo& info, QueryKeyLayout layout) {
 }
 
 std::string QueryKeyMisfit(const TensorInfo& info) {
+  if (!info.problem.empty()) return info.problem;
   return Misfit(info, 2, 5,
                 "[n, head_dim], [heads, n, head_dim], [batch, heads, n, head_dim] or "
                 "[layers, batch, heads, n, head_dim]");
@@ -86,7 +87,8 @@ Status PlacePair(const PlanInputs& inputs, const TensorRef& queries, const Tenso
   part.keys = k.tokens;
   part.kv_heads = k.heads;
   part.head_dim = q.head_dim;
-  return PlacePart(inputs, part, q.layers, is_alone, plan);
+  part.layers = std::max<size_t>(q.layers, 1);
+  return PlacePart(inputs, part, q.layers != 0, is_alone, plan);
 }
 
 // One file's tensors of one role.
@@ -104,7 +106,7 @@ std::vector<TensorRef> TensorsOf(const TensorFile& file, QueryKeyRole role, cons
 std::map<std::optional<int64_t>, std::vector<TensorRef>> ByLayer(const std::vector<TensorRef>& tensors,
                                                                  const PlanInputs& inputs) {
   std::map<std::optional<int64_t>, std::vector<TensorRef>> layers;
-  for (const TensorRef& tensor : tensors) layers[LayerOf(tensor, inputs.layer)].push_back(tensor);
+  for (const TensorRef& tensor : tensors) layers[LayerOf(tensor, inputs)].push_back(tensor);
   return layers;
 }
 

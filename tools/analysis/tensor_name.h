@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_TENSOR_NAME_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_TENSOR_NAME_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,9 +13,23 @@
 
 namespace attnscope::tools {
 
-// The last number in a name, whatever stands around it: "use_long_L0_attn" and "blocks.0.attn" give 0, but
-// "layers.12.self_attn.head8" gives 8. Nothing if there is none below 10^9.
-std::optional<int64_t> LastNumber(std::string_view name);
+// The layer in a name.
+struct NamedLayer {
+  int64_t layer = 0;
+  bool has_word = false;  // a word of layers stands before it; else it is only the last number
+  size_t first = 0;       // where its digits are in the name
+  size_t size = 0;
+};
+
+// The first number after a word of layers (layer, layers, block, blocks, blk, "h." and "L", also at the end of a longer
+// word), so that T5's "block.3.layer.0" is 3 and "layers.12.attn.head8" is 12; else the last number that is none of
+// these: a date and the time after it, an element type ("fp16", "e4m3"), the number of a step, epoch, head, batch, rank
+// or the like, 10^9 and more. Nothing if there is none.
+std::optional<NamedLayer> LayerInName(std::string_view name);
+
+// A name without its layer: what two tensors of one layer share if they are further sequences of one kind of attention.
+// Other numbers become '#', but for those of further layers ("layers.0.blocks.1") and of kinds of attention ("attn1").
+std::string NameWithoutLayer(std::string_view name, const std::optional<NamedLayer>& layer);
 
 // Whether a shell pattern (*, ?, [...]) matches the whole name; '/' and '.' are like any other character.
 bool MatchesAny(const std::string& name, std::span<const std::string> globs);

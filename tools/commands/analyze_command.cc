@@ -25,8 +25,15 @@ constexpr const char* kDetails =
     "(which is rounded to float32). Shapes: [n, n], [heads, n, n], [batch, heads, n, n], [layers, batch, heads, n, "
     "n];\n"
     "keys may be more or fewer than queries.\n"
-    "The layer is the last number in the tensor's name, or else in the file's: 0 for use_long_L0_attn.npy, 3 for\n"
-    "blocks.3.attn.weights, but 8 for layers.12.attn.head8: give --layer. Tensors of one layer are further sequences.\n"
+    "The layer is the number after layer, block, h or L in the tensor's name, or else in the file's, else the last\n"
+    "number that is no date, step or element type: 0 for use_long_L0_attn.npy, 12 for layers.12.attn.head8, 3 for "
+    "T5's\n"
+    "encoder.block.3.layer.0.SelfAttention. --layer and --layer-pattern say otherwise. Tensors of one layer are "
+    "further\n"
+    "sequences; different attention of one archive (self and cross, encoder and decoder) is to be chosen with "
+    "--tensor.\n"
+    "How each tensor is read is said on standard error. Other shapes are a matter of --axes: [layers, heads, n, n] of\n"
+    "layers,heads,queries,keys, and the mean over heads [batch, n, n] of batch,queries,keys.\n"
     "\n"
     "--logits files have the same shapes and names. --qk takes queries [n, head_dim], [heads, n, head_dim], [batch, "
     "heads,\n"
@@ -49,6 +56,8 @@ constexpr const char* kDetails =
     "Examples:\n"
     "  attnscope analyze run_L*_attn.npy -o report.json --png summary.png\n"
     "  attnscope analyze dump.safetensors --tensor '*.attn' --causal --per-head\n"
+    "  attnscope analyze t5.safetensors --tensor 'decoder.*.EncDecAttention' --layer-pattern 'block\\.([0-9]+)'\n"
+    "  attnscope analyze stack.npy --axes layers,heads,queries,keys\n"
     "  attnscope analyze --qk L0_q.npy L0_k.npy --qk L1_q.npy L1_k.npy --causal\n"
     "  attnscope analyze --qk dump.safetensors --q-tensor '*.query' --k-tensor '*.key' --scale 0.125 --soft-cap 50\n"
     "  attnscope analyze L0_attn.npy --residual L0_in.npy L0_out.npy --fail-on critical\n"
@@ -119,7 +128,7 @@ Status Measure(const AnalyzeOptions& options, SavedState* state) {
   if (status.ok()) status = PlanOf(options.measure, &plan);
   if (status.ok()) status = MakeShare(plan, share_options, &share);
   if (!status.ok()) return status;
-  for (const std::string& note : plan.notes) PrintError("note: " + note);
+  PrintReadings(plan);
   ThreadRunner threads;
   status = ThreadRunner::Create(options.measure.threads, &threads);
   if (!status.ok()) return status;

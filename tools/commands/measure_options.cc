@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "attnscope/limits.h"
+#include "tools/analysis/reading.h"
+#include "tools/output/terminal.h"
 
 namespace attnscope::tools {
 namespace {
@@ -57,6 +59,16 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
   line->AddOption("--layer", &options->inputs.layer, "The layer of all files, whatever their names say")
       .Between(size_t{0}, kMaxLayer)
       .Placeholder("N");
+  line->AddOption("--layer-pattern", &options->inputs.layer_pattern,
+                  "The layer is the first group of this regular expression, in the name of\n"
+                  "the tensor or of the file")
+      .NotEmpty()
+      .Placeholder("REGEX");
+  line->AddOption("--axes", &options->inputs.axes,
+                  "What the dimensions of weights and logits are, such as layers,heads,queries,keys\n"
+                  "or batch,queries,keys. Default: the last of layers,batch,heads,queries,keys")
+      .NotEmpty()
+      .Placeholder("NAMES");
   AddLogitOptions(line, options);
   line->AddFlag("--causal", &options->causal, "Ignore the keys after each query; the last query sees all keys");
   line->AddFlag("--mean-matrix", &options->mean_matrix,
@@ -97,6 +109,11 @@ Status PlanOf(const MeasureOptions& options, Plan* plan) {
   }
   if (options.token_major) inputs.layout = QueryKeyLayout::kTokenMajor;
   return MakePlan(inputs, plan);
+}
+
+void PrintReadings(const Plan& plan) {
+  for (const std::string& reading : ReadingsOf(plan)) PrintError(reading);
+  for (const std::string& note : plan.notes) PrintError("note: " + note);
 }
 
 AnalysisOptions AnalysisOf(const MeasureOptions& options) {

@@ -38,6 +38,9 @@ std::vector<std::string> InputPaths(const MeasureOptions& options);
 // Opens the files. Errors: as MakePlan; kInvalidArgument if no files are given.
 Status PlanOf(const MeasureOptions& options, Plan* plan);
 
+// Says on standard error how the files are read: a line for each tensor, and notes.
+void PrintReadings(const Plan& plan);
+
 // The options of the analysis, without a runner.
 AnalysisOptions AnalysisOf(const MeasureOptions& options);
 

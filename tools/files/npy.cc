@@ -83,6 +83,7 @@ class DictionaryParser {
     std::string_view descr;
     if (Next() == '[') {
       info->problem = "elements with fields are not supported";
+      info->is_never_attention = true;
       return SkipList();
     }
     if (!TakeString(&descr)) return Unexpected("the element type");
@@ -91,6 +92,10 @@ class DictionaryParser {
     if (descr == "<f8") info->dtype = Dtype::kFloat64;
     if (info->dtype == Dtype::kOther) {
       info->problem = "element type '" + std::string(descr) + "' is not supported (only '<f2', '<f4' and '<f8')";
+      // Kinds of numpy: truth values, whole and complex numbers, text, objects, times.
+      const size_t kind = descr.find_first_not_of("<>=|");
+      info->is_never_attention =
+          kind != std::string_view::npos && std::string_view("biucSaUOMm").find(descr[kind]) != std::string_view::npos;
     }
     return {};
   }

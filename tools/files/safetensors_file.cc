@@ -104,6 +104,7 @@ class SafetensorsFile : public TensorFile {
     info->dtype = ReadDtype(dtype);
     if (info->dtype == Dtype::kOther) {
       info->problem = "element type '" + dtype + "' is not supported (only F16, BF16, F32 and F64)";
+      info->is_never_attention = dtype.starts_with('I') || dtype.starts_with('U') || dtype.starts_with('B');
       return {};
     }
     size_t needed = 0;

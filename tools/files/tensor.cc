@@ -7,6 +7,22 @@
 
 namespace attnscope::tools {
 
+std::string TypeText(const TensorInfo& info) {
+  switch (info.dtype) {
+    case Dtype::kFloat16:
+      return "float16";
+    case Dtype::kBFloat16:
+      return "bfloat16";
+    case Dtype::kFloat32:
+      return "float32";
+    case Dtype::kFloat64:
+      return "float64";
+    case Dtype::kOther:
+      break;
+  }
+  return "other";
+}
+
 std::string ShapeText(std::span<const size_t> shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);

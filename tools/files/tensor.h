@@ -50,7 +50,12 @@ struct TensorInfo {
   // Why it cannot be read ("element type '<i8' is not supported"), or empty. Archives hold such tensors beside others;
   // they are an error only for who asks for them.
   std::string problem;
+  // Of a problem: whole numbers, text or objects, which are no attention of any shape.
+  bool is_never_attention = false;
 };
+
+// "float16"; for people.
+std::string TypeText(const TensorInfo& info);
 
 // "[2, 8, 128, 128]"
 std::string ShapeText(std::span<const size_t> shape);

@@ -112,6 +112,30 @@ TEST_F(AnalysisTest, FormatsAgree) {
   }
 }
 
+TEST_F(AnalysisTest, AxesInAnotherOrderGiveTheSameNumbers) {
+  const std::vector<float> weights = Elements(DataFile("use_short", 0, "attn"));  // [1, 4, 19, 19]
+  std::vector<float> moved;                                                       // queries, heads, keys
+  for (size_t query = 0; query < 19; ++query) {
+    for (size_t head = 0; head < 4; ++head) {
+      const auto row = weights.begin() + static_cast<std::ptrdiff_t>((head * 19 + query) * 19);
+      moved.insert(moved.end(), row, row + 19);
+    }
+  }
+  const Report expected = Run({.files = {DataFile("use_short", 0, "attn")}});
+  const std::string narrow = Write("a_L0.npy", Npy("<f4", {19, 4, 19}, BytesOf(moved)));
+  const std::string wide =
+      Write("b_L0.npy", Npy("<f8", {19, 4, 19}, BytesOf(std::vector<double>(moved.begin(), moved.end()))));
+  for (const std::string& file : {narrow, wide}) {
+    ExpectSameBits(Run({.files = {file}, .axes = "queries,heads,keys"}), expected);
+    ExpectSameBits(Run({.files = {file}, .axes = "queries,heads,keys"}, {.block_elements = 100}), expected);
+  }
+  const Report layers = Run({.files = {narrow}, .axes = "queries,layers,keys"});
+  ASSERT_EQ(layers.layers.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(layers.layers[i].stats.layer[Metric::kEntropy], expected.layers[0].stats.heads[i][Metric::kEntropy]);
+  }
+}
+
 TEST_F(AnalysisTest, Float64GivesTheNumbersOfFloat32) {
   const std::string path = DataFile("use_short", 1, "attn");
   const Report expected = Run({.files = {path}});

@@ -5,6 +5,7 @@
 
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_writers.h"
+#include "tools/analysis/reading.h"
 
 namespace attnscope::tools {
 namespace {
@@ -15,7 +16,7 @@ class PlanTest : public TemporaryFolderTest {
  protected:
   // A file of zeros.
   std::string Zeros(const std::string& name, const std::vector<size_t>& shape, const std::string& descr = "<f4") const {
-    size_t size = 4;
+    auto size = static_cast<size_t>(descr.back() - '0');
     for (const size_t n : shape) size *= n;
     return Write(name, Npy(descr, shape, std::string(size, '\0')));
   }
@@ -72,7 +73,7 @@ TEST_F(PlanTest, FiveDimensionsAreLayers) {
 
 TEST_F(PlanTest, LayersComeFromNames) {
   const std::string archive =
-      Archive("epoch5.npz", {{"blocks.3.attn", {2, 2}}, {"attn", {2, 2}}, {"blocks.11.attn", {2, 2}}});
+      Archive("dump5.npz", {{"blocks.3.attn", {2, 2}}, {"attn", {2, 2}}, {"blocks.11.attn", {2, 2}}});
   const Plan plan = Make({.files = {archive, Zeros("use_L0_attn.npy", {2, 2})}});
   std::vector<int64_t> layers;
   for (const auto& [layer, parts] : plan.layers) layers.push_back(layer);
@@ -94,13 +95,113 @@ TEST_F(PlanTest, OneLayerMayHaveSeveralTensors) {
 
 TEST_F(PlanTest, ArchivesMayHoldOtherTensors) {
   const std::string archive =
-      Archive("dump.npz", {{"attn.0", {2, 2, 2}}, {"step", {}}, {"loss", {9}}, {"x", {1, 1, 1, 1, 1, 1}}});
+      Archive("dump.npz", {{"attn.0", {2, 2}}, {"step", {}}, {"loss", {9}}, {"x", {1, 1, 1, 1, 1, 1}}});
   const Plan plan = Make({.files = {archive}});
   EXPECT_EQ(plan.layers.size(), 1u);
   ASSERT_EQ(plan.notes.size(), 1u);
-  EXPECT_NE(plan.notes[0].find("'step', 'loss', 'x'"), std::string::npos) << plan.notes[0];
+  EXPECT_NE(plan.notes[0].find("no attention has their shapes: 'step', 'loss', 'x'"), std::string::npos)
+      << plan.notes[0];
   ExpectError({.files = {Archive("none.npz", {{"step", {}}, {"loss", {9}}})}},
               "tensor 'step': has shape [], not [n, n]");
+}
+
+// The reason that is told is the true one, and nothing of attention's shape is left out.
+TEST_F(PlanTest, WhatArchivesHoldOfOtherTypes) {
+  const ZipEntry weights = {.name = "attn.0.npy", .bytes = Read(Zeros("scratch", {2, 2}))};
+  const ZipEntry mask = {.name = "mask.npy", .bytes = Npy("<i8", {2, 2}, std::string(32, '\0'))};
+  const ZipEntry wide = {.name = "attn.1.npy", .bytes = Npy("<f16", {2, 2}, std::string(64, '\0'))};
+  const Plan plan = Make({.files = {Write("mask.npz", Zip({weights, mask}))}});
+  ASSERT_EQ(plan.notes.size(), 1u);
+  EXPECT_NE(plan.notes[0].find("no attention has their element types: 'mask'"), std::string::npos) << plan.notes[0];
+  const std::string mixed = Write("mixed.npz", Zip({weights, wide}));
+  ExpectError({.files = {mixed}}, "tensor 'attn.1', which has a shape of attention: element type '<f16'");
+  EXPECT_EQ(Make({.files = {mixed}, .tensor_globs = {"attn.0"}}).layers.size(), 1u);
+}
+
+TEST_F(PlanTest, DifferentAttentionOfOneArchiveIsNotOneLayer) {
+  const std::string t5 = Archive("t5.npz", {{"encoder.block.0.layer.0.SelfAttention", {2, 2, 2}},
+                                            {"encoder.block.3.layer.0.SelfAttention", {2, 2, 2}},
+                                            {"decoder.block.3.layer.0.SelfAttention", {2, 2, 2}},
+                                            {"decoder.block.3.layer.1.EncDecAttention", {2, 2, 2}}});
+  ExpectError({.files = {t5}}, "are of different attention by their names");
+  ExpectError({.files = {t5}, .tensor_globs = {"decoder.*"}}, "are of different attention by their names");
+  const Plan encoder = Make({.files = {t5}, .tensor_globs = {"encoder.*"}});
+  EXPECT_EQ(encoder.layers.size(), 2u);
+  EXPECT_EQ(encoder.layers.count(3), 1u);
+  EXPECT_EQ(Make({.files = {t5}, .layer = 7}).layers.at(7).attention.size(), 4u);
+  const Plan inner = Make({.files = {t5}, .layer_pattern = "layer\\.([0-9]+)"});
+  EXPECT_EQ(inner.layers.at(0).attention.size(), 3u);
+  EXPECT_EQ(inner.layers.at(1).attention.size(), 1u);
+  const std::string swin =
+      Archive("swin.npz", {{"layers.0.blocks.0.attn", {2, 2}}, {"layers.0.blocks.1.attn", {2, 2}}});
+  ExpectError({.files = {swin}}, "or of layers within layers");
+  EXPECT_EQ(Make({.files = {swin}, .layer_pattern = "blocks\\.([0-9]+)"}).layers.size(), 2u);
+}
+
+TEST_F(PlanTest, LayerPatterns) {
+  const std::string file = Zeros("stage2_attn7.npy", {2, 2});
+  EXPECT_EQ(Make({.files = {file}, .layer_pattern = "stage([0-9]+)"}).layers.begin()->first, 2);
+  ExpectError({.files = {file, file}, .layer_pattern = "layer([0-9]+)"}, "has no layer number by --layer-pattern");
+  ExpectError({.files = {file}, .layer_pattern = "stage[0-9]+"}, "--layer-pattern stage[0-9]+: has no group");
+  ExpectError({.files = {file}, .layer_pattern = "stage(["}, "--layer-pattern stage([: is no regular expression");
+}
+
+TEST_F(PlanTest, AxesSayWhatDimensionsAre) {
+  const std::string file = Zeros("stack.npy", {6, 4, 2, 3});
+  const Plan layers = Make({.files = {file}, .axes = "layers,heads,queries,keys"});
+  ASSERT_EQ(layers.layers.size(), 6u);
+  EXPECT_EQ(layers.layers.at(5).attention.at(0).heads, 4u);
+  EXPECT_EQ(layers.layers.at(5).attention.at(0).outer, 5u);
+  EXPECT_TRUE(layers.notes.empty());
+  const AttentionPart swapped =
+      Make({.files = {file}, .axes = "queries,heads,batch,keys"}).layers.at(0).attention.at(0);
+  EXPECT_EQ(swapped.queries, 6u);
+  EXPECT_EQ(swapped.batch, 2u);
+  EXPECT_EQ(swapped.query_stride, 24u);
+  EXPECT_EQ(swapped.head_stride, 6u);
+  EXPECT_EQ(swapped.batch_stride, 3u);
+  ExpectError({.files = {file}, .axes = "batch,queries,keys"}, "has shape [6, 4, 2, 3], not of the 3 dimensions");
+  ExpectError({.files = {file}, .axes = "heads,keys,queries"}, "keys must be last");
+  ExpectError({.files = {file}, .axes = "heads,heads,queries,keys"}, "heads is there twice");
+  ExpectError({.files = {file}, .axes = "heads,keys"}, "queries are missing");
+  ExpectError({.files = {file}, .axes = "heads,,keys"}, "'' is no axis");
+}
+
+TEST_F(PlanTest, AmbiguousShapesAreNoted) {
+  const auto notes = [](const PlanInputs& inputs) { return Make(inputs).notes; };
+  const std::string four = Zeros("stack.npy", {6, 4, 2, 3});
+  ASSERT_EQ(notes({.files = {four}}).size(), 1u);
+  EXPECT_NE(notes({.files = {four}})[0].find("--axes layers,heads,queries,keys"), std::string::npos);
+  EXPECT_TRUE(notes({.files = {four}, .layer = 0}).empty());
+  EXPECT_TRUE(notes({.files = {Zeros("L0.npy", {6, 4, 2, 3})}}).empty());
+  EXPECT_TRUE(notes({.files = {Zeros("L1.npy", {1, 2, 3}), Zeros("L2.npy", {2, 3})}}).empty());
+  const std::vector<std::string> three = notes({.files = {Zeros("L0.npy", {4, 2, 3}), Zeros("L1.npy", {4, 2, 3})}});
+  ASSERT_EQ(three.size(), 1u);  // once
+  EXPECT_NE(three[0].find("--axes batch,queries,keys"), std::string::npos);
+}
+
+TEST_F(PlanTest, HowFilesAreReadIsSaid) {
+  const std::string archive = Archive("t5.npz", {{"block.3.layer.0.SelfAttention", {2, 8, 4, 5}}});
+  EXPECT_EQ(ReadingsOf(Make({.files = {archive}})),
+            (std::vector<std::string>{
+                "layer 3: block.3.layer.0.SelfAttention, [batch 2, heads 8, 4 queries, 5 keys] float32"}));
+  const std::string a = Zeros("a_L1.npy", {2, 3}, "<f8");
+  const std::string b = Zeros("b_L1.npy", {2, 3}, "<f2");
+  const std::string stack = Zeros("stack.npy", {3, 1, 1, 2, 3});
+  EXPECT_EQ(ReadingsOf(Make({.files = {a, b}})),
+            (std::vector<std::string>{
+                "layer 1: " + a + ", [batch 1, heads 1, 2 queries, 3 keys] float64",
+                "layer 1: further sequences: " + b + ", [batch 1, heads 1, 2 queries, 3 keys] float16"}));
+  EXPECT_EQ(Make({.files = {a, Zeros("L2.npy", {2, 3}, "<f8")}}).notes,
+            (std::vector<std::string>{"float64 is rounded to float32"}));
+  EXPECT_EQ(ReadingsOf(Make({.logit_files = {stack}, .layer = 4})),
+            (std::vector<std::string>{"layers 4 to 6: logits " + stack +
+                                      ", [layers 3, batch 1, heads 1, 2 queries, 3 keys] float32"}));
+  const std::string in = Zeros("in_L2.npy", {7, 5});
+  const std::string out = Zeros("out_L2.npy", {7, 5});
+  EXPECT_EQ(ReadingsOf(Make({.residuals = {{in, out}}})),
+            (std::vector<std::string>{"layer 2: residual stream " + in + " to " + out +
+                                      ", [batch 1, 7 tokens, 5 channels] float32"}));
 }
 
 TEST_F(PlanTest, GlobsChooseTensorsOfArchives) {
@@ -109,7 +210,7 @@ TEST_F(PlanTest, GlobsChooseTensorsOfArchives) {
   const std::string plain = Zeros("L2.npy", {2, 2});
   const Plan plan = Make({.files = {archive, plain}, .tensor_globs = {"attn.*"}});
   EXPECT_EQ(plan.layers.size(), 3u);  // a .npy file needs no glob
-  EXPECT_TRUE(plan.notes.empty());
+  ASSERT_EQ(plan.notes.size(), 1u);   // of the shape
   ExpectError({.files = {archive}}, "choose tensors with --tensor");
   ExpectError({.files = {archive}, .tensor_globs = {"q*"}}, "no tensor's name matches --tensor; it has 'attn.0'");
   ExpectError({.files = {archive}, .tensor_globs = {"l*"}}, "tensor 'loss': has shape [9]");

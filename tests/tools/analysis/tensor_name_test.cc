@@ -8,21 +8,72 @@
 namespace attnscope::tools {
 namespace {
 
-TEST(TensorNameTest, LastNumber) {
-  EXPECT_EQ(LastNumber("use_long_L0_attn"), 0);
-  EXPECT_EQ(LastNumber("blocks.3.attn.weights"), 3);
-  EXPECT_EQ(LastNumber("model.layers.12.self_attn.head8"), 8);
-  EXPECT_EQ(LastNumber("arr_007"), 7);
-  EXPECT_EQ(LastNumber("42"), 42);
-  EXPECT_EQ(LastNumber("layer-5"), 5);
-  EXPECT_EQ(LastNumber("999999999"), 999999999);
+std::optional<int64_t> LayerIn(std::string_view name) {
+  const std::optional<NamedLayer> found = LayerInName(name);
+  return found.has_value() ? std::optional<int64_t>(found->layer) : std::nullopt;
+}
+
+std::string WithoutLayer(std::string_view name) { return NameWithoutLayer(name, LayerInName(name)); }
+
+TEST(TensorNameTest, NumberAfterAWordOfLayers) {
+  EXPECT_EQ(LayerIn("use_long_L0_attn"), 0);
+  EXPECT_EQ(LayerIn("blocks.3.attn.weights"), 3);
+  EXPECT_EQ(LayerIn("model.layers.12.self_attn.head8"), 12);
+  EXPECT_EQ(LayerIn("model.layers.4.self_attn.output.1"), 4);
+  EXPECT_EQ(LayerIn("encoder.block.3.layer.0.SelfAttention"), 3);
+  EXPECT_EQ(LayerIn("transformer.h.11.attn"), 11);
+  EXPECT_EQ(LayerIn("h3_L5"), 5);
+  EXPECT_EQ(LayerIn("L12H3"), 12);
+  EXPECT_EQ(LayerIn("encoderLayer7_attn1"), 7);
+  EXPECT_EQ(LayerIn("resblocks.2.attn"), 2);
+  EXPECT_EQ(LayerIn("layers[9].attn"), 9);
+  EXPECT_EQ(LayerIn("layer-5"), 5);
+  EXPECT_EQ(LayerIn("encoder.layers.2.attn1"), 2);
+}
+
+TEST(TensorNameTest, LastNumberWithoutSuchAWord) {
+  EXPECT_EQ(LayerIn("arr_007"), 7);
+  EXPECT_EQ(LayerIn("42"), 42);
+  EXPECT_EQ(LayerIn("run2_attn3"), 3);
+  EXPECT_EQ(LayerIn("999999999"), 999999999);
+  EXPECT_FALSE(LayerInName("attn3")->has_word);
+  EXPECT_TRUE(LayerInName("layer3")->has_word);
+}
+
+TEST(TensorNameTest, DatesStepsAndTypesAreNoLayers) {
+  EXPECT_EQ(LayerIn("L0_attn_20240918_113045"), 0);
+  EXPECT_EQ(LayerIn("attn3_20240918_113045"), 3);
+  EXPECT_EQ(LayerIn("attn3_2024-09-18_11-30-45"), 3);
+  EXPECT_EQ(LayerIn("attn3_20240918T1130"), 3);
+  EXPECT_EQ(LayerIn("attn_20240918"), std::nullopt);
+  EXPECT_EQ(LayerIn("layer1_step1000"), 1);
+  EXPECT_EQ(LayerIn("attn1_step1000"), 1);
+  EXPECT_EQ(LayerIn("attn1_1000steps"), 1);
+  EXPECT_EQ(LayerIn("epoch5"), std::nullopt);
+  EXPECT_EQ(LayerIn("attn_head8"), std::nullopt);
+  EXPECT_EQ(LayerIn("layer2_attn_fp16"), 2);
+  EXPECT_EQ(LayerIn("attn2_fp16"), 2);
+  EXPECT_EQ(LayerIn("2_float32"), 2);
+  EXPECT_EQ(LayerIn("attn2_bf16"), 2);
+  EXPECT_EQ(LayerIn("attn2_float8_e4m3fn"), 2);
+  EXPECT_EQ(LayerIn("attn2-00001-of-00002"), 2);
 }
 
 TEST(TensorNameTest, NoNumber) {
-  EXPECT_EQ(LastNumber(""), std::nullopt);
-  EXPECT_EQ(LastNumber("attn"), std::nullopt);
-  EXPECT_EQ(LastNumber("1000000000"), std::nullopt);
-  EXPECT_EQ(LastNumber("run_20240101123456789012345"), std::nullopt);
+  EXPECT_EQ(LayerIn(""), std::nullopt);
+  EXPECT_EQ(LayerIn("attn"), std::nullopt);
+  EXPECT_EQ(LayerIn("1000000000"), std::nullopt);
+  EXPECT_EQ(LayerIn("run_20240101123456789012345"), std::nullopt);
+}
+
+TEST(TensorNameTest, WithoutItsLayerANameTellsTheKindOfAttention) {
+  EXPECT_EQ(WithoutLayer("layers.3.attn.batch0"), WithoutLayer("layers.3.attn.batch1"));
+  EXPECT_EQ(WithoutLayer("arr_0"), WithoutLayer("arr_10"));
+  EXPECT_NE(WithoutLayer("decoder.layers.0.self_attn"), WithoutLayer("decoder.layers.0.encoder_attn"));
+  EXPECT_NE(WithoutLayer("encoder.block.0.layer.0.SelfAttention"),
+            WithoutLayer("decoder.block.0.layer.0.SelfAttention"));
+  EXPECT_NE(WithoutLayer("layers.0.blocks.0.attn"), WithoutLayer("layers.0.blocks.1.attn"));
+  EXPECT_NE(WithoutLayer("transformer_blocks.0.attn1"), WithoutLayer("transformer_blocks.0.attn2"));
 }
 
 TEST(TensorNameTest, Globs) {

@@ -173,7 +173,20 @@ TEST_F(CommandTest, DiagnoseReadsTheTrainersDictionary) {
 TEST_F(CommandTest, OutputInAPipeIsPlain) {
   const Outcome outcome = Run({"analyze", kShort0}, [] { unsetenv("NO_COLOR"); });
   EXPECT_EQ(outcome.out.find('\033'), std::string::npos);
-  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(WithoutReadings(outcome.err), "");
+}
+
+// With --json too, whose standard output is for programs.
+TEST_F(CommandTest, HowFilesAreReadIsSaid) {
+  const std::string file = WriteWeights("attn_20240918_113045_L3_fp32.npy", {2, 1, 1, 2}, {0.5f, 0.5f, 1.0f, 0.0f});
+  for (const bool json : {false, true}) {
+    std::vector<std::string> arguments = {"analyze", file};
+    if (json) arguments.emplace_back("--json");
+    EXPECT_EQ(Run(arguments).err, "attnscope: layer 3: " + file + ", [batch 2, heads 1, 1 queries, 2 keys] float32\n");
+  }
+  const Outcome layers = Run({"analyze", file, "--json", "--axes", "layers,heads,queries,keys"});
+  EXPECT_EQ(Parse(layers.out).layers.size(), 2u);
+  EXPECT_EQ(Parse(Run({"analyze", file, "--json", "--layer-pattern", "_([0-9]+)_L"}).out).layers[0].layer, 113045);
 }
 
 TEST_F(CommandTest, ThreadsDoNotChangeTheReport) {
