@@ -86,7 +86,7 @@ Status SelectAttention(const PlanInputs& inputs, const std::vector<std::string>&
                        Plan* plan, std::vector<TensorRef>* selected) {
   for (const std::string& path : files) {
     const TensorFile* file = nullptr;
-    Status status = OpenInPlan(path, plan, &file);
+    Status status = OpenInPlan(inputs, path, plan, &file);
     if (!status.ok()) return status;
     if (file->is_archive()) {
       status = SelectFromArchive(*file, inputs.tensor_globs, axes, selected, &plan->notes);
@@ -158,9 +158,9 @@ void NoteRounding(Plan* plan) {
 }
 
 // A residual file holds one tensor, also if it is an archive.
-Status OpenResidual(const std::string& path, Plan* plan, TensorRef* out) {
+Status OpenResidual(const PlanInputs& inputs, const std::string& path, Plan* plan, TensorRef* out) {
   const TensorFile* file = nullptr;
-  Status status = OpenInPlan(path, plan, &file);
+  Status status = OpenInPlan(inputs, path, plan, &file);
   if (!status.ok()) return status;
   if (file->tensors().size() != 1) {
     return Invalid(path + ": --residual needs files of one tensor, this has " + std::to_string(file->tensors().size()));
@@ -174,8 +174,8 @@ Status OpenResidual(const std::string& path, Plan* plan, TensorRef* out) {
 // The layer is the one of the input's name: the block that turns hidden_3 into hidden_4 is layer 3.
 Status PlaceResidual(const PlanInputs& inputs, const std::pair<std::string, std::string>& paths, Plan* plan) {
   ResidualPart part;
-  Status status = OpenResidual(paths.first, plan, &part.before);
-  if (status.ok()) status = OpenResidual(paths.second, plan, &part.after);
+  Status status = OpenResidual(inputs, paths.first, plan, &part.before);
+  if (status.ok()) status = OpenResidual(inputs, paths.second, plan, &part.after);
   if (!status.ok()) return status;
   const std::vector<size_t>& shape = part.before.info().shape;
   if (shape != part.after.info().shape) {

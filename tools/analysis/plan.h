@@ -37,6 +37,7 @@ struct PlanInputs {
   std::vector<std::string> tensor_globs = {};                       // which tensors of archives; none: all that fit
   std::optional<int64_t> layer = {};                                // instead of the numbers in names
   std::string layer_pattern = {};  // a regular expression, of which the first group is the layer; none: see MakePlan
+  bool void_is_bfloat16 = false;   // two bytes of no type, which is how numpy writes bfloat16
   std::string axes = {};           // of weights and logits, as ParseAxes; none: by their number
 };
 

@@ -159,7 +159,7 @@ QueryKeyRole RoleOf(std::string_view name) {
 Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan) {
   for (const std::vector<std::string>& paths : inputs.query_key_files) {
     const TensorFile* query_file = nullptr;
-    Status status = OpenInPlan(paths[0], plan, &query_file);
+    Status status = OpenInPlan(inputs, paths[0], plan, &query_file);
     if (!status.ok()) return status;
     if (paths.size() == 1) {
       if (!query_file->is_archive()) return Invalid("--qk " + paths[0] + ": one file must be an archive of both");
@@ -168,7 +168,7 @@ Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan) {
       continue;
     }
     const TensorFile* key_file = nullptr;
-    status = OpenInPlan(paths[1], plan, &key_file);
+    status = OpenInPlan(inputs, paths[1], plan, &key_file);
     if (!status.ok()) return status;
     if (query_file->tensors().size() != 1 || key_file->tensors().size() != 1) {
       return Invalid("--qk " + paths[0] + " " + paths[1] + ": two files must hold one tensor each");

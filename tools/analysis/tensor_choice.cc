@@ -67,10 +67,12 @@ std::string ClashOf(const PlanInputs& inputs, const AttentionPart& has, const At
 
 Status Invalid(const std::string& message) { return {StatusCode::kInvalidArgument, message}; }
 
-Status OpenInPlan(const std::string& path, Plan* plan, const TensorFile** out) {
+Status OpenInPlan(const PlanInputs& inputs, const std::string& path, Plan* plan, const TensorFile** out) {
   std::unique_ptr<TensorFile> file;
   Status status = TensorFile::Open(path, &file);
   if (!status.ok()) return status;
+  if (inputs.void_is_bfloat16) file->TakeVoidAsBFloat16();
+  for (const std::string& note : file->notes()) plan->notes.push_back(path + ": " + note);
   *out = file.get();
   plan->files.push_back(std::move(file));
   return {};

@@ -20,7 +20,7 @@ namespace attnscope::tools {
 Status Invalid(const std::string& message);
 
 // Opens a file that the plan keeps.
-Status OpenInPlan(const std::string& path, Plan* plan, const TensorFile** out);
+Status OpenInPlan(const PlanInputs& inputs, const std::string& path, Plan* plan, const TensorFile** out);
 
 // Why a tensor cannot be attention (or, with other ranks, a residual stream, queries or keys) by its shape, or nothing.
 std::string Misfit(const TensorInfo& info, size_t min_rank, size_t max_rank, const char* shapes);

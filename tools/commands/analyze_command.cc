@@ -20,9 +20,9 @@ namespace {
 constexpr const char* kSummary = "Measure attention weights: table, verdicts, report and picture.";
 
 constexpr const char* kDetails =
-    "FILE: .npy, .npz or .safetensors with post-softmax weights in float16, bfloat16 (safetensors), float32 or "
-    "float64\n"
-    "(which is rounded to float32). Shapes: [n, n], [heads, n, n], [batch, heads, n, n], [layers, batch, heads, n, "
+    "FILE: .npy, .npz, .safetensors or an index of these (*.safetensors.index.json) with post-softmax weights in\n"
+    "float16, bfloat16, float32, float64 (which is rounded to float32) or float8 (E4M3, E5M2 of safetensors). Shapes: "
+    "[n, n], [heads, n, n], [batch, heads, n, n], [layers, batch, heads, n, "
     "n];\n"
     "keys may be more or fewer than queries.\n"
     "The layer is the number after layer, block, h or L in the tensor's name, or else in the file's, else the last\n"

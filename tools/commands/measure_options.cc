@@ -69,6 +69,11 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
                   "or batch,queries,keys. Default: the last of layers,batch,heads,queries,keys")
       .NotEmpty()
       .Placeholder("NAMES");
+  line->AddOption(
+          "--dtype", [options](const std::string&) { options->inputs.void_is_bfloat16 = true; },
+          "What elements of type V2 in .npy and .npz are: numpy so writes bfloat16")
+      .OneOf({"bfloat16"})
+      .Placeholder("bfloat16");
   AddLogitOptions(line, options);
   line->AddFlag("--causal", &options->causal, "Ignore the keys after each query; the last query sees all keys");
   line->AddFlag("--mean-matrix", &options->mean_matrix,

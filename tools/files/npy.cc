@@ -17,6 +17,49 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 // Where the dictionary starts: the length before it has two bytes in version 1, and four later.
 size_t DictionaryOffset(Bytes prelude) { return prelude[6] == 1 ? 10 : 12; }
 
+struct NamedType {
+  std::string_view name;
+  Dtype dtype;
+};
+
+// Numpy's names, as its own reader takes them, and ml_dtypes' bfloat16.
+constexpr NamedType kTypes[] = {
+    {"f2", Dtype::kFloat16},       {"float16", Dtype::kFloat16}, {"half", Dtype::kFloat16},   {"e", Dtype::kFloat16},
+    {"f4", Dtype::kFloat32},       {"float32", Dtype::kFloat32}, {"single", Dtype::kFloat32}, {"f", Dtype::kFloat32},
+    {"f8", Dtype::kFloat64},       {"float64", Dtype::kFloat64}, {"double", Dtype::kFloat64}, {"d", Dtype::kFloat64},
+    {"bfloat16", Dtype::kBFloat16}};
+
+// Why an element type is not read, and what to do.
+std::string ProblemOf(std::string_view descr, std::string_view name) {
+  const std::string type = "element type '" + std::string(descr) + "' ";
+  if (name == "V2") return type + "is what numpy writes of bfloat16: --dtype bfloat16 reads it as that";
+  if (name == "V1" || name == "f1") {
+    return type + "is what numpy writes of a float8, but not of which; save it as float16";
+  }
+  if (name == "O") return type + "are Python objects; save numpy.asarray(array, dtype=numpy.float32)";
+  return type + "is not supported (only float16, bfloat16, float32 and float64)";
+}
+
+void SetType(std::string_view descr, TensorInfo* info) {
+  std::string_view name = descr;
+  const bool has_order = !name.empty() && std::string_view("<>=|").find(name[0]) != std::string_view::npos;
+  if (has_order) name.remove_prefix(1);
+  for (const NamedType& type : kTypes) {
+    if (type.name != name) continue;
+    info->dtype = type.dtype;
+    info->is_big_endian = descr[0] == '>';
+    return;
+  }
+  info->problem = ProblemOf(descr, name);
+  info->may_be_bfloat16 = name == "V2";
+  if (info->may_be_bfloat16) {
+    info->dtype = Dtype::kBFloat16;
+    info->is_big_endian = descr[0] == '>';
+  }
+  // Kinds of numpy: truth values, whole and complex numbers, text, objects, times.
+  info->is_never_attention = !name.empty() && std::string_view("biucSaUOMm").find(name[0]) != std::string_view::npos;
+}
+
 class DictionaryParser {
  public:
   explicit DictionaryParser(std::string_view text) : text_(text) {}
@@ -87,16 +130,7 @@ class DictionaryParser {
       return SkipList();
     }
     if (!TakeString(&descr)) return Unexpected("the element type");
-    if (descr == "<f2") info->dtype = Dtype::kFloat16;
-    if (descr == "<f4") info->dtype = Dtype::kFloat32;
-    if (descr == "<f8") info->dtype = Dtype::kFloat64;
-    if (info->dtype == Dtype::kOther) {
-      info->problem = "element type '" + std::string(descr) + "' is not supported (only '<f2', '<f4' and '<f8')";
-      // Kinds of numpy: truth values, whole and complex numbers, text, objects, times.
-      const size_t kind = descr.find_first_not_of("<>=|");
-      info->is_never_attention =
-          kind != std::string_view::npos && std::string_view("biucSaUOMm").find(descr[kind]) != std::string_view::npos;
-    }
+    SetType(descr, info);
     return {};
   }
 
@@ -131,6 +165,7 @@ class DictionaryParser {
       const auto [stop, error] = std::from_chars(text_.data(), text_.data() + text_.size(), size);
       if (error != std::errc()) return Unexpected("a size of the shape below 2^64");
       text_.remove_prefix(static_cast<size_t>(stop - text_.data()));
+      if (text_.starts_with('L')) text_.remove_prefix(1);  // Python 2's long
       out->push_back(size);
       if (out->size() > kMaxDimensions) {
         return {StatusCode::kDataLoss, "the shape has more than " + std::to_string(kMaxDimensions) + " dimensions"};
@@ -186,9 +221,7 @@ Status ParseNpyHeader(Bytes header, TensorInfo* info) {
   if (!status.ok()) return status;
   // With at most one dimension that has several entries, both orders are the same.
   const auto wide = std::count_if(info->shape.begin(), info->shape.end(), [](size_t size) { return size != 1; });
-  if (fortran_order && wide > 1 && info->problem.empty()) {
-    info->problem = "is in Fortran order; save it with numpy.ascontiguousarray";
-  }
+  info->is_fortran_order = fortran_order && wide > 1;
   return {};
 }
 

@@ -20,8 +20,8 @@ inline constexpr size_t kMaxNpyHeaderBytes = 65536;
 // kNpyPreludeBytes. Errors: kDataLoss for another magic string or version, or a header that is too long.
 Status NpyHeaderBytes(Bytes prelude, size_t* header_bytes);
 
-// Reads a whole header into `*info`, but for its name. Element types that are not little-endian floats of 2, 4 or 8
-// bytes, and arrays in Fortran order, become `info->problem`. Errors: kDataLoss for a header that numpy would not
+// Reads a whole header into `*info`, but for its name. Element types that are no floats of 2, 4 or 8 bytes become
+// `info->problem`. Errors: kDataLoss for a header that numpy would not
 // write.
 Status ParseNpyHeader(Bytes header, TensorInfo* info);
 

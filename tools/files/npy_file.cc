@@ -25,7 +25,7 @@ class NpyFile : public TensorFile {
                                          " bytes, the file " + std::to_string(bytes().size())};
     }
     status = ParseNpyHeader(bytes().first(header_bytes_), &info);
-    if (!status.ok() || !info.problem.empty()) return status;
+    if (!status.ok() || info.dtype == Dtype::kOther) return status;
     size_t needed = 0;
     status = TensorBytes(info, &needed);
     if (!status.ok()) return status;

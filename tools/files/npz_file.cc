@@ -40,17 +40,28 @@ class NpzFile : public TensorFile {
     std::vector<ZipMember> members;
     Status status = ReadZipDirectory(bytes(), &members);
     std::set<std::string> names;
+    bool is_pytorch = false;
+    size_t of_finder = 0;
     for (ZipMember& member : members) {
       if (!status.ok()) return status;
+      is_pytorch |= member.name.ends_with("data.pkl");
       if (!member.name.ends_with(kSuffix)) continue;
+      if (member.name.starts_with("__MACOSX/")) {  // what the Finder adds of each file
+        ++of_finder;
+        continue;
+      }
       if (!names.insert(member.name).second) {
         return {StatusCode::kDataLoss, "member '" + member.name + "' is there twice"};
       }
       arrays_.push_back({.member = std::move(member)});
       status = ReadArrayInfo(&arrays_.back(), &tensors_.emplace_back());
     }
-    if (status.ok() && arrays_.empty()) return {StatusCode::kDataLoss, "is a zip archive without .npy arrays"};
-    return status;
+    if (of_finder > 0) {
+      notes_.push_back("left out: " + std::to_string(of_finder) + " members of __MACOSX, which are no arrays");
+    }
+    if (!status.ok() || !arrays_.empty()) return status;
+    if (is_pytorch) return {StatusCode::kDataLoss, "is a file of PyTorch; " + std::string(kFromPyTorch)};
+    return {StatusCode::kDataLoss, "is a zip archive without .npy arrays"};
   }
 
   static Status ReadArrayInfo(Array* array, TensorInfo* info) {
@@ -64,7 +75,7 @@ class NpzFile : public TensorFile {
     array->header_bytes = header.size();
     if (status.ok()) status = ParseNpyHeader(header, info);
     size_t needed = 0;
-    if (status.ok() && info->problem.empty()) {
+    if (status.ok() && info->dtype != Dtype::kOther) {
       status = TensorBytes(*info, &needed);
       // This is what keeps an archive from inflating to more than its arrays say.
       if (status.ok() && needed != member.size - array->header_bytes) {

@@ -41,7 +41,13 @@ Dtype ReadDtype(std::string_view name) {
   if (name == "BF16") return Dtype::kBFloat16;
   if (name == "F32") return Dtype::kFloat32;
   if (name == "F64") return Dtype::kFloat64;
+  if (name == "F8_E4M3" || name == "F8_E5M2") return Dtype::kFloat16;  // which holds all their values
   return Dtype::kOther;
+}
+
+Storage ReadStorage(std::string_view name) {
+  if (name == "F8_E4M3") return Storage::kFloat8E4M3;
+  return name == "F8_E5M2" ? Storage::kFloat8E5M2 : Storage::kSame;
 }
 
 class SafetensorsFile : public TensorFile {
@@ -102,8 +108,9 @@ class SafetensorsFile : public TensorFile {
     }
     const auto& dtype = tensor["dtype"].get_ref<const std::string&>();
     info->dtype = ReadDtype(dtype);
+    info->storage = ReadStorage(dtype);
     if (info->dtype == Dtype::kOther) {
-      info->problem = "element type '" + dtype + "' is not supported (only F16, BF16, F32 and F64)";
+      info->problem = "element type '" + dtype + "' is not supported (only F8_E4M3, F8_E5M2, F16, BF16, F32 and F64)";
       info->is_never_attention = dtype.starts_with('I') || dtype.starts_with('U') || dtype.starts_with('B');
       return {};
     }

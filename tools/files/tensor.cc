@@ -8,6 +8,8 @@
 namespace attnscope::tools {
 
 std::string TypeText(const TensorInfo& info) {
+  if (info.storage == Storage::kFloat8E4M3) return "float8_e4m3";
+  if (info.storage == Storage::kFloat8E5M2) return "float8_e5m2";
   switch (info.dtype) {
     case Dtype::kFloat16:
       return "float16";
@@ -29,9 +31,11 @@ std::string ShapeText(std::span<const size_t> shape) {
   return text + "]";
 }
 
+size_t StoredBytes(const TensorInfo& info) { return info.storage == Storage::kSame ? ElementBytes(info.dtype) : 1; }
+
 Status TensorBytes(const TensorInfo& info, size_t* bytes) {
   constexpr size_t kMax = std::numeric_limits<size_t>::max();
-  size_t product = ElementBytes(info.dtype);
+  size_t product = StoredBytes(info);
   for (const size_t size : info.shape) {
     // An empty tensor is empty whatever its other sizes are, but they must make sense without it.
     const size_t factor = size == 0 ? 1 : size;

@@ -24,6 +24,9 @@ using Bytes = std::span<const uint8_t>;
 
 enum class Dtype : uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kOther };
 
+// What a file has in place of a dtype that holds the same values.
+enum class Storage : uint8_t { kSame, kFloat8E4M3, kFloat8E5M2 };
+
 // Of a shape: as many as numpy allows.
 inline constexpr size_t kMaxDimensions = 64;
 
@@ -45,13 +48,18 @@ constexpr size_t ElementBytes(Dtype dtype) {
 
 struct TensorInfo {
   std::string name;
-  Dtype dtype = Dtype::kOther;
+  Dtype dtype = Dtype::kOther;  // of what TensorFile::Read gives
+  // How the file has it.
+  Storage storage = Storage::kSame;
+  bool is_big_endian = false;
+  bool is_fortran_order = false;
   std::vector<size_t> shape;
   // Why it cannot be read ("element type '<i8' is not supported"), or empty. Archives hold such tensors beside others;
   // they are an error only for who asks for them.
   std::string problem;
   // Of a problem: whole numbers, text or objects, which are no attention of any shape.
   bool is_never_attention = false;
+  bool may_be_bfloat16 = false;  // of a problem: two bytes of no type, which is how numpy writes bfloat16
 };
 
 // "float16"; for people.
@@ -60,7 +68,10 @@ std::string TypeText(const TensorInfo& info);
 // "[2, 8, 128, 128]"
 std::string ShapeText(std::span<const size_t> shape);
 
-// Bytes of a whole tensor. Errors: kDataLoss if they overflow size_t. Needs a dtype other than kOther.
+// Bytes of an element in the file. Zero for kOther.
+size_t StoredBytes(const TensorInfo& info);
+
+// Bytes of a whole tensor in the file. Errors: kDataLoss if they overflow size_t. Needs a dtype other than kOther.
 Status TensorBytes(const TensorInfo& info, size_t* bytes);
 
 // The elements of a tensor, aligned for their type: in a mapped file, which must outlive them, or of their own.

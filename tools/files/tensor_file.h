@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A file of tensors: .npy, .npz or .safetensors, recognised by its first bytes.
+// A file of tensors: .npy, .npz, .safetensors or an index of such, recognised by its first bytes.
 #ifndef ATTNSCOPE_TOOLS_FILES_TENSOR_FILE_H_
 #define ATTNSCOPE_TOOLS_FILES_TENSOR_FILE_H_
 
@@ -16,6 +16,13 @@
 #include "tools/files/tensor.h"
 
 namespace attnscope::tools {
+
+// How tensors of PyTorch's own format get here, for messages.
+inline constexpr const char* kFromPyTorch =
+    "save it as safetensors:\n"
+    "  import torch, safetensors.torch\n"
+    "  tensors = torch.load(\"FILE.pt\", weights_only=True)  # a dictionary of names and tensors\n"
+    "  safetensors.torch.save_file(tensors, \"FILE.safetensors\")";
 
 class TensorFile {
  public:
@@ -38,8 +45,14 @@ class TensorFile {
   // kDataLoss, kOutOfMemory; the message names path and tensor. O(size).
   Status Read(size_t tensor, TensorData* out) const;
 
+  // Reads tensors whose elements are two bytes of no type, as numpy writes bfloat16, as that.
+  void TakeVoidAsBFloat16();
+
+  // What was passed over, for people.
+  std::span<const std::string> notes() const { return notes_; }
+
   // As MappedFile::CheckUnchanged.
-  Status CheckUnchanged() const { return file_.CheckUnchanged(); }
+  virtual Status CheckUnchanged() const { return file_.CheckUnchanged(); }
 
  protected:
   TensorFile(std::string path, bool is_archive, MappedFile file)
@@ -48,10 +61,15 @@ class TensorFile {
   Bytes bytes() const { return file_.bytes(); }
   // Fills tensors_ and makes sure that each without a problem has all its elements. Messages need not name the path.
   virtual Status ReadInfo() = 0;
-  // As Read, for a tensor without a problem; messages need not name path and tensor.
+  // The elements as they are stored, of a tensor without a problem; messages need not name path and tensor.
   virtual Status ReadElements(size_t tensor, TensorData* out) const = 0;
 
+  static Status ReadElementsOf(const TensorFile& file, size_t tensor, TensorData* out) {
+    return file.ReadElements(tensor, out);
+  }
+
   std::vector<TensorInfo> tensors_;
+  std::vector<std::string> notes_;
 
  private:
   std::string path_;
@@ -63,6 +81,7 @@ class TensorFile {
 std::unique_ptr<TensorFile> MakeNpyFile(std::string path, MappedFile file);
 std::unique_ptr<TensorFile> MakeNpzFile(std::string path, MappedFile file);
 std::unique_ptr<TensorFile> MakeSafetensorsFile(std::string path, MappedFile file);
+std::unique_ptr<TensorFile> MakeShardedFile(std::string path, MappedFile file);
 
 }  // namespace attnscope::tools
 

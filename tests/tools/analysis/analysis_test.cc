@@ -122,12 +122,14 @@ TEST_F(AnalysisTest, AxesInAnotherOrderGiveTheSameNumbers) {
     }
   }
   const Report expected = Run({.files = {DataFile("use_short", 0, "attn")}});
+  AnalysisOptions small;
+  small.block_elements = 100;
   const std::string narrow = Write("a_L0.npy", Npy("<f4", {19, 4, 19}, BytesOf(moved)));
   const std::string wide =
       Write("b_L0.npy", Npy("<f8", {19, 4, 19}, BytesOf(std::vector<double>(moved.begin(), moved.end()))));
   for (const std::string& file : {narrow, wide}) {
     ExpectSameBits(Run({.files = {file}, .axes = "queries,heads,keys"}), expected);
-    ExpectSameBits(Run({.files = {file}, .axes = "queries,heads,keys"}, {.block_elements = 100}), expected);
+    ExpectSameBits(Run({.files = {file}, .axes = "queries,heads,keys"}, small), expected);
   }
   const Report layers = Run({.files = {narrow}, .axes = "queries,layers,keys"});
   ASSERT_EQ(layers.layers.size(), 4u);

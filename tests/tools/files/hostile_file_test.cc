@@ -285,8 +285,8 @@ TEST_F(HostileFileTest, EachTruncationOfRealAttentionIsNamed) {
 TEST_F(HostileFileTest, MemoryIsThatOfTheTensors) {
   constexpr size_t kMany = 60000;
   const std::string halves(2 * kMany, '\0');
-  const std::string path = Write("a.npz", Zip({{.name = "a.L0.npy", .bytes = Npy("<f2", {1, 1, 1, kMany}, halves)},
-                                               {.name = "b.L0.npy", .bytes = Npy("<f2", {kMany, 1, 1, 1}, halves)}}));
+  const std::string path = Write("a.npz", Zip({{.name = "L0.1.npy", .bytes = Npy("<f2", {1, 1, 1, kMany}, halves)},
+                                               {.name = "L0.2.npy", .bytes = Npy("<f2", {kMany, 1, 1, 1}, halves)}}));
   Report report;
   const Status status = AnalyzeFiles({.files = {path}}, {}, &report);
   EXPECT_TRUE(status.ok()) << status.message();

@@ -4,6 +4,8 @@
 // that no byte of a file, whatever it becomes and wherever the file ends, does worse than give an error.
 #include "tools/files/tensor_file.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -102,24 +104,67 @@ TEST_F(TensorFileTest, NpyOfEachVersion) {
 TEST_F(TensorFileTest, NpyTypes) {
   EXPECT_EQ(Open("a.npy", Npy("<f2", {2}, "1234"))->tensors()[0].dtype, Dtype::kFloat16);
   EXPECT_EQ(Open("a.npy", Npy("<f8", {1}, "12345678"))->tensors()[0].dtype, Dtype::kFloat64);
-  for (const char* descr : {">f4", "=f4", "|f4", "<i4", "<f16", "f4", "", "<V2", "<c8"}) {
+  for (const char* descr : {"=f4", "|f4", "f4", "<f4", "float32", "single", "f"}) {  // as numpy reads them
+    ExpectFloats(*Open("a.npy", Npy(descr, {2}, BytesOf(Ramp(2)))), 0, Ramp(2));
+  }
+  for (const char* descr : {"<i4", "<f16", "", "<", "<c8", "|O", "|V1", "<f1", ">>f4"}) {
     ExpectProblem(*Open("a.npy", Npy(descr, {1}, "1234")), 0, "element type '" + std::string(descr) + "'");
   }
+  ExpectProblem(*Open("a.npy", Npy("|O", {1}, "1234")), 0, "numpy.asarray");
+  EXPECT_TRUE(Open("a.npy", Npy("<i4", {1}, "1234"))->tensors()[0].is_never_attention);
+  EXPECT_FALSE(Open("a.npy", Npy("<f16", {1}, "1234"))->tensors()[0].is_never_attention);
   const std::string fields = "{'descr': [('a', '<f4'), ('b]', [('c', '<f4')])], 'fortran_order': False, 'shape': (1,)}";
   ExpectProblem(*Open("a.npy", NpyWithHeader(fields, "12345678")), 0, "fields");
+}
+
+TEST_F(TensorFileTest, NpyBigEndian) {
+  std::string elements = BytesOf(Ramp(6));
+  for (size_t i = 0; i < elements.size(); i += 4) std::reverse(elements.begin() + i, elements.begin() + i + 4);
+  ExpectFloats(*Open("a.npy", Npy(">f4", {2, 3}, elements)), 0, Ramp(6));
+  ExpectFloats(*Open("a.npz", Zip({{.name = "a.npy", .bytes = Npy(">f4", {6}, elements), .deflate = true}})), 0,
+               Ramp(6));
+}
+
+TEST_F(TensorFileTest, NpyBFloat16) {
+  const std::string elements = BytesOf(std::vector<uint16_t>{BFloatOf(0.5f), BFloatOf(-3.0f)});
+  const auto named = Open("a.npy", Npy("bfloat16", {2}, elements));  // ml_dtypes
+  EXPECT_EQ(named->tensors()[0].dtype, Dtype::kBFloat16);
+  TensorData data;
+  EXPECT_TRUE(named->Read(0, &data).ok());
+  for (const char* descr : {"|V2", "<V2"}) {
+    const std::string array = Npy(descr, {2}, elements);
+    for (const auto& file : {Open("a.npy", array), Open("a.npz", Zip({{.name = "a.npy", .bytes = array}}))}) {
+      ExpectProblem(*file, 0, "--dtype bfloat16");
+      file->TakeVoidAsBFloat16();
+      EXPECT_EQ(file->tensors()[0].dtype, Dtype::kBFloat16);
+      ASSERT_TRUE(file->Read(0, &data).ok());
+      EXPECT_EQ(std::string(data.bytes().begin(), data.bytes().end()), elements);
+    }
+    ExpectError("a.npy", Npy(descr, {3}, elements), "is truncated: shape [3] needs 6 bytes");
+  }
 }
 
 TEST_F(TensorFileTest, NpyFortranOrder) {
   const auto fortran = [](const std::string& shape, size_t size) {
     return NpyWithHeader("{'descr': '<f4', 'fortran_order': True, 'shape': " + shape + "}", BytesOf(Ramp(size)));
   };
-  ExpectProblem(*Open("a.npy", fortran("(2, 3)", 6)), 0, "Fortran order");
+  ExpectFloats(*Open("a.npy", fortran("(2, 3)", 6)), 0, {0.5f, 2.5f, 4.5f, 1.5f, 3.5f, 5.5f});
+  std::vector<float> expected;  // [i, j, k] of (2, 3, 4)
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      for (int k = 0; k < 4; ++k) expected.push_back(static_cast<float>(i + 2 * j + 6 * k) + 0.5f);
+    }
+  }
+  ExpectFloats(*Open("a.npy", fortran("(2, 3, 4)", 24)), 0, expected);
+  ExpectFloats(*Open("a.npy", fortran("(2L, 0, 4L)", 0)), 0, {});
   ExpectFloats(*Open("a.npy", fortran("(1, 6, 1)", 6)), 0, Ramp(6));  // both orders are the same
   ExpectFloats(*Open("a.npy", fortran("()", 1)), 0, Ramp(1));
 }
 
 TEST_F(TensorFileTest, NpyHeaderIsRead) {
   const std::string elements = BytesOf(Ramp(2));
+  ExpectFloats(*Open("a.npy", NpyWithHeader("{'descr': '<f4', 'fortran_order': False, 'shape': (1L, 2L)}", elements)),
+               0, Ramp(2));  // Python 2
   ExpectFloats(*Open("a.npy", NpyWithHeader("{ \"shape\":(2,),'fortran_order':False ,\n'descr':\"<f4\"}", elements)), 0,
                Ramp(2));
   for (const char* bad :
@@ -213,11 +258,84 @@ TEST_F(TensorFileTest, NpzUnreadableMembersAreProblemsOnlyWhenRead) {
   EXPECT_TRUE(file->Read(3, &data).ok());
 }
 
+TEST_F(TensorFileTest, WhatTheFinderAddsIsPassedOver) {
+  const auto file = Open("a.npz", Zip({{.name = "attn/0.npy", .bytes = Npy("<f4", {2}, BytesOf(Ramp(2)))},
+                                       {.name = "__MACOSX/attn/._0.npy", .bytes = "Mac OS X"}}));
+  ASSERT_EQ(file->tensors().size(), 1u);
+  ExpectFloats(*file, 0, Ramp(2));
+  ASSERT_EQ(file->notes().size(), 1u);
+  EXPECT_EQ(file->notes()[0], "left out: 1 members of __MACOSX, which are no arrays");
+}
+
+// All 256 values of each, by the formats' definition.
+TEST_F(TensorFileTest, SafetensorsFloat8) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  struct Format {
+    const char* name;
+    int fraction_bits;
+    int bias;
+  };
+  for (const Format& format : {Format{"F8_E4M3", 3, 7}, Format{"F8_E5M2", 2, 15}}) {
+    const auto file =
+        Open("a.safetensors", Safetensors("{" + SafetensorsEntry("a", format.name, {256}, 0, 256) + "}", all));
+    EXPECT_EQ(file->tensors()[0].dtype, Dtype::kFloat16);
+    TensorData data;
+    ASSERT_TRUE(file->Read(0, &data).ok());
+    ASSERT_EQ(data.bytes().size(), 512u);
+    const auto* const halves = reinterpret_cast<const uint16_t*>(data.bytes().data());
+    for (int i = 0; i < 256; ++i) {
+      const int exponent = (i & 127) >> format.fraction_bits;
+      const int fraction = i & ((1 << format.fraction_bits) - 1);
+      const bool is_nan = format.fraction_bits == 3 ? (i & 127) == 127 : exponent == 31 && fraction != 0;
+      const int half_exponent = halves[i] >> 10 & 31;
+      EXPECT_EQ(halves[i] >> 15, i >> 7);
+      if (is_nan || (format.fraction_bits == 2 && exponent == 31)) {
+        EXPECT_EQ(half_exponent, 31) << i;
+        EXPECT_EQ((halves[i] & 1023) != 0, is_nan) << i;
+        continue;
+      }
+      const double expected = exponent == 0 ? std::ldexp(fraction, 1 - format.bias - format.fraction_bits)
+                                            : std::ldexp((1 << format.fraction_bits) + fraction,
+                                                         exponent - format.bias - format.fraction_bits);
+      const double half = half_exponent == 0 ? std::ldexp(halves[i] & 1023, -24)
+                                             : std::ldexp((halves[i] & 1023) + 1024, half_exponent - 25);
+      EXPECT_EQ(half, expected) << i;
+    }
+  }
+}
+
+TEST_F(TensorFileTest, IndexOfSafetensors) {
+  const auto shard = [](const std::string& name, float first) {
+    return Safetensors("{" + SafetensorsEntry(name, "F32", {2}, 0, 8) + "}", BytesOf(std::vector<float>{first, 2.0f}));
+  };
+  Write("a-1.safetensors", shard("layers.0.attn", 0.25f));
+  Write("a-2.safetensors", shard("layers.1.attn", 0.75f));
+  const std::string name = "a.safetensors.index.json";
+  const auto file = Open(name, R"({"metadata": {"total_size": 16}, "weight_map": {
+      "layers.0.attn": "a-1.safetensors", "layers.1.attn": "a-2.safetensors"}})");
+  EXPECT_TRUE(file->is_archive());
+  ASSERT_EQ(file->tensors().size(), 2u);
+  ExpectFloats(*file, 0, {0.25f, 2.0f});
+  ExpectFloats(*file, 1, {0.75f, 2.0f});
+  EXPECT_EQ(file->tensors()[1].name, "layers.1.attn");
+  EXPECT_TRUE(file->CheckUnchanged().ok());
+  ExpectError(name, R"({"weight_map": {"x": "a-1.safetensors"}})", "'a-1.safetensors' has no tensor 'x'");
+  ExpectError(name, R"({"weight_map": {"x": "../a-1.safetensors"}})", "is no safetensors file beside the index");
+  ExpectError(name, R"({"weight_map": {"x": "a.safetensors.index.json"}})", "is no safetensors file beside the index");
+  ExpectError(name, R"({"weight_map": {"x": "a-3.safetensors"}})", "a-3.safetensors", StatusCode::kNotFound);
+  ExpectError(name, R"({"weight_map": {"x": 1}})", "tensor 'x' has no name of a file");
+  ExpectError(name, R"({"weight_map": {}})", "holds no tensors");
+  ExpectError(name, R"({"attention_stats": {}})", "is no index of safetensors files");
+}
+
 TEST_F(TensorFileTest, NpzDamageIsFound) {
   const std::string array = Npy("<f4", {6}, BytesOf(Ramp(6)));
   ExpectProblem(*Open("a.npz", Zip({{.name = "a.npy", .bytes = array, .deflate = true, .crc_error = 1}})), 0,
                 "checksum");
   ExpectError("a.npz", Zip({}), "without .npy arrays");
+  ExpectError("a.npz", Zip({{.name = "archive/data.pkl", .bytes = "x"}}),
+              "is a file of PyTorch; save it as safetensors");
   ExpectError("a.npz", Zip({{.name = "a.npy", .bytes = array.substr(0, array.size() - 4)}}), "tensor 'a': shape [6]");
   ExpectError("a.npz", Zip({{.name = "a.npy", .bytes = array, .claimed_size = array.size() - 1}}), "claims");
   ExpectError("a.npz", Zip({{.name = "a.npy", .bytes = array, .deflate = true, .claimed_size = array.size() + 4}}),
@@ -322,6 +440,10 @@ TEST_F(TensorFileTest, FormatIsRecognisedByContent) {
       *Open("a.bin", Safetensors(std::string("{") + SafetensorsEntry("a", "F32", {2}, 0, 8) + "}", BytesOf(Ramp(2)))),
       0, Ramp(2));
   ExpectError("a.bin", "something else entirely", "neither .npy nor .npz nor .safetensors");
+  ExpectError("a.pt", "\x80\x02}q", "is a Python pickle, perhaps of PyTorch; save it as safetensors");
+  ExpectError("a.h5", "\x89HDF\r\n", "is HDF5");
+  ExpectError("a.gguf", "GGUF\3", "is GGUF");
+  ExpectError("a.json", "{\"attention_stats\": {}}", "attnscope diagnose and render read reports");
   for (const char* name : {"a.npy", "a.npz", "a.safetensors", "a"}) ExpectError(name, "", "is empty");
 }
 
