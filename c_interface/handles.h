@@ -36,7 +36,7 @@ struct AttnscopeReport {
   attnscope::Report report;
   // What was handed out last.
   std::string json;
-  std::vector<attnscope::Verdict> verdicts;
+  attnscope::Diagnosis diagnosis;
   std::vector<uint8_t> png;
 };
 

@@ -30,6 +30,8 @@ static_assert(static_cast<int>(MetricScale::kShare) == ATTNSCOPE_SCALE_SHARE);
 // Of a text of the table of metrics: a literal, or none.
 static const char* TextOf(std::string_view text) { return text.empty() ? "" : text.data(); }
 
+static_assert(static_cast<int>(Outcome::kNotJudged) == ATTNSCOPE_OUTCOME_NOT_JUDGED);
+
 static_assert(kMaxHeads == ATTNSCOPE_MAX_HEADS);
 static_assert(kMaxBatch == ATTNSCOPE_MAX_BATCH);
 static_assert(kMaxKeys == ATTNSCOPE_MAX_KEYS);
@@ -83,6 +85,11 @@ const char* AttnscopePathologyName(int32_t pathology) {
 const char* AttnscopeSeverityName(int32_t severity) {
   if (severity < ATTNSCOPE_HEALTHY || severity > ATTNSCOPE_CRITICAL) return nullptr;
   return NameOf(static_cast<Severity>(severity)).data();
+}
+
+const char* AttnscopeOutcomeName(int32_t outcome) {
+  if (outcome < ATTNSCOPE_OUTCOME_HEALTHY || outcome > ATTNSCOPE_OUTCOME_NOT_JUDGED) return nullptr;
+  return NameOf(static_cast<Outcome>(outcome)).data();
 }
 
 size_t AttnscopeElementBytes(int32_t type) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "attnscope/limits.h"
 #include "c_interface/handles.h"
@@ -70,6 +71,24 @@ Status SetMetric(Report& report, int64_t layer, int64_t head, int32_t metric, do
 Status ReadTime(const char* name, const std::optional<int64_t>& time, int64_t* out) {
   if (!time.has_value()) return {StatusCode::kNotFound, std::string("the report has no ") + name};
   *out = *time;
+  return {};
+}
+
+// One of what a diagnosis has.
+template <typename Found, typename Out>
+Status WriteAt(const std::vector<Found>& found, size_t index, const char* name, Out* out) {
+  if (index < found.size()) return WriteStruct("out", c_interface::ToC(found[index]), out);
+  return {StatusCode::kOutOfRange,
+          "index is " + std::to_string(index) + ", of " + std::to_string(found.size()) + " " + name};
+}
+
+Status FindOutcome(const Diagnosis& diagnosis, int64_t layer, Outcome* out) {
+  const auto found = std::find_if(diagnosis.layers.begin(), diagnosis.layers.end(),
+                                  [layer](const Diagnosis::Layer& entry) { return entry.layer == layer; });
+  if (found == diagnosis.layers.end()) {
+    return {StatusCode::kNotFound, "the report had no layer " + std::to_string(layer) + " when it was diagnosed"};
+  }
+  *out = found->outcome;
   return {};
 }
 
@@ -186,8 +205,8 @@ AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const Attnscope
     if (num_verdicts == nullptr) return NullArgument("num_verdicts");
     Thresholds read;
     if (Status status = Read("thresholds", thresholds, &read); !status.ok()) return status;
-    report->verdicts = Diagnose(report->report, read);
-    *num_verdicts = report->verdicts.size();
+    report->diagnosis = Judge(report->report, read);
+    *num_verdicts = report->diagnosis.verdicts.size();
     return {};
   });
 }
@@ -195,12 +214,36 @@ AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const Attnscope
 AttnscopeStatus AttnscopeReportVerdict(const AttnscopeReport* report, size_t index, AttnscopeVerdict* out) {
   return Guarded([&]() -> Status {
     if (report == nullptr) return NullArgument("report");
-    const size_t verdicts = report->verdicts.size();
-    if (index >= verdicts) {
-      return {StatusCode::kOutOfRange,
-              "index is " + std::to_string(index) + ", of " + std::to_string(verdicts) + " verdicts"};
+    return WriteAt(report->diagnosis.verdicts, index, "verdicts", out);
+  });
+}
+
+AttnscopeStatus AttnscopeReportNumUnjudged(const AttnscopeReport* report, size_t* out) {
+  return Guarded([&]() -> Status {
+    if (report == nullptr) return NullArgument("report");
+    if (out == nullptr) return NullArgument("out");
+    *out = report->diagnosis.unjudged.size();
+    return {};
+  });
+}
+
+AttnscopeStatus AttnscopeReportUnjudged(const AttnscopeReport* report, size_t index, AttnscopeUnjudged* out) {
+  return Guarded([&]() -> Status {
+    if (report == nullptr) return NullArgument("report");
+    return WriteAt(report->diagnosis.unjudged, index, "unjudged", out);
+  });
+}
+
+AttnscopeStatus AttnscopeReportOutcome(const AttnscopeReport* report, int64_t layer, int32_t* out) {
+  return Guarded([&]() -> Status {
+    if (report == nullptr) return NullArgument("report");
+    if (out == nullptr) return NullArgument("out");
+    Outcome outcome = report->diagnosis.outcome;
+    if (layer != -1) {
+      if (Status status = FindOutcome(report->diagnosis, layer, &outcome); !status.ok()) return status;
     }
-    return WriteStruct("out", c_interface::ToC(report->verdicts[index]), out);
+    *out = static_cast<int32_t>(outcome);
+    return {};
   });
 }
 
@@ -208,7 +251,7 @@ AttnscopeStatus AttnscopeReportWorstSeverity(const AttnscopeReport* report, int3
   return Guarded([&]() -> Status {
     if (report == nullptr) return NullArgument("report");
     if (out == nullptr) return NullArgument("out");
-    *out = static_cast<int32_t>(WorstSeverity(report->verdicts));
+    *out = static_cast<int32_t>(WorstSeverity(report->diagnosis.verdicts));
     return {};
   });
 }

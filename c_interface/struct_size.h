@@ -58,6 +58,8 @@ inline constexpr size_t kFirstSize<AttnscopeThresholds> = 152;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeVerdict> = 56;
 template <>
+inline constexpr size_t kFirstSize<AttnscopeUnjudged> = 32;
+template <>
 inline constexpr size_t kFirstSize<AttnscopeMonitorConfig> = 152;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeMetricInfo> = 48;

@@ -230,6 +230,16 @@ AttnscopeVerdict ToC(const Verdict& verdict) {
   return out;
 }
 
+AttnscopeUnjudged ToC(const Unjudged& unjudged) {
+  AttnscopeUnjudged out = {};
+  out.struct_size = sizeof(out);
+  out.pathology = static_cast<int32_t>(unjudged.pathology);
+  out.layer = unjudged.layer;
+  out.head = unjudged.head;
+  out.reason = unjudged.reason.c_str();
+  return out;
+}
+
 }  // namespace attnscope::c_interface
 
 using attnscope::c_interface::Guarded;

@@ -29,13 +29,14 @@ Status Read(const char* name, const AttnscopeBufferView* in, BufferView* out);
 Status Read(const char* name, const AttnscopeRunner* in, Runner* out);
 Status Read(const char* name, const AttnscopeLayerConfig* in, LayerConfig* out);
 
-// The other way. Sizes are those of this library. A verdict's message lasts as long as the verdict.
+// The other way. Sizes are those of this library. Texts last as long as what they are of.
 AttnscopeAttentionView ToC(const AttentionView& view);
 AttnscopeQueryKeyView ToC(const QueryKeyView& view);
 AttnscopeActivationView ToC(const ActivationView& view);
 AttnscopeRunner ToC(const Runner& runner);
 AttnscopeLayerConfig ToC(const LayerConfig& config);
 AttnscopeVerdict ToC(const Verdict& verdict);
+AttnscopeUnjudged ToC(const Unjudged& unjudged);
 
 // What messages call the parameters of an Add call.
 inline const char* NameOfParams(const AttnscopeMask*) { return "mask"; }

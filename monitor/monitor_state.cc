@@ -134,12 +134,12 @@ void AttentionMonitor::State::ReportLayer(const WindowInfo& info, Layer& layer) 
   const LayerCounts counts = {window.samples, window.late, schedule_.TakePostponed(index)};
   Report report;
   report.layers.push_back({.layer = layer.report_index, .stats = std::move(window.stats)});
-  const std::vector<Verdict> verdicts = Diagnose(report, config_.thresholds);
+  const Diagnosis diagnosis = Judge(report, config_.thresholds);
   if (config_.on_window != nullptr) {
-    config_.on_window(config_.opaque, WindowRecord(info, counts, report.layers.front(), verdicts, config_.per_head));
+    config_.on_window(config_.opaque, WindowRecord(info, counts, report.layers.front(), diagnosis, config_.per_head));
   }
   std::vector<VerdictChange> changes;
-  layer.tracker.Update(report, verdicts, &changes);
+  layer.tracker.Update(report, diagnosis, &changes);
   for (VerdictChange& change : changes) {
     change.window = info.window;
     change.step = info.last_step;

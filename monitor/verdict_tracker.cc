@@ -10,13 +10,6 @@
 namespace attnscope {
 namespace {
 
-// A window that measured none of the metrics that a pathology is told by says nothing about it.
-bool IsMeasured(Pathology pathology, const MetricValues& values) {
-  const auto& bounds = internal::InfoOf(pathology).bounds;
-  return std::any_of(bounds.begin(), bounds.end(),
-                     [&](const internal::Bound& bound) { return values.Has(bound.crossed.metric); });
-}
-
 // Of a place, -1 for the layer as a whole, and a pathology.
 size_t IndexOf(int64_t head, Pathology pathology) {
   return static_cast<size_t>(head + 1) * kNumPathologies + static_cast<size_t>(pathology);
@@ -102,18 +95,19 @@ bool VerdictTracker::Step(Track& track, const Verdict* entered, const Verdict* l
   return true;
 }
 
-void VerdictTracker::Update(const Report& report, const std::vector<Verdict>& verdicts,
-                            std::vector<VerdictChange>* changes) {
-  const std::vector<Verdict> recovering = Diagnose(report, recovery_);
-  const std::vector<const Verdict*> entered = Indexed(verdicts, tracks_.size());
-  const std::vector<const Verdict*> left = Indexed(recovering, tracks_.size());
-  const LayerStats& stats = report.layers.front().stats;
-  for (size_t i = 0; i < (stats.heads.size() + 1) * kNumPathologies; ++i) {
-    const Verdict& reported = tracks_[i].reported;
-    const MetricValues& values = reported.head < 0 ? stats.layer : stats.heads[static_cast<size_t>(reported.head)];
-    if (!IsMeasured(reported.pathology, values)) continue;
+void VerdictTracker::Update(const Report& report, const Diagnosis& diagnosis, std::vector<VerdictChange>* changes) {
+  const Diagnosis recovering = Judge(report, recovery_);
+  const std::vector<const Verdict*> entered = Indexed(diagnosis.verdicts, tracks_.size());
+  const std::vector<const Verdict*> left = Indexed(recovering.verdicts, tracks_.size());
+  std::vector<bool> is_judged(tracks_.size(), true);
+  for (const Unjudged& unjudged : diagnosis.unjudged) is_judged[IndexOf(unjudged.head, unjudged.pathology)] = false;
+  const size_t places = report.layers.front().stats.heads.size() + 1;
+  for (size_t i = 0; i < places * kNumPathologies; ++i) {
+    if (!is_judged[i]) continue;
+    // The stricter bounds may also have found less to judge by.
+    const Verdict* const worse = SeverityOf(left[i]) < SeverityOf(entered[i]) ? entered[i] : left[i];
     VerdictChange change;
-    if (Step(tracks_[i], entered[i], left[i], &change)) changes->push_back(std::move(change));
+    if (Step(tracks_[i], entered[i], worse, &change)) changes->push_back(std::move(change));
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/window_record.h"
 
+#include "report/diagnosis_json.h"
 #include "report/json_writer.h"
 
 namespace attnscope {
@@ -26,22 +27,10 @@ void AppendHeads(const std::vector<MetricValues>& heads, std::string* out) {
   metrics.End();
 }
 
-void AppendVerdict(const Verdict& verdict, std::string* out) {
-  JsonObject object(out);
-  object.String("pathology", NameOf(verdict.pathology));
-  object.String("severity", NameOf(verdict.severity));
-  if (verdict.head >= 0) object.Integer("head", verdict.head);
-  object.String("metric", InfoOf(verdict.metric).name);
-  object.Number("value", verdict.value);
-  object.Number("bound", verdict.bound);
-  object.String("message", verdict.message);
-  object.End();
-}
-
 }  // namespace
 
 std::string WindowRecord(const WindowInfo& info, const LayerCounts& counts, const LayerReport& layer,
-                         const std::vector<Verdict>& verdicts, bool per_head) {
+                         const Diagnosis& diagnosis, bool per_head) {
   std::string line;
   JsonObject record(&line);
   record.String("schema", kWindowSchema);
@@ -59,13 +48,7 @@ std::string WindowRecord(const WindowInfo& info, const LayerCounts& counts, cons
   record.Number("overhead", info.overhead);
   AppendMetrics(layer.stats.layer, record.Member("metrics"));
   if (per_head) AppendHeads(layer.stats.heads, record.Member("heads"));
-  std::string* const array = record.Member("verdicts");
-  *array += '[';
-  for (const Verdict& verdict : verdicts) {
-    if (&verdict != &verdicts.front()) *array += ", ";
-    AppendVerdict(verdict, array);
-  }
-  *array += ']';
+  internal::AppendDiagnosis(diagnosis, false, " ", &record);
   record.End();
   return line;
 }

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
@@ -34,9 +33,9 @@ struct LayerCounts {
   uint64_t postponed = 0;
 };
 
-// One line without a newline.
+// One line without a newline. `diagnosis` is of a report of this layer alone.
 std::string WindowRecord(const WindowInfo& info, const LayerCounts& counts, const LayerReport& layer,
-                         const std::vector<Verdict>& verdicts, bool per_head);
+                         const Diagnosis& diagnosis, bool per_head);
 
 }  // namespace attnscope
 

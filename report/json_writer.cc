@@ -105,14 +105,22 @@ void JsonObject::End() {
 }
 
 bool AnyHas(const std::vector<MetricValues>& heads, Metric metric) {
-  return std::any_of(heads.begin(), heads.end(), [&](const MetricValues& head) { return head.Has(metric); });
+  return std::any_of(heads.begin(), heads.end(), [&](const MetricValues& head) { return IsWritten(head, metric); });
+}
+
+void AppendJsonMetric(const MetricValues& values, const MetricInfo& info, std::string* out) {
+  if (values.IsGivenAsNaN(info.metric)) {
+    *out += "\"NaN\"";
+  } else {
+    AppendJsonNumber(values[info.metric], info.is_count, out);
+  }
 }
 
 void AppendJsonHeads(const std::vector<MetricValues>& heads, const MetricInfo& info, std::string* out) {
   char separator = '[';
   for (const MetricValues& head : heads) {
     *out += separator;
-    AppendJsonNumber(head[info.metric], info.is_count, out);
+    AppendJsonMetric(head, info, out);
     separator = ',';
   }
   *out += ']';

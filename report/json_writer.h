@@ -58,10 +58,17 @@ class JsonObject {
   bool is_empty_ = true;
 };
 
-// Whether any head has measured this metric.
+// A metric that was measured, or was given as NaN.
+inline bool IsWritten(const MetricValues& values, Metric metric) {
+  return values.Has(metric) || values.IsGivenAsNaN(metric);
+}
+// The same of any head.
 bool AnyHas(const std::vector<MetricValues>& heads, Metric metric);
 
-// One metric of all heads: [0.5,null,0.25].
+// A metric's number. NaN that was given is the string "NaN", so that it stays apart from what was not measured.
+void AppendJsonMetric(const MetricValues& values, const MetricInfo& info, std::string* out);
+
+// One metric of all heads: [0.5,null,0.25], null where it was not measured.
 void AppendJsonHeads(const std::vector<MetricValues>& heads, const MetricInfo& info, std::string* out);
 
 }  // namespace attnscope::internal

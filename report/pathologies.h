@@ -4,8 +4,8 @@
 // show it. Verdicts, the monitor's hysteresis, the marks and healthy ranges of figures and the names of the command's
 // options are made from this table; the C interface and the documentation are tested against it.
 //
-// To add a pathology: an enumerator in attnscope/diagnosis.h and attnscope_c.h, its bounds in Thresholds, and here an
-// entry and the names of the bounds.
+// To add a pathology: an enumerator in attnscope/diagnosis.h and attnscope_c.h, its bounds in Thresholds (as its last
+// fields, since the C interface has the same ones), and here an entry and the names of the bounds.
 #ifndef ATTNSCOPE_REPORT_PATHOLOGIES_H_
 #define ATTNSCOPE_REPORT_PATHOLOGIES_H_
 
@@ -20,6 +20,7 @@
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/metrics.h"
+#include "report/evidence.h"
 
 namespace attnscope::internal {
 
@@ -34,22 +35,34 @@ enum class Relation : uint8_t {
 struct Condition {
   Metric metric = Metric::kEntropy;
   Relation relation = Relation::kAbove;
-  double Thresholds::*threshold = nullptr;               // null: zero
-  double (*unit)(const MetricValues& values) = nullptr;  // what the threshold is a multiple of; null: 1
+  double Thresholds::*threshold = nullptr;                // null: zero
+  double (*unit)(const MetricValues& values) = nullptr;   // what the threshold is a multiple of; null: 1
+  double (*whole)(const MetricValues& values) = nullptr;  // what the metric is a part of, so that the threshold is a
+                                                          // share; null: it is compared as it is
 
   double Number(const Thresholds& thresholds, const MetricValues& values) const {
     const double number = threshold == nullptr ? 0.0 : thresholds.*threshold;
     return unit == nullptr ? number : number * unit(values);
   }
+  double Value(const MetricValues& values) const {
+    return whole == nullptr ? values[metric] : values[metric] / whole(values);
+  }
+
+  // Whether Holds can be asked: nothing that it needs is missing.
+  bool IsKnown(const Thresholds& thresholds, const MetricValues& values) const {
+    return relation == Relation::kMissing ||
+           !(std::isnan(Value(values)) || (std::isnan(Number(thresholds, values)) && !IsOff(thresholds)));
+  }
+  bool IsOff(const Thresholds& thresholds) const { return threshold != nullptr && std::isnan(thresholds.*threshold); }
 
   bool Holds(const Thresholds& thresholds, const MetricValues& values) const {
     switch (relation) {
       case Relation::kAbove:
-        return values[metric] > Number(thresholds, values);
+        return Value(values) > Number(thresholds, values);
       case Relation::kBelow:
-        return values[metric] < Number(thresholds, values);
+        return Value(values) < Number(thresholds, values);
       case Relation::kAtLeast:
-        return values[metric] >= Number(thresholds, values);
+        return Value(values) >= Number(thresholds, values);
       case Relation::kMissing:
         break;
     }
@@ -80,25 +93,37 @@ class ShortList {
   size_t size_ = 0;
 };
 
+// What there must be enough of for a verdict.
+struct Evidence {
+  std::string_view what;                         // "rows"
+  double (*amount)(const MetricValues& values);  // the most that there may be; NaN where nothing is known of it
+  double Thresholds::*least;
+};
+
+// What a pathology is about.
+enum class Subject : uint8_t {
+  kRows,    // of attention that is a distribution
+  kLogits,  // the softmax
+  kStream,  // the residual stream: of layers alone
+  kInput,   // what was given, and not how healthy it is
+};
+
 struct PathologyInfo {
   Pathology pathology;
   std::string_view name;
-  bool per_head;                  // heads have it too
-  ShortList<Bound, 4> bounds;     // of equally severe ones, the one that is crossed furthest is named
+  Subject subject;
+  ShortList<Bound, 5> bounds;  // of equally severe ones, the one that is crossed furthest is named
+  ShortList<Evidence, 3> evidence;
   ShortList<Metric, 8> shown_by;  // figures mark it in the panels and maps of these metrics
-};
 
-// What some thresholds are multiples of.
-inline double LogKeys(const MetricValues& values) { return std::log(values[Metric::kKeys]); }
-// The five largest of equal weights.
-inline double UniformTop5(const MetricValues& values) { return 5.0 / values[Metric::kKeys]; }
-inline double Rows(const MetricValues& values) { return values[Metric::kRows]; }
+  bool per_head() const { return subject != Subject::kStream; }  // heads have it too
+};
 
 // In the order of the enumeration.
 inline constexpr std::array<PathologyInfo, kNumPathologies> kPathologies = {{
     {Pathology::kOneHotCollapse,
      "one-hot collapse",
-     true,
+     Subject::kRows,
      {{Severity::kCritical, {Metric::kMaxRowWeight, Relation::kAbove, &Thresholds::one_hot_max_row_weight_critical}},
       {Severity::kCritical,
        {Metric::kNormalizedEntropy, Relation::kBelow, &Thresholds::one_hot_normalized_entropy_critical}},
@@ -106,53 +131,85 @@ inline constexpr std::array<PathologyInfo, kNumPathologies> kPathologies = {{
       {Severity::kWarning,
        {Metric::kEffectiveRank, Relation::kBelow, &Thresholds::one_hot_effective_rank_warning},
        Condition{Metric::kKeys, Relation::kAtLeast, &Thresholds::one_hot_effective_rank_min_keys}}},
+     {{"rows", &MeasuredRows, &Thresholds::min_rows}, {"keys", &Keys, &Thresholds::one_hot_min_keys}},
      {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kNormalizedEntropy}},
     {Pathology::kSinkCollapse,
      "sink collapse",
-     true,
+     Subject::kRows,
      {{Severity::kCritical, {Metric::kSinkMass, Relation::kAbove, &Thresholds::sink_mass_critical}},
       {Severity::kCritical,
        {Metric::kColEntropy, Relation::kBelow, &Thresholds::sink_col_entropy_share_critical, &LogKeys}},
       {Severity::kWarning, {Metric::kSinkMass, Relation::kAbove, &Thresholds::sink_mass_warning}}},
+     {{"rows", &MeasuredRows, &Thresholds::sink_min_rows},
+      {"rows in each matrix", &RowsOfMatrix, &Thresholds::sink_min_rows_each},
+      {"keys", &Keys, &Thresholds::sink_min_keys}},
      {Metric::kColEntropy, Metric::kMaxColSum, Metric::kSinkMass}},
     {Pathology::kUniformAttention,
      "uniform attention",
-     true,
+     Subject::kRows,
      {{Severity::kCritical,
        {Metric::kNormalizedEntropy, Relation::kAbove, &Thresholds::uniform_normalized_entropy_critical},
        Condition{Metric::kTop5, Relation::kBelow, &Thresholds::uniform_top5_factor_critical, &UniformTop5}},
       {Severity::kWarning,
        {Metric::kNormalizedEntropy, Relation::kAbove, &Thresholds::uniform_normalized_entropy_warning}}},
+     {{"rows", &MeasuredRows, &Thresholds::min_rows}, {"keys of a row", &VisibleKeys, &Thresholds::uniform_min_keys}},
      {Metric::kEntropy, Metric::kEffectiveRank, Metric::kNormalizedEntropy}},
     {Pathology::kVanishingLayer,
      "vanishing layer",
-     false,
+     Subject::kStream,
      {{Severity::kCritical, {Metric::kResidualRatio, Relation::kBelow, &Thresholds::vanishing_residual_ratio_critical}},
       {Severity::kWarning, {Metric::kResidualRatio, Relation::kBelow, &Thresholds::vanishing_residual_ratio_warning}}},
+     {},
      {Metric::kResidualRatio}},
     {Pathology::kExplodingUpdate,
      "exploding update",
-     false,
+     Subject::kStream,
      {{Severity::kCritical, {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_critical}},
       {Severity::kWarning, {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_warning}}},
+     {},
      {Metric::kResidualRatio}},
     {Pathology::kSaturatedSoftmax,
      "saturated softmax",
-     true,
+     Subject::kLogits,
      {{Severity::kCritical, {Metric::kSaturationRatio, Relation::kAbove, &Thresholds::saturation_ratio_critical}},
       {Severity::kWarning, {Metric::kSaturationRatio, Relation::kAbove, &Thresholds::saturation_ratio_warning}}},
+     {{"rows", &MeasuredRows, &Thresholds::min_rows}},
      {Metric::kMaxRowWeight, Metric::kSaturationRatio}},
-    // Values and bounds are numbers of rows. NaN or infinities in a residual stream leave no ratio to be judged.
+    // NaN or infinities in a residual stream leave no ratio to be judged. Values beyond their metric's range are bad
+    // numbers too, see metric_range.h.
     {Pathology::kBadNumbers,
      "bad numbers",
-     true,
-     {{Severity::kCritical, {Metric::kInvalidRows, Relation::kAbove, &Thresholds::invalid_row_share_critical, &Rows}},
+     Subject::kInput,
+     {{Severity::kCritical,
+       {Metric::kInvalidRows, Relation::kAbove, &Thresholds::invalid_row_share_critical, nullptr, &Rows}},
       {Severity::kWarning, {Metric::kInvalidRows, Relation::kAbove}},
       {Severity::kCritical,
        {Metric::kInfiniteResiduals, Relation::kAbove},
        Condition{Metric::kResidualRatio, Relation::kMissing}}},
+     {},
      {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kColEntropy, Metric::kMaxColSum,
       Metric::kNormalizedEntropy, Metric::kSinkMass}},
+    {Pathology::kNoDistributions,
+     "no distributions",
+     Subject::kInput,
+     {{Severity::kCritical,
+       {Metric::kUnnormalizedRows, Relation::kAbove, &Thresholds::unnormalized_row_share_critical, nullptr, &Rows}},
+      {Severity::kWarning,
+       {Metric::kUnnormalizedRows, Relation::kAbove, &Thresholds::unnormalized_row_share_warning, nullptr, &Rows}}},
+     {},
+     {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kColEntropy, Metric::kMaxColSum,
+      Metric::kNormalizedEntropy, Metric::kSinkMass}},
+    {Pathology::kNoAttention,
+     "no attention",
+     Subject::kInput,
+     {{Severity::kCritical,
+       {Metric::kEmptyRows, Relation::kAbove, &Thresholds::empty_row_share_critical, nullptr, &Rows}},
+      {Severity::kWarning,
+       {Metric::kEmptyRows, Relation::kAbove, &Thresholds::empty_row_share_warning, nullptr, &Rows}}},
+     {},
+     {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kColEntropy, Metric::kMaxColSum,
+      Metric::kNormalizedEntropy, Metric::kSinkMass}},
+    // "Growing logits" (max_logit above 100) comes with its metric, which is not measured yet.
 }};
 static_assert([] {
   for (size_t i = 0; i < kNumPathologies; ++i) {
@@ -188,6 +245,16 @@ inline constexpr std::array kThresholds = {
     ThresholdInfo{"saturation_ratio_warning", &Thresholds::saturation_ratio_warning},
     ThresholdInfo{"saturation_ratio_critical", &Thresholds::saturation_ratio_critical},
     ThresholdInfo{"invalid_row_share_critical", &Thresholds::invalid_row_share_critical},
+    ThresholdInfo{"unnormalized_row_share_warning", &Thresholds::unnormalized_row_share_warning},
+    ThresholdInfo{"unnormalized_row_share_critical", &Thresholds::unnormalized_row_share_critical},
+    ThresholdInfo{"empty_row_share_warning", &Thresholds::empty_row_share_warning},
+    ThresholdInfo{"empty_row_share_critical", &Thresholds::empty_row_share_critical},
+    ThresholdInfo{"min_rows", &Thresholds::min_rows},
+    ThresholdInfo{"sink_min_rows", &Thresholds::sink_min_rows},
+    ThresholdInfo{"sink_min_rows_each", &Thresholds::sink_min_rows_each},
+    ThresholdInfo{"sink_min_keys", &Thresholds::sink_min_keys},
+    ThresholdInfo{"one_hot_min_keys", &Thresholds::one_hot_min_keys},
+    ThresholdInfo{"uniform_min_keys", &Thresholds::uniform_min_keys},
 };
 static_assert(sizeof(Thresholds) == kThresholds.size() * sizeof(double), "a bound is missing from the list");
 

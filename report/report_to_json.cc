@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
+#include "report/diagnosis_json.h"
 #include "report/json_writer.h"
 #include "report/report_keys.h"
 
@@ -43,13 +45,13 @@ std::string LayerText(const LayerStats& stats, std::string_view report_key) {
   std::string text;
   JsonObject layer(&text);
   for (const MetricInfo& info : AllMetrics()) {
-    if (info.report_key != report_key || !stats.layer.Has(info.metric)) continue;
+    if (info.report_key != report_key || !internal::IsWritten(stats.layer, info.metric)) continue;
     if (info.group == MetricGroup::kLayer) {
       std::string number;
-      internal::AppendJsonNumber(stats.layer[info.metric], info.is_count, &number);
+      internal::AppendJsonMetric(stats.layer, info, &number);
       return number;
     }
-    internal::AppendJsonNumber(stats.layer[info.metric], info.is_count, layer.Member(info.name));
+    internal::AppendJsonMetric(stats.layer, info, layer.Member(info.name));
   }
   if (HasHeads(stats, report_key)) AppendHeads(stats, report_key, layer.Member(kHeadsKey, kBeforeHeads));
   layer.End();
@@ -67,9 +69,8 @@ std::string GroupText(const Report& report, std::string_view report_key) {
   return text;
 }
 
-}  // namespace
-
-std::string ReportToJson(const Report& report) {
+// `diagnosis` may be null.
+std::string ToJson(const Report& report, const Diagnosis* diagnosis) {
   std::string text;
   JsonObject object(&text, kReportSpacing);
   for (const std::string_view key : ReportKeys()) {
@@ -79,8 +80,15 @@ std::string ReportToJson(const Report& report) {
   if (report.epoch.has_value()) object.Integer("num_epochs", *report.epoch);
   if (report.step.has_value()) object.Integer("step", *report.step);
   if (!report.stage.empty()) object.String("stage", report.stage);
+  if (diagnosis != nullptr) internal::AppendDiagnosis(*diagnosis, true, "\n    ", &object);
   object.End();
   return text + "\n";
 }
+
+}  // namespace
+
+std::string ReportToJson(const Report& report) { return ToJson(report, nullptr); }
+
+std::string ReportToJson(const Report& report, const Diagnosis& diagnosis) { return ToJson(report, &diagnosis); }
 
 }  // namespace attnscope

@@ -538,8 +538,10 @@ typedef enum AttnscopePathology {
   ATTNSCOPE_EXPLODING_UPDATE = 4,
   ATTNSCOPE_SATURATED_SOFTMAX = 5,
   ATTNSCOPE_BAD_NUMBERS = 6,
+  ATTNSCOPE_NO_DISTRIBUTIONS = 7,
+  ATTNSCOPE_NO_ATTENTION = 8,
 } AttnscopePathology;
-enum { ATTNSCOPE_NUM_PATHOLOGIES = 7 };
+enum { ATTNSCOPE_NUM_PATHOLOGIES = 9 };
 
 // How many the library has: a newer one may have more. Thread-safe.
 ATTNSCOPE_EXPORT size_t AttnscopeNumPathologies(void);
@@ -547,6 +549,15 @@ ATTNSCOPE_EXPORT size_t AttnscopeNumPathologies(void);
 ATTNSCOPE_EXPORT const char* AttnscopePathologyName(int32_t pathology);
 // "healthy", "warning", "critical"; null for a number that is no severity. Static text. Thread-safe.
 ATTNSCOPE_EXPORT const char* AttnscopeSeverityName(int32_t severity);
+
+// What a layer, or a report, is.
+typedef enum AttnscopeOutcome {
+  ATTNSCOPE_OUTCOME_HEALTHY = 0,     // something was judged, and no verdict was given
+  ATTNSCOPE_OUTCOME_ILL = 1,         // there are verdicts
+  ATTNSCOPE_OUTCOME_NOT_JUDGED = 2,  // nothing could be judged: neither of the layer nor of one of its heads
+} AttnscopeOutcome;
+// "healthy", "ill", "not judged"; null for a number that is no outcome. Static text. Thread-safe.
+ATTNSCOPE_EXPORT const char* AttnscopeOutcomeName(int32_t outcome);
 
 // The bounds of each verdict: attnscope/diagnosis.h says on which side of each a value is ill, README.md has them as a
 // table. A bound that is NaN never fires.
@@ -571,6 +582,16 @@ typedef struct AttnscopeThresholds {
   double saturation_ratio_warning;
   double saturation_ratio_critical;
   double invalid_row_share_critical;
+  double unnormalized_row_share_warning;
+  double unnormalized_row_share_critical;
+  double empty_row_share_warning;
+  double empty_row_share_critical;
+  double min_rows;
+  double sink_min_rows;
+  double sink_min_rows_each;
+  double sink_min_keys;
+  double one_hot_min_keys;
+  double uniform_min_keys;
 } AttnscopeThresholds;
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
 
@@ -582,10 +603,19 @@ typedef struct AttnscopeVerdict {
   int32_t metric;     // AttnscopeMetric
   int64_t layer;
   int64_t head;         // -1: the layer as a whole
-  double value;         // of the metric
+  double value;         // of the metric; of counts of rows that are bounded by a share, that share
   double bound;         // that it crossed
   const char* message;  // for people: names pathology, severity, metric, value, bound, layer and head
 } AttnscopeVerdict;
+
+// A pathology that a layer or head could not be judged by.
+typedef struct AttnscopeUnjudged {
+  uint32_t struct_size;
+  int32_t pathology;  // AttnscopePathology
+  int64_t layer;
+  int64_t head;        // -1: the layer as a whole
+  const char* reason;  // for people, without the place
+} AttnscopeUnjudged;
 
 // ---- The monitor (attnscope/attention_monitor.h; docs/monitor.md has the schema of its lines): samples some steps of
 // an engine, and reports each window of steps as one JSON line a layer and as verdicts that change.
@@ -755,7 +785,16 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report
 // One of those that Diagnose found. Its message lasts until the report's next Diagnose. Errors: OUT_OF_RANGE.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportVerdict(const AttnscopeReport* report, size_t index,
                                                         AttnscopeVerdict* out);
-// The worst AttnscopeSeverity among them; healthy if there are none, also before the first Diagnose.
+// What that Diagnose could not judge: how many pairs of a pathology and a layer or head, and one of them. Its reason
+// lasts until the report's next Diagnose. Errors: OUT_OF_RANGE.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportNumUnjudged(const AttnscopeReport* report, size_t* out);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportUnjudged(const AttnscopeReport* report, size_t index,
+                                                         AttnscopeUnjudged* out);
+// What that Diagnose found as an AttnscopeOutcome: of one layer, heads included, or of the report where `layer` is -1.
+// Not judged before the first Diagnose. Errors: NOT_FOUND for a layer that the report had not.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportOutcome(const AttnscopeReport* report, int64_t layer, int32_t* out);
+// The worst AttnscopeSeverity among the verdicts; healthy if there are none, whether anything was judged or not, also
+// before the first Diagnose.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportWorstSeverity(const AttnscopeReport* report, int32_t* out);
 
 // ---- Link attnscope::report (libattnscope_report) for these (attnscope/report.h, write_file.h).

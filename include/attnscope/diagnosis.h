@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From numbers to verdicts: which layers and heads are ill, of what, and how badly.
+// From numbers to verdicts: which layers and heads are ill, of what, and how badly; and what nothing can be said about.
 #ifndef ATTNSCOPE_DIAGNOSIS_H_
 #define ATTNSCOPE_DIAGNOSIS_H_
 
@@ -25,10 +25,12 @@ enum class Pathology : uint8_t {
   kVanishingLayer,    // the block leaves the residual stream as it was
   kExplodingUpdate,   // the block drowns the residual stream
   kSaturatedSoftmax,  // rows whose softmax no longer passes a gradient
-  kBadNumbers,        // NaN, infinities or negative weights
+  kBadNumbers,        // NaN, infinities or negative weights; values that no attention can have
+  kNoDistributions,   // rows whose sum is not 1
+  kNoAttention,       // rows of zeros
 };
 
-inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kBadNumbers) + 1;
+inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kNoAttention) + 1;
 
 // How bad it is; worse is larger.
 enum class Severity : uint8_t { kHealthy = 0, kWarning = 1, kCritical = 2 };
@@ -54,7 +56,7 @@ struct Thresholds {
   // Uniform attention.
   double uniform_normalized_entropy_warning = 0.95;   // normalized_entropy above
   double uniform_normalized_entropy_critical = 0.99;  // normalized_entropy above, and
-  double uniform_top5_factor_critical = 1.5;          // top5 below this multiple of 5 / keys
+  double uniform_top5_factor_critical = 1.5;          // top5 below this multiple of what uniform attention has
   // Vanishing layer and exploding update: residual_ratio below, above.
   double vanishing_residual_ratio_warning = 0.1;
   double vanishing_residual_ratio_critical = 0.01;
@@ -66,6 +68,19 @@ struct Thresholds {
   // Bad numbers: any invalid row is a warning; share of rows above which they are critical. A residual stream whose
   // ratio is NaN is critical, whatever the bounds.
   double invalid_row_share_critical = 0.01;
+  // No distributions, no attention: share of unnormalized, of empty rows above. Where rows are no distributions beyond
+  // the warning's bound, one-hot collapse, sink collapse and uniform attention are not judged.
+  double unnormalized_row_share_warning = 0.01;
+  double unnormalized_row_share_critical = 0.5;
+  double empty_row_share_warning = 0.01;
+  double empty_row_share_critical = 0.5;
+  // How much there must be to judge; NaN or 0: any amount. A report that does not say how much there was is judged.
+  double min_rows = 16.0;           // measured rows, for verdicts from means over rows
+  double sink_min_rows = 32.0;      // the same for verdicts of columns,
+  double sink_min_rows_each = 8.0;  // rows in each matrix on average: of one row, the sink is the largest weight
+  double sink_min_keys = 16.0;      // and keys: with fewer, uniform causal attention gives its first key over 0.3
+  double one_hot_min_keys = 8.0;    // keys; with fewer, large weights are no collapse
+  double uniform_min_keys = 8.0;    // mean number of keys that a row may see
 };
 
 // One finding.
@@ -75,18 +90,66 @@ struct Verdict {
   int64_t layer = 0;
   int64_t head = -1;                 // -1: the layer as a whole
   Metric metric = Metric::kEntropy;  // the metric that crossed its bound
+  // Of counts of rows that are bounded by a share, that share; NaN where NaN was given.
   double value = 0.0;
   double bound = 0.0;
   // For people: names pathology, severity, metric, value, bound, layer and head.
   std::string message;
 };
 
-// All verdicts of a report, worst first: critical before warning, then by how far the value is beyond its bound
-// (relative to the bound), then by layer, head and pathology. At most one verdict for each pathology and each layer or
+// A pathology that a layer or head could not be judged by.
+struct Unjudged {
+  Pathology pathology = Pathology::kOneHotCollapse;
+  int64_t layer = 0;
+  int64_t head = -1;  // -1: the layer as a whole
+  // Why, for people, without the place: "sink_mass is missing", "4 rows, 16 are needed".
+  std::string reason;
+};
+
+// What a layer, or a report, is.
+enum class Outcome : uint8_t {
+  kHealthy,    // something was judged, and no verdict was given
+  kIll,        // there are verdicts
+  kNotJudged,  // nothing could be judged: neither of the layer nor of one of its heads
+};
+// "healthy", "ill", "not judged"
+ATTNSCOPE_EXPORT std::string_view NameOf(Outcome outcome);
+
+// What can be said of a report.
+struct Diagnosis {
+  // What a report says of one of its layers, heads included.
+  struct Layer {
+    int64_t layer = 0;
+    Outcome outcome = Outcome::kNotJudged;
+  };
+
+  std::vector<Verdict> verdicts;  // worst first: critical before warning, then by how far the value is beyond its bound
+                                  // (relative to the bound), then by layer, head and pathology
+  std::vector<Unjudged> unjudged;         // by layer, head and pathology
+  std::vector<Layer> layers;              // those of the report, in its order
+  Outcome outcome = Outcome::kNotJudged;  // of the report: ill if a layer is, not judged if all are
+};
+
+// Judges every layer and head of a report by every pathology. At most one verdict for each pathology and each layer or
 // head: the most severe, and of its metrics the one furthest beyond its bound. A bound is crossed strictly: a value
-// that equals it is healthy. Missing metrics give no verdict; without "keys", bounds that need n_k are skipped.
-// Throws std::bad_alloc where memory for the verdicts is refused, and nothing else. Thread-safe. O(layers * heads).
+// that equals it is healthy. A pathology without a verdict has been judged if one of its metrics with a warning's bound
+// was measured, is within its range, and there was enough of it (Thresholds::min_rows and what follows it); else it is
+// among the unjudged, with the reason. Bad numbers, no distributions and no attention are about the input, so that a
+// layer that only these can be said of is not judged; what they find is a verdict all the same. `sink_mass` that is
+// missing is max_col_sum over the queries of a matrix: over `rows` / `matrices`, or else `keys`. Throws std::bad_alloc
+// where memory is refused, and nothing else. Thread-safe. O(layers * heads).
+ATTNSCOPE_EXPORT Diagnosis Judge(const Report& report, const Thresholds& thresholds = {});
+
+// The verdicts of Judge alone: none of them does not mean that anything was judged. Throws and costs as Judge.
 ATTNSCOPE_EXPORT std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds = {});
+
+// What was not judged, in few lines for people: "sink collapse: sink_mass is missing (layers 0 to 7)", heads with their
+// layers. Throws std::bad_alloc where memory is refused, and nothing else.
+ATTNSCOPE_EXPORT std::vector<std::string> SummarizeUnjudged(const Diagnosis& diagnosis);
+
+// ReportToJson, and behind it what was found: "outcome", "verdicts" and "not_judged". They are for readers of the file:
+// ReportFromJson passes over them, and the same numbers are judged anew. Throws as ReportToJson.
+ATTNSCOPE_EXPORT std::string ReportToJson(const Report& report, const Diagnosis& diagnosis);
 
 // The worst severity among the verdicts; kHealthy if there are none.
 ATTNSCOPE_EXPORT Severity WorstSeverity(std::span<const Verdict> verdicts);

@@ -236,7 +236,8 @@ constexpr std::span<const MetricInfo, kNumMetrics> AllMetrics() { return metrics
 // The entry of one metric.
 constexpr const MetricInfo& InfoOf(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
 
-// One value for each metric. NaN means "not measured", never zero.
+// One value for each metric. NaN means "not measured", never zero; but for what somebody else had measured and gave as
+// NaN, which is a bad number and not a missing one.
 class MetricValues {
  public:
   MetricValues() { values_.fill(std::numeric_limits<double>::quiet_NaN()); }
@@ -247,8 +248,20 @@ class MetricValues {
   // Whether it was measured.
   bool Has(Metric metric) const { return !std::isnan((*this)[metric]); }
 
+  // Makes it NaN that was given.
+  void SetGivenAsNaN(Metric metric) {
+    (*this)[metric] = std::numeric_limits<double>::quiet_NaN();
+    given_as_nan_ |= uint64_t{1} << static_cast<size_t>(metric);
+  }
+  // Whether it is NaN because it was given as such.
+  bool IsGivenAsNaN(Metric metric) const {
+    return !Has(metric) && (given_as_nan_ >> static_cast<size_t>(metric) & 1) != 0;
+  }
+
  private:
+  static_assert(kNumMetrics <= 64);
   std::array<double, kNumMetrics> values_;
+  uint64_t given_as_nan_ = 0;  // a bit for each metric
 };
 
 // What one layer measured: the layer's own values, and each head's. `heads` is empty where only the layer is known, and

@@ -43,16 +43,19 @@ struct ATTNSCOPE_EXPORT Report {
 //    "residual_ratios": {"0": 0.3}, "token_residual_ratios": {..}, "qk_logit_stats": {"0": {"logit_mean": ..}},
 //    "gradient_norms": {"0": ..}, "num_epochs": 10, "stage": "val", "step": 20000}
 //
-// Every group but "attention_stats" and every metric is optional; layers may come in any order and with gaps. null and
-// NaN (also Python's bare NaN) are missing values; infinities may be bare or the strings "Infinity", "-Infinity".
-// Unknown keys are ignored. Errors: kDataLoss for text that is no JSON, kInvalidArgument for a value of the wrong type,
-// a layer that is no whole number >= 0, a duplicate layer, or head arrays of different lengths; the message names the
-// path of keys. `*out` is unchanged on failure. Thread-safe. O(length).
+// Every group but "attention_stats" and every metric is optional; layers may come in any order and with gaps. NaN
+// (also Python's bare NaN), and null for a layer's metric, are bad numbers and no missing ones
+// (MetricValues::IsGivenAsNaN); null in an array of heads is a head's missing value. Infinities may be bare or the
+// strings "Infinity", "-Infinity". Unknown keys are ignored. Errors: kDataLoss for text that is no JSON,
+// kInvalidArgument for a value of the wrong type, a layer that is no whole number >= 0, a duplicate layer, or head
+// arrays of different lengths; the message names the path of keys. `*out` is unchanged on failure. Thread-safe.
+// O(length).
 ATTNSCOPE_EXPORT Status ReportFromJson(std::string_view json, Report* out);
 
-// The same dictionary as text, with every measured metric; missing values are left out. Numbers are written with the
-// digits that read back to the same double. Infinities are the strings "Infinity" and "-Infinity". The same report
-// gives the same bytes. Throws std::bad_alloc where memory for the text is refused, and nothing else. Thread-safe.
+// The same dictionary as text, with every measured metric; missing values are left out, NaN that was given is "NaN".
+// Numbers are written with the digits that read back to the same double. Infinities are the strings "Infinity" and
+// "-Infinity". The same report gives the same bytes. Throws std::bad_alloc where memory for the text is refused, and
+// nothing else. Thread-safe.
 ATTNSCOPE_EXPORT std::string ReportToJson(const Report& report);
 
 }  // namespace attnscope

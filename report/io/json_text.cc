@@ -20,7 +20,8 @@ struct Replacement {
   std::string_view bare;
   std::string_view json;
 };
-constexpr Replacement kReplacements[] = {{"NaN", "null"}, {"-Infinity", "\"-Infinity\""}, {"Infinity", "\"Infinity\""}};
+constexpr Replacement kReplacements[] = {
+    {"NaN", "\"NaN\""}, {"-Infinity", "\"-Infinity\""}, {"Infinity", "\"Infinity\""}};
 
 // Text that JSON parsers accept, and where it differs from the original.
 class StandardText {

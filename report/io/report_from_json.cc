@@ -49,15 +49,23 @@ const json* Member(const json& object, const MetricInfo& info) {
   return member != nullptr || info.old_name.empty() ? member : Member(object, info.old_name);
 }
 
-Status ReadNumber(const json& value, const std::string& path, double* out) {
+// The same, also where it is JSON's null; null where it is missing.
+const json* Given(const json& object, const MetricInfo& info) {
+  auto found = object.find(info.name);
+  if (found == object.end() && !info.old_name.empty()) found = object.find(info.old_name);
+  return found == object.end() ? nullptr : &*found;
+}
+
+// NaN is a bad number: it was measured, and is none. Some writers make null of it.
+Status ReadNumber(const json& value, const std::string& path, Metric metric, MetricValues* out) {
   if (value.is_number()) {
-    *out = value.get<double>();
+    (*out)[metric] = value.get<double>();
   } else if (value.is_null() || value == "NaN") {
-    *out = std::numeric_limits<double>::quiet_NaN();
+    out->SetGivenAsNaN(metric);
   } else if (value == "Infinity") {
-    *out = std::numeric_limits<double>::infinity();
+    (*out)[metric] = std::numeric_limits<double>::infinity();
   } else if (value == "-Infinity") {
-    *out = -std::numeric_limits<double>::infinity();
+    (*out)[metric] = -std::numeric_limits<double>::infinity();
   } else {
     return WrongType(path, "a number", value);
   }
@@ -83,7 +91,8 @@ Status ReadHeadArray(const json& values, const std::string& path, Metric metric,
   layer->heads = heads;
   layer->stats.heads.resize(heads);
   for (size_t h = 0; h < heads; ++h) {
-    Status status = ReadNumber(values[h], path + "[" + std::to_string(h) + "]", &layer->stats.heads[h][metric]);
+    if (values[h].is_null()) continue;  // as ReportToJson writes what was not measured of one head
+    Status status = ReadNumber(values[h], path + "[" + std::to_string(h) + "]", metric, &layer->stats.heads[h]);
     if (!status.ok()) return status;
   }
   return {};
@@ -105,10 +114,10 @@ Status ReadHeads(const json& heads, std::string_view report_key, const std::stri
 Status ReadLayer(const json& value, std::string_view report_key, const std::string& path, LayerInput* layer) {
   for (const MetricInfo& info : AllMetrics()) {
     if (info.report_key != report_key) continue;
-    if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, &layer->stats.layer[info.metric]);
+    if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, info.metric, &layer->stats.layer);
     if (!value.is_object()) return WrongType(path, "an object", value);
-    if (const json* const number = Member(value, info)) {
-      Status status = ReadNumber(*number, path + "." + std::string(info.name), &layer->stats.layer[info.metric]);
+    if (const json* const number = Given(value, info)) {
+      Status status = ReadNumber(*number, path + "." + std::string(info.name), info.metric, &layer->stats.layer);
       if (!status.ok()) return status;
     }
   }

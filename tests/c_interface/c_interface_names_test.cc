@@ -249,6 +249,16 @@ TEST(CInterfaceTest, ThresholdsHaveTheSameBounds) {
   EXPECT_SAME(saturation_ratio_warning);
   EXPECT_SAME(saturation_ratio_critical);
   EXPECT_SAME(invalid_row_share_critical);
+  EXPECT_SAME(unnormalized_row_share_warning);
+  EXPECT_SAME(unnormalized_row_share_critical);
+  EXPECT_SAME(empty_row_share_warning);
+  EXPECT_SAME(empty_row_share_critical);
+  EXPECT_SAME(min_rows);
+  EXPECT_SAME(sink_min_rows);
+  EXPECT_SAME(sink_min_rows_each);
+  EXPECT_SAME(sink_min_keys);
+  EXPECT_SAME(one_hot_min_keys);
+  EXPECT_SAME(uniform_min_keys);
 #undef EXPECT_SAME
   EXPECT_EQ(bounds * sizeof(double), sizeof(Thresholds));
 }

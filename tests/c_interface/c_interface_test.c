@@ -53,6 +53,8 @@ static void TestOtherNames(void) {
   CHECK(AttnscopePathologyName(-1) == NULL && AttnscopePathologyName(ATTNSCOPE_NUM_PATHOLOGIES) == NULL);
   CHECK(strcmp(AttnscopeSeverityName(ATTNSCOPE_HEALTHY), "healthy") == 0);
   CHECK(strcmp(AttnscopeSeverityName(ATTNSCOPE_CRITICAL), "critical") == 0);
+  CHECK(strcmp(AttnscopeOutcomeName(ATTNSCOPE_OUTCOME_NOT_JUDGED), "not judged") == 0);
+  CHECK(AttnscopeOutcomeName(-1) == NULL && AttnscopeOutcomeName(3) == NULL);
   CHECK(AttnscopeSeverityName(-1) == NULL && AttnscopeSeverityName(3) == NULL);
   CHECK(AttnscopeElementBytes(ATTNSCOPE_FLOAT32) == 4 && AttnscopeElementBytes(ATTNSCOPE_FLOAT16) == 2);
   CHECK(AttnscopeElementBytes(ATTNSCOPE_BFLOAT16) == 2);
@@ -322,6 +324,8 @@ static void TestMonitor(void) {
   config.num_watched_layers = 1;
   config.every_steps = 2;
   config.window_steps = 4;
+  const AttnscopeThresholds thresholds = ThresholdsOfFewRows();
+  config.thresholds = &thresholds;
   config.opaque = &seen;
   config.on_window = OnWindow;
   config.on_change = OnChange;

@@ -27,6 +27,15 @@ static inline void Check(int ok, const char* what, const char* file, int line) {
 enum { kHeads = 2, kQueries = 3, kKeys = 4 };
 
 /* Head 0 is uniform; head 1 attends to key 2 alone. */
+/* Few rows and keys are enough for a verdict. */
+static inline AttnscopeThresholds ThresholdsOfFewRows(void) {
+  AttnscopeThresholds thresholds = {.struct_size = sizeof thresholds};
+  AttnscopeThresholdsDefaults(&thresholds);
+  thresholds.min_rows = thresholds.sink_min_rows = thresholds.sink_min_rows_each = 1.0;
+  thresholds.sink_min_keys = thresholds.one_hot_min_keys = thresholds.uniform_min_keys = 1.0;
+  return thresholds;
+}
+
 static const float kWeights[kHeads][kQueries][kKeys] = {
     {{0.25f, 0.25f, 0.25f, 0.25f}, {0.25f, 0.25f, 0.25f, 0.25f}, {0.25f, 0.25f, 0.25f, 0.25f}},
     {{0.0f, 0.0f, 1.0f, 0.0f}, {0.0f, 0.0f, 1.0f, 0.0f}, {0.0f, 0.0f, 1.0f, 0.0f}},

