@@ -204,7 +204,8 @@ TEST_F(CommandTest, BadRowsAreShownAndNeverFatal) {
   EXPECT_NE(outcome.out.find("invalid"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("empty"), std::string::npos) << outcome.out;
   EXPECT_EQ(outcome.out.find("unnormalized"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("critical: bad numbers in layer 0: invalid_rows 1 is above 0.03"), std::string::npos)
+  EXPECT_NE(outcome.out.find("critical: bad numbers in layer 0: invalid_rows 1 of 3, 33.33 %, is above 1 %"),
+            std::string::npos)
       << outcome.out;
 }
 
