@@ -75,7 +75,8 @@ Curve Panel::MakeCurve(const Series& series) const {
     const bool off_scale = scale.log && value <= 0.0;
     const double y = off_scale ? place_.plot.bottom - 0.55 * style_.marker_size() : YOf(value, scale);
     const Point at = {XOf(positions_[i]), y};
-    if (!is_broken && IsFarFromPrevious(i)) {
+    const bool is_bridged = spec_.bridges_missing ? is_broken && !runs.empty() : !is_broken && IsFarFromPrevious(i);
+    if (is_bridged) {
       bridges.push_back({runs.back().back().at, at});
       is_broken = true;
     }

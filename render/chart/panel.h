@@ -89,6 +89,8 @@ struct PanelSpec {
   std::vector<Flag> flags = {};
   std::vector<Ring> rings = {};  // the most important first
   std::string horizontal_title = "Transformer Layer";
+  // What a thin dashed line bridges: missing values, or (else) positions that are further apart than others.
+  bool bridges_missing = false;
   bool has_legend = true;
 };
 

@@ -30,6 +30,19 @@ constexpr double kMaxScale = 16.0;
 constexpr double kMaxPixels = 268435456.0;  // 2^28
 constexpr double kUnitsPerInch = 100.0;
 
+// Lines of a history are of one stage: training beside validation would be a zigzag.
+Status CheckStages(std::span<const Report> reports) {
+  const Report* first = nullptr;
+  for (const Report& report : reports) {
+    if (report.stage.empty()) continue;
+    if (first == nullptr) first = &report;
+    if (report.stage == first->stage) continue;
+    return {StatusCode::kInvalidArgument,
+            "reports are of stage \"" + first->stage + "\" and of stage \"" + report.stage + "\"; a history is of one"};
+  }
+  return {};
+}
+
 Status Check(FigureKind kind, std::span<const Report> reports, const FigureOptions& options) {
   const auto error = [](const std::string& message) { return Status(StatusCode::kInvalidArgument, message); };
   if (options.width < kMinWidth || options.width > kMaxSide) {
@@ -49,6 +62,9 @@ Status Check(FigureKind kind, std::span<const Report> reports, const FigureOptio
   if (kind == FigureKind::kHistory ? reports.empty() : reports.size() != 1) {
     return error("reports holds " + std::to_string(reports.size()) + " reports; this figure shows " +
                  (kind == FigureKind::kHistory ? "one or more" : "one"));
+  }
+  if (kind == FigureKind::kHistory) {
+    if (Status status = CheckStages(reports); !status.ok()) return status;
   }
   for (size_t i = 0; i < reports.size(); ++i) {
     const std::vector<LayerReport>& layers = reports[i].layers;

@@ -101,6 +101,7 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
   if (healthy && !look.plain) spec.bands = {{"", healthy->low, healthy->high}};
   spec.has_legend = false;
   spec.horizontal_title = timeline.unit;
+  spec.bridges_missing = true;  // reports may be at any distance; one may lack a layer or a value
   return spec;
 }
 

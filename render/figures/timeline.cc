@@ -4,45 +4,76 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace attnscope::render {
 namespace {
 
-// Sorts by one of the reports' numbers; fails if one has none or two have the same.
-bool OrderBy(std::span<const Report> reports, std::optional<int64_t> Report::*number, Timeline* out) {
-  std::vector<std::pair<int64_t, const Report*>> order;
+using Number = std::optional<int64_t> Report::*;
+
+// The reports by one of their numbers, the last of each.
+std::map<int64_t, const Report*> ByNumber(std::span<const Report> reports, Number number) {
+  std::map<int64_t, const Report*> by_number;
+  size_t untold = 0;  // without the number, or with that of the report before
+  std::optional<int64_t> before;
   for (const Report& report : reports) {
-    if (!(report.*number).has_value()) return false;
-    order.emplace_back(*(report.*number), &report);
+    const std::optional<int64_t>& now = report.*number;
+    if (!now.has_value() || now == before) ++untold;
+    if (!now.has_value()) continue;
+    by_number[*now] = &report;
+    before = now;
   }
-  std::sort(order.begin(), order.end());
-  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
-  if (std::adjacent_find(order.begin(), order.end(), same) != order.end()) return false;
-  for (const auto& [time, report] : order) {
-    out->times.push_back(time);
-    out->reports.push_back(report);
+  if (reports.size() > 1 && 2 * untold >= reports.size()) by_number.clear();
+  return by_number;
+}
+
+std::string Count(size_t count) { return std::to_string(count) + (count == 1 ? " report" : " reports"); }
+
+void AddNotes(std::span<const Report> reports, Number number, const std::string& name, Timeline* timeline) {
+  const auto has = [number](const Report& report) { return (report.*number).has_value(); };
+  const auto with = static_cast<size_t>(std::count_if(reports.begin(), reports.end(), has));
+  if (with < reports.size()) {
+    timeline->notes.push_back(Count(reports.size() - with) + " of " + std::to_string(reports.size()) + " without " +
+                              name + " left out");
   }
-  return true;
+  if (with > timeline->times.size()) {
+    timeline->notes.push_back(Count(with - timeline->times.size()) + " of a later report's " + name +
+                              " left out, as of a run that was resumed: the last of each " + name + " is shown");
+  }
 }
 
 }  // namespace
 
 Timeline MakeTimeline(std::span<const Report> reports) {
   Timeline timeline;
-  if (OrderBy(reports, &Report::step, &timeline)) {
-    timeline.unit = "Step";
-  } else if (OrderBy(reports, &Report::epoch, &timeline)) {
-    timeline.unit = "Epoch";
-  } else {
+  const std::map<int64_t, const Report*> steps = ByNumber(reports, &Report::step);
+  const std::map<int64_t, const Report*> epochs = ByNumber(reports, &Report::epoch);
+  const bool by_step = steps.size() >= epochs.size();
+  for (const auto& [time, report] : by_step ? steps : epochs) {
+    timeline.times.push_back(time);
+    timeline.reports.push_back(report);
+  }
+  if (timeline.times.empty()) {
     timeline.unit = "Report";
     for (const Report& report : reports) {
       timeline.reports.push_back(&report);
       timeline.times.push_back(static_cast<int64_t>(timeline.reports.size()));
     }
+    if (reports.size() > 1)
+      timeline.notes.emplace_back("neither steps nor epochs tell the reports apart: in the order given");
+  } else {
+    timeline.unit = by_step ? "Step" : "Epoch";
+    const auto has_step = [](const Report& report) { return report.step.has_value(); };
+    const auto with_step = std::count_if(reports.begin(), reports.end(), has_step);
+    if (!by_step && with_step > 0) {
+      timeline.notes.push_back("over epochs, as steps tell fewer reports apart: " + std::to_string(with_step) + " of " +
+                               std::to_string(reports.size()) + " have one");
+    }
+    AddNotes(reports, by_step ? &Report::step : &Report::epoch, by_step ? "step" : "epoch", &timeline);
   }
-  for (const Report& report : reports) {
-    for (const LayerReport& layer : report.layers) timeline.layers.push_back(layer.layer);
+  for (const Report* report : timeline.reports) {
+    for (const LayerReport& layer : report->layers) timeline.layers.push_back(layer.layer);
   }
   std::sort(timeline.layers.begin(), timeline.layers.end());
   timeline.layers.erase(std::unique(timeline.layers.begin(), timeline.layers.end()), timeline.layers.end());

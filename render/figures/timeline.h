@@ -28,10 +28,13 @@ struct Timeline {
   std::vector<int64_t> times;          // strictly ascending
   std::vector<const Report*> reports;  // one for each time
   std::vector<int64_t> layers;         // those of any report, ascending
+  std::vector<std::string> notes;      // what is not as given, for people
 };
 
-// Orders the reports by their steps if all have one and no two the same, else by their epochs under the same condition,
-// else as they are given, counted from 1. The reports must outlive the result.
+// Orders the reports by their steps or their epochs, whichever have more different values (steps, if as many), else as
+// they are given, counted from 1. Of several reports of one time the last that is given counts, as of a run that was
+// resumed; reports without the number are left out; notes say so. Numbers that do not tell at least half of the reports
+// from their predecessors are none. The reports must outlive the result.
 Timeline MakeTimeline(std::span<const Report> reports);
 
 // All onsets, by time; those of one time worst first. A head's verdict counts as its layer's.

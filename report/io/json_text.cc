@@ -110,13 +110,28 @@ class Checker {
   Status status_;
 };
 
+// Bytes beyond ASCII by their numbers: a message may quote text that is no UTF-8.
+std::string Ascii(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string ascii;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      ascii += c;
+    } else {
+      ascii.append("\\x").append(1, kDigits[byte >> 4]).append(1, kDigits[byte & 15]);
+    }
+  }
+  return ascii;
+}
+
 // From "[id] parse error at line 1, column 2: reason; last read: 'x'", or from "[id] reason", the reason.
 std::string Reason(std::string_view what) {
   const size_t id = what.find("] ");
   if (what.starts_with('[') && id != std::string_view::npos) what.remove_prefix(id + 2);
   const size_t column = what.starts_with("parse error at ") ? what.find(", column ") : std::string_view::npos;
   const size_t colon = column == std::string_view::npos ? column : what.find(": ", column);
-  return std::string(colon == std::string_view::npos ? what : what.substr(colon + 2));
+  return Ascii(colon == std::string_view::npos ? what : what.substr(colon + 2));
 }
 
 Status Malformed(std::string_view text, size_t position, const std::string& reason) {
@@ -129,6 +144,9 @@ Status Malformed(std::string_view text, size_t position, const std::string& reas
 }
 
 Status Parse(std::string_view text, nlohmann::json* out) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    return {StatusCode::kDataLoss, "JSON is UTF-16; save it as UTF-8"};
+  }
   const StandardText standard(text);
   Checker checker;
   try {

@@ -2,6 +2,7 @@
 //
 // Reports from JSON. Walks AllMetrics(), so a metric that is added there is read.
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <new>
@@ -149,9 +150,29 @@ Status ReadInteger(const json& root, const char* key, std::optional<int64_t>* ou
   // Larger unsigned numbers would wrap around.
   const bool fits =
       value->is_number_integer() && (!value->is_number_unsigned() || value->get<uint64_t>() <= uint64_t{INT64_MAX});
-  if (!fits) return WrongType(key, "a whole number", *value);
-  *out = value->get<int64_t>();
+  if (fits) {
+    *out = value->get<int64_t>();
+    return {};
+  }
+  // 3.0 is 3. Whole numbers of float64 are exact up to 2^53.
+  constexpr double kMost = 0x1p53;
+  const double number = value->is_number_float() ? value->get<double>() : kMost + 2.0;
+  if (!(std::abs(number) <= kMost) || number != std::trunc(number)) return WrongType(key, "a whole number", *value);
+  *out = static_cast<int64_t>(number);
   return {};
+}
+
+// The same of the first of two keys that is there. Trainers log parts of epochs as "epoch", which are left out beside a
+// step.
+Status ReadTimes(const json& root, Report* report) {
+  Status status = ReadInteger(root, "step", &report->step);
+  if (status.ok() && !report->step.has_value()) status = ReadInteger(root, "global_step", &report->step);
+  if (status.ok()) status = ReadInteger(root, "num_epochs", &report->epoch);
+  if (!status.ok() || report->epoch.has_value()) return status;
+  status = ReadInteger(root, "epoch", &report->epoch);
+  const json* const epoch = Member(root, "epoch");
+  const bool is_part = epoch != nullptr && epoch->is_number_float() && std::isfinite(epoch->get<double>());
+  return is_part && report->step.has_value() ? Status() : status;
 }
 
 Status ReadReport(std::string_view text, Report* out) {
@@ -171,8 +192,7 @@ Status ReadReport(std::string_view text, Report* out) {
   }
   Report report;
   for (auto& [index, layer] : layers) report.layers.push_back({.layer = index, .stats = std::move(layer.stats)});
-  if (status = ReadInteger(root, "num_epochs", &report.epoch); !status.ok()) return status;
-  if (status = ReadInteger(root, "step", &report.step); !status.ok()) return status;
+  if (status = ReadTimes(root, &report); !status.ok()) return status;
   if (const json* const stage = Member(root, "stage")) {
     if (!stage->is_string()) return WrongType("stage", "a string", *stage);
     report.stage = stage->get<std::string>();

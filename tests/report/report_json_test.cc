@@ -244,6 +244,9 @@ TEST(ReportJsonTest, WrongValuesAreNamed) {
   ExpectError(R"({"attention_stats": {}, "gradient_norms": 1})", kInvalid, "gradient_norms");
   ExpectError(R"({"attention_stats": {}, "num_epochs": 1.5})", kInvalid, "num_epochs must be a whole number, not 1.5");
   ExpectError(R"({"attention_stats": {}, "num_epochs": 18446744073709551615})", kInvalid, "num_epochs");
+  ExpectError(R"({"attention_stats": {}, "num_epochs": 1e300})", kInvalid, "num_epochs must be a whole number");
+  ExpectError(R"({"attention_stats": {}, "step": 9007199254740994.0})", kInvalid, "step must be a whole number");
+  ExpectError(R"({"attention_stats": {}, "epoch": 0.5})", kInvalid, "epoch must be a whole number, not 0.5");
   ExpectError(R"({"attention_stats": {}, "stage": 7})", kInvalid, "stage must be a string, not 7");
   const std::string key_layer(1000, 'x');
   ExpectError(R"({"attention_stats": {"0": {"top5": ")" + key_layer + R"("}}})", kInvalid, "xxx...");
@@ -334,6 +337,32 @@ TEST(ReportJsonTest, DeepNestingIsAnError) {
   }
   const std::string deep(60, '['), closing(60, ']');
   Parse("{\"attention_stats\": {}, \"unknown\": " + deep + closing + "}");
+}
+
+TEST(ReportFromJson, TimesAsTrainersWriteThem) {
+  const auto read = [](const std::string& members) { return Parse(R"({"attention_stats": {}, )" + members + "}"); };
+  EXPECT_EQ(read(R"("step": 100.0, "num_epochs": 3.0)").step, 100);
+  EXPECT_EQ(read(R"("step": 100.0, "num_epochs": 3.0)").epoch, 3);
+  EXPECT_EQ(read(R"("step": -9007199254740992.0)").step, -9007199254740992);
+  EXPECT_EQ(read(R"("global_step": 7, "epoch": 2)").step, 7);
+  EXPECT_EQ(read(R"("global_step": 7, "epoch": 2)").epoch, 2);
+  EXPECT_EQ(read(R"("global_step": 7, "step": 8, "epoch": 2, "num_epochs": 4)").step, 8);
+  EXPECT_EQ(read(R"("global_step": 7, "step": 8, "epoch": 2, "num_epochs": 4)").epoch, 4);
+  EXPECT_EQ(read(R"("global_step": 7, "epoch": 0.25)").step, 7);
+  EXPECT_EQ(read(R"("global_step": 7, "epoch": 0.25)").epoch, std::nullopt);
+}
+
+TEST(ReportFromJson, MessagesAreAscii) {
+  for (const std::string text : {"\xFF{}", "{\"attention_stats\": \"\xC3\"}", "{\"a\": \xC3\xA9}"}) {
+    Report report;
+    const Status status = ReportFromJson(text, &report);
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+    for (const char c : status.message()) EXPECT_TRUE(c >= ' ' && c <= '~') << status.message();
+    EXPECT_NE(status.message().find("\\x"), std::string::npos) << status.message();
+  }
+  for (const std::string_view mark : {"\xFF\xFE", "\xFE\xFF"}) {
+    ExpectError(std::string(mark) + "{}", StatusCode::kDataLoss, "JSON is UTF-16; save it as UTF-8");
+  }
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace {
 constexpr const char* kSummary = "Print the table and the verdicts of a report.";
 
 constexpr const char* kDetails =
-    "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON.\n"
+    "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON;\n"
+    "of JSON lines the last report.\n"
     "Exit code: 0; 1 if --fail-on asks for it; 2 after an error.\n"
     "\n"
     "Examples:\n"

@@ -7,11 +7,13 @@
 #include <string_view>
 
 #include "attnscope/figure.h"
+#include "render/figures/timeline.h"
 #include "tools/commands/command.h"
 #include "tools/commands/output_check.h"
 #include "tools/commands/report_file.h"
 #include "tools/commands/verdict_options.h"
 #include "tools/output/figure_file.h"
+#include "tools/output/terminal.h"
 
 namespace attnscope::tools {
 namespace {
@@ -20,24 +22,28 @@ constexpr const char* kSummary = "Draw a picture of reports.";
 
 constexpr const char* kDetails =
     "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON; one a file,\n"
-    "or one on each line.\n"
+    "or one on each line. Lines that are torn or no reports are left out, with a note.\n"
     "Figures:\n"
     "  summary  six panels over the layers of one report, as analyze --png draws them\n"
     "  heads    maps of layers by heads of one report that has them (analyze --per-head)\n"
-    "  history  each metric of several reports over \"step\", else over \"num_epochs\", else in the order given\n"
+    "  history  each metric of several reports over \"step\" (or \"global_step\"), else over \"num_epochs\" (or "
+    "\"epoch\"),\n"
+    "           else in the order given. Of a run that was resumed the last report of each step. One stage: see "
+    "--stage\n"
     "\n"
     "Examples:\n"
     "  attnscope render report.json -o summary.png\n"
     "  attnscope render report.json -o summary.svg --dark\n"
     "  attnscope render report.json -o heads.png --figure heads --size 1200x900 --scale 2\n"
     "  attnscope render epoch*.json -o history.png --figure history\n"
-    "  attnscope render run.jsonl -o history.svg --figure history\n";
+    "  attnscope render run.jsonl -o history.svg --figure history --stage train\n";
 
 struct RenderOptions {
   std::vector<std::string> reports;
   std::string output;
   std::string kind = "summary";
   std::string size;
+  std::string stage;
   std::vector<std::string> thresholds;
   FigureOptions figure;
 };
@@ -58,10 +64,31 @@ FigureKind KindOf(const std::string& name) {
   return name == "history" ? FigureKind::kHistory : FigureKind::kSummary;
 }
 
+Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
+  std::erase_if(*reports, [&](const Report& report) { return report.stage != stage; });
+  return reports->empty() ? Status(StatusCode::kNotFound, "no report is of --stage " + stage) : Status();
+}
+
+// What a history does not show as it was given.
+Status CheckHistory(const std::vector<Report>& reports) {
+  std::string stage;
+  for (const Report& report : reports) {
+    if (!stage.empty() && !report.stage.empty() && report.stage != stage) {
+      return {StatusCode::kInvalidArgument, "the reports are of stage " + stage + " and of stage " + report.stage +
+                                                ", whose lines would be one zigzag; give --stage " + stage +
+                                                " or --stage " + report.stage};
+    }
+    if (stage.empty()) stage = report.stage;
+  }
+  for (const std::string& note : render::MakeTimeline(reports).notes) PrintError("note: " + note);
+  return {};
+}
+
 // A picture that would show nothing, or not all that was asked for, is none.
 Status CheckReports(const RenderOptions& options, const std::vector<Report>& reports) {
   const FigureKind kind = KindOf(options.kind);
-  if (kind != FigureKind::kHistory && reports.size() != 1) {
+  if (kind == FigureKind::kHistory) return CheckHistory(reports);
+  if (reports.size() != 1) {
     return {StatusCode::kInvalidArgument, "--figure " + options.kind + " shows one report, but " +
                                               std::to_string(reports.size()) +
                                               " are given; --figure history shows several"};
@@ -82,6 +109,7 @@ Status Run(RenderOptions options) {
   for (const std::string& path : options.reports) {
     if (status.ok()) status = ReadReportsFile(path, &reports);
   }
+  if (status.ok() && !options.stage.empty()) status = ChooseStage(options.stage, &reports);
   if (status.ok()) status = CheckReports(options, reports);
   if (status.ok()) status = CheckOutput("--output", options.output, options.reports);
   return status.ok() ? WriteFigureFile(KindOf(options.kind), reports, options.figure, options.output) : status;
@@ -102,6 +130,9 @@ Command AddRenderCommand(CommandLine* program) {
       .OneOf({"summary", "heads", "history"})
       .Placeholder("summary|heads|history")
       .ShowDefault();
+  line->AddOption("--stage", &options->stage, "Only reports of this stage (train, val, ...)")
+      .NotEmpty()
+      .Placeholder("NAME");
   line->AddFlag("--plain", &options->figure.plain, "Curves and axes only: no healthy ranges, marks or verdict");
   line->AddFlag("--dark", &options->figure.dark, "For dark backgrounds");
   line->AddOption("--size", &options->size, "Size of the layout, in 1/100 inch; 2000x1500 if not given")

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/commands/report_file.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
+#include "report/io/json_text.h"
 #include "tools/files/mapped_file.h"
+#include "tools/output/terminal.h"
 
 namespace attnscope::tools {
 namespace {
@@ -20,35 +24,102 @@ Status ReadReport(std::string_view text, const std::string& name, Report* out) {
   return status.ok() ? status : Status(status.code(), name + ": " + status.message());
 }
 
-// Whether the first line is a report by itself, and more follows. A report that is spread over lines is none.
-bool IsJsonLines(std::string_view text) {
-  const size_t end = text.find('\n', std::min(text.find_first_not_of(kBlank), text.size()));
-  if (end == std::string_view::npos || text.find_first_not_of(kBlank, end) == std::string_view::npos) return false;
-  Report first;
-  return ReportFromJson(text.substr(0, end), &first).ok();
+bool IsBlank(std::string_view line) { return line.find_first_not_of(kBlank) == std::string_view::npos; }
+
+std::vector<std::string_view> LinesOf(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    lines.push_back(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(lines.back().size() + 1, text.size()));
+  }
+  return lines;
+}
+
+bool IsObject(std::string_view line, nlohmann::json* object) {
+  return ParseJson(line, object).ok() && object->is_object();
+}
+
+// Whether some line is a JSON object by itself, and more lines are there. A report that is spread over lines is none.
+bool IsJsonLines(const std::vector<std::string_view>& lines) {
+  if (std::count_if(lines.begin(), lines.end(), [](std::string_view line) { return !IsBlank(line); }) < 2) return false;
+  nlohmann::json object;
+  // Of a list of reports the last line may be an object too.
+  const auto first = std::find_if_not(lines.begin(), lines.end(), IsBlank);
+  const bool is_list = (*first)[first->find_first_not_of(kBlank)] == '[';
+  return !is_list && std::any_of(lines.begin(), lines.end(), [&](std::string_view line) {
+    return line.find('{') != std::string_view::npos && IsObject(line, &object) && !object.empty();
+  });
+}
+
+// The first few numbers of lines that were left out.
+class LineNumbers {
+ public:
+  void Add(size_t number) {
+    constexpr size_t kShown = 5;
+    if (++count_ <= kShown) text_ += (count_ == 1 ? "" : ", ") + std::to_string(number);
+    if (count_ == kShown + 1) text_ += ", ...";
+  }
+  void Say(const std::string& path, const std::string& reason) const {
+    if (count_ == 0) return;
+    PrintError("note: " + path + ": left out " + (count_ == 1 ? "line " : std::to_string(count_) + " lines ") + text_ +
+               ", " + reason);
+  }
+
+ private:
+  size_t count_ = 0;
+  std::string text_;
+};
+
+Status ReadLines(const std::vector<std::string_view>& lines, const std::string& path, std::vector<Report>* out) {
+  LineNumbers others;
+  LineNumbers damaged;
+  const size_t before = out->size();
+  for (size_t i = 0; i < lines.size(); ++i) {
+    if (IsBlank(lines[i])) continue;
+    nlohmann::json object;
+    if (!IsObject(lines[i], &object)) {
+      damaged.Add(i + 1);
+    } else if (!object.contains("attention_stats")) {
+      others.Add(i + 1);
+    } else if (Status status = ReadReport(lines[i], path + ", line " + std::to_string(i + 1), &out->emplace_back());
+               !status.ok()) {
+      return status;
+    }
+  }
+  if (out->size() == before) {
+    return {StatusCode::kInvalidArgument, path + ": no line is a report, which needs the key \"attention_stats\""};
+  }
+  others.Say(path, "without \"attention_stats\"");
+  damaged.Say(path, "torn, or no JSON object");
+  return {};
 }
 
 }  // namespace
-
-Status ReadReportFile(const std::string& path, Report* out) {
-  MappedFile file;
-  Status status = MappedFile::Open(path, &file);
-  return status.ok() ? ReadReport(TextOf(file), path, out) : status;
-}
 
 Status ReadReportsFile(const std::string& path, std::vector<Report>* out) {
   MappedFile file;
   Status status = MappedFile::Open(path, &file);
   if (!status.ok()) return status;
-  std::string_view text = TextOf(file);
-  if (!IsJsonLines(text)) return ReadReport(text, path, &out->emplace_back());
-  for (size_t number = 1; !text.empty(); ++number) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (line.find_first_not_of(kBlank) == std::string_view::npos) continue;
-    status = ReadReport(line, path + ", line " + std::to_string(number), &out->emplace_back());
-    if (!status.ok()) return status;
+  Report whole;
+  status = ReadReport(TextOf(file), path, &whole);
+  if (status.ok()) {
+    out->push_back(std::move(whole));
+    return {};
   }
+  const std::vector<std::string_view> lines = LinesOf(TextOf(file));
+  return IsJsonLines(lines) ? ReadLines(lines, path, out) : status;
+}
+
+Status ReadReportFile(const std::string& path, Report* out) {
+  std::vector<Report> reports;
+  Status status = ReadReportsFile(path, &reports);
+  if (!status.ok()) return status;
+  if (reports.size() > 1) {
+    const std::optional<int64_t>& step = reports.back().step;
+    PrintError("note: " + path + " has " + std::to_string(reports.size()) + " reports; the last is taken" +
+               (step.has_value() ? ", of step " + std::to_string(*step) : ""));
+  }
+  *out = std::move(reports.back());
   return {};
 }
 

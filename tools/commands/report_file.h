@@ -12,11 +12,13 @@
 
 namespace attnscope::tools {
 
-// Errors: as MappedFile::Open and ReportFromJson; the message names the path.
+// The report of a file, or the last of JSON lines, which is said. Errors: as ReadReportsFile.
 Status ReadReportFile(const std::string& path, Report* out);
 
-// Appends the reports of a file that holds one, or one on each line (JSON lines; blank lines are skipped). Errors: the
-// same; the message also names the line.
+// Appends the reports of a file that holds one, or one on each line (JSON lines). Blank lines are skipped; lines of
+// other objects, such as a configuration, and lines that are torn or no JSON are left out, and said on standard error.
+// Errors: as MappedFile::Open and ReportFromJson; the message names the path, and the line if there are several;
+// kInvalidArgument if no line is a report.
 Status ReadReportsFile(const std::string& path, std::vector<Report>* out);
 
 }  // namespace attnscope::tools

@@ -56,6 +56,10 @@ TEST(RenderFigure, RefusesNumbersOfReportsThatAFigureCannotShow) {
   ExpectRefused(FigureKind::kSummary, {Report(), Report()}, {}, "reports holds 2 reports; this figure shows one");
   ExpectRefused(FigureKind::kHeads, {Report(), Report()}, {}, "reports holds 2 reports");
   ExpectRefused(FigureKind::kHistory, {}, {}, "this figure shows one or more");
+  std::vector<Report> stages(3);
+  stages[0].stage = "train";
+  stages[2].stage = "val";
+  ExpectRefused(FigureKind::kHistory, stages, {}, "reports are of stage \"train\" and of stage \"val\"");
 }
 
 TEST(RenderFigure, RefusesLayersOutOfOrderAndSizesOutOfRange) {

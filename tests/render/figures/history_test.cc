@@ -119,12 +119,32 @@ TEST(History, OneReportOneLayerAndNothing) {
   EXPECT_EQ(Drawn({Report()}).Count("not measured"), 1);
 }
 
-TEST(History, LayersThatComeAndGoBreakTheirLines) {
+TEST(History, LayersThatComeAndGoHaveBridges) {
   std::vector<Report> reports = Series(3, 9, 100);
   reports[4].layers.erase(reports[4].layers.begin() + 1);
   const std::vector<Ink> curves = CurvesOf(Drawn(reports));
   EXPECT_EQ(curves[0].segments.size(), 8U);
-  EXPECT_EQ(curves[1].segments.size(), 6U);
+  EXPECT_EQ(curves[1].segments.size(), 1U);  // the bridge, below its curve
+  EXPECT_EQ(curves[2].segments.size(), 6U);
+}
+
+std::ptrdiff_t DashedLines(const std::vector<Report>& reports) {
+  const RecordingCanvas canvas = Drawn(reports);
+  return std::count_if(canvas.shapes.begin(), canvas.shapes.end(), [](const auto& drawn) {
+    return drawn.shape.part == Part::kCurve && drawn.shape.stroke.dash > 0.0;
+  });
+}
+
+// A gap is a report that lacks a layer or a value, never a longer distance.
+TEST(History, OnlyWhatIsMissingIsDashed) {
+  std::vector<Report> reports = Series(2, 6, 100);
+  constexpr int64_t kSteps[] = {0, 50, 100, 200, 400, 10007};
+  for (size_t i = 0; i < reports.size(); ++i) reports[i].step = kSteps[i];
+  EXPECT_EQ(DashedLines(reports), 0);
+  reports[2].layers.pop_back();  // two metrics of one layer
+  EXPECT_EQ(DashedLines(reports), 2);
+  reports[4].layers[0].stats.layer[Metric::kEntropy] = std::nan("");
+  EXPECT_EQ(DashedLines(reports), 3);
 }
 
 TEST(History, ManyLayersAreThinLines) {

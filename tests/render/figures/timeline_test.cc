@@ -29,6 +29,30 @@ TEST(Timeline, PrefersStepsThenEpochsThenOrder) {
   EXPECT_EQ(MakeTimeline(neither).reports[2], &neither[2]);
 }
 
+TEST(Timeline, OfARunThatWasResumedTheLastCounts) {
+  std::vector<Report> reports;
+  for (const int64_t step : {0, 100, 200, 300, 200, 300, 400}) reports.push_back(At({}, step));
+  reports.push_back(At({}, {}));
+  const Timeline timeline = MakeTimeline(reports);
+  EXPECT_EQ(timeline.unit, "Step");
+  EXPECT_EQ(timeline.times, (std::vector<int64_t>{0, 100, 200, 300, 400}));
+  EXPECT_EQ(timeline.reports,
+            (std::vector<const Report*>{&reports[0], &reports[1], &reports[4], &reports[5], &reports[6]}));
+  ASSERT_EQ(timeline.notes.size(), 2U);
+  EXPECT_EQ(timeline.notes[0], "1 report of 8 without step left out");
+  EXPECT_EQ(timeline.notes[1].substr(0, 41), "2 reports of a later report's step left o");
+}
+
+TEST(Timeline, TheNumberThatTellsMostApart) {
+  const std::vector<Report> reports = {At(0, {}), At(10, 1000), At(50, 5000)};
+  EXPECT_EQ(MakeTimeline(reports).unit, "Epoch");
+  EXPECT_EQ(MakeTimeline(reports).notes,
+            (std::vector<std::string>{"over epochs, as steps tell fewer reports apart: 2 of 3 have one"}));
+  EXPECT_EQ(MakeTimeline(std::vector<Report>{At(1, 7)}).unit, "Step");
+  EXPECT_TRUE(MakeTimeline(std::vector<Report>{At({}, {})}).notes.empty());
+  EXPECT_EQ(MakeTimeline(std::vector<Report>{At({}, {}), At({}, {})}).notes.size(), 1U);
+}
+
 TEST(Timeline, HasTheLayersOfAllReports) {
   EXPECT_EQ(MakeTimeline(std::vector<Report>{At(1, {}, {4, 7}), At(2, {}, {0, 4})}).layers,
             (std::vector<int64_t>{0, 4, 7}));

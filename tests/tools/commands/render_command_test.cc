@@ -70,12 +70,79 @@ TEST_F(CommandTest, RenderHistoryOfFilesAndOfJsonLines) {
   EXPECT_EQ(Read(Path("files.svg")), svg) << "the order of files does not matter";
   EXPECT_NE(svg.find(">Step</text>"), std::string::npos);
   EXPECT_NE(svg.find(">Step 20: no findings</text>"), std::string::npos);
-  ExpectError({"render", Write("bad.jsonl", line(1, 1.0) + "\n" + line(2, 2.0) + "\n{\"attention_st"), "--figure",
-               "history", "-o", Path("c.png")},
+  ExpectError({"render", Write("bad.jsonl", line(1, 1.0) + "\n" + line(2, 2.0) + "\n{\"attention_stats\": 1}"),
+               "--figure", "history", "-o", Path("c.png")},
               "bad.jsonl, line 3: ");
   ExpectError({"render", both, "-o", Path("c.png")}, "2 are given");
   ExpectError({"render", a, Path("missing.json"), "--figure", "history", "-o", Path("c.png")}, "missing.json");
   EXPECT_FALSE(std::filesystem::exists(Path("c.png")));
+}
+
+// What real logs are like: each is drawn as the log without what is told to be left out.
+TEST_F(CommandTest, LogsThatAreNotWhole) {
+  const auto line = [](int step) {
+    return R"({"attention_stats": {"0": {"entropy": )" + std::to_string(3.0 - 0.001 * step) + R"(}}, "step": )" +
+           std::to_string(step) + "}\n";
+  };
+  const std::string whole = line(100) + line(200);
+  const auto picture = [&](const std::string& log, const std::string& note) {
+    const std::string path = Write("log.jsonl", log);
+    const Outcome outcome = Run({"render", path, "--figure", "history", "-o", Path("log.svg")});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.err, note.empty() ? "" : "attnscope: note: " + path + ": left out " + note + "\n");
+    return Read(Path("log.svg"));
+  };
+  const std::string expected = picture(whole, "");
+  EXPECT_EQ(picture("\xEF\xBB\xBF" + whole, ""), expected);
+  EXPECT_EQ(picture(whole + line(300).substr(0, 30), "line 3, torn, or no JSON object"), expected);
+  EXPECT_EQ(picture(whole + std::string(64, '\0'), "line 3, torn, or no JSON object"), expected);
+  EXPECT_EQ(picture("{\"lr\": 1}\n" + whole, "line 1, without \"attention_stats\""), expected);
+  EXPECT_EQ(picture("{\"loss\": 1}\n" + line(100) + "{\"loss\": 2}\r\n" + line(200),
+                    "2 lines 1, 3, without \"attention_stats\""),
+            expected);
+  ExpectError({"render", Write("none.jsonl", "{\"loss\": 1}\n{\"loss\": 2}\n"), "--figure", "history", "-o", Path("x")},
+              "none.jsonl: no line is a report, which needs the key \"attention_stats\"");
+  ExpectError(
+      {"render", Write("list.json", "[" + line(1) + "," + line(2) + "]"), "--figure", "history", "-o", Path("x")},
+      "a report must be an object");
+  ExpectError({"render", Write("utf16.json", "\xFF\xFE{"), "-o", Path("x")}, "JSON is UTF-16; save it as UTF-8");
+
+  const std::string resumed = Write("resumed.jsonl", line(100) + line(300) + line(400) + line(200) + line(300));
+  const std::string clean = Write("clean.jsonl", line(100) + line(200) + line(300) + line(400));
+  RunOk({"render", clean, "--figure", "history", "-o", Path("clean.svg")});
+  const Outcome outcome = Run({"render", resumed, "--figure", "history", "-o", Path("resumed.svg")});
+  EXPECT_NE(outcome.err.find("note: 1 report of a later report's step left out"), std::string::npos) << outcome.err;
+  EXPECT_EQ(Read(Path("resumed.svg")), Read(Path("clean.svg")));
+}
+
+TEST_F(CommandTest, AHistoryIsOfOneStage) {
+  std::string both;
+  std::string train;
+  for (int epoch = 1; epoch <= 4; ++epoch) {
+    for (const char* stage : {"train", "val"}) {
+      const std::string line = R"({"attention_stats": {"0": {"entropy": )" + std::to_string(epoch) +
+                               R"(.5}}, "epoch": )" + std::to_string(epoch) + R"(.0, "stage": ")" + stage + "\"}\n";
+      both += line;
+      if (stage[0] == 't') train += line;
+    }
+  }
+  const std::string log = Write("both.jsonl", both);
+  ExpectError({"render", log, "--figure", "history", "-o", Path("a.svg")}, "give --stage train or --stage val");
+  RunOk({"render", log, "--figure", "history", "-o", Path("a.svg"), "--stage", "train"});
+  RunOk({"render", Write("train.jsonl", train), "--figure", "history", "-o", Path("b.svg")});
+  EXPECT_EQ(Read(Path("a.svg")), Read(Path("b.svg")));
+  ExpectError({"render", log, "--figure", "history", "-o", Path("a.svg"), "--stage", "test"},
+              "no report is of --stage");
+}
+
+TEST_F(CommandTest, DiagnoseReadsTheLastReportOfJsonLines) {
+  const std::string log = Write("log.jsonl",
+                                "{\"lr\": 1}\n"
+                                "{\"attention_stats\": {\"0\": {\"max_row_weight\": 0.2}}, \"step\": 1}\n"
+                                "{\"attention_stats\": {\"0\": {\"max_row_weight\": 0.99}}, \"step\": 2}\n");
+  const Outcome outcome = Run({"diagnose", log, "--fail-on", "critical"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("has 2 reports; the last is taken, of step 2"), std::string::npos) << outcome.err;
 }
 
 TEST_F(CommandTest, PngFilesHaveThePixelsOfTheLibrary) {
