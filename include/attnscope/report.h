@@ -48,8 +48,8 @@ struct ATTNSCOPE_EXPORT Report {
 // (MetricValues::IsGivenAsNaN); null in an array of heads is a head's missing value. Infinities may be bare or the
 // strings "Infinity", "-Infinity". "global_step" stands for a missing "step", and "epoch" for a missing "num_epochs"
 // (not a part of an epoch beside a step); 3.0 is 3. Unknown keys are ignored. Errors: kDataLoss for text that is no
-// JSON, kInvalidArgument for a value of the wrong type, a layer that is no whole number >= 0, a duplicate layer, or head
-// arrays of different lengths; the message names the path of keys, in ASCII. `*out` is unchanged on failure.
+// JSON, kInvalidArgument for a value of the wrong type, a layer that is no whole number >= 0, a duplicate layer, or
+// head arrays of different lengths; the message names the path of keys, in ASCII. `*out` is unchanged on failure.
 // Thread-safe. O(length).
 ATTNSCOPE_EXPORT Status ReportFromJson(std::string_view json, Report* out);
 
