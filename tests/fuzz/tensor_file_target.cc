@@ -78,7 +78,8 @@ void CheckTensors(const TensorFile& file) {
     }
     size_t expected = 0;
     const Status status = TensorBytes(info, &expected);
-    FUZZ_CHECK(status.ok() && data.bytes().size() == expected, file.Describe(t));
+    FUZZ_CHECK(status.ok() && data.bytes().size() == expected / StoredBytes(info) * ElementBytes(info.dtype),
+               file.Describe(t));
     CheckWriteBack(info, data.bytes());
   }
 }

@@ -8,6 +8,7 @@
 
 #include "tools/analysis/axes.h"
 #include "tools/analysis/query_key_plan.h"
+#include "tools/analysis/residual_plan.h"
 #include "tools/analysis/tensor_choice.h"
 #include "tools/analysis/tensor_name.h"
 
@@ -25,11 +26,6 @@ std::string ShapeMisfit(const TensorInfo& info, const std::vector<Axis>& axes) {
 
 std::string AttentionMisfit(const TensorInfo& info, const std::vector<Axis>& axes) {
   return info.problem.empty() ? ShapeMisfit(info, axes) : info.problem;
-}
-
-std::string ResidualMisfit(const TensorInfo& info) {
-  if (!info.problem.empty()) return info.problem;
-  return Misfit(info, 2, 3, "[tokens, channels] or [batch, tokens, channels]");
 }
 
 // What an archive holds beside attention, by the reason.
@@ -157,42 +153,6 @@ void NoteRounding(Plan* plan) {
   if (is_rounded) plan->notes.emplace_back("float64 is rounded to float32");
 }
 
-// A residual file holds one tensor, also if it is an archive.
-Status OpenResidual(const PlanInputs& inputs, const std::string& path, Plan* plan, TensorRef* out) {
-  const TensorFile* file = nullptr;
-  Status status = OpenInPlan(inputs, path, plan, &file);
-  if (!status.ok()) return status;
-  if (file->tensors().size() != 1) {
-    return Invalid(path + ": --residual needs files of one tensor, this has " + std::to_string(file->tensors().size()));
-  }
-  const std::string misfit = ResidualMisfit(file->tensors()[0]);
-  if (!misfit.empty()) return Invalid(file->Describe(0) + ": " + misfit);
-  *out = {.file = file, .tensor = 0};
-  return {};
-}
-
-// The layer is the one of the input's name: the block that turns hidden_3 into hidden_4 is layer 3.
-Status PlaceResidual(const PlanInputs& inputs, const std::pair<std::string, std::string>& paths, Plan* plan) {
-  ResidualPart part;
-  Status status = OpenResidual(inputs, paths.first, plan, &part.before);
-  if (status.ok()) status = OpenResidual(inputs, paths.second, plan, &part.after);
-  if (!status.ok()) return status;
-  const std::vector<size_t>& shape = part.before.info().shape;
-  if (shape != part.after.info().shape) {
-    return Invalid("--residual: " + part.before.Describe() + " and " + part.after.Describe() + " differ in shape");
-  }
-  part.channels = shape.back();
-  part.tokens = shape[shape.size() - 2];
-  if (shape.size() == 3) part.batch = shape[0];
-  std::optional<int64_t> layer = LayerOf(part.before, inputs);
-  if (!layer.has_value() && plan->layers.size() == 1) layer = plan->layers.begin()->first;
-  if (!layer.has_value()) {
-    return Invalid(paths.first + ": its name has no layer number; rename it or give --layer");
-  }
-  plan->layers[*layer].residuals.push_back(part);
-  return {};
-}
-
 }  // namespace
 
 Status MakePlan(const PlanInputs& inputs, Plan* out) {
@@ -209,9 +169,7 @@ Status MakePlan(const PlanInputs& inputs, Plan* out) {
     status = PlaceAttention(inputs, tensors[i], axes, kind, tensors.size() == 1, &plan);
   }
   if (status.ok()) status = PlaceQueriesKeys(inputs, &plan);
-  for (size_t i = 0; i < inputs.residuals.size() && status.ok(); ++i) {
-    status = PlaceResidual(inputs, inputs.residuals[i], &plan);
-  }
+  if (status.ok()) status = PlaceResiduals(inputs, &plan);
   if (!status.ok()) return status;
   NoteAmbiguousShapes(inputs, tensors, &plan);
   NoteRounding(&plan);

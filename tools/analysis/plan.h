@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "attnscope/status.h"
@@ -32,10 +31,10 @@ struct PlanInputs {
   std::vector<std::string> query_globs = {};                   // which tensors of archives; none: by their words
   std::vector<std::string> key_globs = {};
   QueryKeyLayout layout = QueryKeyLayout::kHeadMajor;
-  size_t kv_heads = 0;                                              // zero: what the shape of the keys says
-  std::vector<std::pair<std::string, std::string>> residuals = {};  // files: before and after a block
-  std::vector<std::string> tensor_globs = {};                       // which tensors of archives; none: all that fit
-  std::optional<int64_t> layer = {};                                // instead of the numbers in names
+  size_t kv_heads = 0;                                   // zero: what the shape of the keys says
+  std::vector<std::vector<std::string>> residuals = {};  // each: before and after blocks, or both; see residual_plan.h
+  std::vector<std::string> tensor_globs = {};            // which tensors of archives; none: all that fit
+  std::optional<int64_t> layer = {};                     // instead of the numbers in names
   std::string layer_pattern = {};  // a regular expression, of which the first group is the layer; none: see MakePlan
   bool void_is_bfloat16 = false;   // two bytes of no type, which is how numpy writes bfloat16
   std::string axes = {};           // of weights and logits, as ParseAxes; none: by their number

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 #include <vector>
 
 namespace attnscope::tools {
@@ -161,6 +162,14 @@ std::string NameWithoutLayer(std::string_view name, const std::optional<NamedLay
     text += is_kept ? name.substr(token.first, token.size) : std::string_view("#");
   }
   return text.append(name.substr(done));
+}
+
+std::vector<std::string> WordsOf(std::string_view name) {
+  std::vector<std::string> words;
+  for (Token& token : TokensOf(name)) {
+    if (!token.is_number) words.push_back(std::move(token.word));
+  }
+  return words;
 }
 
 bool MatchesAny(const std::string& name, std::span<const std::string> globs) {

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace attnscope::tools {
 
@@ -30,6 +31,9 @@ std::optional<NamedLayer> LayerInName(std::string_view name);
 // A name without its layer: what two tensors of one layer share if they are further sequences of one kind of attention.
 // Other numbers become '#', but for those of further layers ("layers.0.blocks.1") and of kinds of attention ("attn1").
 std::string NameWithoutLayer(std::string_view name, const std::optional<NamedLayer>& layer);
+
+// The words of a name in small letters: "L3_hiddenIn" has "l", "hidden" and "in".
+std::vector<std::string> WordsOf(std::string_view name);
 
 // Whether a shell pattern (*, ?, [...]) matches the whole name; '/' and '.' are like any other character.
 bool MatchesAny(const std::string& name, std::span<const std::string> globs);

@@ -95,11 +95,6 @@ CommandOption CommandLine::AddOption(const std::string& names, std::vector<std::
   return CommandOption(app_->add_option(names, *values, help));
 }
 
-CommandOption CommandLine::AddOption(const std::string& names, std::vector<std::pair<std::string, std::string>>* values,
-                                     const std::string& help) {
-  return CommandOption(app_->add_option(names, *values, help));
-}
-
 CommandOption CommandLine::AddOption(const std::string& names, std::vector<std::vector<std::string>>* values,
                                      const std::string& help) {
   return CommandOption(app_->add_option(names, *values, help)->expected(1, 2)->take_all());

@@ -16,7 +16,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace CLI {
@@ -73,9 +72,6 @@ class CommandLine {
   CommandOption AddOption(const std::string& names, double* value, const std::string& help);
   CommandOption AddOption(const std::string& names, std::optional<int64_t>* value, const std::string& help);
   CommandOption AddOption(const std::string& names, std::vector<std::string>* values, const std::string& help);
-  // Two values for each mention.
-  CommandOption AddOption(const std::string& names, std::vector<std::pair<std::string, std::string>>* values,
-                          const std::string& help);
   // One or two values for each mention.
   CommandOption AddOption(const std::string& names, std::vector<std::vector<std::string>>* values,
                           const std::string& help);

@@ -6,6 +6,7 @@
 
 #include "attnscope/limits.h"
 #include "tools/analysis/reading.h"
+#include "tools/analysis/residual_plan.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -48,10 +49,10 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
   constexpr size_t kMaxLayer = 999'999'999;
   line->AddOption("FILE", &options->inputs.files, "Files of attention weights, see below").Placeholder("");
   line->AddOption("--residual", &options->inputs.residuals,
-                  "Residual stream before and after a block, [tokens, channels] or\n"
-                  "[batch, tokens, channels]. Once for each layer, the last number in IN's name")
-      .Placeholder("IN OUT")
-      .OneForEachMention();
+                  "Residual streams before and after blocks, [tokens, channels] or [batch, tokens,\n"
+                  "channels]: two files, or two archives or quoted patterns, paired by layer, or one\n"
+                  "of both. May be repeated, see below")
+      .Placeholder("IN OUT");
   line->AddOption("--tensor", &options->inputs.tensor_globs,
                   "Of archives, measure only tensors whose names match this shell pattern.\nMay be repeated")
       .Placeholder("GLOB")
@@ -102,7 +103,9 @@ std::vector<std::string> InputPaths(const MeasureOptions& options) {
   };
   add(options.inputs.logit_files);
   for (const std::vector<std::string>& both : options.inputs.query_key_files) add(both);
-  for (const auto& [before, after] : options.inputs.residuals) add({before, after});
+  for (const std::vector<std::string>& names : options.inputs.residuals) {
+    for (const std::string& name : names) add(ExpandPattern(name));
+  }
   return paths;
 }
 

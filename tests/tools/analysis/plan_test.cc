@@ -237,7 +237,63 @@ TEST_F(PlanTest, Residuals) {
   ExpectError({.residuals = {{in, Zeros("other_3.npy", {2, 7, 6})}}}, "differ in shape");
   ExpectError({.residuals = {{in, Zeros("rank_3.npy", {1, 2, 7, 5})}}},
               "has shape [1, 2, 7, 5], not [tokens, channels]");
-  ExpectError({.residuals = {{in, Archive("two.npz", {{"a", {2, 2}}, {"b", {2, 2}}})}}}, "needs files of one tensor");
+  ExpectError({.residuals = {{in, Archive("two.npz", {{"a", {2, 2}}, {"b", {2, 2}}})}}},
+              "tensor 'a' [2, 2] has no partner of its layer before the block");
+}
+
+TEST_F(PlanTest, ResidualsArePairedByLayer) {
+  for (const char* name : {"L1_in.npy", "L10_in.npy", "L2_in.npy"}) Zeros(name, {7, 5});
+  for (const char* name : {"L1_out.npy", "L10_out.npy", "L2_out.npy"}) Zeros(name, {7, 5});
+  const Plan plan = Make({.residuals = {{Path("L*_in.npy"), Path("L*_out.npy")}}});
+  ASSERT_EQ(plan.layers.size(), 3u);
+  for (const auto& [layer, parts] : plan.layers) {
+    ASSERT_EQ(parts.residuals.size(), 1u);
+    EXPECT_EQ(parts.residuals[0].before.file->path(), Path("L" + std::to_string(layer) + "_in.npy"));
+    EXPECT_EQ(parts.residuals[0].after.file->path(), Path("L" + std::to_string(layer) + "_out.npy"));
+  }
+  ExpectError({.residuals = {{Path("L1*_in.npy"), Path("L*_out.npy")}}},
+              "L2_out.npy [7, 5] has no partner of its layer before");
+  ExpectError({.residuals = {{Path("L*_in.npy"), Path("L1_out.npy")}}},
+              "L2_in.npy [7, 5] has no partner of its layer after");
+  ExpectError({.residuals = {{Path("none*.npy"), Path("L*_out.npy")}}}, "none*.npy: No such file");
+  EXPECT_EQ(Make({.residuals = {{Path("L*.npy")}}}).layers.size(), 3u);
+}
+
+// What a shell makes of patterns that are not quoted.
+TEST_F(PlanTest, ResidualPatternsThatAShellExpanded) {
+  std::vector<std::string> files;
+  for (const char* name :
+       {"L0_in.npy", "L1_in.npy", "L0_out.npy", "L1_out.npy", "hidden_0.npy", "hidden_1.npy", "hidden_2.npy"}) {
+    files.push_back(Zeros(name, {7, 5}));
+  }
+  ExpectError({.files = {files[2], files[3]}, .residuals = {{files[0], files[1]}}},
+              "are the same side by their names; quote patterns, as in --residual 'L*_in.npy' 'L*_out.npy'");
+  ExpectError({.files = {files[6]}, .residuals = {{files[4], files[5]}}},
+              "hidden_2.npy would be attention weights, but has the name of a residual stream");
+  EXPECT_EQ(Make({.files = {Zeros("attn_0.npy", {5, 5})}, .residuals = {{files[4], files[5]}}}).layers.size(), 1u);
+}
+
+TEST_F(PlanTest, ResidualsOfArchives) {
+  const std::string chain =
+      Archive("chain.npz", {{"hidden_3", {7, 5}}, {"hidden_4", {7, 5}}, {"hidden_5", {7, 5}}, {"attn_3", {2, 4, 4}}});
+  const Plan plan = Make({.residuals = {{chain}}});
+  ASSERT_EQ(plan.layers.size(), 2u);
+  EXPECT_EQ(plan.layers.at(4).residuals.at(0).before.info().name, "hidden_4");
+  EXPECT_EQ(plan.layers.at(4).residuals.at(0).after.info().name, "hidden_5");
+  ASSERT_EQ(plan.notes.size(), 1u);
+  EXPECT_NE(plan.notes[0].find("no residual streams, by name or shape: 'attn_3'"), std::string::npos);
+  const std::string sides =
+      Archive("sides.npz",
+              {{"blocks.1.in", {7, 5}}, {"blocks.1.out", {7, 5}}, {"blocks.0.out", {7, 5}}, {"blocks.0.in", {7, 5}}});
+  const Plan both = Make({.residuals = {{sides}}});
+  EXPECT_EQ(both.layers.at(1).residuals.at(0).after.info().name, "blocks.1.out");
+  EXPECT_EQ(both.layers.at(0).residuals.at(0).before.info().name, "blocks.0.in");
+  const std::string in = Archive("in.npz", {{"x.0", {7, 5}}, {"x.1", {7, 5}}});
+  const std::string out = Archive("out.npz", {{"x.1", {7, 5}}, {"x.0", {7, 5}}});
+  EXPECT_EQ(Make({.residuals = {{in, out}}}).layers.at(1).residuals.at(0).after.info().name, "x.1");
+  ExpectError({.residuals = {{Archive("gap.npz", {{"hidden_0", {7, 5}}, {"hidden_2", {7, 5}}})}}},
+              "nor one of a chain");
+  ExpectError({.residuals = {{Zeros("hidden_9.npy", {7, 5})}}}, "nor one of a chain");
 }
 
 TEST_F(PlanTest, ResidualWithoutNumberBelongsToTheOnlyLayer) {
