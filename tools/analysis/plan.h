@@ -31,7 +31,8 @@ struct PlanInputs {
   std::vector<std::string> query_globs = {};                   // which tensors of archives; none: by their words
   std::vector<std::string> key_globs = {};
   QueryKeyLayout layout = QueryKeyLayout::kHeadMajor;
-  size_t kv_heads = 0;                                   // zero: what the shape of the keys says
+  size_t query_heads = 0;  // of outputs of projections, whose heads are within each token; zero: no such
+  size_t kv_heads = 0;     // zero: what the shape of the keys says
   std::vector<std::vector<std::string>> residuals = {};  // each: before and after blocks, or both; see residual_plan.h
   std::vector<std::string> tensor_globs = {};            // which tensors of archives; none: all that fit
   std::optional<int64_t> layer = {};                     // instead of the numbers in names

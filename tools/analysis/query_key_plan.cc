@@ -47,39 +47,78 @@ std::string QueryKeyMisfit(const TensorInfo& info) {
                 "[layers, batch, heads, n, head_dim]");
 }
 
+// Takes the heads of a projection's output [tokens, heads * head_dim] or [batch, tokens, heads * head_dim] apart.
+Status SplitHeads(const TensorRef& source, size_t heads, const char* option, Sizes* sizes) {
+  const std::vector<size_t>& shape = source.info().shape;
+  const size_t rank = shape.size();
+  if (rank > 3 || shape.back() % heads != 0) {
+    return Invalid(source.Describe() + " is not [n, " + option + " * head_dim] or [batch, n, " + option +
+                   " * head_dim] of " + std::to_string(heads) + " heads");
+  }
+  *sizes = {
+      .batch = rank == 3 ? shape[0] : 1, .heads = heads, .tokens = shape[rank - 2], .head_dim = shape.back() / heads};
+  return {};
+}
+
+// The sizes of both, and the layout they are in.
+Status SizesOfPair(const PlanInputs& inputs, const TensorRef& queries, const TensorRef& keys, Sizes* q, Sizes* k,
+                   QueryKeyLayout* layout) {
+  *q = SizesOf(queries.info(), inputs.layout);
+  *k = SizesOf(keys.info(), inputs.layout);
+  *layout = inputs.layout;
+  if (inputs.query_heads != 0) {
+    *layout = QueryKeyLayout::kTokenMajor;
+    Status status = SplitHeads(queries, inputs.query_heads, "--q-heads", q);
+    const size_t kv_heads = inputs.kv_heads != 0 ? inputs.kv_heads : inputs.query_heads;
+    return status.ok() ? SplitHeads(keys, kv_heads, "--kv-heads", k) : status;
+  }
+  if (keys.info().shape.size() != 2 || inputs.kv_heads <= 1 || k->head_dim != inputs.kv_heads * q->head_dim) return {};
+  // [tokens, kv_heads * head_dim]. Queries with one head dimension are the same in both layouts.
+  if (queries.info().shape.size() != 2 && inputs.layout != QueryKeyLayout::kTokenMajor) {
+    return Invalid(keys.Describe() + " has its heads within each token: " + queries.Describe() +
+                   " must be token-major too; give --token-major");
+  }
+  *layout = QueryKeyLayout::kTokenMajor;
+  k->heads = inputs.kv_heads;
+  k->head_dim = q->head_dim;
+  return {};
+}
+
+Status CheckPair(const PlanInputs& inputs, const TensorRef& queries, const TensorRef& keys, const Sizes& q,
+                 const Sizes& k) {
+  const std::string pair = queries.Describe() + " and " + keys.Describe();
+  const bool may_be_projections = inputs.query_heads == 0 && queries.info().shape.size() <= 3;
+  const char* const advice = may_be_projections ? "; of outputs of projections, [batch, n, heads * head_dim], "
+                                                  "--q-heads and --kv-heads say how many heads they have"
+                                                : "";
+  if (inputs.kv_heads != 0 && k.heads != inputs.kv_heads) {
+    return Invalid(keys.Describe() + " has " + std::to_string(k.heads) + " heads, but --kv-heads says " +
+                   std::to_string(inputs.kv_heads) + advice);
+  }
+  if (q.head_dim != k.head_dim || q.batch != k.batch || q.layers != k.layers || q.heads % k.heads != 0) {
+    return Invalid("--qk: " + pair +
+                   " do not fit: head_dim, batch and layers must be the same, and the heads of keys divide those of "
+                   "queries" +
+                   advice);
+  }
+  if (q.head_dim > kMaxHeadDim) {
+    return Invalid("--qk: " + pair + " have head_dim " + std::to_string(q.head_dim) + ", more than " +
+                   std::to_string(kMaxHeadDim) + advice);
+  }
+  return {};
+}
+
 Status PlacePair(const PlanInputs& inputs, const TensorRef& queries, const TensorRef& keys, bool is_alone, Plan* plan) {
   for (const TensorRef& source : {queries, keys}) {
     const std::string misfit = QueryKeyMisfit(source.info());
     if (!misfit.empty()) return Invalid(source.file->Describe(source.tensor) + ": " + misfit);
   }
-  const Sizes q = SizesOf(queries.info(), inputs.layout);
-  Sizes k = SizesOf(keys.info(), inputs.layout);
-  const std::string pair = queries.Describe() + " and " + keys.Describe();
   AttentionPart part = {.kind = AttentionKind::kQueriesKeys, .source = queries};
-  part.layout = inputs.layout;
-  if (keys.info().shape.size() == 2 && inputs.kv_heads > 1 && k.head_dim == inputs.kv_heads * q.head_dim) {
-    // [tokens, kv_heads * head_dim]. Queries with one head dimension are the same in both layouts.
-    if (queries.info().shape.size() != 2 && inputs.layout != QueryKeyLayout::kTokenMajor) {
-      return Invalid(keys.Describe() + " has its heads within each token: " + queries.Describe() +
-                     " must be token-major too; give --token-major");
-    }
-    part.layout = QueryKeyLayout::kTokenMajor;
-    k.heads = inputs.kv_heads;
-    k.head_dim = q.head_dim;
-  }
-  if (inputs.kv_heads != 0 && k.heads != inputs.kv_heads) {
-    return Invalid(keys.Describe() + " has " + std::to_string(k.heads) + " heads, but --kv-heads says " +
-                   std::to_string(inputs.kv_heads));
-  }
-  if (q.head_dim != k.head_dim || q.batch != k.batch || q.layers != k.layers || q.heads % k.heads != 0) {
-    return Invalid("--qk: " + pair +
-                   " do not fit: head_dim, batch and layers must be the same, and the heads of keys divide those of "
-                   "queries");
-  }
-  if (q.head_dim > kMaxHeadDim) {
-    return Invalid("--qk: " + pair + " have head_dim " + std::to_string(q.head_dim) + ", more than " +
-                   std::to_string(kMaxHeadDim));
-  }
+  Sizes q;
+  Sizes k;
+  Status status = SizesOfPair(inputs, queries, keys, &q, &k, &part.layout);
+  if (status.ok()) status = CheckPair(inputs, queries, keys, q, k);
+  if (!status.ok()) return status;
   part.key_source = keys;
   part.batch = q.batch;
   part.heads = q.heads;
@@ -89,6 +128,28 @@ Status PlacePair(const PlanInputs& inputs, const TensorRef& queries, const Tenso
   part.head_dim = q.head_dim;
   part.layers = std::max<size_t>(q.layers, 1);
   return PlacePart(inputs, part, q.layers != 0, is_alone, plan);
+}
+
+// Says, of the first that is so, where a shape could mean something else.
+void NoteAmbiguousShapes(const PlanInputs& inputs, Plan* plan) {
+  if (inputs.query_heads != 0 || inputs.layout == QueryKeyLayout::kTokenMajor) return;
+  for (const auto& [index, layer] : plan->layers) {
+    for (const AttentionPart& part : layer.attention) {
+      if (part.kind != AttentionKind::kQueriesKeys) continue;
+      const bool is_projection = part.source.info().shape.size() == 3 && part.layout == QueryKeyLayout::kHeadMajor;
+      if (is_projection) {
+        plan->notes.push_back(part.source.Describe() + " is read as [heads, n, head_dim]; if it is the output of a " +
+                              "projection, [batch, n, heads * head_dim], give --q-heads");
+        return;
+      }
+      if (part.heads > part.keys) {
+        plan->notes.push_back(part.source.Describe() +
+                              " is read as [batch, heads, n, head_dim], with more heads than " +
+                              "keys; if n is before heads, give --token-major");
+        return;
+      }
+    }
+  }
 }
 
 // One file's tensors of one role.
@@ -177,6 +238,7 @@ Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan) {
                        inputs.query_key_files.size() == 1, plan);
     if (!status.ok()) return status;
   }
+  NoteAmbiguousShapes(inputs, plan);
   return {};
 }
 

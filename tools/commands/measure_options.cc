@@ -28,6 +28,11 @@ void AddLogitOptions(CommandLine* line, MeasureOptions* options) {
   line->AddOption("--k-tensor", &options->inputs.key_globs, "Of archives, which tensors are keys. May be repeated")
       .Placeholder("GLOB")
       .OneForEachMention();
+  line->AddOption("--q-heads", &options->inputs.query_heads,
+                  "Queries and keys are outputs of projections, [n, heads * head_dim] or [batch, n,\n"
+                  "heads * head_dim], with so many heads of queries; of keys with as many, or --kv-heads")
+      .Between(size_t{1}, kMaxHeads)
+      .Placeholder("N");
   line->AddOption("--kv-heads", &options->inputs.kv_heads,
                   "Heads of the keys: checked, and needed for keys [n, kv_heads * head_dim]")
       .Between(size_t{1}, kMaxHeads)

@@ -176,5 +176,46 @@ TEST(QueryKeyRoleTest, Words) {
   }
 }
 
+// Outputs of projections, as hooks record them: the heads are within each token.
+TEST_F(QueryKeyAnalysisTest, HeadsOfProjections) {
+  const std::string q = DataFile("use_short", 0, "q");
+  const std::string k = DataFile("use_short", 0, "k");
+  const Report expected = Run({.query_key_files = {{q, k}}});
+  const std::vector<float> queries = Elements(q);
+  const std::vector<float> keys = Elements(k);
+  const size_t heads = 4;
+  const size_t tokens = 19;
+  const size_t dim = queries.size() / heads / tokens;
+  const std::string flat_q =
+      Write("L0_q.npy", Npy("<f4", {1, tokens, heads * dim}, BytesOf(TokenMajor(queries, heads, tokens, dim))));
+  const std::string flat_k =
+      Write("L0_k.npy", Npy("<f4", {tokens, heads * dim}, BytesOf(TokenMajor(keys, heads, tokens, dim))));
+  EXPECT_EQ(ReportToJson(Run({.query_key_files = {{flat_q, flat_k}}, .query_heads = heads})), ReportToJson(expected));
+  const std::string few = Zeros("L0_k2.npy", {1, tokens, 2 * dim});
+  Plan plan;
+  ASSERT_TRUE(MakePlan({.query_key_files = {{flat_q, few}}, .query_heads = heads, .kv_heads = 2}, &plan).ok());
+  EXPECT_EQ(plan.layers.at(0).attention.at(0).kv_heads, 2u);
+  EXPECT_EQ(plan.layers.at(0).attention.at(0).head_dim, dim);
+  EXPECT_TRUE(plan.notes.empty());
+  ExpectError({.query_key_files = {{flat_q, few}}}, "--q-heads and --kv-heads say how many heads they have");
+  ExpectError({.query_key_files = {{flat_q, flat_k}}, .query_heads = 3}, "is not [n, --q-heads * head_dim]");
+}
+
+TEST_F(QueryKeyAnalysisTest, AmbiguousShapesAreNoted) {
+  const auto notes = [this](const std::vector<size_t>& shape, QueryKeyLayout layout) {
+    Plan plan;
+    EXPECT_TRUE(
+        MakePlan({.query_key_files = {{Zeros("L0_q.npy", shape), Zeros("L0_k.npy", shape)}}, .layout = layout}, &plan)
+            .ok());
+    return plan.notes;
+  };
+  ASSERT_EQ(notes({1, 12, 128}, QueryKeyLayout::kHeadMajor).size(), 1u);
+  EXPECT_NE(notes({1, 12, 128}, QueryKeyLayout::kHeadMajor)[0].find("give --q-heads"), std::string::npos);
+  ASSERT_EQ(notes({1, 12, 4, 16}, QueryKeyLayout::kHeadMajor).size(), 1u);
+  EXPECT_NE(notes({1, 12, 4, 16}, QueryKeyLayout::kHeadMajor)[0].find("give --token-major"), std::string::npos);
+  EXPECT_TRUE(notes({1, 12, 4, 16}, QueryKeyLayout::kTokenMajor).empty());
+  EXPECT_TRUE(notes({1, 4, 12, 16}, QueryKeyLayout::kHeadMajor).empty());
+}
+
 }  // namespace
 }  // namespace attnscope::tools
