@@ -22,8 +22,8 @@ QueryKeyRole RoleOf(std::string_view name);
 // Places all of inputs.query_key_files. Two files hold one tensor each; of one archive, the n-th
 // tensor of queries of a layer goes with the n-th of keys. Shapes: [tokens, head_dim], [heads, tokens, head_dim],
 // [batch, heads, tokens, head_dim] or [layers, batch, heads, tokens, head_dim], token-major ones with tokens before
-// heads; keys may have fewer heads and other tokens. Keys [tokens, kv_heads * head_dim] need inputs.kv_heads; outputs of
-// projections, [batch, tokens, heads * head_dim], inputs.query_heads.
+// heads; keys may have fewer heads and other tokens. Keys [tokens, kv_heads * head_dim] need inputs.kv_heads; outputs
+// of projections, [batch, tokens, heads * head_dim], inputs.query_heads.
 Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan);
 
 }  // namespace attnscope::tools
