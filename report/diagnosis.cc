@@ -52,7 +52,7 @@ std::optional<double> BeyondRange(const MetricInfo& info, const MetricValues& va
   const MetricRange range = internal::RangeOf(info);
   const bool any_sums = internal::DependsOnSums(info) && values[Metric::kUnnormalizedRows] > 0.0;
   if (any_sums && std::isfinite(value)) return std::nullopt;
-  if (value < range.low) return std::ceil(range.low);  // without the room for rounding
+  if (value < range.low) return std::ceil(range.low) + 0.0;  // without the room for rounding
   if (value > range.high) return std::floor(range.high);
   return std::nullopt;
 }
@@ -120,8 +120,9 @@ void KeepBadNumbers(const Place& place, std::optional<Verdict>* worst) {
 }
 
 bool HasAnything(const MetricValues& values) {
-  return std::any_of(AllMetrics().begin(), AllMetrics().end(),
-                     [&](const MetricInfo& info) { return values.Has(info.metric); });
+  return std::any_of(AllMetrics().begin(), AllMetrics().end(), [&](const MetricInfo& info) {
+    return values.Has(info.metric) || values.IsGivenAsNaN(info.metric);
+  });
 }
 
 // "sink_mass is missing"
@@ -199,15 +200,17 @@ bool JudgePlace(const Thresholds& thresholds, const Place& place, Diagnosis* out
   return is_judged;
 }
 
-Outcome JudgeLayer(const LayerReport& layer, const Thresholds& thresholds, Diagnosis* out) {
+Diagnosis::Layer JudgeLayer(const LayerReport& layer, const Thresholds& thresholds, Diagnosis* out) {
   const size_t before = out->verdicts.size();
   bool is_judged = JudgePlace(thresholds, MakePlace(layer.layer, -1, layer.stats.layer, thresholds), out);
-  for (size_t h = 0; h < layer.stats.heads.size(); ++h) {
+  // Heads of which nothing was measured are as if they were not there: of a layer whose residual stream alone is.
+  const bool has_heads = std::any_of(layer.stats.heads.begin(), layer.stats.heads.end(), HasAnything);
+  for (size_t h = 0; has_heads && h < layer.stats.heads.size(); ++h) {
     const auto head = static_cast<int64_t>(h);
     is_judged |= JudgePlace(thresholds, MakePlace(layer.layer, head, layer.stats.heads[h], thresholds), out);
   }
-  if (out->verdicts.size() > before) return Outcome::kIll;
-  return is_judged ? Outcome::kHealthy : Outcome::kNotJudged;
+  const Outcome healthy = is_judged ? Outcome::kHealthy : Outcome::kNotJudged;
+  return {layer.layer, out->verdicts.size() > before ? Outcome::kIll : healthy, is_judged};
 }
 
 }  // namespace
@@ -240,13 +243,13 @@ std::string_view NameOf(Outcome outcome) {
 
 Diagnosis Judge(const Report& report, const Thresholds& thresholds) {
   Diagnosis diagnosis;
-  bool is_judged = false;
   for (const LayerReport& layer : report.layers) {
-    diagnosis.layers.push_back({layer.layer, JudgeLayer(layer, thresholds, &diagnosis)});
-    is_judged |= diagnosis.layers.back().outcome != Outcome::kNotJudged;
+    diagnosis.layers.push_back(JudgeLayer(layer, thresholds, &diagnosis));
+    diagnosis.is_judged |= diagnosis.layers.back().is_judged;
   }
   std::sort(diagnosis.verdicts.begin(), diagnosis.verdicts.end(), IsWorse);
-  if (is_judged) diagnosis.outcome = diagnosis.verdicts.empty() ? Outcome::kHealthy : Outcome::kIll;
+  if (diagnosis.is_judged) diagnosis.outcome = Outcome::kHealthy;
+  if (!diagnosis.verdicts.empty()) diagnosis.outcome = Outcome::kIll;
   return diagnosis;
 }
 

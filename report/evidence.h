@@ -74,6 +74,7 @@ inline double UniformTop5(const MetricValues& values) {
 // uniform. The larger of both is taken, as far as there are so many keys.
 inline double VisibleKeys(const MetricValues& values) {
   const double normalized = values[Metric::kNormalizedEntropy];
+  if (std::isnan(normalized)) return kUnknown;
   const double geometric = normalized > 0.0 ? std::exp(values[Metric::kEntropy] / normalized) : kUnknown;
   // These calls return the other argument where one is NaN.
   return std::fmin(std::fmax(values[Metric::kEffectiveRank], geometric), Keys(values));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
@@ -17,6 +18,7 @@ namespace {
 using internal::JsonObject;
 
 constexpr std::string_view kHeadsKey = "heads";
+constexpr std::string_view kFirstKey = "attention_stats";  // which every report has
 
 // One layer a line, the heads of each on a line of their own, and their metrics below one another.
 constexpr JsonObject::Spacing kReportSpacing = {"\n  ", "\n  ", "\n"};
@@ -58,11 +60,18 @@ std::string LayerText(const LayerStats& stats, std::string_view report_key) {
   return layer.empty() ? std::string() : text;
 }
 
+// Whether no group says anything of a layer.
+bool IsEmpty(const LayerStats& stats) {
+  const std::vector<std::string_view> keys = ReportKeys();
+  return std::all_of(keys.begin(), keys.end(), [&](std::string_view key) { return LayerText(stats, key).empty(); });
+}
+
 std::string GroupText(const Report& report, std::string_view report_key) {
   std::string text;
   JsonObject group(&text, kGroupSpacing);
   for (const LayerReport& layer : report.layers) {
-    const std::string members = LayerText(layer.stats, report_key);
+    std::string members = LayerText(layer.stats, report_key);
+    if (members.empty() && report_key == kFirstKey && IsEmpty(layer.stats)) members = "{}";  // it is there
     if (!members.empty()) *group.Member(std::to_string(layer.layer)) += members;
   }
   group.End();
@@ -75,7 +84,7 @@ std::string ToJson(const Report& report, const Diagnosis* diagnosis) {
   JsonObject object(&text, kReportSpacing);
   for (const std::string_view key : ReportKeys()) {
     const std::string group = GroupText(report, key);
-    if (group != "{}" || key == "attention_stats") *object.Member(key) += group;
+    if (group != "{}" || key == kFirstKey) *object.Member(key) += group;
   }
   if (report.epoch.has_value()) object.Integer("num_epochs", *report.epoch);
   if (report.step.has_value()) object.Integer("step", *report.step);

@@ -44,16 +44,18 @@ std::string LayersText(const std::vector<int64_t>& layers) {
   return text;
 }
 
+// "layers 0 to 3; 7 heads of layers 5, 6"
 std::string PlacesText(const Group& group) {
-  constexpr size_t kShown = 3;
-  std::string text;
-  if (!group.layers.empty()) text = LayersText(group.layers);
-  for (size_t i = 0; i < std::min(group.heads.size(), kShown); ++i) {
-    if (!text.empty()) text += "; ";
-    text += "layer " + std::to_string(group.heads[i]->layer) + ", head " + std::to_string(group.heads[i]->head);
+  std::string text = group.layers.empty() ? "" : LayersText(group.layers);
+  if (group.heads.empty()) return text;
+  if (!text.empty()) text += "; ";
+  std::vector<int64_t> layers;
+  for (const Unjudged* head : group.heads) {
+    if (layers.empty() || layers.back() != head->layer) layers.push_back(head->layer);
   }
-  if (group.heads.size() > kShown) text += "; " + std::to_string(group.heads.size() - kShown) + " more heads";
-  return text;
+  const size_t count = group.heads.size();
+  text += count == 1 ? "head " + std::to_string(group.heads[0]->head) : std::to_string(count) + " heads";
+  return text + " of " + LayersText(layers);
 }
 
 }  // namespace
@@ -67,12 +69,20 @@ std::vector<std::string> SummarizeUnjudged(const Diagnosis& diagnosis) {
   }
   std::stable_sort(groups.begin(), groups.end(),
                    [](const Group& a, const Group& b) { return a.pathology < b.pathology; });
-  std::vector<std::string> lines;
+  // Pathologies that are not judged for the same reason in the same places share a line.
+  std::vector<std::pair<std::string, std::string>> lines;  // names, the rest
   for (const Group& group : groups) {
-    lines.push_back(std::string(NameOf(group.pathology)) + ": " + std::string(group.reason) + " (" + PlacesText(group) +
-                    ")");
+    std::string rest = ": " + std::string(group.reason) + " (" + PlacesText(group) + ")";
+    const auto same = std::find_if(lines.begin(), lines.end(), [&](const auto& line) { return line.second == rest; });
+    if (same == lines.end()) {
+      lines.emplace_back(NameOf(group.pathology), std::move(rest));
+    } else {
+      same->first += ", " + std::string(NameOf(group.pathology));
+    }
   }
-  return lines;
+  std::vector<std::string> texts;
+  for (const auto& [names, rest] : lines) texts.push_back(names + rest);
+  return texts;
 }
 
 }  // namespace attnscope

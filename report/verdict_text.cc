@@ -52,7 +52,7 @@ std::string BadNumberMessage(const Verdict& verdict) {
 
 std::string TooLittle(double amount, double least, std::string_view what) {
   const auto [has, needs] = DistinctDigits(amount, least);
-  return has + " " + std::string(what) + ", " + needs + " are needed";
+  return "needs " + needs + " " + std::string(what) + ", has " + has;
 }
 
 std::string NoDistributions(double share) { return Digits(100.0 * share, 3) + " % of the rows are no distributions"; }

@@ -17,7 +17,7 @@ std::string VerdictMessage(const Verdict& verdict, const Condition& crossed, con
 // Of a value that its metric cannot have: "entropy -3 is below 0", "entropy is NaN".
 std::string BadNumberMessage(const Verdict& verdict);
 
-// "12 rows, 16 are needed"
+// "needs 16 rows, has 12"
 std::string TooLittle(double amount, double least, std::string_view what);
 // "12.5 % of the rows are no distributions"
 std::string NoDistributions(double share);

@@ -102,7 +102,7 @@ struct Unjudged {
   Pathology pathology = Pathology::kOneHotCollapse;
   int64_t layer = 0;
   int64_t head = -1;  // -1: the layer as a whole
-  // Why, for people, without the place: "sink_mass is missing", "4 rows, 16 are needed".
+  // Why, for people, without the place: "sink_mass is missing", "needs 16 rows, has 4".
   std::string reason;
 };
 
@@ -121,6 +121,7 @@ struct Diagnosis {
   struct Layer {
     int64_t layer = 0;
     Outcome outcome = Outcome::kNotJudged;
+    bool is_judged = false;  // by something else than the input: an ill layer need not be, whose numbers are all bad
   };
 
   std::vector<Verdict> verdicts;  // worst first: critical before warning, then by how far the value is beyond its bound
@@ -128,6 +129,7 @@ struct Diagnosis {
   std::vector<Unjudged> unjudged;         // by layer, head and pathology
   std::vector<Layer> layers;              // those of the report, in its order
   Outcome outcome = Outcome::kNotJudged;  // of the report: ill if a layer is, not judged if all are
+  bool is_judged = false;                 // as of a layer: whether any is
 };
 
 // Judges every layer and head of a report by every pathology. At most one verdict for each pathology and each layer or

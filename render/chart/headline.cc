@@ -18,13 +18,38 @@ std::string Counted(size_t count, std::string_view more, std::string_view what) 
   return std::to_string(count) + std::string(more) + std::string(what);
 }
 
+// The pathologies that no layer was judged by, or not each, in their order.
+std::string UnjudgedNames(const Diagnosis& diagnosis) {
+  std::string names;
+  for (size_t i = 0; i < kNumPathologies; ++i) {
+    const auto pathology = static_cast<Pathology>(i);
+    const auto is_of_it = [&](const Unjudged& unjudged) { return unjudged.pathology == pathology; };
+    if (std::none_of(diagnosis.unjudged.begin(), diagnosis.unjudged.end(), is_of_it)) continue;
+    if (!names.empty()) names += ", ";
+    names += NameOf(pathology);
+  }
+  return names;
+}
+
 }  // namespace
 
-void Headline::AddVerdicts(std::span<const Verdict> verdicts, const std::string& when) {
-  if (verdicts.empty()) {
+void Headline::AddDiagnosis(const Diagnosis& diagnosis, const std::string& when) {
+  if (!diagnosis.verdicts.empty()) {
+    AddVerdicts(diagnosis.verdicts, when);
+  } else if (diagnosis.outcome == Outcome::kNotJudged) {
+    const std::vector<std::string> reasons = SummarizeUnjudged(diagnosis);
+    std::string text = when + "not judged" + (reasons.empty() ? "" : ": " + reasons[0]);
+    if (reasons.size() > 1) text += ", and " + std::to_string(reasons.size() - 1) + " more";
+    caption_.push_back({Severity::kHealthy, std::move(text), Mark::kNone});
+  } else {
     caption_.push_back({Severity::kHealthy, when + "no findings"});
-    return;
+    if (const std::string names = UnjudgedNames(diagnosis); !names.empty()) {
+      caption_.push_back({Severity::kHealthy, "not judged: " + names, Mark::kNone});
+    }
   }
+}
+
+void Headline::AddVerdicts(const std::vector<Verdict>& verdicts, const std::string& when) {
   const Severity worst = verdicts.front().severity;
   caption_.push_back({worst, when + verdicts.front().message});
   const auto count = [&](Severity severity) {
@@ -42,7 +67,10 @@ void Headline::AddVerdicts(std::span<const Verdict> verdicts, const std::string&
   }
 }
 
-void Headline::AddBandKey() { caption_.push_back({Severity::kHealthy, "healthy range", true}); }
+void Headline::AddBandKey() { caption_.push_back({Severity::kHealthy, "healthy range", Mark::kBand}); }
+
+// What is before a remark's text, in sizes of the text.
+double Headline::BeforeText(const Remark& remark) { return remark.mark == Mark::kNone ? 0.0 : 1.0 + kMarkGap; }
 
 double Headline::TitleBaseline() const { return style_.outer_gap() + CapHeight(Face::kBold, style_.figure_title()); }
 
@@ -63,7 +91,7 @@ void Headline::Draw(double width, Canvas* canvas) const {
 void Headline::DrawCaption(double width, Canvas* canvas) const {
   double size = style_.caption();
   const auto width_of = [&](const Remark& remark) {
-    return (1.0 + kMarkGap) * size + TextWidth(remark.text, Face::kRegular, size);
+    return BeforeText(remark) * size + TextWidth(remark.text, Face::kRegular, size);
   };
   const auto total = [&] {
     double sum = static_cast<double>(caption_.size() - 1) * kPartGap * size;
@@ -77,15 +105,15 @@ void Headline::DrawCaption(double width, Canvas* canvas) const {
   double x = 0.5 * (width - total());
   for (const Remark& remark : caption_) {
     const Point center = {x + 0.5 * size, baseline - 0.5 * cap};
-    if (remark.is_band) {
+    if (remark.mark == Mark::kBand) {
       Shape patch;
       patch.part = Part::kLegendKey;
       patch.fill.AddBox({x, center.y - 0.5 * size, x + size, center.y + 0.5 * size});
       canvas->Draw(patch, style_.theme.band);
-    } else {
+    } else if (remark.mark == Mark::kFlag) {
       DrawFlag(remark.severity, center, 0.9 * size, ColorOf(remark.severity, style_.theme), canvas);
     }
-    canvas->DrawText(remark.text, {x + (1.0 + kMarkGap) * size, baseline},
+    canvas->DrawText(remark.text, {x + BeforeText(remark) * size, baseline},
                      {.size = size, .color = style_.theme.text, .part = Part::kCaption});
     x += width_of(remark) + kPartGap * size;
   }

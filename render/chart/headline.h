@@ -4,7 +4,7 @@
 #ifndef ATTNSCOPE_RENDER_CHART_HEADLINE_H_
 #define ATTNSCOPE_RENDER_CHART_HEADLINE_H_
 
-#include <span>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +20,9 @@ class Headline {
   // Without verdicts, the title alone.
   Headline(std::string title, const Style& style) : title_(std::move(title)), style_(style) {}
 
-  // `verdicts` as Diagnose returns them, worst first; none of them is good news. `when` goes before them, or is empty.
-  void AddVerdicts(std::span<const Verdict> verdicts, const std::string& when);
+  // The worst verdict, and how many more; none is good news only as far as anything was judged. What was not is named
+  // where there are no verdicts. `when` goes before all, or is empty.
+  void AddDiagnosis(const Diagnosis& diagnosis, const std::string& when);
 
   // Explains the shading of healthy ranges, in figures without legends.
   void AddBandKey();
@@ -32,12 +33,15 @@ class Headline {
   void Draw(double width, Canvas* canvas) const;
 
  private:
+  enum class Mark : uint8_t { kFlag, kBand, kNone };
   struct Remark {
-    Severity severity;  // whose mark is in front
+    Severity severity;  // whose flag is in front
     std::string text;
-    bool is_band = false;  // in its place a patch of the shading
+    Mark mark = Mark::kFlag;
   };
 
+  void AddVerdicts(const std::vector<Verdict>& verdicts, const std::string& when);
+  static double BeforeText(const Remark& remark);
   double TitleBaseline() const;
   void DrawCaption(double width, Canvas* canvas) const;
 

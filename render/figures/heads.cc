@@ -99,6 +99,14 @@ ColorBar MakeBar(bool shows_missing) {
   return bar;
 }
 
+// What is said of heads alone.
+Diagnosis JudgeHeads(Report report, const Thresholds& thresholds) {
+  for (LayerReport& layer : report.layers) layer.stats.layer = MetricValues();
+  Diagnosis diagnosis = Judge(report, thresholds);
+  std::erase_if(diagnosis.unjudged, [](const Unjudged& unjudged) { return unjudged.head < 0; });
+  return diagnosis;
+}
+
 }  // namespace
 
 void DrawHeads(const Report& report, const FigureLook& look, double width, double height, Canvas* canvas) {
@@ -109,19 +117,18 @@ void DrawHeads(const Report& report, const FigureLook& look, double width, doubl
     layers.push_back(layer.layer);
     heads = std::max(heads, layer.stats.heads.size());
   }
-  std::vector<Verdict> verdicts;
-  if (!look.plain) verdicts = Diagnose(report, look.thresholds);
-  std::erase_if(verdicts, [](const Verdict& verdict) { return verdict.head < 0; });
+  Diagnosis diagnosis;
+  if (!look.plain) diagnosis = JudgeHeads(report, look.thresholds);
 
   std::string title = "Transformer Attention by Layer and Head";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);
   Headline headline(std::move(title), style);
-  if (!look.plain && heads > 0) headline.AddVerdicts(verdicts, "");
+  if (!look.plain && heads > 0) headline.AddDiagnosis(diagnosis, "");
   headline.Draw(width, canvas);
 
   std::vector<HeatMap> maps;
   maps.reserve(kMaps.size());
-  for (const MapKind& kind : kMaps) maps.emplace_back(MakeSpec(kind, report, verdicts), layers, heads, style);
+  for (const MapKind& kind : kMaps) maps.emplace_back(MakeSpec(kind, report, diagnosis.verdicts), layers, heads, style);
   const ColorBar bar =
       MakeBar(std::any_of(maps.begin(), maps.end(), [](const HeatMap& map) { return map.HasMissing(); }));
   const double bar_width = ColorBarWidth(bar, style);

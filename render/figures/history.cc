@@ -170,7 +170,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   Headline headline("Transformer Attention over Time", style);
   if (!look.plain && !timeline.layers.empty()) {
     const std::string when = timeline.unit + " " + FormatInteger(timeline.times.back()) + ": ";
-    headline.AddVerdicts(Diagnose(*timeline.reports.back(), look.thresholds), when);
+    headline.AddDiagnosis(Judge(*timeline.reports.back(), look.thresholds), when);
     if (std::any_of(specs.begin(), specs.end(), [](const PanelSpec& spec) { return !spec.bands.empty(); })) {
       headline.AddBandKey();
     }

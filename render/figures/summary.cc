@@ -147,16 +147,17 @@ void DrawSummary(const Report& report, const FigureLook& look, double width, dou
   const Style style = StyleOf(look, width, height);
   std::vector<int64_t> layers;
   for (const LayerReport& layer : report.layers) layers.push_back(layer.layer);
-  std::vector<Verdict> verdicts;
-  if (!look.plain) verdicts = Diagnose(report, look.thresholds);
+  Diagnosis diagnosis;
+  if (!look.plain) diagnosis = Judge(report, look.thresholds);
 
   std::vector<Panel> panels;
-  for (PanelSpec& spec : MakeSpecs(report, look, verdicts)) panels.emplace_back(std::move(spec), layers, style);
+  for (PanelSpec& spec : MakeSpecs(report, look, diagnosis.verdicts))
+    panels.emplace_back(std::move(spec), layers, style);
 
   std::string title = "Transformer Attention Diagnostics";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);
   Headline headline(std::move(title), style);
-  if (!look.plain && !layers.empty()) headline.AddVerdicts(verdicts, "");
+  if (!look.plain && !layers.empty()) headline.AddDiagnosis(diagnosis, "");
   headline.Draw(width, canvas);
 
   PanelGrid grid(std::move(panels), kColumns, style);

@@ -73,7 +73,7 @@ static void TestVerdicts(void) {
   AttnscopeUnjudged first = {.struct_size = sizeof first};
   CHECK_OK(AttnscopeReportUnjudged(report, 0, &first));
   CHECK(first.pathology == ATTNSCOPE_ONE_HOT_COLLAPSE && first.layer == 5 && first.head == -1);
-  CHECK(strcmp(first.reason, "6 rows, 16 are needed") == 0);
+  CHECK(strcmp(first.reason, "needs 16 rows, has 6") == 0);
   CHECK_ERROR(AttnscopeReportUnjudged(report, unjudged, &first), ATTNSCOPE_OUT_OF_RANGE, "index is");
   const AttnscopeThresholds few = ThresholdsOfFewRows();
   CHECK_OK(AttnscopeReportDiagnose(report, &few, &verdicts));

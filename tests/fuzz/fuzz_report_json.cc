@@ -108,10 +108,10 @@ void Run(std::string_view text, uint64_t choice) {
     return;
   }
   CheckRoundTrip(report);
-  const std::vector<Verdict> verdicts = Diagnose(report, {});
+  const Diagnosis diagnosis = Judge(report, {});
   const tools::TextStyle style = {.color = (choice & 1) != 0, .per_head = (choice & 2) != 0, .max_verdicts = 3};
-  tools::FormatTable(report, verdicts, style);
-  tools::FormatVerdicts(verdicts, style);
+  tools::FormatTable(report, diagnosis, style);
+  tools::FormatDiagnosis(diagnosis, style);
   if (choice % 16 == 0) Draw(report, choice >> 4);
 }
 

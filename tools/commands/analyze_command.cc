@@ -49,7 +49,7 @@ constexpr const char* kDetails =
     "both\n"
     "sides by the words in and out, before and after, pre and post, or is a chain: hidden_3 to hidden_4 is layer 3.\n"
     "\n"
-    "Verdicts are about heads too, with and without --per-head.\n"
+    "Verdicts and reports have heads too, with and without --per-head.\n"
     "\n"
     "Several processes: each writes what it measured with --state-out, attnscope merge adds it up. With --share I/N "
     "each "

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // attnscope diagnose: the table and the verdicts of a report that was measured elsewhere or earlier.
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "tools/commands/command.h"
 #include "tools/commands/report_file.h"
@@ -16,24 +18,28 @@ constexpr const char* kDetails =
     "REPORT: what attnscope analyze -o wrote, or the dictionary of statistics that trainers log, as JSON;\n"
     "of JSON lines the last report.\n"
     "Exit code: 0; 1 if --fail-on asks for it; 2 after an error.\n"
+    "Healthy is said of what was judged; what could not be is listed with the reason.\n"
     "\n"
     "Examples:\n"
     "  attnscope diagnose report.json\n"
+    "  attnscope diagnose log.json --keys 1024 --fail-on unjudged\n"
     "  attnscope diagnose report.json --fail-on critical --threshold sink_mass_critical=0.9\n";
 
 struct DiagnoseOptions {
   std::string report;
   VerdictOptions verdicts;
+  std::optional<int64_t> keys;
 };
 
 Status Run(const DiagnoseOptions& options, bool* findings) {
   Report report;
   Status status = ReadReportFile(options.report, &report);
-  std::vector<Verdict> verdicts;
-  if (status.ok()) status = DiagnoseWith(options.verdicts, report, &verdicts);
+  SetKeys(options.keys, &report);
+  Diagnosis diagnosis;
+  if (status.ok()) status = JudgeWith(options.verdicts, report, &diagnosis);
   if (!status.ok()) return status;
-  *findings = IsFailure(options.verdicts, verdicts);
-  return PrintReport(options.verdicts, report, verdicts);
+  *findings = IsFailure(options.verdicts, diagnosis);
+  return PrintReport(options.verdicts, report, diagnosis);
 }
 
 }  // namespace
@@ -44,6 +50,7 @@ Command AddDiagnoseCommand(CommandLine* program) {
   line->AddDetails(kDetails);
   line->AddOption("REPORT", &options->report, "A report, see below").Required().Placeholder("");
   AddVerdictOptions(line, &options->verdicts);
+  AddKeysOption(line, &options->keys);
   return {line, [options](bool* findings) { return Run(*options, findings); }};
 }
 

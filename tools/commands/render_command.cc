@@ -3,7 +3,9 @@
 // attnscope render: the pictures of reports.
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "attnscope/figure.h"
@@ -25,7 +27,7 @@ constexpr const char* kDetails =
     "or one on each line. Lines that are torn or no reports are left out, with a note.\n"
     "Figures:\n"
     "  summary  six panels over the layers of one report, as analyze --png draws them\n"
-    "  heads    maps of layers by heads of one report that has them (analyze --per-head)\n"
+    "  heads    maps of layers by heads of one report that has them\n"
     "  history  each metric of several reports over \"step\" (or \"global_step\"), else over \"num_epochs\" (or "
     "\"epoch\"),\n"
     "           else in the order given. Of a run that was resumed the last report of each step. One stage: see "
@@ -45,6 +47,7 @@ struct RenderOptions {
   std::string size;
   std::string stage;
   std::vector<std::string> thresholds;
+  std::optional<int64_t> keys;
   FigureOptions figure;
 };
 
@@ -95,8 +98,7 @@ Status CheckReports(const RenderOptions& options, const std::vector<Report>& rep
   }
   const auto has_heads = [](const LayerReport& layer) { return !layer.stats.heads.empty(); };
   if (kind == FigureKind::kHeads && std::none_of(reports[0].layers.begin(), reports[0].layers.end(), has_heads)) {
-    return {StatusCode::kNotFound,
-            options.reports[0] + ": has no heads; attnscope analyze --per-head -o writes reports that do"};
+    return {StatusCode::kNotFound, options.reports[0] + ": has no heads; reports of attnscope analyze have them"};
   }
   return {};
 }
@@ -110,6 +112,7 @@ Status Run(RenderOptions options) {
     if (status.ok()) status = ReadReportsFile(path, &reports);
   }
   if (status.ok() && !options.stage.empty()) status = ChooseStage(options.stage, &reports);
+  for (Report& report : reports) SetKeys(options.keys, &report);
   if (status.ok()) status = CheckReports(options, reports);
   if (status.ok()) status = CheckOutput("--output", options.output, options.reports);
   return status.ok() ? WriteFigureFile(KindOf(options.kind), reports, options.figure, options.output) : status;
@@ -141,6 +144,7 @@ Command AddRenderCommand(CommandLine* program) {
       .Placeholder("S")
       .ShowDefault();
   AddThresholdOption(line, &options->thresholds);
+  AddKeysOption(line, &options->keys);
   return {line, [options](bool*) { return Run(*options); }};
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/commands/report_output.h"
 
-#include <vector>
-
 #include "attnscope/figure.h"
 #include "attnscope/write_file.h"
 #include "tools/commands/output_check.h"
@@ -68,17 +66,15 @@ Status PutOut(const OutputOptions& options, const SavedState& state, bool* findi
   Status status = ReportOf(state, &report);
   if (!status.ok()) return status;
   NoteStrangeLayers(report);
-  std::vector<Verdict> verdicts;  // of the heads too, also where the report will not have them
-  status = DiagnoseWith(options.verdicts, report, &verdicts);
+  Diagnosis diagnosis;
+  status = JudgeWith(options.verdicts, report, &diagnosis);
   if (!status.ok()) return status;
-  if (!options.verdicts.per_head) {
-    for (LayerReport& layer : report.layers) layer.stats.heads.clear();
-  }
-  const std::string json = ReportToJson(report);
+  // With all heads, printed or not: their verdicts need them.
+  const std::string json = ReportToJson(report, diagnosis);
   status = WriteFiles(options, state, report, json);
   if (!status.ok()) return status;
-  *findings = IsFailure(options.verdicts, verdicts);
-  return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, verdicts);
+  *findings = IsFailure(options.verdicts, diagnosis);
+  return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, diagnosis);
 }
 
 }  // namespace attnscope::tools

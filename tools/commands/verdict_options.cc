@@ -39,13 +39,17 @@ void AddThresholdOption(CommandLine* line, std::vector<std::string>* thresholds)
 
 void AddVerdictOptions(CommandLine* line, VerdictOptions* options) {
   AddThresholdOption(line, &options->thresholds);
-  line->AddOption("--fail-on", &options->fail_on, "Exit with 1 if a verdict is at least this severe")
-      .OneOf({"warning", "critical"})
-      .Placeholder("warning|critical");
+  line->AddOption(
+          "--fail-on", &options->fail_on,
+          "Exit with 1 if a verdict is at least this severe, or if nothing could be judged;\nunjudged: also if a "
+          "layer could not be judged")
+      .OneOf({"warning", "critical", "unjudged"})
+      .Placeholder("warning|critical|unjudged");
   line->AddOption("--max-verdicts", &options->max_verdicts, "List at most N verdicts, the worst ones; 0 lists all")
       .Placeholder("N")
       .ShowDefault();
-  line->AddFlag("--per-head", &options->per_head, "Show each head, not only in verdicts");
+  line->AddFlag("--per-head", &options->per_head,
+                "Show each head in the table too; verdicts and reports have them always");
 }
 
 Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {
@@ -76,22 +80,51 @@ Status ReadThresholds(const std::vector<std::string>& assignments, Thresholds* t
   return {};
 }
 
-Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts) {
+Status JudgeWith(const VerdictOptions& options, const Report& report, Diagnosis* diagnosis) {
   Thresholds thresholds;
   Status status = ReadThresholds(options.thresholds, &thresholds);
-  if (status.ok()) *verdicts = Diagnose(report, thresholds);
+  if (status.ok()) *diagnosis = Judge(report, thresholds);
   return status;
 }
 
-bool IsFailure(const VerdictOptions& options, std::span<const Verdict> verdicts) {
+bool IsFailure(const VerdictOptions& options, const Diagnosis& diagnosis) {
   if (options.fail_on.empty()) return false;
-  const Severity bound = options.fail_on == NameOf(Severity::kWarning) ? Severity::kWarning : Severity::kCritical;
-  return WorstSeverity(verdicts) >= bound;
+  if (!diagnosis.is_judged) return true;
+  const bool any = options.fail_on == "unjudged";
+  for (const Diagnosis::Layer& layer : diagnosis.layers) {
+    if (!layer.is_judged && (any || layer.outcome == Outcome::kIll)) return true;
+  }
+  const Severity bound = options.fail_on == NameOf(Severity::kCritical) ? Severity::kCritical : Severity::kWarning;
+  return WorstSeverity(diagnosis.verdicts) >= bound;
 }
 
-Status PrintReport(const VerdictOptions& options, const Report& report, std::span<const Verdict> verdicts) {
+Status PrintReport(const VerdictOptions& options, const Report& report, const Diagnosis& diagnosis) {
   const TextStyle style = {.color = ColorsWanted(), .per_head = options.per_head, .max_verdicts = options.max_verdicts};
-  return PrintOut(FormatTable(report, verdicts, style) + "\n" + FormatVerdicts(verdicts, style));
+  return PrintOut(FormatTable(report, diagnosis, style) + "\n" + FormatDiagnosis(diagnosis, style));
+}
+
+void AddKeysOption(CommandLine* line, std::optional<int64_t>* keys) {
+  line->AddOption(
+          "--keys", keys,
+          "How many keys (tokens) the rows of a log had that does not say so: N x N attention.\nVerdicts on sinks "
+          "and uniform attention need it")
+      .WholeNumber()
+      .Placeholder("N");
+}
+
+void SetKeys(const std::optional<int64_t>& keys, Report* report) {
+  if (!keys.has_value()) return;
+  const auto set = [&](MetricValues* values) {
+    const auto of_attention = [&](const MetricInfo& info) {
+      return info.group == MetricGroup::kAttention && values->Has(info.metric);
+    };
+    if (values->Has(Metric::kKeys) || std::none_of(AllMetrics().begin(), AllMetrics().end(), of_attention)) return;
+    (*values)[Metric::kKeys] = static_cast<double>(*keys);
+  };
+  for (LayerReport& layer : report->layers) {
+    set(&layer.stats.layer);
+    for (MetricValues& head : layer.stats.heads) set(&head);
+  }
 }
 
 }  // namespace attnscope::tools

@@ -5,7 +5,8 @@
 #define ATTNSCOPE_TOOLS_COMMANDS_VERDICT_OPTIONS_H_
 
 #include <cstddef>
-#include <span>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,7 @@ namespace attnscope::tools {
 
 struct VerdictOptions {
   std::vector<std::string> thresholds;  // "name=value"
-  std::string fail_on;                  // "", "warning" or "critical"
+  std::string fail_on;                  // "", "warning", "critical" or "unjudged"
   size_t max_verdicts = 40;
   bool per_head = false;
 };
@@ -36,14 +37,21 @@ void AddThresholdOption(CommandLine* line, std::vector<std::string>* thresholds)
 // The defaults with the assignments "name=value". Errors: kInvalidArgument.
 Status ReadThresholds(const std::vector<std::string>& assignments, Thresholds* thresholds);
 
-// Diagnoses with the thresholds of the options. Errors: kInvalidArgument for a threshold.
-Status DiagnoseWith(const VerdictOptions& options, const Report& report, std::vector<Verdict>* verdicts);
+// Judges with the thresholds of the options. Errors: kInvalidArgument for a threshold.
+Status JudgeWith(const VerdictOptions& options, const Report& report, Diagnosis* diagnosis);
 
-// Whether --fail-on asks for a failure.
-bool IsFailure(const VerdictOptions& options, std::span<const Verdict> verdicts);
+// Whether --fail-on asks for a failure. Whatever it says, one is a report of which nothing could be judged, and a layer
+// of which nothing could because its numbers are ill.
+bool IsFailure(const VerdictOptions& options, const Diagnosis& diagnosis);
 
 // The table and the verdicts under it, on standard output.
-Status PrintReport(const VerdictOptions& options, const Report& report, std::span<const Verdict> verdicts);
+Status PrintReport(const VerdictOptions& options, const Report& report, const Diagnosis& diagnosis);
+
+// Adds --keys.
+void AddKeysOption(CommandLine* line, std::optional<int64_t>* keys);
+
+// Notes the keys of layers and heads of attention that do not say how many there are, as in trainers' logs.
+void SetKeys(const std::optional<int64_t>& keys, Report* report);
 
 }  // namespace attnscope::tools
 

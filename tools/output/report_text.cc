@@ -172,18 +172,32 @@ std::string Summary(std::span<const Verdict> verdicts) {
   return text;
 }
 
+// As many as are to be listed, each on a line of its own.
+void AppendLines(const std::vector<std::string>& lines, const TextStyle& style, std::string* text) {
+  const size_t limit = style.max_verdicts == 0 ? lines.size() : std::min(style.max_verdicts, lines.size());
+  for (size_t i = 0; i < limit; ++i) ((*text += kGap) += lines[i]) += '\n';
+  if (limit == lines.size()) return;
+  *text += std::string(kGap) + "and " + std::to_string(lines.size() - limit) + " more (--max-verdicts 0 lists all)\n";
+}
+
+bool IsNotJudged(const Diagnosis& diagnosis, int64_t layer) {
+  return std::any_of(diagnosis.layers.begin(), diagnosis.layers.end(),
+                     [&](const Diagnosis::Layer& entry) { return entry.layer == layer && !entry.is_judged; });
+}
+
 }  // namespace
 
-std::string FormatTable(const Report& report, std::span<const Verdict> verdicts, const TextStyle& style) {
+std::string FormatTable(const Report& report, const Diagnosis& diagnosis, const TextStyle& style) {
   std::vector<Metric> columns;
   for (const Metric metric : AllColumns()) {
     const auto shows = [&](const LayerReport& layer) { return IsShown(layer.stats, metric, style.per_head); };
     if (std::any_of(report.layers.begin(), report.layers.end(), shows)) columns.push_back(metric);
   }
-  const Severities severities(verdicts);
+  const Severities severities(diagnosis.verdicts);
   std::vector<Row> rows = HeaderRows(columns);
   for (const LayerReport& layer : report.layers) {
     rows.push_back(ValueRow(columns, layer.stats.layer, layer.layer, -1, severities));
+    if (IsNotJudged(diagnosis, layer.layer)) rows.back().label.text += " (not judged)";
     for (size_t h = 0; style.per_head && h < layer.stats.heads.size(); ++h) {
       rows.push_back(ValueRow(columns, layer.stats.heads[h], layer.layer, static_cast<int64_t>(h), severities));
     }
@@ -191,18 +205,16 @@ std::string FormatTable(const Report& report, std::span<const Verdict> verdicts,
   return Lines(rows, style);
 }
 
-std::string FormatVerdicts(std::span<const Verdict> verdicts, const TextStyle& style) {
-  if (verdicts.empty()) return "healthy: no verdicts\n";
-  std::string text = Summary(verdicts) + "\n";
-  const size_t limit = style.max_verdicts == 0 ? verdicts.size() : std::min(style.max_verdicts, verdicts.size());
-  for (const Verdict& verdict : verdicts.first(limit)) {
-    text += kGap;
-    text += Paint(verdict.message, verdict.severity, style) + '\n';
-  }
-  if (limit < verdicts.size()) {
-    text +=
-        std::string(kGap) + "and " + std::to_string(verdicts.size() - limit) + " more (--max-verdicts 0 lists all)\n";
-  }
+std::string FormatDiagnosis(const Diagnosis& diagnosis, const TextStyle& style) {
+  std::string text = "healthy: no verdicts\n";
+  if (!diagnosis.is_judged) text = "not judged: nothing that a verdict could be about\n";
+  if (!diagnosis.verdicts.empty()) text = Summary(diagnosis.verdicts) + "\n";
+  std::vector<std::string> lines;
+  for (const Verdict& verdict : diagnosis.verdicts) lines.push_back(Paint(verdict.message, verdict.severity, style));
+  AppendLines(lines, style, &text);
+  lines = SummarizeUnjudged(diagnosis);
+  if (!lines.empty() && (diagnosis.is_judged || !diagnosis.verdicts.empty())) text += "not judged\n";
+  AppendLines(lines, style, &text);
   return text;
 }
 

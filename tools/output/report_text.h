@@ -5,7 +5,6 @@
 #define ATTNSCOPE_TOOLS_OUTPUT_REPORT_TEXT_H_
 
 #include <cstddef>
-#include <span>
 #include <string>
 
 #include "attnscope/diagnosis.h"
@@ -16,16 +15,18 @@ namespace attnscope::tools {
 struct TextStyle {
   bool color = false;     // ANSI colours by severity
   bool per_head = false;  // a row for each head under its layer's
-  // Most verdicts to list, the worst ones; zero: all.
+  // Most verdicts to list, the worst ones, and most lines of what was not judged; zero: all.
   size_t max_verdicts = 0;
 };
 
 // A table with a row for each layer: the eight attention metrics, and those others that a verdict may be about. Columns
-// that nothing was measured for are left out, as are counts of bad rows that are all zero.
-std::string FormatTable(const Report& report, std::span<const Verdict> verdicts, const TextStyle& style);
+// that nothing was measured for are left out, as are counts of bad rows that are all zero. A layer that was not judged
+// is labelled so. `diagnosis` is of the report.
+std::string FormatTable(const Report& report, const Diagnosis& diagnosis, const TextStyle& style);
 
-// "1 critical, 2 warnings", and the verdicts in the order given.
-std::string FormatVerdicts(std::span<const Verdict> verdicts, const TextStyle& style);
+// "1 critical, 2 warnings", "healthy: no verdicts" or "not judged", the verdicts in the order given, and what was not
+// judged and why.
+std::string FormatDiagnosis(const Diagnosis& diagnosis, const TextStyle& style);
 
 }  // namespace attnscope::tools
 

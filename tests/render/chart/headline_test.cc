@@ -15,6 +15,13 @@ Verdict Make(Severity severity, const std::string& message) {
   return verdict;
 }
 
+Diagnosis Ill(std::vector<Verdict> verdicts) {
+  Diagnosis diagnosis;
+  diagnosis.outcome = Outcome::kIll;
+  diagnosis.verdicts = std::move(verdicts);
+  return diagnosis;
+}
+
 RecordingCanvas Drawn(const Headline& headline, double width = 2000.0) {
   RecordingCanvas canvas;
   headline.Draw(width, &canvas);
@@ -32,9 +39,9 @@ TEST(Headline, TitleAlone) {
 
 TEST(Headline, TheWorstVerdictAndHowManyMore) {
   Headline headline("A Title", {});
-  headline.AddVerdicts(std::vector{Make(Severity::kCritical, "critical: x"), Make(Severity::kCritical, "y"),
-                                   Make(Severity::kWarning, "z"), Make(Severity::kWarning, "w")},
-                       "Step 7: ");
+  headline.AddDiagnosis(Ill({Make(Severity::kCritical, "critical: x"), Make(Severity::kCritical, "y"),
+                             Make(Severity::kWarning, "z"), Make(Severity::kWarning, "w")}),
+                        "Step 7: ");
   const RecordingCanvas canvas = Drawn(headline);
   EXPECT_EQ(canvas.Count("Step 7: critical: x"), 1);
   EXPECT_EQ(canvas.Count("1 more critical"), 1);
@@ -47,16 +54,18 @@ TEST(Headline, TheWorstVerdictAndHowManyMore) {
 
 TEST(Headline, WarningsOnly) {
   Headline headline("A Title", {});
-  headline.AddVerdicts(std::vector{Make(Severity::kWarning, "warning: x"), Make(Severity::kWarning, "y")}, "");
+  headline.AddDiagnosis(Ill({Make(Severity::kWarning, "warning: x"), Make(Severity::kWarning, "y")}), "");
   EXPECT_EQ(Drawn(headline).Count("1 more warning"), 1);
   Headline single("A Title", {});
-  single.AddVerdicts(std::vector{Make(Severity::kWarning, "warning: x")}, "");
+  single.AddDiagnosis(Ill({Make(Severity::kWarning, "warning: x")}), "");
   EXPECT_EQ(Drawn(single).texts.size(), 2U);
 }
 
 TEST(Headline, NoVerdictIsGoodNews) {
   Headline headline("A Title", {});
-  headline.AddVerdicts({}, "");
+  Diagnosis diagnosis;
+  diagnosis.outcome = Outcome::kHealthy;
+  headline.AddDiagnosis(diagnosis, "");
   headline.AddBandKey();
   const RecordingCanvas canvas = Drawn(headline);
   EXPECT_EQ(canvas.Count("no findings"), 1);
@@ -64,9 +73,28 @@ TEST(Headline, NoVerdictIsGoodNews) {
   EXPECT_EQ(canvas.shapes.back().color, Theme{}.band);
 }
 
+TEST(Headline, NoVerdictOnNothingIsNoGoodNews) {
+  Diagnosis diagnosis;
+  diagnosis.unjudged = {{Pathology::kSinkCollapse, 3, -1, "sink_mass is missing"},
+                        {Pathology::kUniformAttention, 3, -1, "needs 16 rows, has 4"}};
+  Headline nothing("A Title", {});
+  nothing.AddDiagnosis(diagnosis, "Step 7: ");
+  const RecordingCanvas canvas = Drawn(nothing);
+  EXPECT_EQ(canvas.Count("Step 7: not judged: sink collapse: sink_mass is missing (layer 3), and 1 more"), 1);
+  EXPECT_TRUE(canvas.shapes.empty()) << "no tick";
+  // What was judged gets its tick, and the rest is named beside it.
+  diagnosis.outcome = Outcome::kHealthy;
+  Headline partly("A Title", {});
+  partly.AddDiagnosis(diagnosis, "");
+  const RecordingCanvas other = Drawn(partly);
+  EXPECT_EQ(other.Count("no findings"), 1);
+  EXPECT_EQ(other.Count("not judged: sink collapse, uniform attention"), 1);
+  EXPECT_EQ(other.shapes.size(), 1U) << "one tick";
+}
+
 TEST(Headline, LongTextsShrink) {
   Headline headline(std::string(200, 'W'), {});
-  headline.AddVerdicts(std::vector(9, Make(Severity::kCritical, std::string(300, 'W'))), "");
+  headline.AddDiagnosis(Ill(std::vector(9, Make(Severity::kCritical, std::string(300, 'W')))), "");
   Drawn(headline, 400.0);
 }
 

@@ -87,16 +87,21 @@ TEST_F(CommandTest, AnalyzePrintsTableAndVerdicts) {
             "  warning: one-hot collapse in layer 0, head 1: max_row_weight 0.7872 is above 0.5\n"
             "  warning: one-hot collapse in layer 0, head 3: max_row_weight 0.7483 is above 0.5\n"
             "  warning: one-hot collapse in layer 0, head 2: max_row_weight 0.6615 is above 0.5\n"
-            "  warning: one-hot collapse in layer 0: max_row_weight 0.6227 is above 0.5\n");
+            "  warning: one-hot collapse in layer 0: max_row_weight 0.6227 is above 0.5\n"
+            "not judged\n"
+            "  sink collapse: needs 32 rows, has 19 (8 heads of layers 0, 1)\n"
+            "  vanishing layer, exploding update: residual_ratio is missing (layers 0, 1)\n"
+            "  saturated softmax: saturation_ratio is missing (layers 0, 1)\n");
 }
 
-TEST_F(CommandTest, HeadsAreReportedOnlyIfAskedForButAlwaysDiagnosed) {
+TEST_F(CommandTest, HeadsArePrintedOnlyIfAskedForButAlwaysReported) {
   const Outcome without = RunOk({"analyze", kShort0, "-o", Path("a.json")});
-  EXPECT_TRUE(Parse(Read(Path("a.json"))).layers.at(0).stats.heads.empty());
+  EXPECT_EQ(Parse(Read(Path("a.json"))).layers.at(0).stats.heads.size(), 4u);
   EXPECT_EQ(without.out.find("  head 1 "), std::string::npos);
   EXPECT_NE(without.out.find("layer 0, head 1"), std::string::npos);
-  const Outcome with = RunOk({"analyze", kShort0, "--per-head", "-o", Path("a.json")});
-  EXPECT_EQ(Parse(Read(Path("a.json"))).layers.at(0).stats.heads.size(), 4u);
+  const Outcome with = RunOk({"analyze", kShort0, "--per-head", "-o", Path("b.json")});
+  EXPECT_EQ(Parse(Read(Path("b.json"))).layers.at(0).stats.heads.size(), 4u);
+  EXPECT_EQ(Read(Path("b.json")), Read(Path("a.json")));
   EXPECT_NE(with.out.find("\n  head 1 "), std::string::npos);
 }
 

@@ -47,10 +47,11 @@ TEST_F(CommandTest, RenderSvgThemesAndPlain) {
 }
 
 TEST_F(CommandTest, RenderHeads) {
-  RunOk({"analyze", kShort0, kShort1, "--per-head", "-o", Path("heads.json")});
+  RunOk({"analyze", kShort0, kShort1, "-o", Path("heads.json")});
   RunOk({"render", Path("heads.json"), "--figure", "heads", "-o", Path("heads.svg")});
   EXPECT_NE(Read(Path("heads.svg")).find(">Normalized Entropy</text>"), std::string::npos);
-  ExpectError({"render", kStats, "--figure", "heads", "-o", Path("a.png")}, "analyze --per-head");
+  ExpectError({"render", kStats, "--figure", "heads", "-o", Path("a.png")},
+              "has no heads; reports of attnscope analyze have them");
   ExpectError({"render", Path("heads.json"), Path("heads.json"), "-o", Path("a.png")},
               "--figure summary shows one report, but 2 are given");
   EXPECT_FALSE(std::filesystem::exists(Path("a.png")));
@@ -58,11 +59,12 @@ TEST_F(CommandTest, RenderHeads) {
 
 TEST_F(CommandTest, RenderHistoryOfFilesAndOfJsonLines) {
   const auto line = [](int step, double entropy) {
-    return R"({"attention_stats": {"0": {"entropy": )" + std::to_string(entropy) + R"(}}, "step": )" +
-           std::to_string(step) + "}";
+    return R"({"attention_stats": {"0": {"max_row_weight": 0.2, "entropy": )" + std::to_string(entropy) +
+           R"(}}, "step": )" + std::to_string(step) + "}";
   };
   const std::string a = Write("a.json", line(10, 3.0));
-  const std::string b = Write("b.json", "{\n  \"attention_stats\": {\"0\": {\"entropy\": 2.0}},\n  \"step\": 20\n}\n");
+  const std::string b = Write(
+      "b.json", "{\n  \"attention_stats\": {\"0\": {\"max_row_weight\": 0.2, \"entropy\": 2.0}},\n  \"step\": 20\n}\n");
   const std::string both = Write("both.jsonl", "\n" + line(10, 3.0) + "\r\n\n" + line(20, 2.0));
   RunOk({"render", b, a, "--figure", "history", "-o", Path("files.svg")});
   RunOk({"render", both, "--figure", "history", "-o", Path("lines.svg")});

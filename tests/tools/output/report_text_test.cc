@@ -38,6 +38,15 @@ Verdict Make(Severity severity, int64_t layer, int64_t head, Metric metric) {
   return verdict;
 }
 
+// Of a report in which everything was judged.
+Diagnosis Found(const std::vector<Verdict>& verdicts) {
+  Diagnosis diagnosis;
+  diagnosis.is_judged = true;
+  diagnosis.outcome = verdicts.empty() ? Outcome::kHealthy : Outcome::kIll;
+  diagnosis.verdicts = verdicts;
+  return diagnosis;
+}
+
 TEST(ReportTextTest, Table) {
   EXPECT_EQ(FormatTable(Example(), {}, {}),
             "                effective      sink  residual\n"
@@ -85,9 +94,9 @@ TEST(ReportTextTest, EmptyReport) { EXPECT_EQ(FormatTable({}, {}, {}), "layer\n"
 TEST(ReportTextTest, ColorsFollowSeverity) {
   const std::vector<Verdict> verdicts = {Make(Severity::kCritical, 10, 1, Metric::kEntropy),
                                          Make(Severity::kWarning, 0, -1, Metric::kEffectiveRank)};
-  const std::string plain = FormatTable(Example(), verdicts, {});
+  const std::string plain = FormatTable(Example(), Found(verdicts), {});
   EXPECT_EQ(plain, FormatTable(Example(), {}, {}));
-  EXPECT_EQ(FormatTable(Example(), verdicts, {.color = true, .per_head = true, .max_verdicts = 0}),
+  EXPECT_EQ(FormatTable(Example(), Found(verdicts), {.color = true, .per_head = true, .max_verdicts = 0}),
             "                   effective      sink  residual\n"
             "layer     entropy       rank  position     ratio\n"
             "\033[33m0\033[0m           4.612     \033[33m121.35\033[0m        17         -\n"
@@ -97,23 +106,42 @@ TEST(ReportTextTest, ColorsFollowSeverity) {
 }
 
 TEST(ReportTextTest, Verdicts) {
-  EXPECT_EQ(FormatVerdicts({}, {}), "healthy: no verdicts\n");
+  EXPECT_EQ(FormatDiagnosis(Found({}), {}), "healthy: no verdicts\n");
   const std::vector<Verdict> verdicts = {Make(Severity::kCritical, 1, -1, Metric::kTop5),
                                          Make(Severity::kWarning, 2, -1, Metric::kTop5),
                                          Make(Severity::kWarning, 3, -1, Metric::kTop5)};
-  EXPECT_EQ(FormatVerdicts(verdicts, {}), "1 critical, 2 warnings\n  critical in 1\n  warning in 2\n  warning in 3\n");
-  EXPECT_EQ(FormatVerdicts(std::span(verdicts).first(1), {}), "1 critical\n  critical in 1\n");
-  EXPECT_EQ(FormatVerdicts(std::span(verdicts).last(1), {}), "1 warning\n  warning in 3\n");
-  EXPECT_EQ(FormatVerdicts(std::span(verdicts).first(2), {.color = true}),
+  EXPECT_EQ(FormatDiagnosis(Found(verdicts), {}),
+            "1 critical, 2 warnings\n  critical in 1\n  warning in 2\n  warning in 3\n");
+  EXPECT_EQ(FormatDiagnosis(Found({verdicts[0]}), {}), "1 critical\n  critical in 1\n");
+  EXPECT_EQ(FormatDiagnosis(Found({verdicts[2]}), {}), "1 warning\n  warning in 3\n");
+  EXPECT_EQ(FormatDiagnosis(Found({verdicts[0], verdicts[1]}), {.color = true}),
             "1 critical, 1 warning\n  \033[1;31mcritical in 1\033[0m\n  \033[33mwarning in 2\033[0m\n");
 }
 
 TEST(ReportTextTest, OnlyTheWorstVerdictsAreListed) {
   const std::vector<Verdict> verdicts(5, Make(Severity::kWarning, 1, -1, Metric::kTop5));
-  EXPECT_EQ(FormatVerdicts(verdicts, {.color = false, .per_head = false, .max_verdicts = 2}),
+  EXPECT_EQ(FormatDiagnosis(Found(verdicts), {.color = false, .per_head = false, .max_verdicts = 2}),
             "5 warnings\n  warning in 1\n  warning in 1\n  and 3 more (--max-verdicts 0 lists all)\n");
-  const std::string all = FormatVerdicts(verdicts, {.color = false, .per_head = false, .max_verdicts = 5});
+  const std::string all = FormatDiagnosis(Found(verdicts), {.color = false, .per_head = false, .max_verdicts = 5});
   EXPECT_EQ(all.find("more"), std::string::npos);
+}
+
+TEST(ReportTextTest, WhatWasNotJudgedIsSaid) {
+  Diagnosis diagnosis;
+  diagnosis.layers = {{0, Outcome::kHealthy, true}, {10, Outcome::kNotJudged, false}};
+  diagnosis.unjudged = {{Pathology::kSinkCollapse, 10, -1, "needs 32 rows, has 4"},
+                        {Pathology::kVanishingLayer, 10, -1, "residual_ratio is missing"},
+                        {Pathology::kExplodingUpdate, 10, -1, "residual_ratio is missing"}};
+  const std::string lines =
+      "  sink collapse: needs 32 rows, has 4 (layer 10)\n"
+      "  vanishing layer, exploding update: residual_ratio is missing (layer 10)\n";
+  EXPECT_EQ(FormatDiagnosis(diagnosis, {}), "not judged: nothing that a verdict could be about\n" + lines);
+  EXPECT_NE(FormatTable(Example(), diagnosis, {}).find("\n10 (not judged)  "), std::string::npos);
+  diagnosis.outcome = Outcome::kHealthy;
+  diagnosis.is_judged = true;
+  EXPECT_EQ(FormatDiagnosis(diagnosis, {}), "healthy: no verdicts\nnot judged\n" + lines);
+  diagnosis.verdicts = {Make(Severity::kWarning, 0, -1, Metric::kTop5)};
+  EXPECT_EQ(FormatDiagnosis(diagnosis, {}), "1 warning\n  warning in 0\nnot judged\n" + lines);
 }
 
 }  // namespace
