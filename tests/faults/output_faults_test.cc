@@ -37,15 +37,17 @@ class OutputFaultsTest : public CommandTest {
 TEST_F(OutputFaultsTest, FileBeyondItsLimitLeavesTheOldOne) {
   const std::string old_report = Write("r.json", "an old report");
   const std::string old_picture = Write("p.png", "an old picture");
-  for (const rlim_t bytes : {rlim_t{0}, rlim_t{100}, rlim_t{4096}, rlim_t{100000}}) {
-    const Outcome outcome = Run({"analyze", kShort0, "-o", old_report, "--png", old_picture}, [bytes] {
-      signal(SIGXFSZ, SIG_DFL);
-      const rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
-      setrlimit(RLIMIT_FSIZE, &limit);
-    });
+  for (const rlim_t bytes : {rlim_t{0}, rlim_t{400}, rlim_t{4096}, rlim_t{100000}}) {
+    const Outcome outcome =
+        Run({"analyze", kShort0, "--axes", "heads,queries,keys", "-o", old_report, "--png", old_picture}, [bytes] {
+          signal(SIGXFSZ, SIG_DFL);
+          const rlimit limit = {.rlim_cur = bytes, .rlim_max = bytes};
+          setrlimit(RLIMIT_FSIZE, &limit);
+        });
     const bool report_fits = bytes > 1000;
     EXPECT_EQ(outcome.exit_code, 2);
-    if (bytes > 0) {  // else standard error, which leads to a file here, has no room either
+    if (bytes >
+        0) {  // else standard error, which leads to a file here, has no room either for what is read and the error
       ExpectFailure(outcome, {report_fits ? old_picture : old_report, "File too large"});
     }
     EXPECT_EQ(Read(old_report) == "an old report", !report_fits);
