@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "kernels/accumulator/view_checks.h"
 #include "monitor/monitor_state.h"
 
 namespace attnscope {
@@ -54,32 +55,42 @@ Status AttentionMonitor::Create(const MonitorConfig& config, AttentionMonitor* o
 Status AttentionMonitor::AddWeights(size_t layer, const AttentionView& weights, const Mask& mask,
                                     const Runner& runner) {
   if (state_ == nullptr) return NotCreated();
-  return state_->Feed(layer, weights.first_sequence + weights.first_head,
-                      [&](LayerAccumulator& accumulator) { return accumulator.AddWeights(weights, mask, runner); });
+  return state_->Feed(
+      layer, weights.first_sequence + weights.first_head,
+      [&](LayerAccumulator& accumulator) { return accumulator.AddWeights(weights, mask, runner); },
+      [&](const LayerConfig& config) { return CheckAttention(config, weights, mask); });
 }
 
 Status AttentionMonitor::AddLogits(size_t layer, const AttentionView& logits, const SoftmaxParams& params,
                                    const Runner& runner) {
   if (state_ == nullptr) return NotCreated();
-  return state_->Feed(layer, logits.first_sequence + logits.first_head,
-                      [&](LayerAccumulator& accumulator) { return accumulator.AddLogits(logits, params, runner); });
+  return state_->Feed(
+      layer, logits.first_sequence + logits.first_head,
+      [&](LayerAccumulator& accumulator) { return accumulator.AddLogits(logits, params, runner); },
+      [&](const LayerConfig& config) { return CheckLogits(config, logits, params); });
 }
 
 Status AttentionMonitor::AddQueriesKeys(size_t layer, const QueryKeyView& view, const SoftmaxParams& params,
                                         const Runner& runner) {
   if (state_ == nullptr) return NotCreated();
-  return state_->Feed(layer, view.first_sequence + view.first_head,
-                      [&](LayerAccumulator& accumulator) { return accumulator.AddQueriesKeys(view, params, runner); });
+  return state_->Feed(
+      layer, view.first_sequence + view.first_head,
+      [&](LayerAccumulator& accumulator) { return accumulator.AddQueriesKeys(view, params, runner); },
+      [&](const LayerConfig& config) { return CheckQueriesKeys(config, view, params); });
 }
 
 Status AttentionMonitor::AddResidual(size_t layer, const ActivationView& before, const ActivationView& after) {
   if (state_ == nullptr) return NotCreated();
-  return state_->Feed(layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddResidual(before, after); });
+  return state_->Feed(
+      layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddResidual(before, after); },
+      [&](const LayerConfig&) { return CheckActivations(before, after); });
 }
 
 Status AttentionMonitor::AddGradient(size_t layer, const BufferView& gradient) {
   if (state_ == nullptr) return NotCreated();
-  return state_->Feed(layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddGradient(gradient); });
+  return state_->Feed(
+      layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddGradient(gradient); },
+      [&](const LayerConfig&) { return CheckBuffer(gradient); });
 }
 
 Status AttentionMonitor::Reserve(const Runner& runner) {

@@ -129,14 +129,16 @@ void AttentionMonitor::State::CloseWindow() {
 
 void AttentionMonitor::State::ReportLayer(const WindowInfo& info, Layer& layer) {
   WatchedLayer::Window window = layer.watched.Take();
-  if (window.samples == 0) return;
+  // A window without a step and without a call is none; one in which this layer was not fed is a record that says so.
+  if (window.samples == 0 && window.late == 0 && info.steps == 0) return;
   const size_t index = static_cast<size_t>(layer.report_index - config_.first_layer);
   const LayerCounts counts = {window.samples, window.late, schedule_.TakePostponed(index)};
   Report report;
   report.layers.push_back({.layer = layer.report_index, .stats = std::move(window.stats)});
   const Diagnosis diagnosis = Judge(report, config_.thresholds);
   if (config_.on_window != nullptr) {
-    config_.on_window(config_.opaque, WindowRecord(info, counts, report.layers.front(), diagnosis, config_.per_head));
+    config_.on_window(config_.opaque, WindowRecord(info, counts, report.layers.front(),
+                                                   window.samples == 0 ? Diagnosis() : diagnosis, config_.per_head));
   }
   std::vector<VerdictChange> changes;
   layer.tracker.Update(report, diagnosis, &changes);

@@ -29,12 +29,13 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
 
   const std::atomic<uint64_t>* next_samples() const { return schedule_.next_samples(); }
 
-  // Calls `add(accumulator)` with a free one of the layer's, and counts the time that it takes.
-  template <typename Add>
-  Status Feed(size_t layer, size_t preferred_lane, const Add& add) {
+  // Calls `add(accumulator)` with a free one of the layer's, and counts the time that it takes; `check(config)` where
+  // there is none.
+  template <typename Add, typename Check>
+  Status Feed(size_t layer, size_t preferred_lane, const Add& add, const Check& check) {
     if (layer >= layers_.size() || layers_[layer] == nullptr) return NotWatched(layer);
     const uint64_t begin = Now();
-    Status status = layers_[layer]->watched.Feed(preferred_lane, add);
+    Status status = layers_[layer]->watched.Feed(preferred_lane, add, [&] { return check(config_.layer); });
     spent_.fetch_add(Now() - begin, std::memory_order_relaxed);
     return status;
   }

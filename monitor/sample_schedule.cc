@@ -2,7 +2,9 @@
 #include "monitor/sample_schedule.h"
 
 #include <algorithm>
+#include <map>
 #include <new>
+#include <utility>
 
 namespace attnscope {
 
@@ -17,9 +19,17 @@ bool SampleSchedule::Create(size_t layers, const std::vector<bool>& watched, uin
   every_ = every;
   phases_.assign(layers, kNever);
   postponed_.assign(layers, 0);
+  planned_.assign(layers, 0);
+  due_.reserve(layers);
+  stagger_ = stagger;
   for (size_t i = 0; i < layers; ++i) {
     if (watched[i]) phases_[i] = stagger ? i % every : 0;
     next_[i].store(phases_[i], std::memory_order_relaxed);
+    planned_[i] = phases_[i];
+  }
+  std::map<uint64_t, size_t> sharing;
+  for (const uint64_t phase : phases_) {
+    if (phase != kNever) share_ = std::max(share_, ++sharing[phase]);
   }
   return true;
 }
@@ -31,20 +41,36 @@ uint64_t SampleSchedule::NextAfter(uint64_t step, size_t layer) const {
   return step > kNever - 1 - distance ? kNever - 1 : step + distance;
 }
 
+void SampleSchedule::MakeWait(std::vector<size_t>* due, size_t let_through, uint64_t step) {
+  if (due->size() <= let_through) return;
+  std::sort(due->begin(), due->end(),
+            [&](size_t a, size_t b) { return std::pair(planned_[a], a) < std::pair(planned_[b], b); });
+  for (size_t i = let_through; i < due->size(); ++i) {
+    const size_t layer = (*due)[i];
+    if (planned_[layer] == step + 1) ++postponed_[layer];  // once, however long it waits
+    next_[layer].store(step > kNever - 3 ? kNever - 1 : step + 2, std::memory_order_relaxed);
+  }
+}
+
 void SampleSchedule::Advance(uint64_t step, bool postpone) {
   const bool anew = step < last_;
   last_ = step;
-  uint64_t first = kNever;
+  due_.clear();
   for (size_t i = 0; i < phases_.size(); ++i) {
     if (!IsWatched(i)) continue;
     uint64_t next = next_[i].load(std::memory_order_relaxed);
-    if (anew || next <= step) next = NextAfter(step, i);
-    if (postpone && next - 1 == step) {
-      next = NextAfter(next, i);
+    if (anew || next <= step) next = planned_[i] = NextAfter(step, i);
+    if (next - 1 == step && stagger_) due_.push_back(i);
+    if (next - 1 == step && postpone && !stagger_) {
+      next = planned_[i] = NextAfter(next, i);
       ++postponed_[i];
     }
     next_[i].store(next, std::memory_order_relaxed);
-    first = std::min(first, next);
+  }
+  MakeWait(&due_, postpone ? 0 : share_, step);
+  uint64_t first = kNever;
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    if (IsWatched(i)) first = std::min(first, next_[i].load(std::memory_order_relaxed));
   }
   next_change_ = first - 1;
 }

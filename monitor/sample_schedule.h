@@ -48,7 +48,10 @@ class SampleSchedule {
   // True if a call of Advance would change anything: a few compares.
   bool IsDue(uint64_t step) const { return step < last_ || step >= next_change_; }
   void Skip(uint64_t step) { last_ = step; }
-  // After `step` has ended. With `postpone`, samples due at the next step move on by one period. O(layers).
+  // After `step` has ended. With `postpone`, samples due at the next step move on: by one period, or, staggered, to the
+  // step after. Staggered layers so wait in line, and as many as usually share a step are let through at once, those
+  // that have waited longest: were each moved by a period, the same ones would meet the exceeded budget again and
+  // again. O(layers log layers).
   void Advance(uint64_t step, bool postpone);
 
   // Samples of a layer that were postponed since the last call.
@@ -59,9 +62,16 @@ class SampleSchedule {
   uint64_t NextAfter(uint64_t step, size_t layer) const;
   bool IsWatched(size_t layer) const { return phases_[layer] != kNever; }
 
+  // Lets the first of the layers that are due at the next step through, and makes the others wait.
+  void MakeWait(std::vector<size_t>* due, size_t let_through, uint64_t step);
+
   std::unique_ptr<std::atomic<uint64_t>[]> next_;
-  std::vector<uint64_t> phases_;  // step % every_ at which a layer samples, or kNever
+  std::vector<uint64_t> phases_;   // step % every_ at which a layer samples, or kNever
+  std::vector<uint64_t> planned_;  // the step at which a layer would have sampled next
   std::vector<uint64_t> postponed_;
+  std::vector<size_t> due_;  // scratch of Advance
+  size_t share_ = 1;         // most layers that sample at one step by their phases
+  bool stagger_ = false;
   uint64_t every_ = 1;
   uint64_t next_change_ = 0;  // the step before the first in next_
   uint64_t last_ = 0;

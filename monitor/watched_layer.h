@@ -29,20 +29,22 @@ class WatchedLayer {
   Status Create(const LayerConfig& config, size_t lanes);
 
   // Calls `add(accumulator)` on a free lane, `preferred` if that is free. Rows of one sequence may so spread over
-  // lanes: they are merged before the sequence is folded.
-  template <typename Add>
-  Status Feed(size_t preferred, const Add& add) {
+  // lanes: they are merged before the sequence is folded. Without a free lane `check()` tells whether the arguments
+  // make sense: if they do, the call is late. What `add` throws (a caller's runner may) passes through.
+  template <typename Add, typename Check>
+  Status Feed(size_t preferred, const Add& add, const Check& check) {
     // Without a look at `held_` a busy engine could keep the reader waiting for ever.
     for (size_t i = 0; i < num_lanes_ && !held_.load(std::memory_order_relaxed); ++i) {
       Lane& lane = lanes_[(preferred + i) % num_lanes_];
       if (lane.busy.exchange(true, std::memory_order_acquire)) continue;
+      const Release release(&lane.busy);
       Status status = add(lane.accumulator);
       if (status.ok()) ++lane.samples;
-      lane.busy.store(false, std::memory_order_release);
       return status;
     }
-    late_.fetch_add(1, std::memory_order_relaxed);
-    return {};
+    Status status = check();
+    if (status.ok()) late_.fetch_add(1, std::memory_order_relaxed);
+    return status;
   }
 
   // The rest is for one thread at a time.
@@ -58,6 +60,18 @@ class WatchedLayer {
     std::atomic<bool> busy{false};
     uint64_t samples = 0;
     LayerAccumulator accumulator;
+  };
+
+  // Frees a lane at its end, however that comes: a lane that stays busy stops the reader for ever.
+  class Release {
+   public:
+    explicit Release(std::atomic<bool>* busy) : busy_(busy) {}
+    ~Release() { busy_->store(false, std::memory_order_release); }
+    Release(const Release&) = delete;
+    Release& operator=(const Release&) = delete;
+
+   private:
+    std::atomic<bool>* busy_;
   };
 
   // Holds all lanes while it lives.

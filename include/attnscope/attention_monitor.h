@@ -66,7 +66,8 @@ struct MonitorConfig {
   uint64_t every_steps = 16;
   bool stagger_layers = false;
   // Share of wall time, over all layers, that sampling may take: 0.01 is 1 %. While it is exceeded, samples are
-  // postponed by `every_steps`. 0: no limit. The first sample always happens.
+  // postponed by `every_steps`; staggered layers wait in line instead, so that all get about as many samples. 0: no
+  // limit. The first sample always happens.
   double budget = 0.0;
 
   // A window ends before each step that is a multiple of `window_steps`, or with the step that brings its tokens to
@@ -125,7 +126,8 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   }
 
   // As those of LayerAccumulator, for a layer counted from 0 here; what they are given is measured, due or not. Errors:
-  // theirs, and kOutOfRange for a layer that is not watched. On failure nothing is added.
+  // theirs, and kOutOfRange for a layer that is not watched. On failure nothing is added. A call that finds no free
+  // lane is late, if its arguments make sense. What a runner throws passes through.
   Status AddWeights(size_t layer, const AttentionView& weights, const Mask& mask = {}, const Runner& runner = {});
   Status AddLogits(size_t layer, const AttentionView& logits, const SoftmaxParams& params = {},
                    const Runner& runner = {});
@@ -148,8 +150,9 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   Status EndStep(uint64_t step, uint64_t tokens = 1);
 
   // Closes the window now: folds what it holds, reports it, and begins the next. Sequences stay open for the engine,
-  // but the columns of each window are its own. Layers without a sample are left out. O(layers * heads * max_keys).
-  // Errors: kOutOfMemory; what the window held of the layers not yet reported is then lost.
+  // but the columns of each window are its own. A watched layer that was not fed has a record too, of 0 samples.
+  // O(layers * heads * max_keys). Errors: kOutOfMemory; what the window held of the layers not yet reported is then
+  // lost.
   Status CloseWindow();
 
   // Adds what the open window holds of one layer to an accumulator that was made with the same LayerConfig: to merge

@@ -725,8 +725,9 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorEndSequence(AttnscopeMonitor* m
 // schedule anew. `tokens` are those of the step. A few compares on most steps; at a sampled one O(layers). Errors: as
 // CloseWindow.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorEndStep(AttnscopeMonitor* monitor, uint64_t step, uint64_t tokens);
-// Closes the window now: folds what it holds, reports it, and begins the next. Layers without a sample are left out.
-// O(layers * heads * max_keys). Errors: OUT_OF_MEMORY; what the window held of layers not yet reported is then lost.
+// Closes the window now: folds what it holds, reports it, and begins the next. A watched layer that was not fed has a
+// record too, of 0 samples. O(layers * heads * max_keys). Errors: OUT_OF_MEMORY; what the window held of layers not yet
+// reported is then lost.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorCloseWindow(AttnscopeMonitor* monitor);
 // Adds what the open window holds of one layer to an accumulator that was made with the same configuration.
 // O(lanes * max_batch * heads * max_keys) at most. Errors: OUT_OF_RANGE for a layer that is not watched, and those of

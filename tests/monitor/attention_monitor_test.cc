@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -170,7 +171,7 @@ TEST_F(AttentionMonitorTest, WindowsTumbleAtMultiplesOfTheirSteps) {
   ASSERT_TRUE(monitor.CloseWindow().ok());
   EXPECT_EQ(TakeRecords().at(1)["metrics"]["rows"], 2 * kHeads);
   ASSERT_TRUE(monitor.CloseWindow().ok());
-  EXPECT_TRUE(lines_.empty()) << "nothing was sampled";
+  EXPECT_TRUE(lines_.empty()) << "no step has ended";
 }
 
 TEST_F(AttentionMonitorTest, WindowsOfTokens) {
@@ -183,7 +184,7 @@ TEST_F(AttentionMonitorTest, WindowsOfTokens) {
     ASSERT_TRUE(Feed(monitor, 0, rows_).ok());
     ASSERT_TRUE(monitor.EndStep(step, tokens[step]).ok());
     for (const json& record : TakeRecords()) {
-      ends.push_back(step);
+      if (record["layer"] == 0) ends.push_back(step);
       EXPECT_GE(record["tokens"], 100);
     }
   }
@@ -204,11 +205,113 @@ TEST_F(AttentionMonitorTest, Decoding) {
     ASSERT_TRUE(monitor.EndStep(step).ok());
   }
   const std::vector<json> records = TakeRecords();
-  ASSERT_EQ(records.size(), 1u) << "layer 0 was not fed";
-  EXPECT_EQ(records[0]["layer"], 1);
-  EXPECT_EQ(records[0]["metrics"]["keys"], 55);
-  EXPECT_EQ(records[0]["metrics"]["matrices"], kHeads);
-  EXPECT_EQ(records[0]["metrics"]["col_entropy"], expected.Stats().layer[Metric::kColEntropy]);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[1]["layer"], 1);
+  EXPECT_EQ(records[1]["metrics"]["keys"], 55);
+  EXPECT_EQ(records[1]["metrics"]["matrices"], kHeads);
+  EXPECT_EQ(records[1]["metrics"]["col_entropy"], expected.Stats().layer[Metric::kColEntropy]);
+}
+
+// An engine whose flash attention hands nothing over must show.
+TEST_F(AttentionMonitorTest, AWindowInWhichALayerWasNotFedIsARecord) {
+  AttentionMonitor monitor = Created();
+  for (uint64_t step = 0; step < 4; ++step) {
+    ASSERT_TRUE(Feed(monitor, 1, rows_).ok());
+    ASSERT_TRUE(monitor.EndStep(step).ok());
+  }
+  const std::vector<json> records = TakeRecords();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["layer"], 0);
+  EXPECT_EQ(records[0]["samples"], 0);
+  EXPECT_EQ(records[0]["metrics"], json::object());
+  EXPECT_EQ(records[0]["outcome"], "not judged");
+  EXPECT_EQ(records[1]["samples"], 4);
+  EXPECT_EQ(records[1]["outcome"], "healthy");
+}
+
+// The monitor calls the engine's runner while it holds a lane.
+TEST_F(AttentionMonitorTest, AnExceptionOfARunnerFreesItsLane) {
+  AttentionMonitor monitor = Created();
+  const Runner throws = {.run = [](void*, Task, void*, size_t) { throw std::runtime_error("no thread"); },
+                         .threads = 2};
+  const std::vector<float> rows = SoftmaxRows(1, kHeads * 2, kKeys, 1.2);
+  EXPECT_THROW((void)monitor.AddWeights(0, ViewOf(rows, 2, kHeads, 1, kKeys), {}, throws), std::runtime_error);
+  EXPECT_TRUE(Feed(monitor, 0, rows_).ok());
+  ASSERT_TRUE(monitor.CloseWindow().ok()) << "spun for ever";
+  EXPECT_EQ(TakeRecords().at(0)["samples"], 1);
+}
+
+// While the only lane is busy: its runner calls the monitor.
+TEST_F(AttentionMonitorTest, ALateCallWithBadArgumentsIsAnError) {
+  AttentionMonitor monitor = Created();
+  static AttentionMonitor* busy;
+  static std::vector<StatusCode> codes;
+  static const std::vector<float>* row;
+  busy = &monitor;
+  codes.clear();
+  row = &rows_;
+  const Runner calls = {
+      .run =
+          [](void*, Task task, void* argument, size_t count) {
+            if (codes.empty()) {
+              AttentionView view = ViewOf(*row, 1, kHeads, 1, kKeys);
+              codes.push_back(busy->AddWeights(0, view).code());
+              view.first_sequence = 2;
+              codes.push_back(busy->AddWeights(0, view).code());
+              view.data = nullptr;
+              codes.push_back(busy->AddLogits(0, view).code());
+              codes.push_back(busy->AddGradient(0, {.data = nullptr, .type = ElementType::kFloat32, .size = 1}).code());
+            }
+            for (size_t i = 0; i < count; ++i) task(argument, i);
+          },
+      .threads = 2};
+  const std::vector<float> rows = SoftmaxRows(1, kHeads * 2, kKeys, 1.2);
+  ASSERT_TRUE(monitor.AddWeights(0, ViewOf(rows, 2, kHeads, 1, kKeys), {}, calls).ok());
+  ASSERT_EQ(codes.size(), 4u);
+  EXPECT_EQ(codes[0], StatusCode::kOk);
+  for (size_t i = 1; i < 4; ++i) EXPECT_NE(codes[i], StatusCode::kOk) << i;
+  ASSERT_TRUE(monitor.CloseWindow().ok());
+  const json record = TakeRecords().at(0);
+  EXPECT_EQ(record["late"], 1) << "those with bad arguments are none";
+  EXPECT_EQ(record["samples"], 1);
+}
+
+// A sample takes 100 ns, all may take 1 % of the time, and a step is 1000: every tenth step or so can be sampled, which
+// the period of 8 layers must not give to the same ones.
+TEST_F(AttentionMonitorTest, ABudgetIsFairBetweenStaggeredLayers) {
+  constexpr size_t kLayers = 8;
+  static uint64_t now;
+  static uint64_t look;
+  for (const uint64_t cost : {50, 100, 300}) {
+    for (const size_t every : {8, 16, 5}) {
+      now = 0;
+      look = cost;
+      config_.layers = kLayers;
+      config_.now_nanoseconds = [](void*) { return now += look; };
+      config_.budget = 0.01;
+      config_.every_steps = every;
+      config_.stagger_layers = true;
+      config_.window_steps = 64;
+      AttentionMonitor monitor = Created();
+      std::vector<uint64_t> samples(kLayers);
+      for (uint64_t step = 0; step < 20000; ++step) {
+        for (size_t layer = 0; layer < kLayers; ++layer) {
+          if (!monitor.ShouldSample(layer, step)) continue;
+          ++samples[layer];
+          ASSERT_TRUE(Feed(monitor, layer, rows_).ok());  // two looks at the clock
+        }
+        now += 1000;
+        ASSERT_TRUE(monitor.EndStep(step).ok());
+      }
+      uint64_t sum = 0;
+      for (const uint64_t count : samples) sum += count;
+      EXPECT_GE(sum, 20000 * 10 / cost / 2) << "the budget is used";
+      EXPECT_LE(static_cast<double>(sum * cost), 0.0101 * static_cast<double>(now) + 8.0 * 300.0);
+      for (size_t layer = 0; layer < kLayers; ++layer) {
+        EXPECT_GE(2 * kLayers * samples[layer], sum) << "layer " << layer << ", every " << every << ", cost " << cost;
+      }
+    }
+  }
 }
 
 TEST_F(AttentionMonitorTest, RequestsEndOneByOne) {
