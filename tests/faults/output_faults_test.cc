@@ -46,8 +46,8 @@ TEST_F(OutputFaultsTest, FileBeyondItsLimitLeavesTheOldOne) {
         });
     const bool report_fits = bytes > 1000;
     EXPECT_EQ(outcome.exit_code, 2);
-    if (bytes >
-        0) {  // else standard error, which leads to a file here, has no room either for what is read and the error
+    // Else standard error, which leads to a file here, has no room either.
+    if (bytes > 0) {
       ExpectFailure(outcome, {report_fits ? old_picture : old_report, "File too large"});
     }
     EXPECT_EQ(Read(old_report) == "an old report", !report_fits);

@@ -138,6 +138,28 @@ TEST_F(PlanTest, DifferentAttentionOfOneArchiveIsNotOneLayer) {
   EXPECT_EQ(Make({.files = {swin}, .layer_pattern = "blocks\\.([0-9]+)"}).layers.size(), 2u);
 }
 
+// numpy.savez names a single array arr_0 in every file.
+TEST_F(PlanTest, LayersOfFilesOfOneArray) {
+  const std::vector<std::string> files = {Archive("layer3.npz", {{"arr_0", {2, 2}}}),
+                                          Archive("layer4.npz", {{"arr_0", {2, 2}}})};
+  const Plan plan = Make({.files = files});
+  ASSERT_EQ(plan.layers.size(), 2u);
+  EXPECT_EQ(plan.layers.begin()->first, 3);
+  const Plan several = Make({.files = {Archive("vit_L16.npz", {{"arr_0", {2, 2}}, {"arr_1", {2, 2}}})}});
+  EXPECT_EQ(several.layers.size(), 2u);
+  EXPECT_EQ(several.layers.begin()->first, 0);
+}
+
+TEST_F(PlanTest, BFloat16OfNumpy) {
+  const std::string weights = Npy("<f4", {2, 2}, std::string(16, '\0'));
+  const std::string file = Write("mixed.npz", Zip({{.name = "attn.0.npy", .bytes = weights},
+                                                   {.name = "attn.1.npy", .bytes = Npy("|V2", {2, 2}, "12345678")}}));
+  ExpectError({.files = {file}}, "tensor 'attn.1', which has a shape of attention: element type '|V2'");
+  const std::vector<std::string> readings = ReadingsOf(Make({.files = {file}, .void_is_bfloat16 = true}));
+  ASSERT_EQ(readings.size(), 2u);
+  EXPECT_EQ(readings[1], "layer 1: attn.1, [batch 1, heads 1, 2 queries, 2 keys] bfloat16");
+}
+
 TEST_F(PlanTest, LayerPatterns) {
   const std::string file = Zeros("stage2_attn7.npy", {2, 2});
   EXPECT_EQ(Make({.files = {file}, .layer_pattern = "stage([0-9]+)"}).layers.begin()->first, 2);
