@@ -87,10 +87,7 @@ Status AttentionMonitor::AddResidual(size_t layer, const ActivationView& before,
 }
 
 Status AttentionMonitor::AddGradient(size_t layer, const BufferView& gradient) {
-  if (state_ == nullptr) return NotCreated();
-  return state_->Feed(
-      layer, 0, [&](LayerAccumulator& accumulator) { return accumulator.AddGradient(gradient); },
-      [&](const LayerConfig&) { return CheckBuffer(gradient); });
+  return state_ == nullptr ? NotCreated() : state_->FeedGradient(layer, gradient);
 }
 
 Status AttentionMonitor::Reserve(const Runner& runner) {

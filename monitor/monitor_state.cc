@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "attnscope/limits.h"
+#include "kernels/accumulator/view_checks.h"
 
 namespace attnscope {
 namespace {
@@ -72,6 +73,14 @@ Status AttentionMonitor::State::NotWatched(size_t layer) const {
   return {StatusCode::kOutOfRange, text + ", the monitor was made for " + std::to_string(layers_.size())};
 }
 
+Status AttentionMonitor::State::FeedGradient(size_t layer, const BufferView& gradient) {
+  Status status = Timed(layer, [&](WatchedLayer& watched) {
+    return watched.FeedGradient(gradient, [&] { return CheckBuffer(gradient); });
+  });
+  if (status.ok()) has_gradients_.store(true, std::memory_order_release);
+  return status;
+}
+
 Status AttentionMonitor::State::Reserve(const Runner& runner) {
   for (const std::unique_ptr<Layer>& layer : layers_) {
     if (layer == nullptr) continue;
@@ -99,6 +108,11 @@ void AttentionMonitor::State::EndStep(uint64_t step, uint64_t tokens) {
     schedule_.Advance(step, postpone);
   } else {
     schedule_.Skip(step);
+  }
+  if (has_gradients_.load(std::memory_order_relaxed) && has_gradients_.exchange(false, std::memory_order_acquire)) {
+    for (const std::unique_ptr<Layer>& layer : layers_) {
+      if (layer != nullptr) layer->watched.EndStep();
+    }
   }
   if (window_.steps == 0 || step < window_.last_step) {
     if (window_.steps == 0) window_.first_step = step;

@@ -33,12 +33,12 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
   // there is none.
   template <typename Add, typename Check>
   Status Feed(size_t layer, size_t preferred_lane, const Add& add, const Check& check) {
-    if (layer >= layers_.size() || layers_[layer] == nullptr) return NotWatched(layer);
-    const uint64_t begin = Now();
-    Status status = layers_[layer]->watched.Feed(preferred_lane, add, [&] { return check(config_.layer); });
-    spent_.fetch_add(Now() - begin, std::memory_order_relaxed);
-    return status;
+    return Timed(layer, [&](WatchedLayer& watched) {
+      return watched.Feed(preferred_lane, add, [&] { return check(config_.layer); });
+    });
   }
+
+  Status FeedGradient(size_t layer, const BufferView& gradient);
 
   Status Reserve(const Runner& runner);
   Status EndSequence(size_t sequence);
@@ -55,6 +55,16 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
     VerdictTracker tracker;
   };
 
+  // Feeds a layer, and counts the time that it takes.
+  template <typename Work>
+  Status Timed(size_t layer, const Work& work) {
+    if (layer >= layers_.size() || layers_[layer] == nullptr) return NotWatched(layer);
+    const uint64_t begin = Now();
+    Status status = work(layers_[layer]->watched);
+    spent_.fetch_add(Now() - begin, std::memory_order_relaxed);
+    return status;
+  }
+
   Status NotWatched(size_t layer) const;
   uint64_t Now() const {
     if (config_.now_nanoseconds != nullptr) return config_.now_nanoseconds(config_.opaque);
@@ -67,9 +77,10 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
   std::vector<std::unique_ptr<Layer>> layers_;  // null: not watched
   SampleSchedule schedule_;
   SampleBudget budget_;
-  std::atomic<uint64_t> spent_{0};  // nanoseconds of this window's samples
-  uint64_t window_begin_ = 0;       // by Now()
-  uint64_t window_end_step_ = 0;    // the step before which it ends, once a step has ended in it
+  std::atomic<bool> has_gradients_{false};  // some layer's step has one
+  std::atomic<uint64_t> spent_{0};          // nanoseconds of this window's samples
+  uint64_t window_begin_ = 0;               // by Now()
+  uint64_t window_end_step_ = 0;            // the step before which it ends, once a step has ended in it
   WindowInfo window_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor/watched_layer.h"
 
+#include <cmath>
 #include <new>
 #include <string>
 #include <thread>
@@ -62,8 +63,24 @@ Status WatchedLayer::EndSequence(size_t sequence) {
   return lanes_[0].accumulator.EndSequence(sequence);
 }
 
+void WatchedLayer::FoldGradient() {
+  if (!has_gradient_.exchange(false, std::memory_order_acquire)) return;
+  double squares = 0.0;
+  for (size_t i = 0; i < num_lanes_; ++i) squares += std::exchange(lanes_[i].step_squares, 0.0);
+  // A small step behind a large one may round to less than nothing; NaN stays.
+  gradient_norms_ += squares < 0.0 ? 0.0 : std::sqrt(squares);
+  ++gradient_steps_;
+}
+
+void WatchedLayer::EndStep() {
+  if (!has_gradient_.load(std::memory_order_relaxed)) return;
+  const Hold hold(*this);
+  FoldGradient();
+}
+
 WatchedLayer::Window WatchedLayer::Take() {
   const Hold hold(*this);
+  FoldGradient();
   Gather();
   Window window;
   window.samples = std::exchange(lanes_[0].samples, 0);
@@ -71,6 +88,10 @@ WatchedLayer::Window WatchedLayer::Take() {
   if (window.samples == 0) return window;
   lanes_[0].accumulator.EndSequence();
   window.stats = lanes_[0].accumulator.Stats();
+  if (gradient_steps_ > 0) {
+    window.stats.layer[Metric::kGradientNorm] =
+        std::exchange(gradient_norms_, 0.0) / static_cast<double>(std::exchange(gradient_steps_, 0));
+  }
   lanes_[0].accumulator.Reset();
   return window;
 }

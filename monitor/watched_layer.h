@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/metrics.h"
 #include "attnscope/status.h"
@@ -33,23 +34,30 @@ class WatchedLayer {
   // make sense: if they do, the call is late. What `add` throws (a caller's runner may) passes through.
   template <typename Add, typename Check>
   Status Feed(size_t preferred, const Add& add, const Check& check) {
-    // Without a look at `held_` a busy engine could keep the reader waiting for ever.
-    for (size_t i = 0; i < num_lanes_ && !held_.load(std::memory_order_relaxed); ++i) {
-      Lane& lane = lanes_[(preferred + i) % num_lanes_];
-      if (lane.busy.exchange(true, std::memory_order_acquire)) continue;
-      const Release release(&lane.busy);
-      Status status = add(lane.accumulator);
-      if (status.ok()) ++lane.samples;
-      return status;
-    }
-    Status status = check();
-    if (status.ok()) late_.fetch_add(1, std::memory_order_relaxed);
-    return status;
+    return WithLane(
+        preferred, [&](Lane& lane) { return add(lane.accumulator); }, check);
+  }
+
+  // The same with a buffer of the step's gradient, whose square is also kept by itself.
+  template <typename Check>
+  Status FeedGradient(const BufferView& gradient, const Check& check) {
+    return WithLane(
+        0,
+        [&](Lane& lane) {
+          const double before = lane.accumulator.gradient_squares();
+          Status status = lane.accumulator.AddGradient(gradient);
+          lane.step_squares += lane.accumulator.gradient_squares() - before;
+          if (status.ok()) has_gradient_.store(true, std::memory_order_release);
+          return status;
+        },
+        check);
   }
 
   // The rest is for one thread at a time.
   Status Reserve(const Runner& runner);
   Status EndSequence(size_t sequence);
+  // After a step: what it fed of a gradient is one norm.
+  void EndStep();
   // What was fed since the last call.
   Window Take();
   Status MergeInto(LayerAccumulator* out) const;
@@ -59,6 +67,7 @@ class WatchedLayer {
   struct alignas(64) Lane {
     std::atomic<bool> busy{false};
     uint64_t samples = 0;
+    double step_squares = 0.0;  // of this step's gradient
     LayerAccumulator accumulator;
   };
 
@@ -76,12 +85,33 @@ class WatchedLayer {
 
   // Holds all lanes while it lives.
   class Hold;
+  template <typename Use, typename Check>
+  Status WithLane(size_t preferred, const Use& use, const Check& check) {
+    // Without a look at `held_` a busy engine could keep the reader waiting for ever.
+    for (size_t i = 0; i < num_lanes_ && !held_.load(std::memory_order_relaxed); ++i) {
+      Lane& lane = lanes_[(preferred + i) % num_lanes_];
+      if (lane.busy.exchange(true, std::memory_order_acquire)) continue;
+      const Release release(&lane.busy);
+      Status status = use(lane);
+      if (status.ok()) ++lane.samples;
+      return status;
+    }
+    Status status = check();
+    if (status.ok()) late_.fetch_add(1, std::memory_order_relaxed);
+    return status;
+  }
+
+  // Ends the gradient of a step. All lanes are held.
+  void FoldGradient();
   // Moves everything to the first lane. All lanes are held.
   void Gather();
 
   std::unique_ptr<Lane[]> lanes_;
   size_t num_lanes_ = 0;
   std::atomic<uint64_t> late_{0};
+  std::atomic<bool> has_gradient_{false};  // of a step that has not ended
+  double gradient_norms_ = 0.0;            // of the window's steps that had one: their sum
+  uint64_t gradient_steps_ = 0;
   mutable std::atomic<bool> held_{false};  // the reader has come: no feeder starts
 };
 

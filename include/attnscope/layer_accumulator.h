@@ -135,6 +135,9 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   std::span<const double> sums() const;
   std::span<double> maxima();
   std::span<const double> maxima() const;
+  // The sum of squares of all gradient buffers that were added: an element of `sums`, which is not brought up to date
+  // for it. 0 for an empty accumulator.
+  double gradient_squares() const;
   // The first elements of `sums` and `maxima` that are enough to merge when no sequence is open: all but the open
   // sequences' part, which is the large one.
   size_t closed_sums() const;

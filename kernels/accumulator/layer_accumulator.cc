@@ -179,6 +179,10 @@ std::span<const double> LayerAccumulator::sums() const {
   return {state_->storage.SumsToRead(), state_->storage.layout().sums()};
 }
 
+double LayerAccumulator::gradient_squares() const {
+  return state_ == nullptr ? 0.0 : state_->storage.LayerSums()[static_cast<size_t>(LayerSum::kGradientSquares)];
+}
+
 std::span<double> LayerAccumulator::maxima() {
   if (state_ == nullptr) return {};
   return {state_->storage.MaximaToChange(), state_->storage.layout().maxima()};

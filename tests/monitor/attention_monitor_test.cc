@@ -468,6 +468,29 @@ TEST_F(AttentionMonitorTest, AllThatALayerCanBeFed) {
   EXPECT_EQ(records[1]["metrics"]["rows"], 2 * kHeads);
 }
 
+// However many steps a window has.
+TEST_F(AttentionMonitorTest, TheGradientsNormIsOneSteps) {
+  config_.lanes = 2;
+  AttentionMonitor monitor = Created();
+  const std::vector<float> three(9, 1.0f);
+  const std::vector<float> four(16, 1.0f);
+  const auto add = [&](const std::vector<float>& buffer) {
+    ASSERT_TRUE(monitor.AddGradient(0, {.data = buffer.data(), .size = buffer.size()}).ok());
+  };
+  add(three);  // a step of two buffers: their norm is 5
+  add(four);
+  ASSERT_TRUE(monitor.EndStep(0).ok());
+  add(three);
+  ASSERT_TRUE(monitor.EndStep(1).ok());
+  ASSERT_TRUE(monitor.EndStep(2).ok());  // not sampled
+  add(four);
+  ASSERT_TRUE(monitor.EndStep(3).ok());
+  EXPECT_EQ(TakeRecords().at(0)["metrics"]["gradient_norm"], (5.0 + 3.0 + 4.0) / 3.0);
+  add(four);
+  ASSERT_TRUE(monitor.CloseWindow().ok());  // before its step has ended
+  EXPECT_EQ(TakeRecords().at(0)["metrics"]["gradient_norm"], 4.0);
+}
+
 TEST_F(AttentionMonitorTest, RefusesWhatMakesNoSense) {
   const MonitorConfig good = config_;
   const auto expect = [&](StatusCode code, const std::string& message) {
