@@ -138,6 +138,8 @@ void RunTensorFile(const char* name, const uint8_t* data, size_t size) {
   if (chosen(4)) queries_keys.layout = tools::QueryKeyLayout::kTokenMajor;
   if (chosen(5)) queries_keys.kv_heads = 2;
   PlanInputs weights = {.files = {path}};
+  weights.void_is_bfloat16 = chosen(7);
+  if (chosen(8)) weights.axes = chosen(9) ? "queries,heads,keys" : "layers,heads,queries,keys";
   const std::string& first_name = opened->tensors()[0].name;
   if (chosen(6) && first_name.size() < 64) weights.tensor_globs = {first_name, "*a[0-9]*"};
   CheckAnalysis(weights, options, path);

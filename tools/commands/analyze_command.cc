@@ -21,10 +21,10 @@ constexpr const char* kSummary = "Measure attention weights: table, verdicts, re
 
 constexpr const char* kDetails =
     "FILE: .npy, .npz, .safetensors or an index of these (*.safetensors.index.json) with post-softmax weights in\n"
-    "float16, bfloat16, float32, float64 (which is rounded to float32) or float8 (E4M3, E5M2 of safetensors). Shapes: "
-    "[n, n], [heads, n, n], [batch, heads, n, n], [layers, batch, heads, n, "
-    "n];\n"
-    "keys may be more or fewer than queries.\n"
+    "float16, bfloat16, float32, float64 (which is rounded to float32) or float8 (E4M3, E5M2 of safetensors).\n"
+    "Shapes: [n, n], [heads, n, n], [batch, heads, n, n], [layers, batch, heads, n, n]; keys may be more or fewer "
+    "than\n"
+    "queries.\n"
     "The layer is the number after layer, block, h or L in the tensor's name, or else in the file's, else the last\n"
     "number that is no date, step or element type: 0 for use_long_L0_attn.npy, 12 for layers.12.attn.head8, 3 for "
     "T5's\n"
