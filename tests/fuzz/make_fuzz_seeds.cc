@@ -94,6 +94,8 @@ void WriteNpy(const Sample& sample, const Seeds& seeds) {
                                     "'shape': (1,), }",
                                     std::string(12, 'x')));
   seeds.Add("empty", Npy("<f4", {0, 3}, ""));
+  seeds.Add("big_endian", Npy(">f4", {2, 3, kSampleTokens}, BytesOf(sample.weights)));
+  seeds.Add("bfloat16_void", Npy("<V2", {2, 3, kSampleTokens}, Halves(sample.weights, &BFloatOf)));
 }
 
 void WriteNpz(const Sample& sample, const Seeds& seeds) {
@@ -126,6 +128,9 @@ void WriteSafetensors(const Sample& sample, const Seeds& seeds) {
   seeds.Add("halves", Safetensors("{" + SafetensorsEntry("a.0", "F16", {1, 2, 3, kSampleTokens}, 0, half) + "," +
                                       SafetensorsEntry("a.1", "BF16", {2, 3, kSampleTokens}, half, 2 * half) + "}",
                                   halves));
+  seeds.Add("eighths", Safetensors("{" + SafetensorsEntry("a.0", "F8_E4M3", {2, 3, kSampleTokens}, 0, half / 2) + "," +
+                                       SafetensorsEntry("a.1", "F8_E5M2", {2, 3, kSampleTokens}, half / 2, half) + "}",
+                                   halves.substr(0, half)));
   const std::string queries = BytesOf(sample.queries);
   seeds.Add("queries_keys",
             Safetensors("{" + SafetensorsEntry("l3.q_proj", "F32", {5, 2, 8}, 0, queries.size()) + "," +
