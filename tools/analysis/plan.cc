@@ -125,7 +125,7 @@ void NoteAmbiguousShapes(const PlanInputs& inputs, const std::vector<TensorRef>&
   };
   if (const auto found = first(3); found != tensors.end()) {
     plan->notes.push_back(found->Describe() +
-                          " is read as [heads, queries, keys]; if its first axis are sequences or " +
+                          " is read as [heads, queries, keys]; if its first axis is of sequences or " +
                           "layers, give --axes batch,queries,keys or --axes layers,queries,keys");
   }
   const auto found = first(4);
@@ -133,7 +133,7 @@ void NoteAmbiguousShapes(const PlanInputs& inputs, const std::vector<TensorRef>&
   const std::optional<NamedLayer> named = LayerInName(found->info().name);
   if (named.has_value() && named->has_word) return;
   plan->notes.push_back(found->Describe() +
-                        " is read as [batch, heads, queries, keys]; if its first axis are layers, " +
+                        " is read as [batch, heads, queries, keys]; if its first axis is of layers, " +
                         "give --axes layers,heads,queries,keys");
 }
 

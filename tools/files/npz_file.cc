@@ -57,7 +57,8 @@ class NpzFile : public TensorFile {
       status = ReadArrayInfo(&arrays_.back(), &tensors_.emplace_back());
     }
     if (of_finder > 0) {
-      notes_.push_back("left out: " + std::to_string(of_finder) + " members of __MACOSX, which are no arrays");
+      notes_.push_back("left out: " + std::to_string(of_finder) + (of_finder == 1 ? " member" : " members") +
+                       " of __MACOSX, which holds no arrays");
     }
     if (!status.ok() || !arrays_.empty()) return status;
     if (is_pytorch) return {StatusCode::kDataLoss, "is a file of PyTorch; " + std::string(kFromPyTorch)};

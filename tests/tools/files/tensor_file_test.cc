@@ -264,7 +264,7 @@ TEST_F(TensorFileTest, WhatTheFinderAddsIsPassedOver) {
   ASSERT_EQ(file->tensors().size(), 1u);
   ExpectFloats(*file, 0, Ramp(2));
   ASSERT_EQ(file->notes().size(), 1u);
-  EXPECT_EQ(file->notes()[0], "left out: 1 members of __MACOSX, which are no arrays");
+  EXPECT_EQ(file->notes()[0], "left out: 1 member of __MACOSX, which holds no arrays");
 }
 
 // All 256 values of each, by the formats' definition.
