@@ -35,6 +35,7 @@ static_assert(static_cast<int>(Outcome::kNotJudged) == ATTNSCOPE_OUTCOME_NOT_JUD
 static_assert(kMaxHeads == ATTNSCOPE_MAX_HEADS);
 static_assert(kMaxBatch == ATTNSCOPE_MAX_BATCH);
 static_assert(kMaxKeys == ATTNSCOPE_MAX_KEYS);
+static_assert(kMaxQueries == ATTNSCOPE_MAX_QUERIES);
 static_assert(kMaxHeadDim == ATTNSCOPE_MAX_HEAD_DIM);
 static_assert(kMaxViewElements == ATTNSCOPE_MAX_VIEW_ELEMENTS);
 static_assert(kMaxLayers == ATTNSCOPE_MAX_LAYERS);

@@ -108,6 +108,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 #define ATTNSCOPE_MAX_HEADS 65536                        // of a layer
 #define ATTNSCOPE_MAX_BATCH 65536                        // sequences that are open at once
 #define ATTNSCOPE_MAX_KEYS 2147483647                    // of a row
+#define ATTNSCOPE_MAX_QUERIES 2147483647                 // rows that a call adds to a matrix
 #define ATTNSCOPE_MAX_HEAD_DIM 256                       // elements of a query, and of a key
 #define ATTNSCOPE_MAX_VIEW_ELEMENTS ((uint64_t)1 << 60)  // that a view may hold, or span by its strides
 #define ATTNSCOPE_MAX_LAYERS 65536                       // of one model
