@@ -81,6 +81,15 @@ void PassNullReport(AttnscopeReport* some) {
   CheckRefused(AttnscopeReportDiagnose(some, nullptr, nullptr));
   CheckRefused(AttnscopeReportVerdict(nullptr, 0, &verdict));
   CheckRefused(AttnscopeReportVerdict(some, 0, nullptr));
+  AttnscopeUnjudged unjudged = {};
+  unjudged.struct_size = sizeof(unjudged);
+  int32_t outcome = 0;
+  CheckRefused(AttnscopeReportNumUnjudged(nullptr, &count));
+  CheckRefused(AttnscopeReportNumUnjudged(some, nullptr));
+  CheckRefused(AttnscopeReportUnjudged(nullptr, 0, &unjudged));
+  CheckRefused(AttnscopeReportUnjudged(some, 0, nullptr));
+  CheckRefused(AttnscopeReportOutcome(nullptr, -1, &outcome));
+  CheckRefused(AttnscopeReportOutcome(some, -1, nullptr));
   CheckRefused(AttnscopeReportFromJson(nullptr, "{}", 2));
   CheckRefused(AttnscopeReportFromJson(some, nullptr, 2));
   CheckRefused(AttnscopeReportWritePng(nullptr, nullptr, "/nonexistent/a.png"));
@@ -114,6 +123,7 @@ void AskNames(int32_t number) {
   const bool is_pathology = number >= 0 && number < ATTNSCOPE_NUM_PATHOLOGIES;
   FUZZ_CHECK((AttnscopePathologyName(number) != nullptr) == is_pathology, "a name for each pathology");
   FUZZ_CHECK((AttnscopeSeverityName(number) != nullptr) == (number >= 0 && number < 3), "a name for each severity");
+  FUZZ_CHECK((AttnscopeOutcomeName(number) != nullptr) == (number >= 0 && number < 3), "a name for each outcome");
   FUZZ_CHECK((AttnscopeElementBytes(number) != 0) == (number >= 0 && number < 3), "a size of each type");
 }
 

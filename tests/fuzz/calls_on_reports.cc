@@ -24,6 +24,26 @@ std::string_view JsonOf(AttnscopeReport* report) {
   return {json, length};
 }
 
+// What was not judged, and what layers and report are; `verdicts` were found.
+void CheckOutcomes(const AttnscopeReport* report, size_t verdicts) {
+  size_t count = 0;
+  FUZZ_CHECK(AttnscopeReportNumUnjudged(report, &count) == ATTNSCOPE_OK, AttnscopeLastError());
+  AttnscopeUnjudged unjudged = {};
+  unjudged.struct_size = sizeof(unjudged);
+  for (size_t i = 0; i < count; ++i) {
+    FUZZ_CHECK(AttnscopeReportUnjudged(report, i, &unjudged) == ATTNSCOPE_OK, AttnscopeLastError());
+    FUZZ_CHECK(AttnscopePathologyName(unjudged.pathology) != nullptr && std::strlen(unjudged.reason) > 5,
+               "what was not judged has a reason");
+    int32_t outcome = -1;
+    FUZZ_CHECK(AttnscopeReportOutcome(report, unjudged.layer, &outcome) == ATTNSCOPE_OK, AttnscopeLastError());
+    FUZZ_CHECK(AttnscopeOutcomeName(outcome) != nullptr, "an outcome of its layer");
+  }
+  CheckRefused(AttnscopeReportUnjudged(report, count, &unjudged));
+  int32_t outcome = -1;
+  FUZZ_CHECK(AttnscopeReportOutcome(report, -1, &outcome) == ATTNSCOPE_OK, AttnscopeLastError());
+  FUZZ_CHECK((outcome == ATTNSCOPE_OUTCOME_ILL) == (verdicts > 0), "ill is what has verdicts");
+}
+
 void CheckVerdicts(AttnscopeReport* report, const AttnscopeThresholds* thresholds) {
   size_t count = 0;
   const AttnscopeStatus status = AttnscopeReportDiagnose(report, thresholds, &count);
@@ -45,6 +65,7 @@ void CheckVerdicts(AttnscopeReport* report, const AttnscopeThresholds* threshold
     FUZZ_CHECK(AttnscopeReportWorstSeverity(report, &worst) == ATTNSCOPE_OK && worst >= verdict.severity, "the worst");
   }
   CheckRefused(AttnscopeReportVerdict(report, count, &verdict));
+  CheckOutcomes(report, count);
 }
 
 // The layers that a report says it has, ascending, and what else it holds.
