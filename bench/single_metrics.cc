@@ -83,7 +83,7 @@ double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, S
   double total = 0.0;
   for (size_t first = 0; first + kRowsPerBlock <= num_rows; first += kRowsPerBlock) {
     SweptRow<float> block[kRowsPerBlock];
-    SweepBlock sizes;
+    RowBlock sizes;
     sizes.num_rows = kRowsPerBlock;
     for (size_t row = 0; row < kRowsPerBlock; ++row) {
       block[row].data = rows + (first + row) * keys;

@@ -62,16 +62,6 @@ inline double NumRows(const double* row_sums) {
          row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())];
 }
 
-// The measurements of one row before they become sums.
-struct RowMeasures {
-  double entropy_nats = 0.0;
-  double sum = 0.0;
-  double max = 0.0;
-  double top5 = 0.0;
-  double top10 = 0.0;
-  double top50 = 0.0;
-};
-
 }  // namespace attnscope
 
 #endif  // ATTNSCOPE_KERNELS_ROW_SUMS_H_

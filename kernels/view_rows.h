@@ -9,9 +9,10 @@
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
-#include "kernels/softmax/softmax_rows.h"
 
 namespace attnscope {
+
+struct SoftmaxMeasures;
 
 // How many keys, the first ones, a row may see.
 class VisibleKeys {
@@ -46,9 +47,6 @@ struct RowRange {
   double tolerance = 1e-3;  // of a row's sum, around 1
   // [rows] if a softmax made these weights: its entropies, and the keys that it saw, count instead of the weights' own.
   const SoftmaxMeasures* softmax = nullptr;
-
-  // Keys that the row's entropy is compared with.
-  size_t Keys(size_t row) const { return softmax == nullptr ? visible(row) : softmax[row].keys; }
 
   const void* Row(size_t row) const {
     return static_cast<const uint8_t*>(data) +

@@ -22,7 +22,7 @@ size_t ColumnStride(size_t keys) { return (PaddedColumns(keys) + 63) / 64 * 64; 
 
 size_t RowParallelLogits::Bytes(size_t keys) {
   const size_t rows = LogitScratch::Rows(keys);
-  const size_t of_block = sizeof(SweepBlock) + sizeof(BlockResult) + ColumnStride(keys) * sizeof(float);
+  const size_t of_block = sizeof(RowBlock) + sizeof(BlockResult) + ColumnStride(keys) * sizeof(float);
   return 2 * (rows / kRowsPerBlock * of_block + rows * sizeof(SoftmaxMeasures)) + sizeof(SweepWorkspace);
 }
 
@@ -36,7 +36,7 @@ bool RowParallelLogits::Allocate(size_t tasks) {
     if (scratch.workspace == nullptr) return false;
     scratch.workspace[0].guess = {};
     for (SweptChunk& swept : scratch.swept) {
-      swept.blocks = AllocateUnsetBuffer<SweepBlock>(blocks);
+      swept.blocks = AllocateUnsetBuffer<RowBlock>(blocks);
       swept.results = AllocateUnsetBuffer<BlockResult>(blocks);
       swept.measures = AllocateUnsetBuffer<SoftmaxMeasures>(rows);
       swept.columns = AllocateUnsetBuffer<float>(blocks * ColumnStride(keys));
@@ -65,13 +65,13 @@ void RowParallelLogits::SweepChunk(const LogitSource& source, size_t task, Swept
       SoftmaxMeasures* measures = swept.measures.get() + index * kRowsPerBlock;
       std::copy_n(range.softmax, kRowsPerBlock, measures);
       range.softmax = measures;
-      SweepBlock& block = swept.blocks[index];
-      block = SweepBlock();
+      RowBlock& block = swept.blocks[index];
+      block = RowBlock();
       block.columns = swept.columns.get() + index * ColumnStride(storage_.config().max_keys);
       block.Append(range, 0, kRowsPerBlock,
                    storage_.OpenRowSums(source.shape().first_sequence + chunk.sequence,
                                         source.shape().first_head + chunk.first_head + head));
-      SweepBlockApart(block, scratch_[task].workspace.get(), &swept.results[index]);
+      SweepDetached(block, scratch_[task].workspace.get(), &swept.results[index]);
     }
   }
 }
@@ -86,15 +86,15 @@ void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& sw
   for (size_t head = 0; head < chunk.num_heads; ++head) {
     const size_t of_layer = source.shape().first_head + chunk.first_head + head;
     for (size_t i = head * blocks; i < (head + 1) * blocks; ++i) {
-      const SweepBlock& block = swept.blocks[i];
+      const RowBlock& block = swept.blocks[i];
       if (of_layer % tasks == task) {
         AddLogitSums(swept.measures.get() + i * kRowsPerBlock, kRowsPerBlock, storage_.config().saturation_bound,
                      storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxAbsLogit(sequence, of_layer));
-        AddBlockRows(block, &swept.results[i]);
+        AddDetachedRows(block, &swept.results[i]);
         storage_.SetKeys(sequence, of_layer, std::max(storage_.OpenKeys(sequence, of_layer), block.Keys()));
       }
       // Weights of a softmax are never slow but in rows that are invalid, so rows, overwritten by now, are not read.
-      AddBlockColumns(block, swept.results[i], task * share, (task + 1) * share,
+      AddDetachedColumns(block, swept.results[i], task * share, (task + 1) * share,
                       storage_.OpenColumns(sequence, of_layer));
     }
   }

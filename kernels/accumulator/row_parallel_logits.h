@@ -14,7 +14,7 @@
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/simd/aligned_buffer.h"
 #include "kernels/softmax/softmax_rows.h"
-#include "kernels/sweep/sweep_block.h"
+#include "kernels/sweep/row_block.h"
 #include "kernels/sweep/sweep_workspace.h"
 
 namespace attnscope {
@@ -36,7 +36,7 @@ class RowParallelLogits {
   // Whole blocks of a chunk's rows that were swept apart from their matrices, [num_heads, num_rows / kRowsPerBlock].
   struct SweptChunk {
     LogitChunk chunk;
-    AlignedBuffer<SweepBlock> blocks;
+    AlignedBuffer<RowBlock> blocks;
     AlignedBuffer<BlockResult> results;
     AlignedBuffer<SoftmaxMeasures> measures;  // of each row
     AlignedBuffer<float> columns;             // of each block

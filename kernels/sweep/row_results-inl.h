@@ -16,7 +16,7 @@
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "kernels/row_sums.h"
-#include "kernels/sweep/sweep_block.h"
+#include "kernels/sweep/row_block.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
@@ -27,7 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // an exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees. A
 // sum that is off 1 by rounding may put the exact entropy above this logarithm, but no further than (sum - 1) * (log
 // keys - 1): where this is beyond three quarters of the entropy's bound, nothing is bent.
-inline HWY_NOINLINE void AddRows(const SweepBlock& block, BlockResult& result) {
+inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
   const hn::ScalableTag<double> dd;
   const auto zero = hn::Zero(dd);
   const auto one = hn::Set(dd, 1.0);

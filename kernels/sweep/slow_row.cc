@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 
 namespace attnscope {
 namespace {
@@ -25,15 +26,15 @@ class LargestWeights {
   }
 
   // Sorts the weights in descending order and sums the first 5, 10 and 50; nothing can be added afterwards.
-  void SumInto(RowMeasures* measures) {
+  void SumInto(size_t index, BlockResult* result) {
     std::sort_heap(heap_, heap_ + count_, std::greater<>());
     double sum = 0.0;
     for (size_t i = 0; i < count_; ++i) {
       sum += heap_[i];
-      if (i < 5) measures->top5 = sum;
-      if (i < 10) measures->top10 = sum;
+      if (i < 5) result->top5[index] = sum;
+      if (i < 10) result->top10[index] = sum;
     }
-    measures->top50 = sum;
+    result->top50[index] = sum;
   }
 
  private:
@@ -73,21 +74,29 @@ double ElementAsDouble(const void* data, ElementType type, size_t index) {
   return (half >> 15) != 0 ? -value : value;
 }
 
-bool MeasureSlowRow(const void* row, ElementType type, size_t keys, RowMeasures* measures) {
-  RowMeasures result;
+void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result) {
   LargestWeights largest;
+  double entropy_nats = 0.0;
+  double sum = 0.0;
+  double max = 0.0;
+  for (double* measure :
+       {result->entropy_nats, result->sum, result->max, result->top5, result->top10, result->top50, result->valid}) {
+    measure[index] = 0.0;
+  }
   for (size_t i = 0; i < keys; ++i) {
     const double weight = ElementAsDouble(row, type, i);
-    if (!std::isfinite(weight) || weight < 0.0) return false;
+    if (!std::isfinite(weight) || weight < 0.0) return;
     if (weight == 0.0) continue;
-    result.sum += weight;
-    result.entropy_nats -= weight * std::log(weight);
-    result.max = std::max(result.max, weight);
+    sum += weight;
+    entropy_nats -= weight * std::log(weight);
+    max = std::max(max, weight);
     largest.Add(weight);
   }
-  largest.SumInto(&result);
-  *measures = result;
-  return true;
+  result->valid[index] = 1.0;
+  result->entropy_nats[index] = entropy_nats;
+  result->sum[index] = sum;
+  result->max[index] = max;
+  largest.SumInto(index, result);
 }
 
 void AddSlowRowToColumns(const void* row, ElementType type, size_t keys, double* columns) {

@@ -8,16 +8,16 @@
 #include <cstddef>
 
 #include "attnscope/attention_view.h"
-#include "kernels/row_sums.h"
+#include "kernels/sweep/row_block.h"
 
 namespace attnscope {
 
 // The element [index] as double. Exact.
 double ElementAsDouble(const void* data, ElementType type, size_t index);
 
-// Measures a row of `keys` elements in float64. Returns false if it is invalid: a NaN, an infinity or a negative weight
-// (negative zero is a zero). O(keys * 50) at worst; allocates nothing.
-bool MeasureSlowRow(const void* row, ElementType type, size_t keys, RowMeasures* measures);
+// Measures a row of `keys` elements in float64, as row `index` of the result. An invalid row, one with a NaN, an
+// infinity or a negative weight (negative zero is a zero), has measures of 0. O(keys * 50) at worst; allocates nothing.
+void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result);
 
 // Adds a valid row to float64 column sums.
 void AddSlowRowToColumns(const void* row, ElementType type, size_t keys, double* columns);

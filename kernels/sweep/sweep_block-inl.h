@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sweeps one block of rows: what each measures, and column sums. Included per target by weights_sweep.cc.
+// Sweeps one block of rows: what each measures, and column sums.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -15,9 +15,10 @@
 #include <string.h>
 
 #include "hwy/highway.h"
+#include "kernels/simd/load-inl.h"
+#include "kernels/sweep/row_block.h"
 #include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/slow_row.h"
-#include "kernels/sweep/sweep_block.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/top_k/top_k-inl.h"
 
@@ -38,7 +39,7 @@ HWY_INLINE float FloatOfBits(uint32_t bits) {
 
 // Prepares a row for sweeping; `rest` is room for its last columns.
 template <typename T>
-HWY_INLINE SweptRow<T> PrepareRow(const SweepBlock& block, size_t index, float* HWY_RESTRICT rest) {
+HWY_INLINE SweptRow<T> PrepareRow(const RowBlock& block, size_t index, float* HWY_RESTRICT rest) {
   const BlockRow& from = block.rows[index];
   SweptRow<T> row;
   const size_t columns_of_group = GroupColumns();
@@ -65,19 +66,29 @@ HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& su
   sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
 }
 
-// Measures slow rows by the careful path.
-inline HWY_NOINLINE void MeasureSlowRows(const SweepBlock& block, BlockResult& result) {
+// columns[0, keys) += row[0, keys), in float32; the remainder is added by single lanes.
+template <typename T>
+HWY_INLINE void AddToColumns(const T* HWY_RESTRICT row, size_t keys, float* HWY_RESTRICT columns) {
+  const hn::ScalableTag<float> df;
+  const hn::CappedTag<float, 1> d1;
+  size_t i = 0;
+  for (; i + hn::Lanes(df) <= keys; i += hn::Lanes(df)) {
+    hn::Store(hn::Add(hn::Load(df, columns + i), LoadAsFloat(df, row + i)), df, columns + i);
+  }
+  for (; i < keys; ++i) hn::StoreU(hn::Add(hn::LoadU(d1, columns + i), LoadAsFloat(d1, row + i)), d1, columns + i);
+}
+
+// Measures slow rows by the careful path, and makes the block's column sums, if there are some, anew without them.
+template <typename T>
+HWY_NOINLINE void SweepSlowRows(const RowBlock& block, BlockResult& result) {
+  if (block.columns != nullptr) memset(block.columns, 0, block.Keys() * sizeof(float));
   for (size_t i = 0; i < block.num_rows; ++i) {
-    if (!result.slow[i]) continue;
-    RowMeasures row;
-    const bool valid = MeasureSlowRow(block.rows[i].data, block.type, block.rows[i].visible, &row);
-    result.valid[i] = valid ? 1.0 : 0.0;
-    result.entropy_nats[i] = row.entropy_nats;
-    result.sum[i] = row.sum;
-    result.max[i] = row.max;
-    result.top5[i] = row.top5;
-    result.top10[i] = row.top10;
-    result.top50[i] = row.top50;
+    const BlockRow& row = block.rows[i];
+    if (result.slow[i]) {
+      MeasureSlowRow(row.data, block.type, row.visible, i, &result);
+    } else if (block.columns != nullptr) {
+      AddToColumns(static_cast<const T*>(row.data), row.visible, block.columns);
+    }
   }
 }
 
@@ -86,7 +97,7 @@ inline HWY_NOINLINE void MeasureSlowRows(const SweepBlock& block, BlockResult& r
 template <typename T>
 class Ahead {
  public:
-  explicit Ahead(const SweepBlock& block) : block_(block) {
+  explicit Ahead(const RowBlock& block) : block_(block) {
     constexpr size_t kShortBytes = 4096;
     short_ = block.rows[0].visible * sizeof(T) <= kShortBytes;
   }
@@ -107,7 +118,7 @@ class Ahead {
     return static_cast<const T*>(data) + column;
   }
 
-  const SweepBlock& block_;
+  const RowBlock& block_;
   bool short_;
 };
 
@@ -140,9 +151,10 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
   }
 }
 
-// Sweeps a block. Without kEntropy rows are a softmax's, which knows their entropies.
+// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow. Without kEntropy rows are
+// a softmax's, which knows their entropies. Not inlined: it is most of the library's code, and two functions call it.
 template <typename T, bool kEntropy>
-HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, BlockResult& result) {
+HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, BlockResult& result) {
   SweptRow<T> rows[kRowsPerBlock];
   size_t groups = 0;
   for (size_t i = 0; i < block.num_rows; ++i) {
@@ -180,7 +192,7 @@ HWY_INLINE void SweepRows(const SweepBlock& block, SweepWorkspace& workspace, Bl
     result.slow[i] = sums.max_bits[i] > kMaxFastBits;
     result.any_slow |= result.slow[i];
   }
-  if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
+  if (HWY_UNLIKELY(result.any_slow)) SweepSlowRows<T>(block, result);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels/sweep/row_block.h"
 #include "kernels/sweep/slow_row.h"
-#include "kernels/sweep/sweep_block.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/sweep/weights_sweep.cc"
@@ -23,18 +23,6 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// columns[0, keys) += row[0, keys), in float32; the remainder is added by single lanes.
-template <typename T>
-HWY_INLINE void AddToColumns(const T* HWY_RESTRICT row, size_t keys, float* HWY_RESTRICT columns) {
-  const hn::ScalableTag<float> df;
-  const hn::CappedTag<float, 1> d1;
-  size_t i = 0;
-  for (; i + hn::Lanes(df) <= keys; i += hn::Lanes(df)) {
-    hn::Store(hn::Add(hn::Load(df, columns + i), LoadAsFloat(df, row + i)), df, columns + i);
-  }
-  for (; i < keys; ++i) hn::StoreU(hn::Add(hn::LoadU(d1, columns + i), LoadAsFloat(d1, row + i)), d1, columns + i);
-}
-
 // to[i] += from[i] for i in [0, count), in float64.
 HWY_INLINE void AddFloats(const float* HWY_RESTRICT from, size_t count, double* HWY_RESTRICT to) {
   const hn::ScalableTag<double> dd;
@@ -46,26 +34,13 @@ HWY_INLINE void AddFloats(const float* HWY_RESTRICT from, size_t count, double* 
 
 // Adds the valid slow rows of [first, first + count) to columns [begin, end), before the block's own columns: so in
 // every way of cutting rows into calls.
-HWY_NOINLINE void AddSlowRows(const SweepBlock& block, const BlockResult& result, size_t first, size_t count,
+HWY_NOINLINE void AddSlowRows(const RowBlock& block, const BlockResult& result, size_t first, size_t count,
                               size_t begin, size_t end, double* columns) {
   for (size_t i = first; i < first + count; ++i) {
     const BlockRow& row = block.rows[i];
     if (!result.slow[i] || result.valid[i] == 0.0 || row.visible <= begin) continue;
     const void* from = static_cast<const uint8_t*>(row.data) + begin * ElementBytes(block.type);
     AddSlowRowToColumns(from, block.type, HWY_MIN(end, row.visible) - begin, columns + begin);
-  }
-}
-
-// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow. Not inlined: it is most
-// of the library's code, and two functions call it.
-template <typename T, bool kEntropy>
-HWY_NOINLINE void SweepBlockRows(const SweepBlock& block, SweepWorkspace& workspace, BlockResult& result) {
-  SweepRows<T, kEntropy>(block, workspace, result);
-  if (block.columns == nullptr || HWY_LIKELY(!result.any_slow)) return;
-  memset(block.columns, 0, block.Keys() * sizeof(float));
-  for (size_t i = 0; i < block.num_rows; ++i) {
-    if (result.slow[i]) continue;
-    AddToColumns(static_cast<const T*>(block.rows[i].data), block.rows[i].visible, block.columns);
   }
 }
 
@@ -82,7 +57,11 @@ class Sweeper {
       const size_t done = (matrix.rows + first) % kRowsPerBlock;
       const size_t num_rows = HWY_MIN(kRowsPerBlock - done, matrix.range.rows - first);
       if (block_.num_rows + num_rows > kRowsPerBlock) Flush();
-      AddPart(matrix, first, num_rows, done, &keys);
+      const size_t old_keys = keys;
+      keys = HWY_MAX(keys, matrix.range.visible(first + num_rows - 1));
+      block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
+      parts_[num_parts_++] = {&matrix, block_.num_rows, num_rows, done, old_keys, keys};
+      block_.Append(matrix.range, first, num_rows, matrix.row_sums);
       first += num_rows;
     }
   }
@@ -91,7 +70,7 @@ class Sweeper {
   void Flush() {
     if (block_.num_rows == 0) return;
     BlockResult result;
-    SweepBlockRows<T, kEntropy>(block_, *scratch_.workspace, result);
+    SweepRows<T, kEntropy>(block_, *scratch_.workspace, result);
     AddRows(block_, result);
     for (size_t i = 0; i < num_parts_; ++i) CommitColumns(parts_[i], result);
     block_.num_rows = 0;
@@ -108,15 +87,6 @@ class Sweeper {
     size_t old_keys;  // the most so far, without and with these
     size_t keys;
   };
-
-  // Appends rows [first, first + num_rows) of a matrix, `done` rows after the beginning of its block.
-  HWY_INLINE void AddPart(const OpenMatrix& matrix, size_t first, size_t num_rows, size_t done, size_t* keys) {
-    const size_t old_keys = *keys;
-    *keys = HWY_MAX(*keys, matrix.range.visible(first + num_rows - 1));
-    block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
-    parts_[num_parts_++] = {&matrix, block_.num_rows, num_rows, done, old_keys, *keys};
-    block_.Append(matrix.range, first, num_rows, matrix.row_sums);
-  }
 
   // Adds a part's column sums to its matrix's: to the finished blocks, or to the one in progress.
   HWY_INLINE void CommitColumns(const Part& part, const BlockResult& result) {
@@ -136,13 +106,13 @@ class Sweeper {
   }
 
   const SweepScratch& scratch_;
-  SweepBlock block_;
+  RowBlock block_;
   size_t num_parts_ = 0;
   Part parts_[kRowsPerBlock];
 };
 
 template <typename T, bool kEntropy = true>
-HWY_INLINE void SweepMatrices(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
+HWY_INLINE void SweepTyped(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
   Sweeper<T, kEntropy> sweeper(scratch);
   for (size_t i = 0; i < count; ++i) sweeper.Add(matrices[i]);
   sweeper.Flush();
@@ -152,30 +122,30 @@ void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& 
   if (count == 0) return;
   switch (matrices[0].range.type) {
     case ElementType::kFloat32:
-      if (matrices[0].range.softmax != nullptr) return SweepMatrices<float, false>(matrices, count, scratch);
-      return SweepMatrices<float>(matrices, count, scratch);
+      if (matrices[0].range.softmax != nullptr) return SweepTyped<float, false>(matrices, count, scratch);
+      return SweepTyped<float>(matrices, count, scratch);
     case ElementType::kFloat16:
-      return SweepMatrices<hwy::float16_t>(matrices, count, scratch);
+      return SweepTyped<hwy::float16_t>(matrices, count, scratch);
     case ElementType::kBFloat16:
-      return SweepMatrices<hwy::bfloat16_t>(matrices, count, scratch);
+      return SweepTyped<hwy::bfloat16_t>(matrices, count, scratch);
   }
 }
 
-void SweepBlockApart(const SweepBlock& block, SweepWorkspace* workspace, BlockResult* result) {
+void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult* result) {
   switch (block.type) {
     case ElementType::kFloat32:
-      if (block.rows[0].softmax != nullptr) return SweepBlockRows<float, false>(block, *workspace, *result);
-      return SweepBlockRows<float, true>(block, *workspace, *result);
+      if (block.rows[0].softmax != nullptr) return SweepRows<float, false>(block, *workspace, *result);
+      return SweepRows<float, true>(block, *workspace, *result);
     case ElementType::kFloat16:
-      return SweepBlockRows<hwy::float16_t, true>(block, *workspace, *result);
+      return SweepRows<hwy::float16_t, true>(block, *workspace, *result);
     case ElementType::kBFloat16:
-      return SweepBlockRows<hwy::bfloat16_t, true>(block, *workspace, *result);
+      return SweepRows<hwy::bfloat16_t, true>(block, *workspace, *result);
   }
 }
 
-void AddBlockRows(const SweepBlock& block, BlockResult* result) { AddRows(block, *result); }
+void AddDetachedRows(const RowBlock& block, BlockResult* result) { AddRows(block, *result); }
 
-void AddBlockColumns(const SweepBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
+void AddDetachedColumns(const RowBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
   end = HWY_MIN(end, block.Keys());
   if (begin >= end) return;
   if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, 0, block.num_rows, begin, end, columns);
@@ -190,22 +160,24 @@ HWY_AFTER_NAMESPACE();
 namespace attnscope {
 
 HWY_EXPORT(SweepWeights);
-HWY_EXPORT(SweepBlockApart);
-HWY_EXPORT(AddBlockRows);
-HWY_EXPORT(AddBlockColumns);
+HWY_EXPORT(SweepDetached);
+HWY_EXPORT(AddDetachedRows);
+HWY_EXPORT(AddDetachedColumns);
 
 void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
   HWY_DYNAMIC_DISPATCH(SweepWeights)(matrices, count, scratch);
 }
 
-void SweepBlockApart(const SweepBlock& block, SweepWorkspace* workspace, BlockResult* result) {
-  HWY_DYNAMIC_DISPATCH(SweepBlockApart)(block, workspace, result);
+void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult* result) {
+  HWY_DYNAMIC_DISPATCH(SweepDetached)(block, workspace, result);
 }
 
-void AddBlockRows(const SweepBlock& block, BlockResult* result) { HWY_DYNAMIC_DISPATCH(AddBlockRows)(block, result); }
+void AddDetachedRows(const RowBlock& block, BlockResult* result) {
+  HWY_DYNAMIC_DISPATCH(AddDetachedRows)(block, result);
+}
 
-void AddBlockColumns(const SweepBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
-  HWY_DYNAMIC_DISPATCH(AddBlockColumns)(block, result, begin, end, columns);
+void AddDetachedColumns(const RowBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
+  HWY_DYNAMIC_DISPATCH(AddDetachedColumns)(block, result, begin, end, columns);
 }
 
 }  // namespace attnscope

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "kernels/sweep/sweep_block.h"
+#include "kernels/sweep/row_block.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
@@ -45,11 +45,11 @@ void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& 
 // threads share. With results and columns of its own, any thread sweeps any block; the two others add what was swept to
 // the matrix, both block by block in the order of the rows, and different columns may be added by different threads.
 // Each is thread-safe for different outputs and allocates nothing.
-void SweepBlockApart(const SweepBlock& block, SweepWorkspace* workspace, BlockResult* result);
+void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult* result);
 // To the rows' row_sums; changes the result.
-void AddBlockRows(const SweepBlock& block, BlockResult* result);
+void AddDetachedRows(const RowBlock& block, BlockResult* result);
 // Columns [begin, end) to columns [keys] of the finished blocks. Reads rows again only if some are slow.
-void AddBlockColumns(const SweepBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns);
+void AddDetachedColumns(const RowBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns);
 
 }  // namespace attnscope
 

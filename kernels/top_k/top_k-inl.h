@@ -45,7 +45,7 @@
 
 #include "hwy/highway.h"
 #include "kernels/sweep/row_tile-inl.h"
-#include "kernels/sweep/sweep_block.h"
+#include "kernels/sweep/row_block.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/top_k/bound_guess.h"
@@ -141,7 +141,7 @@ template <typename T>
 class Selection {
  public:
   // Decides what the sweep of the first tile keeps.
-  Selection(const SweepBlock& block, const SweptRow<T>* HWY_RESTRICT rows, SweepWorkspace& workspace)
+  Selection(const RowBlock& block, const SweptRow<T>* HWY_RESTRICT rows, SweepWorkspace& workspace)
       : rows_(rows), num_rows_(block.num_rows), workspace_(workspace) {
     const size_t N = hn::Lanes(DU());
     num_batches_ = hwy::DivCeil(num_rows_, N);

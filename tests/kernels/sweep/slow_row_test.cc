@@ -7,6 +7,7 @@
 
 #include <cfloat>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -43,10 +44,22 @@ TEST(SlowRowTest, FloatsAreExact) {
   }
 }
 
+constexpr size_t kIndex = 3;  // in the block
+
+struct RowMeasures {
+  double entropy_nats, sum, max, top5, top10, top50;
+};
+RowMeasures MeasuresOf(const BlockResult& block) {
+  return {block.entropy_nats[kIndex], block.sum[kIndex],   block.max[kIndex],
+          block.top5[kIndex],         block.top10[kIndex], block.top50[kIndex]};
+}
+
 void CheckMeasures(ElementType type, const void* row, size_t keys, const std::string& what) {
   const ExactRow exact = ExactRowOf(LoadElements(type, row, keys));
-  RowMeasures measures;
-  ASSERT_TRUE(MeasureSlowRow(row, type, keys, &measures)) << what;
+  BlockResult block;
+  MeasureSlowRow(row, type, keys, kIndex, &block);
+  ASSERT_EQ(block.valid[kIndex], 1.0) << what;
+  const RowMeasures measures = MeasuresOf(block);
   // A sum of n terms in float64; each term's logarithm is good to an ulp.
   const long double rounding = 1e-15L * static_cast<long double>(keys + 8);
   EXPECT_TRUE(Within(measures.entropy_nats, exact.entropy, rounding * exact.entropy_scale)) << what;
@@ -79,24 +92,32 @@ TEST(SlowRowTest, HugeWeights) {
   }
 }
 
-TEST(SlowRowTest, InvalidWeightsLeaveTheMeasuresAlone) {
+TEST(SlowRowTest, InvalidWeightsHaveMeasuresOfZero) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                           -std::numeric_limits<float>::infinity(), -1.0f, -FLT_TRUE_MIN}) {
     for (size_t position = 0; position < 60; ++position) {
       std::vector<float> row(60, 1.0f / 60.0f);
       row[position] = bad;
-      RowMeasures measures;
-      measures.top5 = -7.0;
-      EXPECT_FALSE(MeasureSlowRow(row.data(), ElementType::kFloat32, row.size(), &measures)) << bad;
-      EXPECT_EQ(measures.top5, -7.0);
+      BlockResult block;
+      std::memset(static_cast<void*>(&block), 0xFF, sizeof(block));
+      MeasureSlowRow(row.data(), ElementType::kFloat32, row.size(), kIndex, &block);
+      EXPECT_EQ(block.valid[kIndex], 0.0) << bad;
+      const RowMeasures measures = MeasuresOf(block);
+      for (const double measure :
+           {measures.entropy_nats, measures.sum, measures.max, measures.top5, measures.top10, measures.top50}) {
+        EXPECT_EQ(measure, 0.0) << bad;
+      }
+      EXPECT_TRUE(std::isnan(block.sum[kIndex - 1]) && std::isnan(block.sum[kIndex + 1])) << "other rows";
     }
   }
 }
 
 TEST(SlowRowTest, NegativeZeroIsZero) {
   const float row[] = {-0.0f, 1.0f, -0.0f};
-  RowMeasures measures;
-  ASSERT_TRUE(MeasureSlowRow(row, ElementType::kFloat32, 3, &measures));
+  BlockResult block;
+  MeasureSlowRow(row, ElementType::kFloat32, 3, kIndex, &block);
+  EXPECT_EQ(block.valid[kIndex], 1.0);
+  const RowMeasures measures = MeasuresOf(block);
   EXPECT_EQ(measures.entropy_nats, 0.0);
   EXPECT_EQ(measures.sum, 1.0);
   EXPECT_EQ(measures.top50, 1.0);

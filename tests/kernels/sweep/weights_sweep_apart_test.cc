@@ -34,19 +34,19 @@ std::vector<double> SweptApart(const MatrixInMemory& matrix) {
   const auto block_columns = AllocateAlignedBuffer<float>(kBlocks * padded);
   std::memset(block_columns.get(), 0xFF, kBlocks * padded * sizeof(float));
   const auto workspace = AllocateAlignedBuffer<SweepWorkspace>(1);
-  std::vector<SweepBlock> blocks(kBlocks);
+  std::vector<RowBlock> blocks(kBlocks);
   std::vector<BlockResult> results(kBlocks);
   const RowRange range = matrix.All();
   for (const size_t i : std::initializer_list<size_t>{2, 0, 1}) {
     blocks[i].columns = block_columns.get() + i * padded;
     blocks[i].Append(range, i * kRowsPerBlock, kRowsPerBlock, row_sums.data());
-    SweepBlockApart(blocks[i], workspace.get(), &results[i]);
+    SweepDetached(blocks[i], workspace.get(), &results[i]);
   }
-  for (size_t i = 0; i < kBlocks; ++i) AddBlockRows(blocks[i], &results[i]);
+  for (size_t i = 0; i < kBlocks; ++i) AddDetachedRows(blocks[i], &results[i]);
   const size_t cuts[] = {0, matrix.keys / 3, matrix.keys / 3 + 1, matrix.keys - matrix.keys / 4, matrix.keys};
   for (const size_t part : std::initializer_list<size_t>{1, 3, 0, 2}) {
     for (size_t i = 0; i < kBlocks; ++i) {
-      AddBlockColumns(blocks[i], results[i], cuts[part], cuts[part + 1], columns.data());
+      AddDetachedColumns(blocks[i], results[i], cuts[part], cuts[part + 1], columns.data());
     }
   }
   row_sums.insert(row_sums.end(), columns.begin(), columns.end());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The rows that are swept together, and what is measured of them. No SIMD here: shared by all targets of the sweep.
-#ifndef ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_H_
-#define ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_H_
+#ifndef ATTNSCOPE_KERNELS_SWEEP_ROW_BLOCK_H_
+#define ATTNSCOPE_KERNELS_SWEEP_ROW_BLOCK_H_
 
 #include <stddef.h>
 
@@ -26,7 +26,7 @@ struct BlockRow {
 };
 
 // Rows of one matrix or of several, one matrix after the other.
-struct SweepBlock {
+struct RowBlock {
   ElementType type = ElementType::kFloat32;
   double tolerance = 0.0;
   // Receives the column sums of these rows, of which the last sees the most keys: [PaddedColumns(keys)], aligned for
@@ -70,4 +70,4 @@ struct BlockResult {
 
 }  // namespace attnscope
 
-#endif  // ATTNSCOPE_KERNELS_SWEEP_SWEEP_BLOCK_H_
+#endif  // ATTNSCOPE_KERNELS_SWEEP_ROW_BLOCK_H_
