@@ -47,9 +47,26 @@ struct LayerConfig {
 
 // Everything that one layer's attention measured so far.
 //
+// Where the matrices of open sequences stand in the arrays of an accumulator. Matrix i = sequence * heads + head; in
+// mean-matrix mode there is one.
+struct OpenParts {
+  size_t matrices = 0;  // max_batch * heads
+  size_t keys = 0;      // max_keys
+  // In `sums`, from closed_sums() on: the matrices' row sums, which are all zero if none is open; then the column sums
+  // of matrix i from columns + i * keys on, and those of its block of rows in progress from partial_columns + i * keys
+  // on.
+  size_t columns = 0;
+  size_t partial_columns = 0;
+  // In `maxima`, from closed_maxima() on: how many keys matrix i has, 0 if it is not open, at matrix_keys + i.
+  size_t matrix_keys = 0;
+};
+
 // Memory is allocated by Create, and by the first call that brings a larger Runner than before, or the first logits;
-// nothing is allocated while rows are measured. Not thread-safe: one thread at a time uses an accumulator; different
-// accumulators are independent. After a failed call the state is as before that call.
+// nothing is allocated while rows are measured. What Create allocates for keys costs nothing until rows have such keys,
+// where the operating system hands out pages as they are written. After a failed call the state is as before that call.
+//
+// Threads: one at a time may call what is not const, and nobody else anything meanwhile; const members only read, so
+// several threads may call them at once. Different accumulators are independent.
 //
 // Bit for bit, results do not depend on how the rows of a sequence are cut into calls, on the runner, or on the
 // alignment of the buffers (on one SIMD target; across targets they agree within the error bounds). Errors of the
@@ -89,7 +106,8 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params = {}, const Runner& runner = {});
 
   // Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner: in proportion to max_keys and to the
-  // runner's threads, independent of the queries. They allocate it in their first call, unless Reserve did.
+  // runner's threads, independent of the queries; more for each of several threads than for one, as several may share
+  // the rows of one matrix. They allocate it in their first call, unless Reserve did.
   size_t ScratchBytes(const Runner& runner = {}) const;
   // Allocates it now. Errors: kOutOfMemory.
   Status Reserve(const Runner& runner = {});
@@ -113,10 +131,11 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   Status EndSequence(size_t sequence);
 
   // What was measured so far, as if EndSequence had been called now; the state stays as it is.
-  // O(max_batch * heads * max_keys).
+  // O(max_batch * heads * max_keys). Its result is allocated: it throws std::bad_alloc if there is no memory for that.
   LayerStats Stats() const;
 
-  // Forgets everything but the configuration.
+  // Forgets everything but the configuration, also what was written through `sums` and `maxima`.
+  // O(max_batch * heads * max_keys).
   void Reset();
 
   // What it was made with; the defaults for an empty accumulator.
@@ -142,6 +161,8 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // sequences' part, which is the large one.
   size_t closed_sums() const;
   size_t closed_maxima() const;
+  // What follows them, for an all-reduce that passes over matrices that are not open.
+  OpenParts open_parts() const;
 
  private:
   class State;

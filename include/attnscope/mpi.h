@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <string>
 
@@ -94,30 +95,28 @@ inline Status Agree(const LayerAccumulator& layer, bool* any_open, MPI_Comm comm
 // unchanged. kIoError with MPI's message if `comm` returns errors (MPI's default is to end the job); the accumulator
 // then holds nothing useful. Thread safety: that of LayerAccumulator and of MPI.
 [[nodiscard]] inline Status AllReduce(LayerAccumulator& layer, MPI_Comm comm) {
-  const LayerConfig config = layer.config();
-  const size_t keys = config.max_keys;
+  const OpenParts parts = layer.open_parts();
   const std::span<double> sums = layer.sums();
   const std::span<double> maxima = layer.maxima();
-  const size_t matrices = (maxima.size() - layer.closed_maxima()) / 2;  // sequences x heads
-  const size_t columns = sums.size() - 2 * matrices * keys;             // where the open columns begin
   // Rows wait for EndSequence if their sums, which stand behind the closed ones, are not zero.
-  const std::span<const double> open_rows = sums.first(columns).subspan(layer.closed_sums());
+  const std::span<const double> open_rows = sums.first(parts.columns).subspan(layer.closed_sums());
   bool is_open = std::any_of(open_rows.begin(), open_rows.end(), [](double sum) { return sum != 0.0; });
   Status status = mpi_internal::Agree(layer, &is_open, comm);
   if (!status.ok()) return status;
   status = mpi_internal::Reduce(is_open ? maxima : maxima.first(layer.closed_maxima()), MPI_MAX, comm);
   if (status.ok()) {
-    status = mpi_internal::Reduce(sums.first(is_open ? columns : layer.closed_sums()), MPI_SUM, comm);
+    status = mpi_internal::Reduce(sums.first(is_open ? parts.columns : layer.closed_sums()), MPI_SUM, comm);
   }
-  if (!is_open || keys == 0) return status;
+  if (!is_open || parts.keys == 0) return status;
   // Matrices that no rank has open, whose keys are zero now on all of them, are passed over.
-  const std::span<const double> open_keys = maxima.subspan(layer.closed_maxima(), matrices);
-  for (size_t first = 0; first < matrices && status.ok();) {
+  const std::span<const double> open_keys = maxima.subspan(parts.matrix_keys, parts.matrices);
+  for (size_t first = 0; first < parts.matrices && status.ok();) {
     size_t last = first;
-    while (last < matrices && open_keys[last] > 0.0) ++last;
-    for (size_t part = 0; part < 2 && first < last && status.ok(); ++part) {  // columns, then partial
-      status = mpi_internal::Reduce(sums.subspan(columns + (part * matrices + first) * keys, (last - first) * keys),
-                                    MPI_SUM, comm);
+    while (last < parts.matrices && open_keys[last] > 0.0) ++last;
+    for (const size_t columns : {parts.columns, parts.partial_columns}) {
+      if (first == last || !status.ok()) break;
+      status =
+          mpi_internal::Reduce(sums.subspan(columns + first * parts.keys, (last - first) * parts.keys), MPI_SUM, comm);
     }
     first = last + 1;
   }

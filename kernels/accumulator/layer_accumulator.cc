@@ -199,4 +199,16 @@ size_t LayerAccumulator::closed_maxima() const {
   return state_ == nullptr ? 0 : state_->storage.layout().closed_maxima();
 }
 
+OpenParts LayerAccumulator::open_parts() const {
+  if (state_ == nullptr) return {};
+  const StateLayout& layout = state_->storage.layout();
+  OpenParts parts;
+  parts.matrices = layout.batch() * layout.heads();
+  parts.keys = layout.keys();
+  parts.columns = layout.OpenColumns(0, 0);
+  parts.partial_columns = layout.OpenPartial(0, 0);
+  parts.matrix_keys = layout.OpenKeys(0, 0);
+  return parts;
+}
+
 }  // namespace attnscope

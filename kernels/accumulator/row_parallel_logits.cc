@@ -95,7 +95,7 @@ void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& sw
       }
       // Weights of a softmax are never slow but in rows that are invalid, so rows, overwritten by now, are not read.
       AddDetachedColumns(block, swept.results[i], task * share, (task + 1) * share,
-                      storage_.OpenColumns(sequence, of_layer));
+                         storage_.OpenColumns(sequence, of_layer));
     }
   }
 }

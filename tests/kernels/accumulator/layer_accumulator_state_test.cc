@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -179,6 +180,31 @@ void AddRows(LayerAccumulator& layer, const std::vector<float>& values, size_t f
   view.queries = end - first;
   const Status status = layer.AddWeights(view);
   ASSERT_TRUE(status.ok()) << status.message();
+}
+
+// Sequence 1 alone is open, with a whole block of rows and three rows of the next.
+TEST(LayerAccumulatorStateTest, OpenPartsTellWhereMatricesStand) {
+  const std::vector<float> values = Weights(20);
+  LayerAccumulator layer = CreateLayer(kConfig);
+  AttentionView view = ViewOf(values, 1, kHeads, kQueries, kKeys);
+  view.first_sequence = 1;
+  ASSERT_TRUE(layer.AddWeights(view).ok());
+  const std::span<const double> sums = std::as_const(layer).sums();
+  const std::span<const double> maxima = std::as_const(layer).maxima();
+  const OpenParts parts = layer.open_parts();
+  ASSERT_EQ(parts.matrices, 2 * kHeads);
+  ASSERT_EQ(parts.keys, kKeys);
+  const auto total = [](std::span<const double> of) { return std::accumulate(of.begin(), of.end(), 0.0); };
+  for (size_t i = 0; i < parts.matrices; ++i) {
+    const bool is_open = i >= kHeads;
+    EXPECT_EQ(maxima[parts.matrix_keys + i], is_open ? static_cast<double>(kKeys) : 0.0);
+    EXPECT_NEAR(total(sums.subspan(parts.columns + i * kKeys, kKeys)), is_open ? 16.0 : 0.0, 1e-4);
+    EXPECT_NEAR(total(sums.subspan(parts.partial_columns + i * kKeys, kKeys)), is_open ? 3.0 : 0.0, 1e-4);
+  }
+  EXPECT_GT(total(sums.first(parts.columns).subspan(layer.closed_sums())), 0.0);
+  layer.EndSequence();
+  EXPECT_EQ(total(std::as_const(layer).sums().first(parts.columns).subspan(layer.closed_sums())), 0.0);
+  EXPECT_EQ(LayerAccumulator().open_parts().matrices, 0u);
 }
 
 // Within a block of rows, whose column sums are not in the array until someone asks for it.
