@@ -14,7 +14,7 @@
 #include "bench/paired.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/aligned_buffer.h"
-#include "kernels/sweep/weights_sweep.h"
+#include "kernels/sweep/pending_rows.h"
 
 namespace attnscope::bench {
 namespace {
@@ -30,7 +30,7 @@ class Sweeper {
 
   void Sweep(const AttentionRows& rows, size_t first, size_t count) {
     OpenMatrix open;
-    RowRange& range = open.range;
+    RowRange range;
     range.data = rows.Row(first);
     range.type = rows.type();
     range.row_stride = static_cast<int64_t>(rows.keys());
@@ -39,7 +39,9 @@ class Sweeper {
     open.row_sums = row_sums_;
     open.columns = columns_.data();
     open.block = block_.get();
-    SweepWeights(&open, 1, {scratch_.get(), workspace_.get()});
+    PendingRows pending({scratch_.get(), workspace_.get()});
+    pending.Add(range, open);
+    pending.Sweep();
   }
 
  private:

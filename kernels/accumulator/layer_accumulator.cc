@@ -9,10 +9,10 @@
 
 #include "attnscope/limits.h"
 #include "kernels/accumulator/activation_sums.h"
+#include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/logits_feeder.h"
-#include "kernels/accumulator/pending_matrices.h"
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
 #include "kernels/row_sums.h"

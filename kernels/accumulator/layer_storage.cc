@@ -55,13 +55,14 @@ void LayerStorage::LoadBlocks() {
   in_blocks_ = true;
 }
 
-OpenMatrix LayerStorage::Open(size_t sequence, size_t head) {
+OpenMatrix LayerStorage::Open(size_t sequence, size_t head, const RowRange& rows) {
   OpenMatrix open;
   open.row_sums = OpenRowSums(sequence, head);
   open.columns = OpenColumns(sequence, head);
   open.block = Block(sequence, head);
   open.rows = OpenRows(sequence, head);
   open.keys = OpenKeys(sequence, head);
+  SetKeys(sequence, head, open.KeysWith(rows));
   return open;
 }
 

@@ -12,7 +12,8 @@
 #include "attnscope/layer_accumulator.h"
 #include "kernels/accumulator/state_layout.h"
 #include "kernels/simd/aligned_buffer.h"
-#include "kernels/sweep/weights_sweep.h"
+#include "kernels/sweep/row_block.h"
+#include "kernels/view_rows.h"
 
 namespace attnscope {
 
@@ -33,8 +34,8 @@ class LayerStorage {
 
   // Feeders call this before they add rows.
   void LoadBlocks();
-  // One matrix whose sequence is open, without rows to add.
-  OpenMatrix Open(size_t sequence, size_t head);
+  // The matrix whose sequence is open, and to which these rows are added next: from now on it has their keys.
+  OpenMatrix Open(size_t sequence, size_t head, const RowRange& rows);
   void SetKeys(size_t sequence, size_t head, size_t keys) {
     maxima_[layout_.OpenKeys(sequence, head)] = static_cast<double>(keys);
   }

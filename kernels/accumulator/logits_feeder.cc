@@ -87,7 +87,7 @@ void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
 // Each block of weights is swept while it is in cache.
 void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, size_t task) {
   LogitChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
-  PendingMatrices pending(storage_, buffers_.OfTask(task));
+  PendingRows pending(buffers_.OfTask(task));
   const size_t sequence = source.shape().first_sequence + group.sequence;
   for (LogitChunk chunk; chunks.Next(&chunk);) {
     const PreparedChunk prepared(source, chunk, scratch_[task]);
@@ -97,7 +97,7 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
         const RowRange range = MakeWeights(prepared, head, row, storage_.config().tolerance_float32);
         AddLogitSums(range.softmax, range.rows, storage_.config().saturation_bound,
                      storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxAbsLogit(sequence, of_layer));
-        pending.Add(range, sequence, of_layer);
+        pending.Add(range, storage_.Open(sequence, of_layer, range));
         if (chunk.num_rows > kRowsPerBlock) pending.Sweep();
       }
     }
@@ -128,7 +128,7 @@ void LogitsFeeder::AddGroupByRows(const LogitSource& source, const LogitGroup& g
 
 // Averages a block of rows at a time in float64.
 void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
-  PendingMatrices pending(storage_, buffers_.OfTask(0));
+  PendingRows pending(buffers_.OfTask(0));
   const double scale = 1.0 / static_cast<double>(source.shape().batch * source.shape().heads);
   size_t keys = 0;
   for (size_t sequence = 0; sequence < source.shape().batch; ++sequence) {
@@ -159,7 +159,7 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
     range.rows = chunk.num_rows;
     range.visible = VisibleKeys(keys, source.mask(), first);
     range.tolerance = storage_.config().tolerance_float32;
-    pending.Add(range, 0, 0);
+    pending.Add(range, storage_.Open(0, 0, range));
     pending.Sweep();
   }
 }

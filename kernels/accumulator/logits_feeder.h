@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "attnscope/runner.h"
+#include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_chunks.h"
 #include "kernels/accumulator/logit_scratch.h"
 #include "kernels/accumulator/logit_source.h"
-#include "kernels/accumulator/pending_matrices.h"
 #include "kernels/accumulator/row_parallel_logits.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/aligned_buffer.h"

@@ -35,13 +35,13 @@ void WeightsFeeder::Add(const AttentionView& view, const Mask& mask, const Runne
 
 // Every tasks-th matrix. Matrices share nothing, so their order does not matter.
 void WeightsFeeder::AddTask(const AttentionView& view, const Mask& mask, size_t task, size_t tasks) {
-  PendingMatrices pending(storage_, buffers_.OfTask(task));
+  PendingRows pending(buffers_.OfTask(task));
   for (size_t i = task; i < view.batch * view.heads; i += tasks) {
     const size_t sequence = i / view.heads;
     const size_t head = i % view.heads;
     RowRange range = RowsOf(view, mask, sequence, head);
     range.tolerance = storage_.Tolerance(view.type);
-    pending.Add(range, view.first_sequence + sequence, view.first_head + head);
+    pending.Add(range, storage_.Open(view.first_sequence + sequence, view.first_head + head, range));
   }
   pending.Sweep();
 }
@@ -52,7 +52,7 @@ void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Mask& mask) {
   if (mask.key_lengths != nullptr) {
     keys = static_cast<size_t>(*std::max_element(mask.key_lengths, mask.key_lengths + view.batch));
   }
-  PendingMatrices pending(storage_, buffers_.OfTask(0));
+  PendingRows pending(buffers_.OfTask(0));
   for (size_t first = 0; first < view.queries; first += kRowsPerBlock) {
     RowRange range;
     range.data = buffers_.mean_rows();
@@ -63,7 +63,7 @@ void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Mask& mask) {
     for (size_t row = 0; row < range.rows; ++row) {
       MeanOfRows(view, mask, first + row, buffers_.mean_rows() + row * view.keys);
     }
-    pending.Add(range, 0, 0);
+    pending.Add(range, storage_.Open(0, 0, range));
     pending.Sweep();
   }
 }

@@ -6,8 +6,8 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/runner.h"
+#include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
-#include "kernels/accumulator/pending_matrices.h"
 
 namespace attnscope {
 

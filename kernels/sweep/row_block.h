@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include <algorithm>
+
 #include "attnscope/attention_view.h"
 #include "kernels/softmax/softmax_rows.h"
 #include "kernels/sweep/sweep_workspace.h"
@@ -23,6 +25,33 @@ struct BlockRow {
 
   // Keys that the row's entropy is compared with.
   size_t Keys() const { return softmax == nullptr ? visible : softmax->keys; }
+};
+
+// The sums of one matrix whose sequence is open. Column sums are added row by row in float32 over blocks of
+// kRowsPerBlock rows, aligned to the row's index in the sequence, and then to `columns` in float64; so they do not
+// depend on how the rows were cut into calls.
+struct OpenMatrix {
+  double* row_sums = nullptr;  // [kNumRowSums]
+  double* columns = nullptr;   // [keys]: finished blocks
+  float* block = nullptr;      // [keys], aligned for any vector: the block in progress; in use if `rows` is within one
+  size_t rows = 0;             // so far
+  size_t keys = 0;             // the most so far: sums beyond are zero
+
+  // With more rows. Under a causal mask the last row sees the most keys.
+  size_t KeysWith(const RowRange& range) const {
+    return range.rows == 0 ? keys : std::max(keys, range.visible(range.rows - 1));
+  }
+};
+
+// The rows of one matrix in a block, and the column sums that they are added to. Without initialisers, as above.
+struct BlockPart {
+  double* columns;  // of the matrix: finished blocks
+  float* block;     // and the one in progress
+  size_t first;     // row of the block
+  size_t num_rows;
+  size_t done;      // rows of the matrix's block before these
+  size_t old_keys;  // the most so far, without and with these
+  size_t keys;
 };
 
 // Rows of one matrix or of several, one matrix after the other.

@@ -44,90 +44,41 @@ HWY_NOINLINE void AddSlowRows(const RowBlock& block, const BlockResult& result, 
   }
 }
 
-// Cuts the rows of matrices into blocks and sweeps these. Blocks of a matrix are aligned to its sequence; parts of
-// blocks, of different matrices, are swept together.
-template <typename T, bool kEntropy>
-class Sweeper {
- public:
-  explicit Sweeper(const SweepScratch& scratch) : scratch_(scratch) {}
-
-  void Add(const OpenMatrix& matrix) {
-    size_t keys = matrix.keys;
-    for (size_t first = 0; first < matrix.range.rows;) {
-      const size_t done = (matrix.rows + first) % kRowsPerBlock;
-      const size_t num_rows = HWY_MIN(kRowsPerBlock - done, matrix.range.rows - first);
-      if (block_.num_rows + num_rows > kRowsPerBlock) Flush();
-      const size_t old_keys = keys;
-      keys = HWY_MAX(keys, matrix.range.visible(first + num_rows - 1));
-      block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
-      parts_[num_parts_++] = {&matrix, block_.num_rows, num_rows, done, old_keys, keys};
-      block_.Append(matrix.range, first, num_rows, matrix.row_sums);
-      first += num_rows;
-    }
+// Adds a part's column sums to its matrix's: to the finished blocks, or to the one in progress.
+template <typename T>
+HWY_INLINE void AddColumns(const RowBlock& block, const BlockPart& part, const BlockResult& result) {
+  double* HWY_RESTRICT finished = part.columns;
+  if (HWY_UNLIKELY(result.any_slow)) {
+    AddSlowRows(block, result, part.first, part.num_rows, 0, part.keys, finished);
   }
-
-  // Sweeps the rows that wait.
-  void Flush() {
-    if (block_.num_rows == 0) return;
-    BlockResult result;
-    SweepRows<T, kEntropy>(block_, *scratch_.workspace, result);
-    AddRows(block_, result);
-    for (size_t i = 0; i < num_parts_; ++i) CommitColumns(parts_[i], result);
-    block_.num_rows = 0;
-    num_parts_ = 0;
+  if (block.columns != nullptr) return AddFloats(block.columns, block.Keys(), finished);
+  float* HWY_RESTRICT columns = part.block;
+  const size_t zeros_from = part.done == 0 ? 0 : part.old_keys;
+  memset(columns + zeros_from, 0, (part.keys - zeros_from) * sizeof(float));
+  for (size_t i = part.first; i < part.first + part.num_rows; ++i) {
+    if (HWY_UNLIKELY(result.slow[i])) continue;
+    AddToColumns(static_cast<const T*>(block.rows[i].data), block.rows[i].visible, columns);
   }
-
- private:
-  // Rows of one matrix in the block.
-  struct Part {
-    const OpenMatrix* matrix;
-    size_t first;  // in the block
-    size_t num_rows;
-    size_t done;      // rows of the matrix's block before these
-    size_t old_keys;  // the most so far, without and with these
-    size_t keys;
-  };
-
-  // Adds a part's column sums to its matrix's: to the finished blocks, or to the one in progress.
-  HWY_INLINE void CommitColumns(const Part& part, const BlockResult& result) {
-    double* HWY_RESTRICT finished = part.matrix->columns;
-    if (HWY_UNLIKELY(result.any_slow)) {
-      AddSlowRows(block_, result, part.first, part.num_rows, 0, part.keys, finished);
-    }
-    if (block_.columns != nullptr) return AddFloats(block_.columns, block_.Keys(), finished);
-    float* HWY_RESTRICT columns = part.matrix->block;
-    const size_t zeros_from = part.done == 0 ? 0 : part.old_keys;
-    memset(columns + zeros_from, 0, (part.keys - zeros_from) * sizeof(float));
-    for (size_t i = part.first; i < part.first + part.num_rows; ++i) {
-      if (HWY_UNLIKELY(result.slow[i])) continue;
-      AddToColumns(static_cast<const T*>(block_.rows[i].data), block_.rows[i].visible, columns);
-    }
-    if (part.done + part.num_rows == kRowsPerBlock) AddFloats(columns, part.keys, finished);
-  }
-
-  const SweepScratch& scratch_;
-  RowBlock block_;
-  size_t num_parts_ = 0;
-  Part parts_[kRowsPerBlock];
-};
-
-template <typename T, bool kEntropy = true>
-HWY_INLINE void SweepTyped(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
-  Sweeper<T, kEntropy> sweeper(scratch);
-  for (size_t i = 0; i < count; ++i) sweeper.Add(matrices[i]);
-  sweeper.Flush();
+  if (part.done + part.num_rows == kRowsPerBlock) AddFloats(columns, part.keys, finished);
 }
 
-void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
-  if (count == 0) return;
-  switch (matrices[0].range.type) {
+template <typename T, bool kEntropy = true>
+HWY_INLINE void SweepTyped(const RowBlock& block, const BlockPart* parts, size_t num_parts, SweepWorkspace& workspace) {
+  BlockResult result;
+  SweepRows<T, kEntropy>(block, workspace, result);
+  AddRows(block, result);
+  for (size_t i = 0; i < num_parts; ++i) AddColumns<T>(block, parts[i], result);
+}
+
+void SweepBlock(const RowBlock& block, const BlockPart* parts, size_t num_parts, SweepWorkspace* workspace) {
+  switch (block.type) {
     case ElementType::kFloat32:
-      if (matrices[0].range.softmax != nullptr) return SweepTyped<float, false>(matrices, count, scratch);
-      return SweepTyped<float>(matrices, count, scratch);
+      if (block.rows[0].softmax != nullptr) return SweepTyped<float, false>(block, parts, num_parts, *workspace);
+      return SweepTyped<float>(block, parts, num_parts, *workspace);
     case ElementType::kFloat16:
-      return SweepTyped<hwy::float16_t>(matrices, count, scratch);
+      return SweepTyped<hwy::float16_t>(block, parts, num_parts, *workspace);
     case ElementType::kBFloat16:
-      return SweepTyped<hwy::bfloat16_t>(matrices, count, scratch);
+      return SweepTyped<hwy::bfloat16_t>(block, parts, num_parts, *workspace);
   }
 }
 
@@ -159,13 +110,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace attnscope {
 
-HWY_EXPORT(SweepWeights);
+HWY_EXPORT(SweepBlock);
 HWY_EXPORT(SweepDetached);
 HWY_EXPORT(AddDetachedRows);
 HWY_EXPORT(AddDetachedColumns);
 
-void SweepWeights(const OpenMatrix* matrices, size_t count, const SweepScratch& scratch) {
-  HWY_DYNAMIC_DISPATCH(SweepWeights)(matrices, count, scratch);
+void SweepBlock(const RowBlock& block, const BlockPart* parts, size_t num_parts, SweepWorkspace* workspace) {
+  HWY_DYNAMIC_DISPATCH(SweepBlock)(block, parts, num_parts, workspace);
 }
 
 void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult* result) {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/sweep/weights_sweep.h"
+#include "kernels/sweep/pending_rows.h"
 #include "tests/support/elements.h"
 
 namespace attnscope::test {
@@ -72,15 +72,16 @@ OpenSweep::OpenSweep(size_t max_keys)
 
 void OpenSweep::Add(const RowRange& range) {
   OpenMatrix open;
-  open.range = range;
   open.row_sums = row_sums_;
   open.columns = columns_;
   open.block = block_.get();
   open.rows = rows_;
   open.keys = keys_;
-  SweepWeights(&open, 1, {block_columns_.get(), workspace_.get()});
-  rows_ = open.RowsAfter();
-  keys_ = open.KeysAfter();
+  PendingRows pending({block_columns_.get(), workspace_.get()});
+  pending.Add(range, open);
+  pending.Sweep();
+  rows_ += range.rows;
+  keys_ = open.KeysWith(range);
 }
 
 double OpenSweep::InProgress(size_t key) const {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One open sequence of one matrix for SweepWeights, with every output between canaries and guard pages. Included by the
-// tests of the weights sweep.
+// One open sequence of one matrix for PendingRows, with every output between canaries and guard pages.
 #ifndef ATTNSCOPE_TESTS_SUPPORT_OPEN_SWEEP_H_
 #define ATTNSCOPE_TESTS_SUPPORT_OPEN_SWEEP_H_
 

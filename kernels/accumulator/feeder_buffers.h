@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the feeders of a layer sweep rows with.
+#ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_FEEDER_BUFFERS_H_
+#define ATTNSCOPE_KERNELS_ACCUMULATOR_FEEDER_BUFFERS_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "attnscope/layer_accumulator.h"
+#include "kernels/simd/aligned_buffer.h"
+#include "kernels/sweep/pending_rows.h"
+#include "kernels/sweep/sweep_workspace.h"
+
+namespace attnscope {
+
+// What one task needs while it sweeps. Column sums cost memory as far as the rows that are swept have keys.
+struct SweepBuffers {
+  AlignedBuffer<SweepWorkspace> workspace;
+  AlignedBuffer<float> columns;  // [PaddedColumns(max_keys)]
+};
+
+// Those of every task that may run at once, and the rows of a mean matrix. Shared by all feeders of a layer.
+class FeederBuffers {
+ public:
+  // Makes room for so many tasks; false if there is no memory.
+  bool Allocate(const LayerConfig& config, size_t tasks);
+
+  SweepScratch OfTask(size_t task) const { return {of_tasks_[task].columns.get(), of_tasks_[task].workspace.get()}; }
+  float* mean_rows() { return mean_rows_.get(); }  // [kRowsPerBlock, max_keys], mean-matrix mode only
+
+ private:
+  std::vector<SweepBuffers> of_tasks_;
+  AlignedBuffer<float> mean_rows_;
+};
+
+}  // namespace attnscope
+
+#endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_FEEDER_BUFFERS_H_
