@@ -59,29 +59,20 @@ bool LogitsFeeder::Allocate(const Runner& runner) {
 }
 
 void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
-  struct Call {
-    LogitsFeeder* feeder;
-    const LogitSource* source;
-    size_t groups;
-    size_t tasks;
-  };
   storage_.LoadBlocks();
   if (storage_.config().mean_matrix) return AddMeanMatrix(source);
   const size_t groups = source.shape().batch * (source.shape().heads / source.heads_per_group());
-  const size_t tasks = TasksAtOnce(runner);
-  if (tasks > 1 && groups % tasks != 0 && groups < 4 * tasks) {
+  const size_t at_once = TasksAtOnce(runner);
+  if (at_once > 1 && groups % at_once != 0 && groups < 4 * at_once) {
     // Whole groups would leave tasks without work.
     for (size_t i = 0; i < groups; ++i) AddGroupByRows(source, GroupOf(source, i), runner);
     return;
   }
-  Call call = {this, &source, groups, std::min(groups, tasks)};
-  const auto task = [](void* argument, size_t index) {
-    const Call& call = *static_cast<const Call*>(argument);
-    for (size_t i = index; i < call.groups; i += call.tasks) {
-      call.feeder->AddGroup(*call.source, GroupOf(*call.source, i), index);
-    }
+  const size_t tasks = std::min(groups, at_once);
+  auto add = [&](size_t task) {
+    for (size_t i = task; i < groups; i += tasks) AddGroup(source, GroupOf(source, i), task);
   };
-  RunTasks(runner, task, &call, call.tasks);
+  RunTasks(runner, tasks, add);
 }
 
 // Each block of weights is swept while it is in cache.

@@ -102,33 +102,24 @@ void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& sw
 
 // In laps: each task makes and sweeps a chunk, then all add what the lap has swept, while the next one is made.
 void RowParallelLogits::Add(const LogitSource& source, const LogitGroup& group, const Runner& runner) {
-  struct Lap {
-    RowParallelLogits* self;
-    const LogitSource* source;
-    size_t tasks;
-    size_t parity = 0;
-    size_t made = 0;   // chunks of this lap: of the first scratches
-    size_t swept = 0;  // of the one before
-  };
-  const auto run = [](void* argument, size_t task) {
-    const Lap& lap = *static_cast<const Lap*>(argument);
-    RowParallelLogits& self = *lap.self;
-    for (size_t i = 0; i < lap.swept; ++i) {
-      self.AddChunk(*lap.source, self.scratch_[i].swept[1 - lap.parity], task, lap.tasks);
-    }
-    if (task < lap.made) self.SweepChunk(*lap.source, task, self.scratch_[task].swept[lap.parity]);
-  };
-  Lap lap = {this, &source, TasksAtOnce(runner)};
+  const size_t tasks = TasksAtOnce(runner);
   const size_t blocks = (group.end_row - group.first_row) / kRowsPerBlock * (group.end_head - group.first_head);
-  const size_t share = (blocks + lap.tasks - 1) / lap.tasks * kRowsPerBlock;
+  const size_t share = (blocks + tasks - 1) / tasks * kRowsPerBlock;
   LogitChunks chunks(group, std::min(LogitScratch::Rows(storage_.config().max_keys), share));
+  size_t parity = 0;
+  size_t made = 0;   // chunks of this lap: of the first scratches
+  size_t swept = 0;  // of the one before
+  auto run = [&](size_t task) {
+    for (size_t i = 0; i < swept; ++i) AddChunk(source, scratch_[i].swept[1 - parity], task, tasks);
+    if (task < made) SweepChunk(source, task, scratch_[task].swept[parity]);
+  };
   do {
-    lap.swept = lap.made;
-    lap.made = 0;
-    lap.parity = 1 - lap.parity;
-    while (lap.made < lap.tasks && chunks.Next(&scratch_[lap.made].swept[lap.parity].chunk)) ++lap.made;
-    RunTasks(runner, run, &lap, lap.made + lap.swept == 0 ? 0 : lap.tasks);
-  } while (lap.made != 0);
+    swept = made;
+    made = 0;
+    parity = 1 - parity;
+    while (made < tasks && chunks.Next(&scratch_[made].swept[parity].chunk)) ++made;
+    RunTasks(runner, made + swept == 0 ? 0 : tasks, run);
+  } while (made != 0);
 }
 
 }  // namespace attnscope

@@ -20,12 +20,13 @@ inline size_t TasksAtOnce(const Runner& runner) {
 // Tasks for matrices that share nothing: several for each thread even out heads that take longer.
 inline size_t TasksOfMatrices(const Runner& runner) { return runner.run == nullptr ? 1 : 4 * TasksAtOnce(runner); }
 
-// Runs tasks [0, count) on the runner, or on the caller if there is one.
-inline void RunTasks(const Runner& runner, Task task, void* argument, size_t count) {
+// Runs `work(task)` for tasks [0, count) on the runner, or on the caller if there is one.
+template <class Work>
+void RunTasks(const Runner& runner, size_t count, Work& work) {
+  if (count == 1) return work(size_t{0});
   if (count > 1) {
-    runner.run(runner.opaque, task, argument, count);
-  } else if (count == 1) {
-    task(argument, 0);
+    const Task task = [](void* argument, size_t index) { (*static_cast<Work*>(argument))(index); };
+    runner.run(runner.opaque, task, &work, count);
   }
 }
 

@@ -17,33 +17,23 @@ bool WeightsFeeder::Allocate(const Runner& runner) {
 }
 
 void WeightsFeeder::Add(const AttentionView& view, const Mask& mask, const Runner& runner) {
-  struct Call {
-    WeightsFeeder* feeder;
-    const AttentionView* view;
-    const Mask* mask;
-    size_t tasks;
-  };
   storage_.LoadBlocks();
   if (storage_.config().mean_matrix) return AddMeanMatrix(view, mask);
-  Call call = {this, &view, &mask, std::min(view.batch * view.heads, TasksOfMatrices(runner))};
-  const auto task = [](void* argument, size_t index) {
-    const Call& call = *static_cast<const Call*>(argument);
-    call.feeder->AddTask(*call.view, *call.mask, index, call.tasks);
+  const size_t matrices = view.batch * view.heads;
+  const size_t tasks = std::min(matrices, TasksOfMatrices(runner));
+  // Each task adds every tasks-th matrix. Matrices share nothing, so their order does not matter.
+  auto add = [&](size_t task) {
+    PendingRows pending(buffers_.OfTask(task));
+    for (size_t i = task; i < matrices; i += tasks) {
+      const size_t sequence = i / view.heads;
+      const size_t head = i % view.heads;
+      RowRange range = RowsOf(view, mask, sequence, head);
+      range.tolerance = storage_.Tolerance(view.type);
+      pending.Add(range, storage_.Open(view.first_sequence + sequence, view.first_head + head, range));
+    }
+    pending.Sweep();
   };
-  RunTasks(runner, task, &call, call.tasks);
-}
-
-// Every tasks-th matrix. Matrices share nothing, so their order does not matter.
-void WeightsFeeder::AddTask(const AttentionView& view, const Mask& mask, size_t task, size_t tasks) {
-  PendingRows pending(buffers_.OfTask(task));
-  for (size_t i = task; i < view.batch * view.heads; i += tasks) {
-    const size_t sequence = i / view.heads;
-    const size_t head = i % view.heads;
-    RowRange range = RowsOf(view, mask, sequence, head);
-    range.tolerance = storage_.Tolerance(view.type);
-    pending.Add(range, storage_.Open(view.first_sequence + sequence, view.first_head + head, range));
-  }
-  pending.Sweep();
+  RunTasks(runner, tasks, add);
 }
 
 // Averages a block of rows at a time, which stays in cache for the sweep.

@@ -21,7 +21,6 @@ class WeightsFeeder {
   void Add(const AttentionView& view, const Mask& mask, const Runner& runner);
 
  private:
-  void AddTask(const AttentionView& view, const Mask& mask, size_t task, size_t tasks);
   void AddMeanMatrix(const AttentionView& view, const Mask& mask);
 
   LayerStorage& storage_;
