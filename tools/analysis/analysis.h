@@ -25,8 +25,8 @@ struct AnalysisOptions {
   // Of logits, and of queries and keys; as in SoftmaxParams, zero is the default.
   double scale = 0.0;
   double soft_cap = 0.0;
-  Pieces pieces;  // those of the share
-  Runner runner;
+  Pieces pieces = {};  // those of the share
+  Runner runner = {};
   // About how much is measured at once, and at most copied of float64; results do not depend on it. 64 MB of float32.
   size_t block_elements = size_t{16} << 20;
   // Called now and then with the elements measured since the last call, of ShareSize in all.
