@@ -97,8 +97,8 @@ TEST_F(QueryKeyAnalysisTest, LayoutsAgree) {
   ASSERT_EQ(queries.size(), size_t{4} * 19 * 64);
   const std::string both = BytesOf(queries) + BytesOf(keys);
   const size_t half = both.size() / 2;
-  const std::string header = "{" + SafetensorsEntry("blocks.0.attn.q", "F32", {1, 4, 19, 64}, 0, half) + "," +
-                             SafetensorsEntry("blocks.0.attn.k", "F32", {1, 4, 19, 64}, half, 2 * half) + "}";
+  const std::string header = std::string("{") + SafetensorsEntry("blocks.0.attn.q", "F32", {1, 4, 19, 64}, 0, half) +
+                             "," + SafetensorsEntry("blocks.0.attn.k", "F32", {1, 4, 19, 64}, half, 2 * half) + "}";
   EXPECT_EQ(ReportToJson(Run({.query_key_files = {{Write("a.safetensors", Safetensors(header, both))}}})), expected);
 
   const std::string token_queries = BytesOf(TokenMajor(queries, 4, 19, 64));
@@ -157,9 +157,9 @@ TEST_F(QueryKeyAnalysisTest, Refusals) {
               "holds weights");
   const std::string values(64, '\0');
   const auto archive = [&](const std::string& header) { return Write("a.safetensors", Safetensors(header, values)); };
-  ExpectError({.query_key_files = {{archive("{" + SafetensorsEntry("l0.q", "F32", {4, 4}, 0, 64) + "}")}}},
+  ExpectError({.query_key_files = {{archive(std::string("{") + SafetensorsEntry("l0.q", "F32", {4, 4}, 0, 64) + "}")}}},
               "no tensor of keys");
-  ExpectError({.query_key_files = {{archive("{" + SafetensorsEntry("l0.q", "F32", {2, 4}, 0, 32) + "," +
+  ExpectError({.query_key_files = {{archive(std::string("{") + SafetensorsEntry("l0.q", "F32", {2, 4}, 0, 32) + "," +
                                             SafetensorsEntry("l1.k", "F32", {2, 4}, 32, 64) + "}")}}},
               "one of 1 tensors of queries");
 }
