@@ -70,7 +70,7 @@ HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT l
   // Infinities have no rest.
   const auto rest = hn::IfThenZeroElse(hn::Eq(s, as_double), hn::Sub(s, as_double));
   hn::StoreU(rounded, df, high);
-  hn::StoreU(hn::DemoteTo(df, rest), df, low);
+  hn::StoreU(RoundToFloat(df, rest), df, low);
 }
 
 // high[0, keys) and low[0, keys); up to a vector more is written, of `low` zeros up to a whole vector of float32.

