@@ -44,8 +44,8 @@
 #include <stdint.h>
 
 #include "hwy/highway.h"
-#include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/row_block.h"
+#include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/top_k/bound_guess.h"
