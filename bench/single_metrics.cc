@@ -94,9 +94,9 @@ double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, S
     for (size_t tile = 0; tile < block[0].groups; tile += tile_groups) {
       for (size_t i = 0; i < kRowsPerBlock; ++i) {
         const RowVectors<float> vectors = VectorsOfTile(block[i], tile);
-        const RowSelection& selection = workspace->selections[i];
-        if (selection.KeepsSlots()) {
-          KeepTile(vectors, SlotMaxima{SlotMasks(selection.NumSlots(), hn::Lanes(DU()))}, workspace->slot_max[i]);
+        const RowSelection& row = workspace->selections[i];
+        if (row.KeepsSlots()) {
+          KeepTile(vectors, SlotMaxima{SlotMasks(row.NumSlots(), hn::Lanes(DU()))}, workspace->slot_max[i]);
         } else {
           KeepTile(vectors, AboveBound{selection.bound}, workspace->above[i].bytes);
         }

@@ -47,7 +47,7 @@ void AppendBigEndian(uint32_t number, std::vector<uint8_t>* out) {
 }
 
 // What each byte makes of a CRC-32 that is zero (PNG specification, annex D).
-constexpr std::array<uint32_t, 256> kCrcOfByte = [] {
+constexpr std::array<uint32_t, 256> kCrcOfByte = []() {
   std::array<uint32_t, 256> table = {};
   for (uint32_t byte = 0; byte < table.size(); ++byte) {
     uint32_t crc = byte;

@@ -53,9 +53,9 @@ static inline AttnscopeLayerConfig LayerConfig(void) {
 
 static inline AttnscopeAccumulator* NewAccumulator(void) {
   const AttnscopeLayerConfig config = LayerConfig();
-  AttnscopeAccumulator* accumulator = NULL;
-  CHECK_OK(AttnscopeAccumulatorCreate(&config, &accumulator));
-  return accumulator;
+  AttnscopeAccumulator* created = NULL;
+  CHECK_OK(AttnscopeAccumulatorCreate(&config, &created));
+  return created;
 }
 
 static inline AttnscopeAttentionView WeightsView(void) {

@@ -165,8 +165,8 @@ static void TestOutputSizes(void) {
 
 /* All rows of the weights are measured, whatever the view's age: none is a call that measures nothing and says OK. */
 static AttnscopeStatus MeasuredRows(AttnscopeStatus status, double rows) {
-  double metrics[ATTNSCOPE_NUM_METRICS];
   if (status == ATTNSCOPE_OK) {
+    double metrics[ATTNSCOPE_NUM_METRICS];
     CHECK_OK(AttnscopeAccumulatorStats(accumulator, metrics, NULL, ATTNSCOPE_NUM_METRICS, 0));
     CHECK(IsNear(metrics[ATTNSCOPE_ROWS], rows));
   }
