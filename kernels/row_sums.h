@@ -42,9 +42,10 @@ enum class RowSum : uint8_t {
   kLogitSquares,
 };
 
-// The sum of a metric of rows or logits: RowSumOf<Metric::kEntropy>().
+// The sum of a metric of rows or logits: RowSumOf<Metric::kEntropy>(). consteval, as GCC 12 searches the table at run time
+// otherwise.
 template <Metric kMetric>
-constexpr RowSum RowSumOf() {
+consteval RowSum RowSumOf() {
   constexpr bool kIsSwept = kSweptSums.holds(InfoOf(kMetric));
   static_assert(kIsSwept || kLogitSums.holds(InfoOf(kMetric)), "no metric that is a sum over rows or logits");
   return static_cast<RowSum>(kIsSwept ? kSweptSums.IndexOf(kMetric) : kNumSweptSums + kLogitSums.IndexOf(kMetric));

@@ -31,9 +31,9 @@ class JsonObject {
  public:
   // What stands between the brackets and the members.
   struct Spacing {
-    std::string_view before_first = "";
+    std::string_view before_first;
     std::string_view between = " ";  // after the comma
-    std::string_view after_last = "";
+    std::string_view after_last;
   };
 
   explicit JsonObject(std::string* out) : JsonObject(out, Spacing()) {}

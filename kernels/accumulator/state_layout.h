@@ -36,7 +36,7 @@ enum class LayerSum : uint8_t {
   kGradientSquares,
 };
 template <Metric kMetric>
-constexpr LayerSum LayerSumOf() {
+consteval LayerSum LayerSumOf() {
   static_assert(kLayerSums.holds(InfoOf(kMetric)), "no metric that is a sum of a layer");
   return static_cast<LayerSum>(kLayerSums.IndexOf(kMetric));
 }
@@ -51,7 +51,7 @@ inline constexpr size_t kNumHeadSums = kNumRowSums + kNumMatrixSums;
 
 enum class MatrixSum : uint8_t {};
 template <Metric kMetric>
-constexpr MatrixSum MatrixSumOf() {
+consteval MatrixSum MatrixSumOf() {
   static_assert(kMatrixSums.holds(InfoOf(kMetric)), "no metric that is a sum over matrices");
   return static_cast<MatrixSum>(kMatrixSums.IndexOf(kMetric));
 }
@@ -66,7 +66,7 @@ enum class HeadMax : uint8_t {
   kSink,  // the largest sink mass and its position, see PackSink
 };
 template <Metric kMetric>
-constexpr HeadMax HeadMaxOf() {
+consteval HeadMax HeadMaxOf() {
   static_assert(kHeadMaxima.holds(InfoOf(kMetric)), "no metric that is a maximum");
   return static_cast<HeadMax>(kHeadMaxima.IndexOf(kMetric));
 }

@@ -22,7 +22,7 @@ struct Telling {
   bool is_end = false;      // the first point or the last
   double stands_out = 0.0;  // from the middle between its neighbours, in whole steps
 
-  auto operator<=>(const Telling&) const = default;
+  auto operator<=>(const Telling&) const = default;  // NOLINT(modernize-use-nullptr): its 0 is the language's
 };
 
 }  // namespace
