@@ -98,7 +98,7 @@ double TopKAlone(const float* HWY_RESTRICT rows, size_t num_rows, size_t keys, S
         if (row.KeepsSlots()) {
           KeepTile(vectors, SlotMaxima{SlotMasks(row.NumSlots(), hn::Lanes(DU()))}, workspace->slot_max[i]);
         } else {
-          KeepTile(vectors, AboveBound{selection.bound}, workspace->above[i].bytes);
+          KeepTile(vectors, AboveBound{row.bound}, workspace->above[i].bytes);
         }
       }
       selection.AddTile(tile);

@@ -42,8 +42,8 @@ enum class RowSum : uint8_t {
   kLogitSquares,
 };
 
-// The sum of a metric of rows or logits: RowSumOf<Metric::kEntropy>(). consteval, as GCC 12 searches the table at run time
-// otherwise.
+// The sum of a metric of rows or logits: RowSumOf<Metric::kEntropy>(). consteval: GCC 12 searched the table at run
+// time otherwise.
 template <Metric kMetric>
 consteval RowSum RowSumOf() {
   constexpr bool kIsSwept = kSweptSums.holds(InfoOf(kMetric));

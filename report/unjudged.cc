@@ -81,6 +81,7 @@ std::vector<std::string> SummarizeUnjudged(const Diagnosis& diagnosis) {
     }
   }
   std::vector<std::string> texts;
+  texts.reserve(lines.size());
   for (const auto& [names, rest] : lines) texts.push_back(names + rest);
   return texts;
 }

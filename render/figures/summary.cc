@@ -151,8 +151,9 @@ void DrawSummary(const Report& report, const FigureLook& look, double width, dou
   if (!look.plain) diagnosis = Judge(report, look.thresholds);
 
   std::vector<Panel> panels;
-  for (PanelSpec& spec : MakeSpecs(report, look, diagnosis.verdicts))
+  for (PanelSpec& spec : MakeSpecs(report, look, diagnosis.verdicts)) {
     panels.emplace_back(std::move(spec), layers, style);
+  }
 
   std::string title = "Transformer Attention Diagnostics";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);

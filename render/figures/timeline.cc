@@ -60,8 +60,9 @@ Timeline MakeTimeline(std::span<const Report> reports) {
       timeline.reports.push_back(&report);
       timeline.times.push_back(static_cast<int64_t>(timeline.reports.size()));
     }
-    if (reports.size() > 1)
+    if (reports.size() > 1) {
       timeline.notes.emplace_back("neither steps nor epochs tell the reports apart: in the order given");
+    }
   } else {
     timeline.unit = by_step ? "Step" : "Epoch";
     const auto has_step = [](const Report& report) { return report.step.has_value(); };

@@ -179,8 +179,10 @@ Status CheckQuoted(const PlanInputs& inputs, const std::string& before, const st
     for (const std::string& name : names) {
       const std::string other = stem(file);
       if (NameWithoutLayer(other, LayerInName(other)) != NameWithoutLayer(name, LayerInName(name))) continue;
+      // NOLINTBEGIN(performance-inefficient-string-concatenation): it ends the loop
       return Invalid(file + " would be attention weights, but has the name of a residual stream, as " + before +
                      " and " + after + " of --residual" + advice);
+      // NOLINTEND(performance-inefficient-string-concatenation)
     }
   }
   return {};

@@ -72,7 +72,7 @@ Status OpenInPlan(const PlanInputs& inputs, const std::string& path, Plan* plan,
   Status status = TensorFile::Open(path, &file);
   if (!status.ok()) return status;
   if (inputs.void_is_bfloat16) file->TakeVoidAsBFloat16();
-  for (const std::string& note : file->notes()) plan->notes.push_back(path + ": " + note);
+  for (const std::string& note : file->notes()) plan->notes.emplace_back(path).append(": ").append(note);
   *out = file.get();
   plan->files.push_back(std::move(file));
   return {};

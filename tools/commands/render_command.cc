@@ -77,9 +77,11 @@ Status CheckHistory(const std::vector<Report>& reports) {
   std::string stage;
   for (const Report& report : reports) {
     if (!stage.empty() && !report.stage.empty() && report.stage != stage) {
+      // NOLINTBEGIN(performance-inefficient-string-concatenation): it ends the loop
       return {StatusCode::kInvalidArgument, "the reports are of stage " + stage + " and of stage " + report.stage +
                                                 ", whose lines would be one zigzag; give --stage " + stage +
                                                 " or --stage " + report.stage};
+      // NOLINTEND(performance-inefficient-string-concatenation)
     }
     if (stage.empty()) stage = report.stage;
   }
