@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -161,7 +162,7 @@ TEST(CInterfaceTest, ScratchIsAsLarge) {
   AttnscopeRunner runner = {};
   runner.struct_size = sizeof(runner);
   runner.run = run;
-  for (const size_t threads : {1, 2, 7}) {
+  for (const size_t threads : std::initializer_list<size_t>{1, 2, 7}) {
     runner.threads = threads;
     uint64_t bytes = 0;
     ASSERT_EQ(AttnscopeAccumulatorScratchBytes(accumulator, &runner, &bytes), ATTNSCOPE_OK);

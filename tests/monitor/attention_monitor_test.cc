@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -282,8 +283,8 @@ TEST_F(AttentionMonitorTest, ABudgetIsFairBetweenStaggeredLayers) {
   constexpr size_t kLayers = 8;
   static uint64_t now;
   static uint64_t look;
-  for (const uint64_t cost : {50, 100, 300}) {
-    for (const size_t every : {8, 16, 5}) {
+  for (const uint64_t cost : std::initializer_list<uint64_t>{50, 100, 300}) {
+    for (const size_t every : std::initializer_list<size_t>{8, 16, 5}) {
       now = 0;
       look = cost;
       config_.layers = kLayers;

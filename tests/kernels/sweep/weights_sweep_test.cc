@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -178,7 +179,8 @@ TEST_P(WeightsSweepTest, OneHotIsExact) {
 // which entropies are bent, by up to the bound and more.
 TEST_P(WeightsSweepTest, UniformRowsWhoseSumsAreOff) {
   std::vector<float> row;
-  for (const size_t keys : {1, 2, 3, 4, 5, 6, 7, 9, 13, 20, 27, 47, 64, 100, 333, 1000, 5000, 70000}) {
+  for (const size_t keys :
+       std::initializer_list<size_t>{1, 2, 3, 4, 5, 6, 7, 9, 13, 20, 27, 47, 64, 100, 333, 1000, 5000, 70000}) {
     for (double off = 1e-7; off < 1e-3; off *= keys < 1000 ? 1.09 : 1.7) {
       for (const double sum : {1.0 + off, 1.0 - off}) {
         // Nearly equal, with the sum in all its digits.
