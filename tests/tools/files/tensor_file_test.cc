@@ -119,7 +119,7 @@ TEST_F(TensorFileTest, NpyTypes) {
 
 TEST_F(TensorFileTest, NpyBigEndian) {
   std::string elements = BytesOf(Ramp(6));
-  for (size_t i = 0; i < elements.size(); i += 4) std::reverse(elements.begin() + i, elements.begin() + i + 4);
+  for (size_t i = 0; i < elements.size(); i += 4) std::reverse(elements.data() + i, elements.data() + i + 4);
   ExpectFloats(*Open("a.npy", Npy(">f4", {2, 3}, elements)), 0, Ramp(6));
   ExpectFloats(*Open("a.npz", Zip({{.name = "a.npy", .bytes = Npy(">f4", {6}, elements), .deflate = true}})), 0,
                Ramp(6));
