@@ -108,8 +108,9 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
     const size_t end = HWY_MIN(i + kVectorsPerFlush * N, keys / N * N);
     for (; i < end; i += N) {
       hwy::Prefetch(ahead + i);
-      hn::StoreU(ExpVector<kLow, kFar>(df, LoadAsFloat(df, logits + i), low + i, scale, shift, sum, shifted), df,
-                 weights + i);
+      hn::StoreU(
+          ExpVector<kLow, kFar>(df, LoadAsFloat(df, logits + i), kLow ? low + i : nullptr, scale, shift, sum, shifted),
+          df, weights + i);
     }
     FlushSum(df, sum, sums);
     FlushSum(df, shifted, shifted_sums);
@@ -120,7 +121,7 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
     memcpy(last, logits + i, (keys - i) * sizeof(T));
     const auto inside = hn::FirstN(df, keys - i);
     const auto x = hn::IfThenElse(inside, LoadAsFloat(df, last), hn::Set(df, -INFINITY));
-    hn::StoreU(ExpVector<kLow, true>(df, x, low + i, scale, shift, sum, shifted), df, weights + i);
+    hn::StoreU(ExpVector<kLow, true>(df, x, kLow ? low + i : nullptr, scale, shift, sum, shifted), df, weights + i);
     FlushSum(df, sum, sums);
     FlushSum(df, shifted, shifted_sums);
   }
