@@ -95,6 +95,7 @@ void Keep(Verdict found, std::optional<Verdict>* worst) {
 std::optional<Verdict> WorstOfBounds(const PathologyInfo& info, const Thresholds& thresholds, const Place& place) {
   std::optional<Verdict> worst;
   for (const Bound& bound : info.bounds) {
+    if (!bound.IsFor(place.layer)) continue;
     if (!bound.crossed.Holds(thresholds, place.values)) continue;
     if (bound.where && !bound.where->Holds(thresholds, place.values)) continue;
     Verdict found = VerdictAt(place, info.pathology, bound.severity, bound.crossed.metric);
@@ -157,13 +158,14 @@ std::string LackOfEvidence(const PathologyInfo& info, const Thresholds& threshol
 // is no other: what is not critical may still be ill.
 std::string LackOfMetrics(const PathologyInfo& info, const Thresholds& thresholds, const Place& place) {
   Severity mildest = Severity::kCritical;
+  const auto counts = [&](const Bound& bound) { return bound.IsFor(place.layer) && !bound.crossed.IsOff(thresholds); };
   for (const Bound& bound : info.bounds) {
-    if (!bound.crossed.IsOff(thresholds)) mildest = std::min(mildest, bound.severity);
+    if (counts(bound)) mildest = std::min(mildest, bound.severity);
   }
   std::string reason = "its bounds are switched off";
   bool is_first = true;
   for (const Bound& bound : info.bounds) {
-    if (bound.severity != mildest || bound.crossed.IsOff(thresholds)) continue;
+    if (bound.severity != mildest || !counts(bound)) continue;
     const bool known = bound.crossed.IsKnown(thresholds, place.values) &&
                        (!bound.where || bound.where->IsKnown(thresholds, place.values));
     if (known) return {};

@@ -70,11 +70,17 @@ struct Condition {
   }
 };
 
+// Which layers a bound is for. The first block of a model is layer 0.
+enum class Blocks : uint8_t { kAll, kFirst, kLater };
+
 // A verdict is given where `crossed` holds, whose relation is kAbove or kBelow, and `where` too if there is one.
 struct Bound {
   Severity severity = Severity::kHealthy;  // kHealthy: an unused place of the table
   Condition crossed = {};
   std::optional<Condition> where = std::nullopt;
+  Blocks blocks = Blocks::kAll;
+
+  bool IsFor(int64_t layer) const { return blocks == Blocks::kAll || (blocks == Blocks::kFirst) == (layer == 0); }
 };
 
 // Up to N elements that are written without their number.
@@ -164,8 +170,22 @@ inline constexpr std::array<PathologyInfo, kNumPathologies> kPathologies = {{
     {Pathology::kExplodingUpdate,
      "exploding update",
      Subject::kStream,
-     {{Severity::kCritical, {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_critical}},
-      {Severity::kWarning, {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_warning}}},
+     {{Severity::kCritical,
+       {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_critical},
+       std::nullopt,
+       Blocks::kLater},
+      {Severity::kWarning,
+       {Metric::kResidualRatio, Relation::kAbove, &Thresholds::exploding_residual_ratio_warning},
+       std::nullopt,
+       Blocks::kLater},
+      {Severity::kCritical,
+       {Metric::kResidualRatio, Relation::kAbove, &Thresholds::first_block_residual_ratio_critical},
+       std::nullopt,
+       Blocks::kFirst},
+      {Severity::kWarning,
+       {Metric::kResidualRatio, Relation::kAbove, &Thresholds::first_block_residual_ratio_warning},
+       std::nullopt,
+       Blocks::kFirst}},
      {},
      {Metric::kResidualRatio}},
     {Pathology::kSaturatedSoftmax,
@@ -255,6 +275,8 @@ inline constexpr std::array kThresholds = {
     ThresholdInfo{"sink_min_keys", &Thresholds::sink_min_keys},
     ThresholdInfo{"one_hot_min_keys", &Thresholds::one_hot_min_keys},
     ThresholdInfo{"uniform_min_keys", &Thresholds::uniform_min_keys},
+    ThresholdInfo{"first_block_residual_ratio_warning", &Thresholds::first_block_residual_ratio_warning},
+    ThresholdInfo{"first_block_residual_ratio_critical", &Thresholds::first_block_residual_ratio_critical},
 };
 static_assert(sizeof(Thresholds) == kThresholds.size() * sizeof(double), "a bound is missing from the list");
 

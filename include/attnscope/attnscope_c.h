@@ -593,6 +593,8 @@ typedef struct AttnscopeThresholds {
   double sink_min_keys;
   double one_hot_min_keys;
   double uniform_min_keys;
+  double first_block_residual_ratio_warning;
+  double first_block_residual_ratio_critical;
 } AttnscopeThresholds;
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
 

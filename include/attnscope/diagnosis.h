@@ -57,7 +57,7 @@ struct Thresholds {
   double uniform_normalized_entropy_warning = 0.95;   // normalized_entropy above
   double uniform_normalized_entropy_critical = 0.99;  // normalized_entropy above, and
   double uniform_top5_factor_critical = 1.5;          // top5 below this multiple of what uniform attention has
-  // Vanishing layer and exploding update: residual_ratio below, above.
+  // Vanishing layer and exploding update: residual_ratio below, above. What explodes in layer 0 is the last of all.
   double vanishing_residual_ratio_warning = 0.1;
   double vanishing_residual_ratio_critical = 0.01;
   double exploding_residual_ratio_warning = 1.0;
@@ -81,6 +81,10 @@ struct Thresholds {
   double sink_min_keys = 16.0;      // and keys: with fewer, uniform causal attention gives its first key over 0.3
   double one_hot_min_keys = 8.0;    // keys; with fewer, large weights are no collapse
   double uniform_min_keys = 8.0;    // mean number of keys that a row may see
+  // Exploding update of the first block, layer 0, which adds to embeddings: they are small, so that healthy ratios are
+  // far above 1. Bounds that calibration found, see docs/verdicts.md.
+  double first_block_residual_ratio_warning = 50.0;
+  double first_block_residual_ratio_critical = 500.0;
 };
 
 // One finding.

@@ -103,7 +103,8 @@ void Panel::Fit(const PanelPlace& place) {
   }
   for (const Bound& bound : spec_.bounds) {
     const double y = YOf(bound.value, left_scale_);
-    placer.AddLine(std::array<Point, 2>{{{place_.plot.left, y}, {place_.plot.right, y}}}, style_.bound_width());
+    const Box span = SpanOf(bound.at);
+    placer.AddLine(std::array<Point, 2>{{{span.left, y}, {span.right, y}}}, style_.bound_width());
   }
   FitLegend(&placer);
   for (size_t i = 0; i < curves_.size(); ++i) FitValueLabels(spec_.series[i], curves_[i], &placer);
@@ -122,6 +123,7 @@ Legend Panel::MakeLegend(int max_columns, double max_width) const {
     entries.push_back({bound.name, bound.color, style_.theme.text, BoundStroke(bound), std::nullopt});
   }
   for (const Band& band : spec_.bands) {
+    if (band.name.empty()) continue;
     entries.push_back({band.name, style_.theme.band, style_.theme.text, {}, std::nullopt, true});
   }
   return Legend(std::move(entries), style_, max_columns, max_width);

@@ -37,19 +37,30 @@ struct Series {
   bool has_markers = true;  // if not, only points that stand alone are marked
 };
 
+// The positions from `first` to before `end`, by their index.
+struct PositionRange {
+  size_t first = 0;
+  size_t end = std::numeric_limits<size_t>::max();
+
+  bool Has(size_t index) const { return first <= index && index < end; }
+};
+
 // A dashed horizontal line.
 struct Bound {
   std::string name;
   double value = 0.0;
   Color color;
   Dashes dashes = Dashes::kLong;
+  PositionRange at = {};
 };
 
-// A range of values that is shaded from side to side. An end may be infinite: the shade then reaches the frame.
+// A range of values that is shaded. An end may be infinite: the shade then reaches the frame.
 struct Band {
-  std::string name;
+  std::string name;  // in the legend; empty: not there
   double low = 0.0;
   double high = 0.0;
+  PositionRange at = {};
+  bool widens_axis = true;  // a logarithmic axis shows its ends
 };
 
 // A point of a curve that is ringed, and named where there is room.
@@ -82,9 +93,9 @@ struct PanelSpec {
   // For series with on_right_axis. Then both axes are linear and share their grid lines.
   std::optional<Axis> right = std::nullopt;
   std::vector<Series> series = {};
-  // The range of the left axis includes the bounds and, if it is logarithmic, the ends of bands.
+  // The range of the left axis includes the bounds and, if it is logarithmic, the ends of bands that widen it.
   std::vector<Bound> bounds = {};
-  std::vector<Band> bands = {};  // from the highest to the lowest
+  std::vector<Band> bands = {};  // of one position from the highest to the lowest
   // Marked above the plot. Ascending, one for each index at most.
   std::vector<Flag> flags = {};
   std::vector<Ring> rings = {};  // the most important first
@@ -152,8 +163,10 @@ class Panel {
   std::optional<Point> PointOf(const Ring& ring) const;
   // What belongs to position i on the horizontal axis, half the way to its neighbours.
   Box StripeOf(size_t i) const;
+  // From one side of the plot to the other, or to half the way between the positions.
+  Box SpanOf(const PositionRange& at) const;
   Box BoxOf(const Band& band) const;
-  void AddBesideBands(const Box& stripe, Path* path) const;
+  void AddBesideBands(size_t i, Path* path) const;
   Stroke BoundStroke(const Bound& bound) const;
 
   void DrawBands(Canvas* canvas) const;

@@ -99,6 +99,7 @@ Scale Panel::FitAxis(const Axis& axis, bool is_right, double height) const {
   for (const Series& series : spec_.series) std::for_each(series.values.begin(), series.values.end(), add);
   for (const Bound& bound : spec_.bounds) add(bound.value);
   for (const Band& band : spec_.bands) {
+    if (!band.widens_axis) continue;
     add(band.low);
     add(band.high);
   }

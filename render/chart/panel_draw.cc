@@ -74,16 +74,27 @@ Box Panel::StripeOf(size_t i) const {
   return {to_border(x - 0.5 * before, plot.left), plot.top, to_border(x + 0.5 * after, plot.right), plot.bottom};
 }
 
+Box Panel::SpanOf(const PositionRange& at) const {
+  Box span = place_.plot;
+  const auto before = [&](size_t i) { return 0.5 * (XOf(positions_[i - 1]) + XOf(positions_[i])); };
+  if (at.first > 0) span.left = before(at.first);
+  if (at.end < positions_.size()) span.right = before(at.end);
+  return span;
+}
+
 Box Panel::BoxOf(const Band& band) const {
   const Box& plot = place_.plot;
   const auto y = [&](double value) { return std::clamp(YOf(value, left_scale_), plot.top, plot.bottom); };
-  return {plot.left, y(band.high), plot.right, y(band.low)};
+  const Box span = SpanOf(band.at);
+  return {span.left, y(band.high), span.right, y(band.low)};
 }
 
 // Where a healthy range is, its colour alone is seen.
-void Panel::AddBesideBands(const Box& stripe, Path* path) const {
+void Panel::AddBesideBands(size_t i, Path* path) const {
+  const Box stripe = StripeOf(i);
   double top = stripe.top;
   for (const Band& band : spec_.bands) {
+    if (!band.at.Has(i)) continue;
     const Box box = BoxOf(band);
     if (box.top > top) path->AddBox({stripe.left, top, stripe.right, box.top});
     top = box.bottom;
@@ -104,7 +115,7 @@ void Panel::DrawBands(Canvas* canvas) const {
     stripes.part = Part::kStripe;
     stripes.crisp = true;
     for (const Flag& flag : spec_.flags) {
-      if (flag.whole == severity) AddBesideBands(StripeOf(flag.index), &stripes.fill);
+      if (flag.whole == severity) AddBesideBands(flag.index, &stripes.fill);
     }
     if (stripes.fill.empty()) continue;
     canvas->Draw(stripes, WithAlpha(ColorOf(severity, style_.theme), style_.theme.stripe_alpha));
@@ -165,7 +176,8 @@ void Panel::DrawBounds(Canvas* canvas) const {
   for (const Bound& bound : spec_.bounds) {
     const double y = YOf(bound.value, left_scale_);
     Shape line;
-    AddSegment({place_.plot.left, y}, {place_.plot.right, y}, &line.line);
+    const Box span = SpanOf(bound.at);
+    AddSegment({span.left, y}, {span.right, y}, &line.line);
     line.stroke = BoundStroke(bound);
     line.part = Part::kBound;
     canvas->Draw(line, bound.color);

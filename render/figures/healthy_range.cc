@@ -21,11 +21,11 @@ constexpr std::array<UsualRange, 3> kShownRanges = {{
 }};
 
 // What no bound of a verdict is crossed by. A bound that is NaN is none.
-HealthyRange WithinBounds(Metric metric, const Thresholds& thresholds) {
+HealthyRange WithinBounds(Metric metric, int64_t layer, const Thresholds& thresholds) {
   HealthyRange range;
   for (const internal::PathologyInfo& pathology : internal::kPathologies) {
     for (const internal::Bound& bound : pathology.bounds) {
-      if (bound.crossed.metric != metric) continue;
+      if (bound.crossed.metric != metric || !bound.IsFor(layer)) continue;
       const double number = bound.crossed.Number(thresholds, {});
       if (bound.crossed.relation == internal::Relation::kBelow && number > range.low) range.low = number;
       if (bound.crossed.relation == internal::Relation::kAbove && number < range.high) range.high = number;
@@ -36,12 +36,12 @@ HealthyRange WithinBounds(Metric metric, const Thresholds& thresholds) {
 
 }  // namespace
 
-std::optional<HealthyRange> HealthyRangeOf(Metric metric, const Thresholds& thresholds) {
+std::optional<HealthyRange> HealthyRangeOf(Metric metric, int64_t layer, const Thresholds& thresholds) {
   const auto shown = std::find_if(kShownRanges.begin(), kShownRanges.end(),
                                   [&](const UsualRange& range) { return range.metric == metric; });
   if (shown == kShownRanges.end()) return std::nullopt;
   constexpr HealthyRange kUnbounded;
-  const HealthyRange bounds = WithinBounds(metric, thresholds);
+  const HealthyRange bounds = WithinBounds(metric, layer, thresholds);
   if (bounds.low == kUnbounded.low && bounds.high == kUnbounded.high) return std::nullopt;
   if (!(bounds.low < bounds.high)) return std::nullopt;
   HealthyRange range = bounds;

@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_RENDER_FIGURES_HEALTHY_RANGE_H_
 #define ATTNSCOPE_RENDER_FIGURES_HEALTHY_RANGE_H_
 
+#include <cstdint>
 #include <limits>
 #include <optional>
 
@@ -20,7 +21,8 @@ struct HealthyRange {
 
 // The values that cross no bound of a verdict. On a side without bounds the range ends where values of trained models
 // usually do. Nothing for metrics whose range is not shown, where no bound is set, and where no value is within all.
-std::optional<HealthyRange> HealthyRangeOf(Metric metric, const Thresholds& thresholds);
+// Layer 0, the first block of a model, may have another range than all other layers.
+std::optional<HealthyRange> HealthyRangeOf(Metric metric, int64_t layer, const Thresholds& thresholds);
 
 }  // namespace attnscope::render
 

@@ -97,7 +97,9 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
     }
     spec.series.push_back(std::move(series));
   }
-  const std::optional<HealthyRange> healthy = HealthyRangeOf(info.metric, look.thresholds);
+  // All layers share the shade: it is that of the last, as the first block's may be another one.
+  const int64_t last = timeline.layers.empty() ? 0 : timeline.layers.back();
+  const std::optional<HealthyRange> healthy = HealthyRangeOf(info.metric, last, look.thresholds);
   if (healthy && !look.plain) spec.bands = {{"", healthy->low, healthy->high}};
   spec.has_legend = false;
   spec.horizontal_title = timeline.unit;

@@ -26,10 +26,19 @@ std::vector<double> ValuesOf(const Report& report, Metric metric) {
   return values;
 }
 
-std::vector<Band> BandOf(Metric metric, const FigureLook& look) {
-  const std::optional<HealthyRange> range = HealthyRangeOf(metric, look.thresholds);
-  if (!range) return {};
-  return {{"Healthy Range", range->low, range->high}};
+std::vector<Band> BandsOf(Metric metric, const Report& report, const FigureLook& look) {
+  constexpr const char* kName = "Healthy Range";
+  const int64_t last = report.layers.empty() ? 0 : report.layers.back().layer;
+  const std::optional<HealthyRange> range = HealthyRangeOf(metric, last, look.thresholds);
+  std::vector<Band> bands;
+  if (range) bands.push_back({kName, range->low, range->high});
+  if (last == 0 || report.layers.front().layer != 0) return bands;
+  // The first block's range may be another one. It is shown as far as the others' axis goes.
+  const std::optional<HealthyRange> first = HealthyRangeOf(metric, 0, look.thresholds);
+  if (range && first && range->low == first->low && range->high == first->high) return bands;
+  if (range) bands[0].at.first = 1;
+  if (first) bands.push_back({range ? "" : kName, first->low, first->high, {0, 1}, !range});
+  return bands;
 }
 
 PanelSpec EntropyPanel(const Report& report, const Theme& theme) {
@@ -45,7 +54,7 @@ PanelSpec EffectiveRankPanel(const Report& report, const FigureLook& look) {
           .left = {"Effective Rank (# effective positions)", theme.text, Axis::Kind::kLog},
           .series = {{"Effective Rank", ValuesOf(report, Metric::kEffectiveRank), Marker::kSquare,
                       theme.data.effective_rank, false, 1}},
-          .bands = BandOf(Metric::kEffectiveRank, look)};
+          .bands = BandsOf(Metric::kEffectiveRank, report, look)};
 }
 
 PanelSpec TopKPanel(const Report& report, const Theme& theme) {
@@ -64,7 +73,7 @@ PanelSpec MaxRowWeightPanel(const Report& report, const FigureLook& look) {
           .left = {"Max Attention Weight", theme.text, Axis::Kind::kShare},
           .series = {{"Max Row Weight", ValuesOf(report, Metric::kMaxRowWeight), Marker::kDiamond,
                       theme.data.max_row_weight, false, 3}},
-          .bands = BandOf(Metric::kMaxRowWeight, look)};
+          .bands = BandsOf(Metric::kMaxRowWeight, report, look)};
 }
 
 PanelSpec ColumnPanel(const Report& report, const Theme& theme) {
@@ -82,15 +91,18 @@ PanelSpec ResidualPanel(const Report& report, const FigureLook& look) {
                     .left = {"Update Ratio (||Δx|| / ||x||)", theme.text, Axis::Kind::kLog},
                     .series = {{"Residual Update Ratio", ValuesOf(report, Metric::kResidualRatio), Marker::kDiamond,
                                 theme.data.residual_ratio, false, 3}},
-                    .bands = BandOf(Metric::kResidualRatio, look)};
-  for (const Band& band : spec.bands) {
-    // The axis is logarithmic, and an end without a bound is infinite.
-    if (band.low > 0.0) {
-      spec.bounds.push_back({"Healthy Lower Bound", band.low, theme.data.lower_bound, Dashes::kMedium});
-    }
-    if (std::isfinite(band.high)) {
-      spec.bounds.push_back({"Healthy Upper Bound", band.high, theme.data.upper_bound, Dashes::kLong});
-    }
+                    .bands = BandsOf(Metric::kResidualRatio, report, look)};
+  if (spec.bands.empty()) return spec;
+  // Those of all layers but the first block, whose shade is enough.
+  const Band& band = spec.bands.front();
+  const bool same_low = spec.bands.back().low == band.low;
+  // The axis is logarithmic, and an end without a bound is infinite.
+  if (band.low > 0.0) {
+    spec.bounds.push_back({"Healthy Lower Bound", band.low, theme.data.lower_bound, Dashes::kMedium,
+                           same_low ? PositionRange() : band.at});
+  }
+  if (std::isfinite(band.high)) {
+    spec.bounds.push_back({"Healthy Upper Bound", band.high, theme.data.upper_bound, Dashes::kLong, band.at});
   }
   return spec;
 }
@@ -99,7 +111,10 @@ PanelSpec ResidualPanel(const Report& report, const FigureLook& look) {
 void MakePlain(PanelSpec* spec) {
   spec->bands.clear();
   for (Series& series : spec->series) series.dashes = Dashes::kNone;
-  for (Bound& bound : spec->bounds) bound.dashes = Dashes::kLong;
+  for (Bound& bound : spec->bounds) {
+    bound.dashes = Dashes::kLong;
+    bound.at = {};
+  }
 }
 
 // Marks the layers that have a verdict that this metric shows, of themselves or of a head; a layer's own verdict also

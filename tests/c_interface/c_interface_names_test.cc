@@ -260,6 +260,8 @@ TEST(CInterfaceTest, ThresholdsHaveTheSameBounds) {
   EXPECT_SAME(sink_min_keys);
   EXPECT_SAME(one_hot_min_keys);
   EXPECT_SAME(uniform_min_keys);
+  EXPECT_SAME(first_block_residual_ratio_warning);
+  EXPECT_SAME(first_block_residual_ratio_critical);
 #undef EXPECT_SAME
   EXPECT_EQ(bounds * sizeof(double), sizeof(Thresholds));
 }

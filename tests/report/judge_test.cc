@@ -189,6 +189,33 @@ TEST(JudgeTest, FewRowsAreNoEvidence) {
   EXPECT_EQ(JudgeLayer(given, thresholds).outcome, Outcome::kIll);
 }
 
+// The first block adds to embeddings, which are small: 14 is healthy there, and nowhere else.
+TEST(JudgeTest, TheFirstBlockHasBoundsOfItsOwn) {
+  const auto said = [](int64_t layer, double ratio, const Thresholds& thresholds = {}) {
+    Report report = ReportOf(Values({{Metric::kResidualRatio, ratio}}));
+    report.layers[0].layer = layer;
+    return Said(Judge(report, thresholds), Pathology::kExplodingUpdate);
+  };
+  EXPECT_EQ(said(0, 14.0), "healthy");
+  EXPECT_EQ(said(0, 50.0), "healthy");
+  EXPECT_EQ(said(0, 51.0), "warning: exploding update in layer 0: residual_ratio 51 is above 50");
+  EXPECT_EQ(said(0, 501.0), "critical: exploding update in layer 0: residual_ratio 501 is above 500");
+  EXPECT_EQ(said(1, 14.0), "critical: exploding update in layer 1: residual_ratio 14 is above 10");
+  // Each is judged by its own bounds alone, on or off.
+  Thresholds thresholds;
+  thresholds.first_block_residual_ratio_warning = thresholds.first_block_residual_ratio_critical = std::nan("");
+  EXPECT_EQ(said(0, 1e9, thresholds), "its bounds are switched off");
+  EXPECT_EQ(said(1, 0.5, thresholds), "healthy");
+  // A stage of a pipeline that begins later has no first block.
+  thresholds = {};
+  thresholds.exploding_residual_ratio_warning = thresholds.exploding_residual_ratio_critical = std::nan("");
+  EXPECT_EQ(said(4, 1e9, thresholds), "its bounds are switched off");
+  EXPECT_EQ(said(0, 51.0, thresholds), "warning: exploding update in layer 0: residual_ratio 51 is above 50");
+  // Vanishing is the same everywhere.
+  EXPECT_TRUE(Said(Judge(ReportOf(Values({{Metric::kResidualRatio, 0.05}}))), Pathology::kVanishingLayer)
+                  .starts_with("warning"));
+}
+
 // Decoding: of one row, the sink is its largest weight.
 TEST(JudgeTest, MatricesOfFewRowsHaveNoSink) {
   Given given = {{Metric::kSinkMass, 0.9}, {Metric::kRows, 64.0}, {Metric::kMatrices, 64.0}, {Metric::kKeys, 100.0}};

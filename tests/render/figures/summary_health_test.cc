@@ -67,27 +67,6 @@ TEST(SummaryHealth, AHeadsVerdictMarksItsLayerWithoutShadingIt) {
   EXPECT_EQ(CountParts(canvas, Part::kStripe), 0U);
 }
 
-TEST(SummaryHealth, HealthyRangesAreWhereTheirTicksSay) {
-  const RecordingCanvas canvas = Drawn(ExampleReport());
-  EXPECT_EQ(CountParts(canvas, Part::kBand), 3U);
-  // Both bounds of the residual ratio are drawn, and are the borders of its range.
-  std::vector<double> bounds;
-  for (const Ink& ink : StructureOf(canvas).inks) {
-    if (ink.part == Part::kBound) bounds.push_back(ink.segments[0].first.y);
-  }
-  ASSERT_EQ(bounds.size(), 2U);
-  Polylines fills;
-  for (const auto& drawn : canvas.shapes) {
-    if (drawn.shape.part == Part::kBand) {
-      fills = {};
-      Flatten(drawn.shape.fill, {}, &fills);
-    }
-  }
-  const Box last = BoundsOf(fills.points);
-  EXPECT_NEAR(last.bottom, bounds[0], 1e-9);
-  EXPECT_NEAR(last.top, bounds[1], 1e-9);
-}
-
 // The bands of a picture, from top to bottom and from left to right of their panels.
 std::vector<Box> BandsOf(const RecordingCanvas& canvas) {
   std::vector<Box> boxes;
@@ -100,9 +79,44 @@ std::vector<Box> BandsOf(const RecordingCanvas& canvas) {
   return boxes;
 }
 
+TEST(SummaryHealth, HealthyRangesAreWhereTheirTicksSay) {
+  const RecordingCanvas canvas = Drawn(ExampleReport());
+  EXPECT_EQ(CountParts(canvas, Part::kBand), 3U + 1U) << "the first block's residual ratio";
+  // Both bounds of the residual ratio are drawn, and are the borders of its range.
+  std::vector<double> bounds;
+  for (const Ink& ink : StructureOf(canvas).inks) {
+    if (ink.part == Part::kBound) bounds.push_back(ink.segments[0].first.y);
+  }
+  ASSERT_EQ(bounds.size(), 2U);
+  const std::vector<Box> bands = BandsOf(canvas);
+  EXPECT_NEAR(bands[2].bottom, bounds[0], 1e-9);
+  EXPECT_NEAR(bands[2].top, bounds[1], 1e-9);
+  // That of the first block is beside it, and reaches the frame: the axis is for the others.
+  EXPECT_NEAR(bands[3].right, bands[2].left, 1e-9);
+  EXPECT_NEAR(bands[3].bottom, bands[2].bottom, 1e-9);
+  EXPECT_LT(bands[3].top, bands[2].top - 1.0);
+}
+
+TEST(SummaryHealth, TheFirstBlocksRangeIsItsOwn) {
+  Report report = ExampleReport();
+  report.layers[0].stats.layer[Metric::kResidualRatio] = 14.0;
+  EXPECT_EQ(Drawn(report).Count("exploding"), 0);
+  const std::vector<Box> bands = BandsOf(Drawn(report));
+  ASSERT_EQ(bands.size(), 4U);
+  EXPECT_LT(bands[3].top, bands[2].top - 10.0);
+  // Without it all layers share a range, and with it alone it has the axis.
+  report.layers.erase(report.layers.begin());
+  EXPECT_EQ(BandsOf(Drawn(report)).size(), 3U);
+  report.layers.resize(1);
+  report.layers[0].layer = 0;
+  report.layers[0].stats.layer[Metric::kResidualRatio] = 14.0;
+  EXPECT_EQ(BandsOf(Drawn(report)).size(), 3U);
+  ExpectTidy(Drawn(report), 2000, 1500);
+}
+
 TEST(SummaryHealth, ThresholdsMoveHealthyRanges) {
   const std::vector<Box> usual = BandsOf(Drawn(ExampleReport()));
-  ASSERT_EQ(usual.size(), 3U);
+  ASSERT_EQ(usual.size(), 4U);
   FigureLook look;
   look.thresholds.one_hot_effective_rank_warning = 10.0;
   look.thresholds.one_hot_max_row_weight_warning = 0.3;
@@ -110,7 +124,7 @@ TEST(SummaryHealth, ThresholdsMoveHealthyRanges) {
   look.thresholds.exploding_residual_ratio_warning = 0.8;
   const RecordingCanvas canvas = Drawn(ExampleReport(), look);
   const std::vector<Box> moved = BandsOf(canvas);
-  ASSERT_EQ(moved.size(), 3U);
+  ASSERT_EQ(moved.size(), 4U);
   EXPECT_NEAR(moved[0].Height() / usual[0].Height(), std::log(50.0 / 10.0) / std::log(50.0 / 5.0), 1e-3);
   EXPECT_NEAR(moved[0].top, usual[0].top, 1e-9);
   EXPECT_NEAR(moved[1].Height() / usual[1].Height(), (0.3 - 0.1) / (0.5 - 0.1), 1e-3);
@@ -132,16 +146,18 @@ TEST(SummaryHealth, ABoundThatIsSwitchedOffLeavesItsSideOpen) {
   look.thresholds.exploding_residual_ratio_critical = never;
   RecordingCanvas canvas = Drawn(ExampleReport(), look);
   std::vector<Box> bands = BandsOf(canvas);
-  ASSERT_EQ(bands.size(), 3U);
+  ASSERT_EQ(bands.size(), 4U);
   EXPECT_EQ(CountParts(canvas, Part::kBound), 1U);
   EXPECT_EQ(canvas.Count("Healthy Upper Bound"), 0);
   const std::vector<std::pair<Point, Point>> frames = StructureOf(canvas).frame_lines;
   EXPECT_TRUE(std::any_of(frames.begin(), frames.end(), [&](const auto& line) {
-    return line.first.x == bands[2].left && line.first.y == bands[2].top && line.second.y == bands[2].top;
+    return line.first.x == bands[3].left && line.first.y == bands[2].top && line.second.y == bands[2].top;
   })) << "the range does not reach the frame";
   // With no bound at all there is nothing to be healthy by.
   look.thresholds.vanishing_residual_ratio_warning = never;
   look.thresholds.vanishing_residual_ratio_critical = never;
+  look.thresholds.first_block_residual_ratio_warning = never;
+  look.thresholds.first_block_residual_ratio_critical = never;
   look.thresholds.one_hot_effective_rank_warning = never;
   canvas = Drawn(ExampleReport(), look);
   EXPECT_EQ(BandsOf(canvas).size(), 1U) << "max row weight";
