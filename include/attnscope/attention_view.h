@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "attnscope/visibility.h"
+
 namespace attnscope {
 
 // The type of a buffer's elements.
@@ -38,6 +40,9 @@ struct AttentionView {
   // at a time, set them; everyone else leaves them at zero.
   size_t first_sequence = 0;
   size_t first_head = 0;
+  // Of weights: rows are meant to sum to less than 1, as a learned sink has the rest (gpt-oss). Then only sums above 1
+  // are unnormalized, and the rest is Metric::kNullMass.
+  bool null_mass = false;
 };
 
 // The view of a C-contiguous buffer [batch, heads, queries, keys].
@@ -55,16 +60,6 @@ constexpr AttentionView ContiguousAttention(const void* data, ElementType type, 
   view.batch_stride = static_cast<int64_t>(heads * queries * keys);
   return view;
 }
-
-// Which keys a query may see. Row i of a view sees
-//   min(keys, causal ? max(0, i + 1 + causal_offset) : keys, key_lengths ? key_lengths[b] : keys)
-// keys, the first ones. Masked elements are not read: they may hold anything, and they count as weight zero. A row that
-// sees no key is empty.
-struct Mask {
-  bool causal = false;
-  int64_t causal_offset = 0;             // keys that precede the first query: the length of the KV cache
-  const int64_t* key_lengths = nullptr;  // [batch] of the view, each >= 0, or null: every sequence has all keys
-};
 
 // Activations [batch, tokens, channels]: one side of a transformer block's residual stream. Channels are contiguous.
 struct ActivationView {

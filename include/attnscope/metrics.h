@@ -19,7 +19,8 @@ namespace attnscope {
 
 // `a_ij` is the weight that query i of n_q gives key j of n_k, `H_i` a row's entropy, `c_j = sum_i a_ij`, `s_ij` a
 // logit after scale and soft cap. A layer's value is the mean over the rows (or matrices, one a head and sequence) of
-// all its heads unless stated. Rows are the measured ones: neither invalid nor empty. The values are the C interface's
+// all its heads unless stated. Rows are the measured ones: neither invalid nor
+// empty nor masked. The values are the C interface's
 // numbers as well, so they never change: a new metric comes last.
 enum class Metric : uint8_t {
   // Of each row.
@@ -39,9 +40,9 @@ enum class Metric : uint8_t {
   kFirstTokenMass,     // mean of c_0 / n_q (Gu et al. 2024, arXiv 2410.10781)
   kSinkRate,           // share of heads with first_token_mass > 0.3; layers only (the same source)
   // Counts: sums over heads and sequences, `keys` the maximum.
-  kRows,              // all rows seen: measured, invalid and empty
+  kRows,              // all rows seen: measured, invalid, empty and masked
   kInvalidRows,       // rows with NaN, infinity or a negative weight: in no mean
-  kEmptyRows,         // rows of zeros, or fully masked: in no mean
+  kEmptyRows,         // rows that may see keys and give none any weight: in no mean
   kUnnormalizedRows,  // measured rows whose sum is off 1 by more than the tolerance
   kMatrices,          // matrices with at least one measured row
   kKeys,              // the largest n_k
@@ -56,10 +57,14 @@ enum class Metric : uint8_t {
   kTokenResidualRatio,  // mean over tokens of the same ratio of one token's channels
   kInfiniteResiduals,   // sequences whose ratio is +inf (x_in = 0, x_out != 0) or NaN
   kGradientNorm,        // L2 norm over all gradient buffers of the layer
+  // Of rows and logits, since version 0.2.
+  kMaskedRows,  // rows that may see no key: in no mean, and no sign of illness
+  kNullMass,    // mean of 1 - sum_j a_ij, of rows whose sums are meant to be below 1: the share of a learned sink
+  kMaxLogit,    // max s_ij, with its sign: what QK-Clip watches
 
   kUnnormalisedRows = kUnnormalizedRows,  // deprecated: the old spelling
 };
-inline constexpr size_t kNumMetrics = static_cast<size_t>(Metric::kGradientNorm) + 1;
+inline constexpr size_t kNumMetrics = static_cast<size_t>(Metric::kMaxLogit) + 1;
 
 // Where a metric stands in a report.
 enum class MetricGroup : uint8_t {
@@ -73,6 +78,7 @@ enum class MetricKind : uint8_t {
   kMean,     // a sum over units, divided by their number
   kCount,    // a sum over units that is a whole number
   kMaximum,  // the largest of all units, never negative
+  kSignedMaximum,  // the largest of all units
   kOther,    // made from other sums, see StatsOf in kernels/accumulator/state_layout.cc
 };
 
@@ -80,6 +86,7 @@ enum class MetricKind : uint8_t {
 enum class MetricUnit : uint8_t {
   kRow,
   kRowOfSeveralKeys,  // a row that may see two keys or more
+  kRowWithNullMass,   // a row whose sum is meant to be below 1
   kLogitRow,          // a row that came as logits, or as queries and keys
   kLogit,             // an unmasked one
   kMatrix,
@@ -186,7 +193,7 @@ inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
     Entry(Metric::kRows, "rows", "Rows seen", kOther, kRow, {.digits = 0}),
     Entry(Metric::kInvalidRows, "invalid_rows", "Rows with NaN, infinity or a negative weight", kCount, kRow,
           {.column = 140, .digits = 0}),
-    Entry(Metric::kEmptyRows, "empty_rows", "Rows of zeros, or fully masked", kCount, kRow,
+    Entry(Metric::kEmptyRows, "empty_rows", "Rows that may see keys and give none any weight", kCount, kRow,
           {.column = 150, .digits = 0}),
     Entry(Metric::kUnnormalizedRows, "unnormalized_rows", "Rows whose sum is not 1", kCount, kRow,
           {.column = 160, .digits = 0, .old_name = "unnormalised_rows"}),
@@ -217,6 +224,11 @@ inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
           kSequence, {.digits = 0, .report_key = "infinite_residuals"}),
     Entry(Metric::kGradientNorm, "gradient_norm", "L2 norm of the layer's gradients", kOther, kBuffer,
           {.title = "Gradient Norm", .axis = "Norm", .scale = kLog, .report_key = "gradient_norms"}),
+    Entry(Metric::kMaskedRows, "masked_rows", "Rows that may see no key", kCount, kRow, {.digits = 0}),
+    Entry(Metric::kNullMass, "null_mass", "Mean share of a row that a learned sink takes", kMean, kRowWithNullMass,
+          {.column = 105, .title = "Null Mass", .axis = "Share", .scale = kShare}),
+    Entry(Metric::kMaxLogit, "max_logit", "Largest unmasked logit, with its sign", kSignedMaximum, kLogit,
+          {.column = 115, .title = "Max Logit", .axis = "Logit"}),
 };
 
 // Each entry stands where the enumeration has its metric.

@@ -29,6 +29,15 @@ struct KeyPage {
   size_t keys = 0;
 };
 
+// Keys that are no floats, such as those of a quantised cache. `load` writes keys [first, first + count) of a head of
+// keys as float32 [count, head_dim] to `to`; it is called on the threads of the call, for at most a few hundred keys at
+// a time, and must not fail. Ready ones: attnscope/key_loaders.h.
+struct KeyLoader {
+  void (*load)(const void* context, size_t sequence, size_t kv_head, size_t first, size_t count, size_t head_dim,
+               float* to) = nullptr;
+  const void* context = nullptr;
+};
+
 // Queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim] of one layer. Any strides, in
 // elements, also negative or zero; contiguous elements of a query and of a key are fastest. Query head h attends to the
 // keys of head h / (heads / kv_heads): kv_heads = heads is multi-head, 1 multi-query attention.
@@ -55,6 +64,8 @@ struct QueryKeyView {
   // call, and say which by first_sequence. Null: all keys at key_data.
   const KeyPage* pages = nullptr;
   size_t num_pages = 0;
+  // Keys by a function: key_data, pages, key_type and the keys' strides are then not used.
+  KeyLoader key_loader = {};
   // Where these matrices belong in the accumulator, as in AttentionView; first_head counts query heads.
   size_t first_sequence = 0;
   size_t first_head = 0;

@@ -19,14 +19,20 @@ struct BiasView {
   int64_t batch_stride = 0;
   int64_t head_stride = 0;
   int64_t query_stride = 0;
+  // [heads of the view], or null: 1. What is added is head_factors[h] times what stands in `data`: ALiBi is one row of
+  // distances and the heads' slopes. Each must be finite; a bias that masks a key does so whatever its factor.
+  const float* head_factors = nullptr;
 };
 
 // The logits that enter the softmax, and that the logit metrics are of:
 //   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
-// where x_ij is a given logit, or the product of query i and key j. An s_ij of -infinity is a masked key: it is not
-// seen, has weight zero, and enters no logit metric. A row that sees no key is empty; one with NaN or +infinity is
-// invalid. Any other s_ij are right, also where they are beyond float32: an s_ij is off by at most 2^-50 of the larger
-// of its two terms and 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
+// where x_ij is a given logit, or the product of query i and key j. A row with NaN or +infinity is invalid. Any other
+// s_ij are right, also where they are beyond float32: an s_ij is off by at most 2^-50 of the larger of its two terms and
+// 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
+//
+// A key is masked by value where the given x_ij, or the bias, is -infinity, or at or below `masked_below`, or is the
+// lowest finite number of float16: attention masks are often finite. It is then not seen, as if a Visibility had said
+// so, and passes no soft cap. Products of queries and keys mask nothing.
 struct SoftmaxParams {
   // Zero: 1 for logits, 1 / sqrt(head_dim) for queries and keys. Otherwise 2^-96 to 2^96.
   double scale = 0.0;
@@ -34,6 +40,11 @@ struct SoftmaxParams {
   double soft_cap = 0.0;
   Mask mask = {};
   BiasView bias = {};
+  // -infinity: finite values are no masks.
+  double masked_below = -1e8;
+  // [heads of the view], or null. A learned sink: exp(sinks[h]) is added to the softmax's denominator (gpt-oss), so that
+  // weights sum to less than 1; the rest is Metric::kNullMass. -infinity: none for this head.
+  const float* sinks = nullptr;
 };
 
 }  // namespace attnscope
