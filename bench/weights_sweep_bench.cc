@@ -35,10 +35,11 @@ class Sweeper {
     range.type = rows.type();
     range.row_stride = static_cast<int64_t>(rows.keys());
     range.rows = count;
-    range.visible = VisibleKeys(rows.keys(), Mask());
+    range.visible = RowVisibility(rows.keys());
     open.row_sums = row_sums_;
     open.columns = columns_.data();
     open.block = block_.get();
+    open.block_columns = &block_columns_;
     PendingRows pending({scratch_.get(), workspace_.get()});
     pending.Add(range, open);
     pending.Sweep();
@@ -47,6 +48,7 @@ class Sweeper {
  private:
   std::vector<double> columns_;
   AlignedBuffer<float> block_;
+  KeyRange block_columns_;
   AlignedBuffer<float> scratch_;
   AlignedBuffer<SweepWorkspace> workspace_;
   double row_sums_[kNumRowSums] = {};

@@ -3,8 +3,10 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "kernels/sweep/shown_weights.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/view_rows.h"
 
@@ -73,40 +75,68 @@ HWY_INLINE void Scale(const double* HWY_RESTRICT from, size_t count, double scal
   for (; i < count; ++i) to[i] = static_cast<float>(from[i] * scale);
 }
 
+// The same for one row some of whose keys are hidden one by one.
+HWY_NOINLINE inline bool AddShown(const void* weights, ElementType type, const RowVisibility& visible, size_t row,
+                                  const KeyRange& keys, double* HWY_RESTRICT sums) {
+  uint8_t shown[kMeanColumns];
+  float copy[kMeanColumns];
+  CopyShownWeights(weights, type, visible.Show(row, keys, shown), keys.size(), copy);
+  const float* row_of_copy = copy;
+  return AddHeads(&row_of_copy, 1, 0, keys.size(), sums);
+}
+
+// Adds columns [begin, end) of the row in each matrix. Returns whether all are >= 0 or NaN.
 template <typename T>
-void MeanOfRowsT(const AttentionView& view, const Mask& mask, size_t row, float* HWY_RESTRICT mean) {
+HWY_INLINE bool AddMatrices(const AttentionView& view, const Visibility& visibility, size_t row, size_t begin,
+                            size_t end, double* HWY_RESTRICT sums) {
+  bool all_positive = true;
+  for (size_t sequence = 0; sequence < view.batch; ++sequence) {
+    for (size_t head = 0; head < view.heads; head += kHeadsAtOnce) {
+      const size_t count = HWY_MIN(kHeadsAtOnce, view.heads - head);
+      for (size_t i = 0; i < count; ++i) {
+        const RowVisibility visible(visibility, view.queries, view.keys, sequence, head + i);
+        const KeyRange range = visible.Range(row);
+        const KeyRange keys = {HWY_MAX(begin, range.begin), HWY_MIN(end, range.end)};
+        if (keys.begin >= keys.end) continue;
+        double* HWY_RESTRICT to = sums + (keys.begin - begin);
+        if (visible.by_key()) {
+          const T* weights = static_cast<const T*>(ElementOf(view, sequence, head + i, row)) + keys.begin;
+          all_positive &= AddShown(weights, view.type, visible, row, keys, to);
+          continue;
+        }
+        const T* rows[kHeadsAtOnce];
+        for (size_t j = 0; j < count; ++j) {
+          rows[j] = static_cast<const T*>(ElementOf(view, sequence, head + j, row));
+        }
+        all_positive &= AddHeads(rows, count, keys.begin, keys.end, to);
+        break;  // the heads of a sequence see the same
+      }
+    }
+  }
+  return all_positive;
+}
+
+template <typename T>
+void MeanOfRowsT(const AttentionView& view, const Visibility& visibility, size_t row, float* HWY_RESTRICT mean) {
   const double scale = 1.0 / static_cast<double>(view.batch * view.heads);
   for (size_t begin = 0; begin < view.keys; begin += kMeanColumns) {
     const size_t end = HWY_MIN(begin + kMeanColumns, view.keys);
     HWY_ALIGN_MAX double sums[kMeanColumns];
     memset(sums, 0, (end - begin) * sizeof(double));
-    bool all_positive = true;
-    for (size_t sequence = 0; sequence < view.batch; ++sequence) {
-      for (size_t head = 0; head < view.heads; head += kHeadsAtOnce) {
-        const size_t count = HWY_MIN(kHeadsAtOnce, view.heads - head);
-        const T* rows[kHeadsAtOnce];
-        size_t visible = 0;
-        for (size_t i = 0; i < count; ++i) {
-          const RowRange range = RowsOf(view, mask, sequence, head + i);
-          rows[i] = static_cast<const T*>(range.Row(row));
-          visible = range.visible(row);
-        }
-        if (visible > begin) all_positive &= AddHeads(rows, count, begin, HWY_MIN(end, visible), sums);
-      }
-    }
+    const bool all_positive = AddMatrices<T>(view, visibility, row, begin, end, sums);
     Scale(sums, end - begin, scale, mean + begin);
     if (!all_positive) mean[begin] = NAN;
   }
 }
 
-void MeanOfRows(const AttentionView& view, const Mask& mask, size_t row, float* HWY_RESTRICT mean) {
+void MeanOfRows(const AttentionView& view, const Visibility& visibility, size_t row, float* HWY_RESTRICT mean) {
   switch (view.type) {
     case ElementType::kFloat32:
-      return MeanOfRowsT<float>(view, mask, row, mean);
+      return MeanOfRowsT<float>(view, visibility, row, mean);
     case ElementType::kFloat16:
-      return MeanOfRowsT<hwy::float16_t>(view, mask, row, mean);
+      return MeanOfRowsT<hwy::float16_t>(view, visibility, row, mean);
     case ElementType::kBFloat16:
-      return MeanOfRowsT<hwy::bfloat16_t>(view, mask, row, mean);
+      return MeanOfRowsT<hwy::bfloat16_t>(view, visibility, row, mean);
   }
 }
 
@@ -119,8 +149,8 @@ namespace attnscope {
 
 HWY_EXPORT(MeanOfRows);
 
-void MeanOfRows(const AttentionView& view, const Mask& mask, size_t row, float* mean) {
-  HWY_DYNAMIC_DISPATCH(MeanOfRows)(view, mask, row, mean);
+void MeanOfRows(const AttentionView& view, const Visibility& visibility, size_t row, float* mean) {
+  HWY_DYNAMIC_DISPATCH(MeanOfRows)(view, visibility, row, mean);
 }
 
 }  // namespace attnscope

@@ -10,11 +10,12 @@
 
 namespace attnscope {
 
-// mean[0, view.keys) = mean over all matrices of row `row`, where keys that a row may not see count as zero. A row that
-// is invalid (NaN, infinity, negative weight) in any matrix makes the mean row invalid. Relative error of an element
-// below 5e-7. Eight heads are added in float32: valid weights of FLT_MAX / 8 and more may overflow, and then make the
-// mean row invalid too. O(batch * heads * keys), one read; allocates nothing. Thread-safe.
-void MeanOfRows(const AttentionView& view, const Mask& mask, size_t row, float* mean);
+// mean[0, view.keys) = mean over all matrices of row `row`, where keys that a row may not see count as zero.
+// `visibility` has no positions. A row that is invalid (NaN, infinity, negative weight) in any matrix makes the mean
+// row invalid. Relative error of an element below 5e-7. Eight heads are added in float32: valid weights of FLT_MAX / 8
+// and more may overflow, and then make the mean row invalid too. O(batch * heads * keys), one read; allocates nothing.
+// Thread-safe.
+void MeanOfRows(const AttentionView& view, const Visibility& visibility, size_t row, float* mean);
 
 }  // namespace attnscope
 

@@ -15,14 +15,16 @@
 
 namespace attnscope {
 
-inline constexpr std::array<std::string_view, 2> kSharedSweptNames = {"measured_rows", "rows_of_several_keys"};
+inline constexpr std::array<std::string_view, 3> kSharedSweptNames = {"measured_rows", "rows_of_several_keys",
+                                                                      "null_mass_rows"};
 inline constexpr std::array<std::string_view, 3> kSharedLogitNames = {"logit_rows", "logits", "logit_squares"};
 
 // Filled by the sweep, of every row.
 inline constexpr KeptNumbers kSweptSums = {
     kSharedSweptNames, [](const MetricInfo& info) {
       return (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount) &&
-             (info.unit == MetricUnit::kRow || info.unit == MetricUnit::kRowOfSeveralKeys);
+             (info.unit == MetricUnit::kRow || info.unit == MetricUnit::kRowOfSeveralKeys ||
+              info.unit == MetricUnit::kRowWithNullMass);
     }};
 // Behind those: of measured rows that came as logits. Filled by the softmax.
 inline constexpr KeptNumbers kLogitSums = {
@@ -35,8 +37,10 @@ inline constexpr size_t kNumRowSums = kNumSweptSums + kLogitSums.size();
 
 // Index of a row sum: one of these, or of a metric, see RowSumOf.
 enum class RowSum : uint8_t {
-  kMeasured,  // 1 if the row is neither invalid nor empty; the sums of metrics are 0 otherwise, except of their counts
-  kSeveralKeys,  // 1 if it also sees two keys or more
+  kMeasured,      // 1 if the row is neither invalid, empty nor masked; the sums of metrics are 0 otherwise, but their
+                  // counts
+  kSeveralKeys,   // 1 if it also sees two keys or more
+  kNullMassRows,  // 1 if its sum is also meant to be below 1
   kLogitRows = kNumSweptSums,
   kLogits,  // unmasked logits
   kLogitSquares,
@@ -60,7 +64,8 @@ constexpr std::string_view RowSumName(size_t index) {
 inline double NumRows(const double* row_sums) {
   return row_sums[static_cast<size_t>(RowSum::kMeasured)] +
          row_sums[static_cast<size_t>(RowSumOf<Metric::kInvalidRows>())] +
-         row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())];
+         row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] +
+         row_sums[static_cast<size_t>(RowSumOf<Metric::kMaskedRows>())];
 }
 
 }  // namespace attnscope

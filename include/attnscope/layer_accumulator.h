@@ -88,7 +88,7 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // EndSequence. O(batch * heads * queries * keys): one read of the weights. Errors, naming the argument and its value:
   // kInvalidArgument (null data, sizes whose product overflows, a key length that is negative or above `keys`, missing
   // heads in mean-matrix mode), kOutOfRange (more heads, sequences or keys than the configuration has).
-  Status AddWeights(const AttentionView& weights, const Mask& mask = {}, const Runner& runner = {});
+  Status AddWeights(const AttentionView& weights, const Visibility& visibility = {}, const Runner& runner = {});
 
   // Adds rows of logits, the softmax's input: everything that their weights would have measured, and the logit metrics.
   // Rows may arrive as in AddWeights, and in the same sequences as weights, queries and keys. Any finite logits are

@@ -75,11 +75,11 @@ enum class MetricGroup : uint8_t {
 
 // How a metric's value is kept and made.
 enum class MetricKind : uint8_t {
-  kMean,     // a sum over units, divided by their number
-  kCount,    // a sum over units that is a whole number
-  kMaximum,  // the largest of all units, never negative
+  kMean,           // a sum over units, divided by their number
+  kCount,          // a sum over units that is a whole number
+  kMaximum,        // the largest of all units, never negative
   kSignedMaximum,  // the largest of all units
-  kOther,    // made from other sums, see StatsOf in kernels/accumulator/state_layout.cc
+  kOther,          // made from other sums, see StatsOf in kernels/accumulator/state_layout.cc
 };
 
 // What has one value of a metric each.

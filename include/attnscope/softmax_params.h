@@ -27,8 +27,8 @@ struct BiasView {
 // The logits that enter the softmax, and that the logit metrics are of:
 //   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
 // where x_ij is a given logit, or the product of query i and key j. A row with NaN or +infinity is invalid. Any other
-// s_ij are right, also where they are beyond float32: an s_ij is off by at most 2^-50 of the larger of its two terms and
-// 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
+// s_ij are right, also where they are beyond float32: an s_ij is off by at most 2^-50 of the larger of its two terms
+// and 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
 //
 // A key is masked by value where the given x_ij, or the bias, is -infinity, or at or below `masked_below`, or is the
 // lowest finite number of float16: attention masks are often finite. It is then not seen, as if a Visibility had said
@@ -42,8 +42,8 @@ struct SoftmaxParams {
   BiasView bias = {};
   // -infinity: finite values are no masks.
   double masked_below = -1e8;
-  // [heads of the view], or null. A learned sink: exp(sinks[h]) is added to the softmax's denominator (gpt-oss), so that
-  // weights sum to less than 1; the rest is Metric::kNullMass. -infinity: none for this head.
+  // [heads of the view], or null. A learned sink: exp(sinks[h]) is added to the softmax's denominator (gpt-oss), so
+  // that weights sum to less than 1; the rest is Metric::kNullMass. -infinity: none for this head.
   const float* sinks = nullptr;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attnscope/layer_accumulator.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -14,6 +15,7 @@
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/logits_feeder.h"
 #include "kernels/accumulator/view_checks.h"
+#include "kernels/accumulator/visibility_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/target_choice.h"
@@ -39,10 +41,37 @@ size_t CountRowsWithoutKeys(const View& view, LayerStorage* storage) {
   for (size_t sequence = 0; sequence < (mean_matrix ? 1 : view.batch); ++sequence) {
     for (size_t head = 0; head < (mean_matrix ? 1 : view.heads); ++head) {
       double* row_sums = storage->OpenRowSums(view.first_sequence + sequence, view.first_head + head);
-      row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] += static_cast<double>(counted);
+      row_sums[static_cast<size_t>(RowSumOf<Metric::kMaskedRows>())] += static_cast<double>(counted);
     }
   }
   return view.queries - counted;
+}
+
+// An open sequence whose keys are fewer than they were has lost some, and column sums with them: unless that was told,
+// it is another sequence that nobody ended, or a view of the wrong keys.
+template <class View>
+Status CheckOpenKeys(const LayerStorage& storage, const char* name, const View& view, const Visibility& visibility) {
+  if (visibility.keys_were_evicted || visibility.window > 0 || visibility.window_after >= 0 ||
+      visibility.key_positions != nullptr) {
+    return {};
+  }
+  const MatrixShape shape = {view.batch, view.heads, view.queries, view.keys};
+  const bool mean_matrix = storage.config().mean_matrix;
+  size_t keys = 0;
+  for (size_t sequence = 0; sequence < view.batch; ++sequence) {
+    // A mean matrix has the keys of the longest sequence.
+    keys = mean_matrix ? std::max(keys, KeysOfSequence(shape, visibility, sequence))
+                       : KeysOfSequence(shape, visibility, sequence);
+    if (mean_matrix && sequence + 1 != view.batch) continue;
+    const size_t open = mean_matrix ? 0 : view.first_sequence + sequence;
+    const size_t before = storage.OpenKeys(open, mean_matrix ? 0 : view.first_head);
+    if (keys >= before) continue;
+    return {StatusCode::kInvalidArgument,
+            std::string(name) + " have " + std::to_string(keys) + " keys, but open sequence " + std::to_string(open) +
+                " has had " + std::to_string(before) +
+                ": end it by EndSequence, or set mask.keys_were_evicted if the cache has dropped keys"};
+  }
+  return {};
 }
 
 }  // namespace
@@ -70,7 +99,7 @@ Status LayerAccumulator::Create(const LayerConfig& config, LayerAccumulator* out
   if (Status status = CheckConfig(config); !status.ok()) return status;
   std::unique_ptr<State> state(new (std::nothrow) State(config));
   const bool has_room =
-      state != nullptr && state->storage.Allocate() && (config.max_keys == 0 || state->weights.Allocate(Runner()));
+      state != nullptr && state->storage.Allocate() && (config.max_keys == 0 || state->weights.Allocate(Runner(), {}));
   if (!has_room) {
     return {StatusCode::kOutOfMemory, "no memory for " + std::to_string(config.heads) + " heads x " +
                                           std::to_string(config.max_batch) + " sequences x " +
@@ -80,14 +109,15 @@ Status LayerAccumulator::Create(const LayerConfig& config, LayerAccumulator* out
   return {};
 }
 
-Status LayerAccumulator::AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) {
+Status LayerAccumulator::AddWeights(const AttentionView& weights, const Visibility& visibility, const Runner& runner) {
   if (state_ == nullptr) return NotCreated();
-  if (Status status = CheckAttention(state_->config(), weights, mask); !status.ok()) return status;
+  if (Status status = CheckAttention(state_->config(), weights, visibility); !status.ok()) return status;
   if (weights.batch == 0 || weights.heads == 0 || weights.queries == 0) return {};
-  if (!state_->weights.Allocate(runner)) return NoScratch(runner);
+  if (Status status = CheckOpenKeys(state_->storage, "weights", weights, visibility); !status.ok()) return status;
+  if (!state_->weights.Allocate(runner, visibility)) return NoScratch(runner);
   AttentionView rows = weights;
   rows.queries = CountRowsWithoutKeys(weights, &state_->storage);
-  state_->weights.Add(rows, mask, runner);
+  state_->weights.Add(rows, visibility, runner);
   return {};
 }
 
@@ -95,6 +125,7 @@ Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxPar
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckLogits(state_->config(), logits, params); !status.ok()) return status;
   if (logits.batch == 0 || logits.heads == 0 || logits.queries == 0) return {};
+  if (Status status = CheckOpenKeys(state_->storage, "logits", logits, params.mask); !status.ok()) return status;
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
   AttentionView rows = logits;
   rows.queries = CountRowsWithoutKeys(logits, &state_->storage);
@@ -106,6 +137,7 @@ Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxP
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckQueriesKeys(state_->config(), view, params); !status.ok()) return status;
   if (view.batch == 0 || view.heads == 0 || view.queries == 0) return {};
+  if (Status status = CheckOpenKeys(state_->storage, "queries", view, params.mask); !status.ok()) return status;
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
   QueryKeyView rows = view;
   rows.queries = CountRowsWithoutKeys(view, &state_->storage);
@@ -119,7 +151,7 @@ size_t LayerAccumulator::ScratchBytes(const Runner& runner) const {
 
 Status LayerAccumulator::Reserve(const Runner& runner) {
   if (state_ == nullptr) return NotCreated();
-  return state_->weights.Allocate(runner) && state_->logits.Allocate(runner) ? Status() : NoScratch(runner);
+  return state_->weights.Allocate(runner, {}) && state_->logits.Allocate(runner) ? Status() : NoScratch(runner);
 }
 
 Status LayerAccumulator::AddResidual(const ActivationView& before, const ActivationView& after) {

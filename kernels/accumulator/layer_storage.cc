@@ -30,7 +30,8 @@ bool LayerStorage::Allocate() {
   maxima_ = AllocateLazyBuffer<double>(layout_.maxima());
   block_stride_ = (config_.max_keys + kMaxFloatLanes - 1) / kMaxFloatLanes * kMaxFloatLanes;
   blocks_ = AllocateUnsetBuffer<float>(matrices * block_stride_);
-  return sums_ != nullptr && maxima_ != nullptr && blocks_ != nullptr;
+  block_columns_ = AllocateLazyBuffer<KeyRange>(matrices);
+  return sums_ != nullptr && maxima_ != nullptr && blocks_ != nullptr && block_columns_ != nullptr;
 }
 
 // Partial sums that no float32 holds, as those of several ranks, lose nothing: the rest goes to the finished blocks.
@@ -45,6 +46,7 @@ void LayerStorage::LoadBlocks() {
       float* block = Block(sequence, head);
       const size_t keys = OpenKeys(sequence, head);
       std::fill_n(block, keys, 0.0f);
+      block_columns_[sequence * layout_.heads() + head] = {0, keys};
       for (size_t i = 0; i < keys; ++i) {
         if (in_block) block[i] = static_cast<float>(partial[i]);
         columns[i] += partial[i] - static_cast<double>(block[i]);
@@ -60,9 +62,9 @@ OpenMatrix LayerStorage::Open(size_t sequence, size_t head, const RowRange& rows
   open.row_sums = OpenRowSums(sequence, head);
   open.columns = OpenColumns(sequence, head);
   open.block = Block(sequence, head);
+  open.block_columns = &block_columns_[sequence * layout_.heads() + head];
   open.rows = OpenRows(sequence, head);
-  open.keys = OpenKeys(sequence, head);
-  SetKeys(sequence, head, open.KeysWith(rows));
+  AddColumns(sequence, head, rows.visible, rows.rows);
   return open;
 }
 
@@ -72,6 +74,18 @@ size_t LayerStorage::OpenKeys(size_t sequence, size_t head) const {
 
 size_t LayerStorage::OpenRows(size_t sequence, size_t head) const {
   return CountOf(NumRows(sums() + layout_.OpenRowSums(sequence, head)), size_t{1} << 53);
+}
+
+void LayerStorage::AddColumns(size_t sequence, size_t head, const RowVisibility& visible, size_t rows) {
+  double& keys = maxima_[layout_.OpenKeys(sequence, head)];
+  keys = std::max(keys, static_cast<double>(visible.EndOfColumns(rows)));
+  double& first_key = OpenMaxima(sequence, head)[static_cast<size_t>(OpenMax::kFirstKey)];
+  first_key = std::max(first_key, static_cast<double>(visible.first_key()));
+}
+
+KeyRange LayerStorage::BlockColumns(size_t sequence, size_t head) const {
+  if (OpenRows(sequence, head) % kRowsPerBlock == 0) return {};
+  return block_columns_[sequence * layout_.heads() + head];
 }
 
 float* LayerStorage::Block(size_t sequence, size_t head) const {
@@ -119,19 +133,21 @@ const double* LayerStorage::PartialSums(size_t sequence, size_t head, double* sc
   if (!in_blocks_) return sums() + layout_.OpenPartial(sequence, head);
   const size_t keys = OpenKeys(sequence, head);
   const float* block = Block(sequence, head);
-  const bool in_progress = OpenRows(sequence, head) % kRowsPerBlock != 0;
-  for (size_t i = 0; i < keys; ++i) scratch[i] = in_progress ? static_cast<double>(block[i]) : 0.0;
+  const KeyRange columns = BlockColumns(sequence, head);
+  std::fill_n(scratch, keys, 0.0);
+  for (size_t i = columns.begin; i < columns.end; ++i) scratch[i] = static_cast<double>(block[i]);
   return scratch;
 }
 
 void LayerStorage::Fold(size_t sequence, size_t head, const double* partial, double* closed_sums,
                         double* closed_maxima) const {
   if (OpenRows(sequence, head) == 0) return;
-  FoldMatrix(sums() + layout_.OpenRowSums(sequence, head), sums() + layout_.OpenColumns(sequence, head), partial,
-             OpenKeys(sequence, head), closed_sums + layout_.HeadSums(head), closed_maxima + layout_.HeadMaxima(head));
-  double* max_abs_logit =
-      closed_maxima + layout_.HeadMaxima(head) + static_cast<size_t>(HeadMaxOf<Metric::kMaxAbsLogit>());
-  *max_abs_logit = std::max(*max_abs_logit, maxima_[layout_.OpenMaxAbsLogit(sequence, head)]);
+  const OpenSums open = {.rows = sums() + layout_.OpenRowSums(sequence, head),
+                         .columns = sums() + layout_.OpenColumns(sequence, head),
+                         .partial = partial,
+                         .keys = OpenKeys(sequence, head),
+                         .maxima = maxima() + layout_.OpenMaxima(sequence, head)};
+  FoldMatrix(open, closed_sums + layout_.HeadSums(head), closed_maxima + layout_.HeadMaxima(head));
 }
 
 void LayerStorage::EndSequence(size_t sequence) {
@@ -166,7 +182,7 @@ void LayerStorage::ClearSequence(size_t sequence) {
     std::fill_n(sums() + layout_.OpenColumns(sequence, head), keys, 0.0);
     if (partial_written_) std::fill_n(sums() + layout_.OpenPartial(sequence, head), keys, 0.0);
     maxima_[layout_.OpenKeys(sequence, head)] = 0.0;
-    maxima_[layout_.OpenMaxAbsLogit(sequence, head)] = 0.0;
+    std::fill_n(OpenMaxima(sequence, head), kNumOpenMaxima, 0.0);
   }
 }
 
@@ -200,9 +216,10 @@ void LayerStorage::Merge(const LayerStorage& other) {
       double* to_partial = sums() + layout_.OpenPartial(sequence, head);
       if (!other.in_blocks_) {
         add(other.sums() + layout_.OpenPartial(sequence, head), keys, to_partial);
-      } else if (other.OpenRows(sequence, head) % kRowsPerBlock != 0) {
+      } else {
         const float* block = other.Block(sequence, head);
-        for (size_t i = 0; i < keys; ++i) to_partial[i] += static_cast<double>(block[i]);
+        const KeyRange columns = other.BlockColumns(sequence, head);
+        for (size_t i = columns.begin; i < columns.end; ++i) to_partial[i] += static_cast<double>(block[i]);
       }
     }
   }

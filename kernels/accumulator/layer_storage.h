@@ -36,15 +36,14 @@ class LayerStorage {
   void LoadBlocks();
   // The matrix whose sequence is open, and to which these rows are added next: from now on it has their keys.
   OpenMatrix Open(size_t sequence, size_t head, const RowRange& rows);
-  void SetKeys(size_t sequence, size_t head, size_t keys) {
-    maxima_[layout_.OpenKeys(sequence, head)] = static_cast<double>(keys);
-  }
+  // From now on the matrix has the columns of these rows.
+  void AddColumns(size_t sequence, size_t head, const RowVisibility& visible, size_t rows);
   size_t OpenKeys(size_t sequence, size_t head) const;
   size_t OpenRows(size_t sequence, size_t head) const;
   double* OpenRowSums(size_t sequence, size_t head) { return sums_.get() + layout_.OpenRowSums(sequence, head); }
   double* OpenColumns(size_t sequence, size_t head) { return sums_.get() + layout_.OpenColumns(sequence, head); }
-  double* OpenMaxAbsLogit(size_t sequence, size_t head) {
-    return maxima_.get() + layout_.OpenMaxAbsLogit(sequence, head);
+  double* OpenMaxima(size_t sequence, size_t head) {  // [kNumOpenMaxima]
+    return maxima_.get() + layout_.OpenMaxima(sequence, head);
   }
   double* LayerSums() { return sums_.get(); }  // [kNumLayerSums]
 
@@ -70,6 +69,7 @@ class LayerStorage {
   void StoreBlocks(size_t sequence) const;
   // The same for all; from then on the blocks stand in the partial sums alone.
   void MoveBlocksToSums();
+  KeyRange BlockColumns(size_t sequence, size_t head) const;
   // [OpenKeys] partial sums: where they stand, or else made in `scratch`.
   const double* PartialSums(size_t sequence, size_t head, double* scratch) const;
   void Fold(size_t sequence, size_t head, const double* partial, double* closed_sums, double* closed_maxima) const;
@@ -82,6 +82,7 @@ class LayerStorage {
   AlignedBuffer<double> maxima_;
   AlignedBuffer<float> blocks_;  // [batch, heads, block_stride_]: see OpenMatrix
   size_t block_stride_ = 0;
+  AlignedBuffer<KeyRange> block_columns_;  // [batch, heads]: the columns of each block that are in use
   // Where the blocks in progress stand: in `blocks_` while rows are added; in the partial sums of `sums_` once a caller
   // may have changed those.
   bool in_blocks_ = true;

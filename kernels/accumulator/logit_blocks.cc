@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/accumulator/state_layout.h"
 #include "kernels/row_sums.h"
 #include "kernels/sweep/sweep_workspace.h"
 
@@ -29,27 +30,40 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
   range.data = scratch.Row(in_scratch);
   range.row_stride = static_cast<int64_t>(scratch.stride());
   range.rows = std::min(kRowsPerBlock, chunk.num_rows - first);
-  range.visible = source.Visible(chunk.sequence, chunk.first_row + first);
+  range.visible = source.Visible(chunk.sequence, chunk.first_head + head, chunk.first_row + first);
+  range.null_mass = source.has_sinks();
   range.tolerance = tolerance;
   range.softmax = scratch.Measures(in_scratch);
   SoftmaxRow rows[kRowsPerBlock];
   for (size_t i = 0; i < range.rows; ++i) {
     const size_t row = first + i;
-    rows[i].logits = ElementOf(logits, 0, head, row);
+    const KeyRange keys = range.visible.Range(i);
+    const auto at_keys = [&keys](const void* data, ElementType type) {
+      return data == nullptr ? nullptr : static_cast<const uint8_t*>(data) + keys.begin * ElementBytes(type);
+    };
+    rows[i].logits = at_keys(ElementOf(logits, 0, head, row), logits.type);
     rows[i].type = logits.type;
-    rows[i].ahead = row + 1 < logits.queries ? ElementOf(logits, 0, head, row + 1) : nullptr;
-    rows[i].bias = BiasRow(source.bias(), chunk.sequence, chunk.first_head + head, chunk.first_row + row);
+    rows[i].ahead = row + 1 < logits.queries ? at_keys(ElementOf(logits, 0, head, row + 1), logits.type) : nullptr;
+    rows[i].bias = at_keys(BiasRow(source.bias(), chunk.sequence, chunk.first_head + head, chunk.first_row + row),
+                           source.bias().type);
     rows[i].bias_type = source.bias().type;
-    rows[i].keys = range.visible(i);
-    rows[i].weights = scratch.Row(in_scratch + i);
+    rows[i].bias_factor = source.BiasFactor(chunk.first_head + head);
+    if (range.visible.by_key() && !keys.empty()) rows[i].shown = range.visible.Show(i, keys, scratch.Shown(i));
+    rows[i].keys = keys.size();
+    rows[i].weights = scratch.Row(in_scratch + i) + keys.begin;
+    rows[i].sink = source.Sink(chunk.first_head + head);
   }
   SoftmaxRows(rows, range.rows, source.scale(), scratch.softmax(), scratch.Measures(in_scratch));
   return range;
 }
 
 void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,
-                  double* max_abs) {
+                  double* open_maxima) {
   const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };
+  const auto raise = [open_maxima](OpenMax which, double value) {
+    double& maximum = open_maxima[static_cast<size_t>(which)];
+    maximum = std::max(maximum, value);
+  };
   for (size_t i = 0; i < num_rows; ++i) {
     const SoftmaxMeasures& row = measures[i];
     if (!row.valid || row.keys == 0) continue;
@@ -59,7 +73,8 @@ void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double satur
     add(RowSum::kLogits, static_cast<double>(row.keys));
     add(RowSumOf<Metric::kLogitMean>(), row.sum);
     add(RowSum::kLogitSquares, row.squares);
-    *max_abs = std::max(*max_abs, row.max_abs);
+    raise(OpenMax::kMaxAbsLogit, row.max_abs);
+    raise(OpenMax::kMaxLogit, PackSigned(row.max));
   }
 }
 

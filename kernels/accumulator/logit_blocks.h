@@ -29,9 +29,9 @@ struct PreparedChunk {
 // Makes the weights and measures of a head's rows from `first` on, a block at most, both in the scratch.
 RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance);
 
-// Adds the rows' logits to the sums [kNumRowSums] and to the largest logit of their matrix.
+// Adds the rows' logits to the sums [kNumRowSums] and the maxima [kNumOpenMaxima] of their matrix.
 void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,
-                  double* max_abs);
+                  double* open_maxima);
 
 }  // namespace attnscope
 

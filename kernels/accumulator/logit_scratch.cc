@@ -19,28 +19,30 @@ size_t Stride(size_t keys) {
 }  // namespace
 
 size_t LogitScratch::Rows(size_t keys) {
-  constexpr size_t kMostRows = 256;
   constexpr size_t kMostFloats = size_t{16} << 20;
-  return std::clamp(kMostFloats / Stride(keys) / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock, kMostRows);
+  return std::clamp(kMostFloats / Stride(keys) / kRowsPerBlock * kRowsPerBlock, kRowsPerBlock, kMaxProductRows);
 }
 
 size_t LogitScratch::Bytes(size_t keys) {
   const size_t rows = Rows(keys);
   return (rows * (Stride(keys) + kMaxHeadDim) + 2 * PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
-         rows * sizeof(SoftmaxMeasures);
+         rows * sizeof(SoftmaxMeasures) + kRowsPerBlock * keys;
 }
 
 bool LogitScratch::Allocate(size_t keys) {
   const size_t rows = Rows(keys);
+  keys_ = keys;
   stride_ = Stride(keys);
   rows_ = AllocateAlignedBuffer<float>(rows * stride_);
   measures_ = AllocateAlignedBuffer<SoftmaxMeasures>(rows);
   high_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   low_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
-  packed_queries_ = AllocateAlignedBuffer<float>(rows * kMaxHeadDim);
-  packed_keys_ = AllocateAlignedBuffer<float>(kPackedKeys);
+  // As much of these is written as a head is wide, or as there are masks.
+  packed_queries_ = AllocateUnsetBuffer<float>(rows * kMaxHeadDim);
+  packed_keys_ = AllocateUnsetBuffer<float>(kPackedKeys);
+  shown_ = AllocateUnsetBuffer<uint8_t>(kRowsPerBlock * keys);
   return rows_ != nullptr && measures_ != nullptr && high_ != nullptr && low_ != nullptr &&
-         packed_queries_ != nullptr && packed_keys_ != nullptr;
+         packed_queries_ != nullptr && packed_keys_ != nullptr && shown_ != nullptr;
 }
 
 }  // namespace attnscope

@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_SCRATCH_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/simd/aligned_buffer.h"
 #include "kernels/softmax/softmax_rows.h"
@@ -25,11 +26,14 @@ class LogitScratch {
   float* Row(size_t row) const { return rows_.get() + row * stride_; }
   SoftmaxMeasures* Measures(size_t row) const { return measures_.get() + row; }
   size_t stride() const { return stride_; }
+  // [keys] for each row of a block: which of its keys are shown.
+  uint8_t* Shown(size_t row) const { return shown_.get() + row * keys_; }
   SoftmaxScratch softmax() const { return {high_.get(), low_.get()}; }
   float* packed_queries() const { return packed_queries_.get(); }
   float* packed_keys() const { return packed_keys_.get(); }
 
  private:
+  size_t keys_ = 0;
   size_t stride_ = 0;          // elements from one row to the next
   AlignedBuffer<float> rows_;  // products, then weights
   AlignedBuffer<SoftmaxMeasures> measures_;
@@ -37,6 +41,7 @@ class LogitScratch {
   AlignedBuffer<float> low_;
   AlignedBuffer<float> packed_queries_;
   AlignedBuffer<float> packed_keys_;
+  AlignedBuffer<uint8_t> shown_;
 };
 
 }  // namespace attnscope

@@ -22,33 +22,40 @@ AttentionView ShapeOf(const QueryKeyView& view) {
   return shape;
 }
 
-}  // namespace
-
-LogitSource::LogitSource(const AttentionView& shape, size_t heads_per_group, double default_scale,
-                         const SoftmaxParams& params)
-    : shape_(shape),
-      heads_per_group_(heads_per_group),
-      scale_{params.scale == 0.0 ? default_scale : params.scale, params.soft_cap},
-      params_(params) {}
-
-VisibleKeys LogitSource::Visible(size_t sequence, size_t first_row) const {
-  const int64_t* lengths = params_.mask.key_lengths;
-  const size_t keys = lengths == nullptr ? shape_.keys : std::min(shape_.keys, static_cast<size_t>(lengths[sequence]));
-  return VisibleKeys(keys, params_.mask, first_row);
+// Values at or below this mask a key.
+double MaskedBelow(const SoftmaxParams& params, ElementType type) {
+  constexpr double kLowestFloat16 = -65504.0;
+  const bool finite = params.masked_below > -HUGE_VAL;
+  return finite && type == ElementType::kFloat16 ? std::max(params.masked_below, kLowestFloat16) : params.masked_below;
 }
 
+}  // namespace
+
+LogitSource::LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale,
+                         const SoftmaxParams& params)
+    : shape_(shape), heads_per_group_(heads_per_group), scale_(scale), params_(params) {}
+
+LogitViewSource::LogitViewSource(const AttentionView& logits, const SoftmaxParams& params)
+    : LogitSource(logits, 1,
+                  {.scale = params.scale == 0.0 ? 1.0 : params.scale,
+                   .soft_cap = params.soft_cap,
+                   .masked_logit = MaskedBelow(params, logits.type),
+                   .masked_bias = MaskedBelow(params, params.bias.type)},
+                  params) {}
+
 AttentionView LogitViewSource::Prepare(const LogitChunk& chunk, const LogitScratch& /*scratch*/) const {
-  const RowRange rows = RowsOf(shape(), mask(), chunk.sequence, chunk.first_head);
   AttentionView logits = shape();
-  logits.data = rows.Row(chunk.first_row);
-  logits.query_stride = rows.row_stride;
-  if (logits.data == nullptr) logits.head_stride = 0;
+  logits.data = logits.keys == 0 ? nullptr : ElementOf(shape(), chunk.sequence, chunk.first_head, chunk.first_row);
+  if (logits.data == nullptr) logits.query_stride = logits.head_stride = 0;
   logits.queries -= chunk.first_row;
   return logits;
 }
 
 QueryKeySource::QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params)
-    : LogitSource(ShapeOf(view), view.heads / view.kv_heads, 1.0 / std::sqrt(static_cast<double>(view.head_dim)),
+    : LogitSource(ShapeOf(view), view.heads / view.kv_heads,
+                  {.scale = params.scale == 0.0 ? 1.0 / std::sqrt(static_cast<double>(view.head_dim)) : params.scale,
+                   .soft_cap = params.soft_cap,
+                   .masked_bias = MaskedBelow(params, params.bias.type)},
                   params),
       view_(view) {}
 
@@ -60,7 +67,7 @@ AttentionView QueryKeySource::Prepare(const LogitChunk& chunk, const LogitScratc
   block.num_heads = chunk.num_heads;
   block.first_row = chunk.first_row;
   block.num_rows = chunk.num_rows;
-  block.visible = Visible(chunk.sequence, chunk.first_row);
+  block.visible = Visible(chunk.sequence, chunk.first_head, chunk.first_row);
   MultiplyQueriesKeys(block, scratch.packed_queries(), scratch.packed_keys(), scratch.Row(0), scratch.stride());
   AttentionView products;
   products.data = scratch.Row(0);

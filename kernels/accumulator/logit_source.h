@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_SOURCE_H_
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_SOURCE_H_
 
+#include <cmath>
 #include <cstddef>
 
 #include "attnscope/attention_view.h"
@@ -25,10 +26,17 @@ class LogitSource {
   // Heads that share their keys, and so are prepared together.
   size_t heads_per_group() const { return heads_per_group_; }
   const LogitScale& scale() const { return scale_; }
-  const Mask& mask() const { return params_.mask; }
+  const Visibility& visibility() const { return params_.mask; }
   const BiasView& bias() const { return params_.bias; }
-  // Of row `first_row` and those behind it.
-  VisibleKeys Visible(size_t sequence, size_t first_row) const;
+  // Of the matrix's row `first_row` and those behind it.
+  RowVisibility Visible(size_t sequence, size_t head, size_t first_row) const {
+    return RowVisibility(params_.mask, shape_.queries, shape_.keys, sequence, head).From(first_row);
+  }
+  bool has_sinks() const { return params_.sinks != nullptr; }
+  double Sink(size_t head) const { return has_sinks() ? static_cast<double>(params_.sinks[head]) : -HUGE_VAL; }
+  double BiasFactor(size_t head) const {
+    return params_.bias.head_factors == nullptr ? 1.0 : static_cast<double>(params_.bias.head_factors[head]);
+  }
 
   // The logits of a chunk, whose heads are all of one group: a view [1, heads, queries, keys] that begins with the
   // chunk and may have more rows.
@@ -37,7 +45,7 @@ class LogitSource {
   virtual size_t RowsAtOnce(size_t most) const = 0;
 
  protected:
-  LogitSource(const AttentionView& shape, size_t heads_per_group, double default_scale, const SoftmaxParams& params);
+  LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale, const SoftmaxParams& params);
   ~LogitSource() = default;
 
  private:
@@ -50,7 +58,7 @@ class LogitSource {
 // Logits that stand in memory.
 class LogitViewSource final : public LogitSource {
  public:
-  LogitViewSource(const AttentionView& logits, const SoftmaxParams& params) : LogitSource(logits, 1, 1.0, params) {}
+  LogitViewSource(const AttentionView& logits, const SoftmaxParams& params);
   AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const override;
   // A block, whose weights stay in cache for the sweep.
   size_t RowsAtOnce(size_t /*most*/) const override { return kRowsPerBlock; }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/accumulator/logit_blocks.h"
+#include "kernels/accumulator/mean_rows_feeder.h"
 #include "kernels/accumulator/run_tasks.h"
 
 namespace attnscope {
@@ -39,10 +40,13 @@ size_t LogitsFeeder::ScratchBytes(const Runner& runner) const {
 bool LogitsFeeder::Allocate(const Runner& runner) {
   const size_t keys = storage_.config().max_keys;
   const size_t tasks = TasksAtOnce(runner);
-  if (!buffers_.Allocate(storage_.config(), std::min(tasks, storage_.layout().heads() * storage_.layout().batch()))) {
+  const size_t sweeping = std::min(tasks, storage_.layout().heads() * storage_.layout().batch());
+  const bool mean_matrix = storage_.config().mean_matrix;
+  if (!(mean_matrix ? buffers_.AllocateForShown(storage_.config(), sweeping)
+                    : buffers_.Allocate(storage_.config(), sweeping))) {
     return false;
   }
-  if (storage_.config().mean_matrix && mean_sums_ == nullptr) {
+  if (mean_matrix && mean_sums_ == nullptr) {
     mean_sums_ = AllocateAlignedBuffer<double>(kRowsPerBlock * keys);
     if (mean_sums_ == nullptr) return false;
   }
@@ -87,7 +91,7 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
       for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
         const RowRange range = MakeWeights(prepared, head, row, storage_.config().tolerance_float32);
         AddLogitSums(range.softmax, range.rows, storage_.config().saturation_bound,
-                     storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxAbsLogit(sequence, of_layer));
+                     storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxima(sequence, of_layer));
         pending.Add(range, storage_.Open(sequence, of_layer, range));
         if (chunk.num_rows > kRowsPerBlock) pending.Sweep();
       }
@@ -119,22 +123,20 @@ void LogitsFeeder::AddGroupByRows(const LogitSource& source, const LogitGroup& g
 
 // Averages a block of rows at a time in float64.
 void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
-  PendingRows pending(buffers_.OfTask(0));
-  const double scale = 1.0 / static_cast<double>(source.shape().batch * source.shape().heads);
-  size_t keys = 0;
-  for (size_t sequence = 0; sequence < source.shape().batch; ++sequence) {
-    keys = std::max(keys, source.Visible(sequence, source.shape().queries)(0));
-  }
-  for (size_t first = 0; first < source.shape().queries; first += kRowsPerBlock) {
+  const AttentionView& shape = source.shape();
+  MeanRowsFeeder feeder(shape, source.visibility(), storage_, buffers_);
+  const double scale = 1.0 / static_cast<double>(shape.batch * shape.heads);
+  const size_t keys = shape.keys;
+  for (size_t first = 0; first < shape.queries; first += kRowsPerBlock) {
     LogitChunk chunk;
     chunk.num_heads = 1;
     chunk.first_row = first;
-    chunk.num_rows = std::min(kRowsPerBlock, source.shape().queries - first);
+    chunk.num_rows = std::min(kRowsPerBlock, shape.queries - first);
     std::fill_n(mean_sums_.get(), chunk.num_rows * keys, 0.0);
     // Each row's logits are added up by themselves: in any cut of the rows into calls, the same sums in the same order.
     double logit_sums[kRowsPerBlock][kNumRowSums] = {};
-    for (chunk.sequence = 0; chunk.sequence < source.shape().batch; ++chunk.sequence) {
-      for (chunk.first_head = 0; chunk.first_head < source.shape().heads; ++chunk.first_head) {
+    for (chunk.sequence = 0; chunk.sequence < shape.batch; ++chunk.sequence) {
+      for (chunk.first_head = 0; chunk.first_head < shape.heads; ++chunk.first_head) {
         AddToMean(source, chunk, keys, logit_sums);
       }
     }
@@ -148,10 +150,9 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
     range.data = mean_rows;
     range.row_stride = static_cast<int64_t>(keys);
     range.rows = chunk.num_rows;
-    range.visible = VisibleKeys(keys, source.mask(), first);
     range.tolerance = storage_.config().tolerance_float32;
-    pending.Add(range, storage_.Open(0, 0, range));
-    pending.Sweep();
+    range.null_mass = source.has_sinks();
+    feeder.Add(range, first);
   }
 }
 
@@ -163,10 +164,11 @@ void LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk,
   const RowRange range = MakeWeights(prepared, 0, 0, storage_.config().tolerance_float32);
   for (size_t row = 0; row < range.rows; ++row) {
     AddLogitSums(range.softmax + row, 1, storage_.config().saturation_bound, logit_sums[row],
-                 storage_.OpenMaxAbsLogit(0, 0));
+                 storage_.OpenMaxima(0, 0));
     double* sums = mean_sums_.get() + row * keys;
     const float* weights = static_cast<const float*>(range.Row(row));
-    for (size_t key = 0; key < range.visible(row); ++key) sums[key] += static_cast<double>(weights[key]);
+    const KeyRange seen = range.visible.Range(row);
+    for (size_t key = seen.begin; key < seen.end; ++key) sums[key] += static_cast<double>(weights[key]);
   }
 }
 

@@ -68,9 +68,9 @@ void RowParallelLogits::SweepChunk(const LogitSource& source, size_t task, Swept
       RowBlock& block = swept.blocks[index];
       block = RowBlock();
       block.columns = swept.columns.get() + index * ColumnStride(storage_.config().max_keys);
-      block.Append(range, 0, kRowsPerBlock,
-                   storage_.OpenRowSums(source.shape().first_sequence + chunk.sequence,
-                                        source.shape().first_head + chunk.first_head + head));
+      double* row_sums = storage_.OpenRowSums(source.shape().first_sequence + chunk.sequence,
+                                              source.shape().first_head + chunk.first_head + head);
+      for (size_t row = 0; row < kRowsPerBlock; ++row) block.Append(range, row, kRowsPerBlock, row_sums);
       SweepDetached(block, scratch_[task].workspace.get(), &swept.results[index]);
     }
   }
@@ -81,20 +81,23 @@ void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& sw
   const size_t sequence = source.shape().first_sequence + chunk.sequence;
   const size_t blocks = chunk.num_rows / kRowsPerBlock;
   // The same columns of every block, also where later rows see more: each column is one task's alone.
-  const size_t keys_of_last = source.Visible(chunk.sequence, source.shape().queries - 1)(0);
-  const size_t share = (keys_of_last / tasks / kColumnsOfLine + 1) * kColumnsOfLine;
+  const size_t all_rows = source.shape().queries;
+  const size_t most_keys = source.Visible(chunk.sequence, chunk.first_head, 0).EndOfColumns(all_rows);
+  const size_t share = (most_keys / tasks / kColumnsOfLine + 1) * kColumnsOfLine;
   for (size_t head = 0; head < chunk.num_heads; ++head) {
     const size_t of_layer = source.shape().first_head + chunk.first_head + head;
     for (size_t i = head * blocks; i < (head + 1) * blocks; ++i) {
       const RowBlock& block = swept.blocks[i];
       if (of_layer % tasks == task) {
         AddLogitSums(swept.measures.get() + i * kRowsPerBlock, kRowsPerBlock, storage_.config().saturation_bound,
-                     storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxAbsLogit(sequence, of_layer));
+                     storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxima(sequence, of_layer));
         AddDetachedRows(block, &swept.results[i]);
-        storage_.SetKeys(sequence, of_layer, std::max(storage_.OpenKeys(sequence, of_layer), block.Keys()));
+        const size_t first_row = chunk.first_row + (i - head * blocks) * kRowsPerBlock;
+        storage_.AddColumns(sequence, of_layer, source.Visible(chunk.sequence, chunk.first_head + head, first_row),
+                            kRowsPerBlock);
       }
       // Weights of a softmax are never slow but in rows that are invalid, so rows, overwritten by now, are not read.
-      AddDetachedColumns(block, swept.results[i], task * share, (task + 1) * share,
+      AddDetachedColumns(block, swept.results[i], {task * share, (task + 1) * share},
                          storage_.OpenColumns(sequence, of_layer));
     }
   }

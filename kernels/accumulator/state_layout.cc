@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "kernels/column_stats.h"
@@ -59,6 +61,8 @@ constexpr size_t DivisorOfHead(MetricUnit unit) {
   switch (unit) {
     case MetricUnit::kRowOfSeveralKeys:
       return static_cast<size_t>(RowSum::kSeveralKeys);
+    case MetricUnit::kRowWithNullMass:
+      return static_cast<size_t>(RowSum::kNullMassRows);
     case MetricUnit::kLogitRow:
       return static_cast<size_t>(RowSum::kLogitRows);
     case MetricUnit::kLogit:
@@ -102,9 +106,9 @@ constexpr std::array<Recipe, NumRecipes(kOfLayer)> MakeRecipes() {
   size_t count = 0;
   for (const MetricInfo& info : AllMetrics()) {
     if (!HasRecipe(info, kOfLayer)) continue;
-    const size_t number = kOfLayer                            ? kLayerSums.IndexOf(info.metric)
-                          : info.kind == MetricKind::kMaximum ? kHeadMaxima.IndexOf(info.metric)
-                                                              : SumOfHead(info);
+    const size_t number = kOfLayer                  ? kLayerSums.IndexOf(info.metric)
+                          : kHeadMaxima.holds(info) ? kHeadMaxima.IndexOf(info.metric)
+                                                    : SumOfHead(info);
     const size_t divisor = kOfLayer ? DivisorOfLayer(info.unit) : DivisorOfHead(info.unit);
     recipes[count++] = {info.metric, info.kind, info.group == MetricGroup::kLogits, static_cast<uint8_t>(number),
                         static_cast<uint8_t>(divisor)};
@@ -122,16 +126,29 @@ double LogitStd(const Totals& totals) {
   return std::sqrt(std::max(totals[RowSum::kLogitSquares] / logits - mean * mean, 0.0));
 }
 
+double ValueOf(const Recipe& recipe, const Totals& totals) {
+  switch (recipe.kind) {
+    case MetricKind::kMean:
+      return Mean(totals.sum(recipe.number), totals.sum(recipe.divisor));
+    case MetricKind::kCount:
+      return totals.sum(recipe.number);
+    case MetricKind::kMaximum:
+      return totals.maximum(recipe.number);
+    case MetricKind::kSignedMaximum:
+      return UnpackSigned(totals.maximum(recipe.number));
+    case MetricKind::kOther:
+      break;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
 MetricValues AttentionMetrics(const Totals& totals) {
   MetricValues values;
   if (totals.rows() == 0.0) return values;
   const bool has_logits = totals[RowSum::kLogitRows] > 0.0;
   for (const Recipe& recipe : kHeadRecipes) {
     if (recipe.of_logits && !has_logits) continue;
-    values[recipe.metric] = recipe.kind == MetricKind::kMean
-                                ? Mean(totals.sum(recipe.number), totals.sum(recipe.divisor))
-                            : recipe.kind == MetricKind::kCount ? totals.sum(recipe.number)
-                                                                : totals.maximum(recipe.number);
+    values[recipe.metric] = ValueOf(recipe, totals);
   }
   values[Metric::kRows] = totals.rows();
   if (has_logits) values[Metric::kLogitStd] = LogitStd(totals);
@@ -178,26 +195,47 @@ size_t UnpackSinkPosition(double packed) {
   return CountOf(kPositions - 1.0 - reversed, static_cast<size_t>(kPositions));
 }
 
-void FoldMatrix(const double* row_sums, const double* columns, const double* partial, size_t keys, double* head_sums,
-                double* head_maxima) {
-  for (size_t i = 0; i < kNumRowSums; ++i) head_sums[i] += row_sums[i];
-  const double rows = row_sums[static_cast<size_t>(RowSum::kMeasured)];
-  double* max_keys = &head_maxima[static_cast<size_t>(HeadMaxOf<Metric::kKeys>())];
-  *max_keys = std::max(*max_keys, static_cast<double>(keys));
-  if (rows == 0.0 || keys == 0) return;
+// The bits of numbers of one sign are ordered as the numbers are; with those of negative ones reversed, and put below
+// those of the others, all are. Without their last two bits these are the bits of a finite number above 0.
+double PackSigned(double value) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  const auto bits = std::bit_cast<uint64_t>(value);
+  const uint64_t ordered = (bits & kSign) != 0 ? ~bits : bits | kSign;
+  return std::bit_cast<double>(ordered >> 2);
+}
 
-  const ColumnStats stats = MeasureColumns(columns, partial, keys);
+double UnpackSigned(double packed) {
+  constexpr uint64_t kSign = uint64_t{1} << 63;
+  const auto bits = std::bit_cast<uint64_t>(packed);
+  if (!(packed > 0.0) || bits >> 62 != 0) return std::numeric_limits<double>::quiet_NaN();
+  const uint64_t ordered = bits << 2;
+  return std::bit_cast<double>((ordered & kSign) != 0 ? ordered & ~kSign : ~(ordered | 3));
+}
+
+void FoldMatrix(const OpenSums& open, double* head_sums, double* head_maxima) {
+  for (size_t i = 0; i < kNumRowSums; ++i) head_sums[i] += open.rows[i];
+  const auto raise = [head_maxima](HeadMax which, double value) {
+    double& maximum = head_maxima[static_cast<size_t>(which)];
+    maximum = std::max(maximum, value);
+  };
+  raise(HeadMaxOf<Metric::kKeys>(), static_cast<double>(open.keys));
+  raise(HeadMaxOf<Metric::kMaxAbsLogit>(), open.maxima[static_cast<size_t>(OpenMax::kMaxAbsLogit)]);
+  raise(HeadMaxOf<Metric::kMaxLogit>(), open.maxima[static_cast<size_t>(OpenMax::kMaxLogit)]);
+  const double rows = open.rows[static_cast<size_t>(RowSum::kMeasured)];
+  if (rows == 0.0 || open.keys == 0) return;
+
+  const ColumnStats stats = MeasureColumns(open.columns, open.partial, open.keys);
   const double sink_mass = stats.max / rows;
   const auto add = [head_sums](MatrixSum which, double value) {
     head_sums[kNumRowSums + static_cast<size_t>(which)] += value;
   };
+  const size_t first_key = CountOf(open.maxima[static_cast<size_t>(OpenMax::kFirstKey)], open.keys - 1);
   add(MatrixSumOf<Metric::kMatrices>(), 1.0);
   add(MatrixSumOf<Metric::kColEntropy>(), stats.entropy_nats);
   add(MatrixSumOf<Metric::kMaxColSum>(), stats.max);
   add(MatrixSumOf<Metric::kSinkMass>(), sink_mass);
-  add(MatrixSumOf<Metric::kFirstTokenMass>(), (columns[0] + partial[0]) / rows);
-  double* sink = &head_maxima[static_cast<size_t>(HeadMax::kSink)];
-  *sink = std::max(*sink, PackSink(sink_mass, stats.max_position));
+  add(MatrixSumOf<Metric::kFirstTokenMass>(), (open.columns[first_key] + open.partial[first_key]) / rows);
+  raise(HeadMax::kSink, PackSink(sink_mass, stats.max_position));
 }
 
 LayerStats StatsOf(const StateLayout& layout, const double* sums, const double* maxima) {

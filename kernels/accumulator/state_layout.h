@@ -4,7 +4,7 @@
 // when no sequence is open.
 //
 //   sums:   [layer sums] [head][head sums] | [sequence][head][row sums] [sequence][head][key] columns, then partial
-//   maxima: [head][head maxima]            | [sequence][head] keys of the open sequence, then its largest logit
+//   maxima: [head][head maxima]            | [sequence][head] keys of the open sequence, then its other maxima
 #ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_STATE_LAYOUT_H_
 
@@ -58,8 +58,10 @@ consteval MatrixSum MatrixSumOf() {
 
 // Maxima of a head's ended matrices. All are >= 0, and 0 says "none".
 inline constexpr std::array<std::string_view, 1> kSharedMaximaNames = {"sink"};
-inline constexpr KeptNumbers kHeadMaxima = {kSharedMaximaNames,
-                                            [](const MetricInfo& info) { return info.kind == MetricKind::kMaximum; }};
+inline constexpr KeptNumbers kHeadMaxima = {kSharedMaximaNames, [](const MetricInfo& info) {
+                                              return info.kind == MetricKind::kMaximum ||
+                                                     info.kind == MetricKind::kSignedMaximum;
+                                            }};
 inline constexpr size_t kNumHeadMaxima = kHeadMaxima.size();
 
 enum class HeadMax : uint8_t {
@@ -70,6 +72,14 @@ consteval HeadMax HeadMaxOf() {
   static_assert(kHeadMaxima.holds(InfoOf(kMetric)), "no metric that is a maximum");
   return static_cast<HeadMax>(kHeadMaxima.IndexOf(kMetric));
 }
+
+// Maxima of an open matrix besides its keys, of the same kind.
+enum class OpenMax : uint8_t {
+  kMaxAbsLogit,
+  kMaxLogit,  // see PackSigned
+  kFirstKey,  // of the sequence: where padding on the left ends
+};
+inline constexpr size_t kNumOpenMaxima = 3;
 
 class StateLayout {
  public:
@@ -100,8 +110,10 @@ class StateLayout {
   size_t HeadMaxima(size_t head) const { return head * kNumHeadMaxima; }
   size_t closed_maxima() const { return HeadMaxima(heads_); }
   size_t OpenKeys(size_t sequence, size_t head) const { return closed_maxima() + Matrix(sequence, head); }
-  size_t OpenMaxAbsLogit(size_t sequence, size_t head) const { return OpenKeys(batch_, 0) + Matrix(sequence, head); }
-  size_t maxima() const { return OpenMaxAbsLogit(batch_, 0); }
+  size_t OpenMaxima(size_t sequence, size_t head) const {
+    return OpenKeys(batch_, 0) + Matrix(sequence, head) * kNumOpenMaxima;
+  }
+  size_t maxima() const { return OpenMaxima(batch_, 0); }
 
  private:
   size_t Matrix(size_t sequence, size_t head) const { return sequence * heads_ + head; }
@@ -124,9 +136,21 @@ double PackSink(double mass, size_t position);
 // 0 for what PackSink does not make.
 size_t UnpackSinkPosition(double packed);
 
+// A number with a sign as one above 0 that is larger where the number is, so that 0 says "none". Numbers of 51 bits of
+// mantissa, such as any float32, come back as they were.
+double PackSigned(double value);
+// NaN for 0, and for what PackSigned does not make.
+double UnpackSigned(double packed);
+
 // Folds one open matrix into its head's sums [kNumHeadSums] and maxima [kNumHeadMaxima].
-void FoldMatrix(const double* row_sums, const double* columns, const double* partial, size_t keys, double* head_sums,
-                double* head_maxima);
+struct OpenSums {
+  const double* rows = nullptr;     // [kNumRowSums]
+  const double* columns = nullptr;  // [keys], of finished blocks
+  const double* partial = nullptr;  // [keys], of the block in progress
+  size_t keys = 0;
+  const double* maxima = nullptr;  // [kNumOpenMaxima]
+};
+void FoldMatrix(const OpenSums& open, double* head_sums, double* head_maxima);
 
 // The metrics of a layer from folded sums [closed_sums] and maxima [closed_maxima]. NaN in place of a sum or maximum,
 // of all heads alike, says that it was not kept: what is made from it is then NaN, "not measured", as well.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "attnscope/limits.h"
+#include "kernels/accumulator/visibility_checks.h"
 
 namespace attnscope {
 namespace {
@@ -70,14 +71,10 @@ Status CheckPlace(const char* view, const char* name, size_t first, size_t count
                     std::to_string(first) + " on, the accumulator was made for " + std::to_string(capacity));
 }
 
-Status CheckMask(size_t batch, size_t keys, const Mask& mask) {
-  if (mask.key_lengths == nullptr) return {};
-  for (size_t i = 0; i < batch; ++i) {
-    if (mask.key_lengths[i] >= 0 && static_cast<size_t>(mask.key_lengths[i]) <= keys) continue;
-    return Invalid("mask.key_lengths[" + std::to_string(i) + "] is " + std::to_string(mask.key_lengths[i]) +
-                   ", expected 0 to " + std::to_string(keys));
-  }
-  return {};
+// What a view's matrices are made of: `View` is AttentionView or QueryKeyView.
+template <class View>
+MatrixShape ShapeOf(const View& view) {
+  return {view.batch, view.heads, view.queries, view.keys};
 }
 
 // Where a view's matrices go: `View` is AttentionView or QueryKeyView.
@@ -106,7 +103,8 @@ Status CheckMeanMatrix(const LayerConfig& config, const View& view) {
   return {};
 }
 
-Status CheckMatrices(const LayerConfig& config, const char* name, const AttentionView& view, const Mask& mask) {
+Status CheckMatrices(const LayerConfig& config, const char* name, const AttentionView& view,
+                     const Visibility& visibility) {
   if (Status status = CheckType(name, view.type); !status.ok()) return status;
   if (Status status = CheckPlaces(config, name, view); !status.ok()) return status;
   if (Status status = CheckDimensions(name, view.data,
@@ -118,7 +116,7 @@ Status CheckMatrices(const LayerConfig& config, const char* name, const Attentio
     return status;
   }
   if (Status status = CheckSize("queries", view.queries, 0, kMaxQueries); !status.ok()) return status;
-  if (Status status = CheckMask(view.batch, view.keys, mask); !status.ok()) return status;
+  if (Status status = CheckVisibility(config, ShapeOf(view), visibility); !status.ok()) return status;
   return CheckMeanMatrix(config, view);
 }
 
@@ -132,6 +130,7 @@ Status CheckKeyBlock(const std::string& name, const QueryKeyView& view, const vo
 }
 
 Status CheckKeys(const QueryKeyView& view) {
+  if (view.key_loader.load != nullptr) return {};
   if (view.pages == nullptr) return CheckKeyBlock("keys", view, view.key_data, view.keys);
   if (view.batch > 1) return Invalid("batch is " + std::to_string(view.batch) + ", but pages need a batch of 1");
   size_t keys = 0;
@@ -158,8 +157,21 @@ Status CheckFactor(const char* name, double value) {
 Status CheckSoftmax(const SoftmaxParams& params, size_t batch, size_t heads, size_t queries, size_t keys) {
   if (Status status = CheckFactor("scale", params.scale); !status.ok()) return status;
   if (Status status = CheckFactor("soft_cap", params.soft_cap); !status.ok()) return status;
+  if (std::isnan(params.masked_below) || params.masked_below == HUGE_VAL) {
+    return Invalid("masked_below is " + std::to_string(params.masked_below) + ", expected a number or -infinity");
+  }
+  for (size_t head = 0; params.sinks != nullptr && head < heads; ++head) {
+    if (params.sinks[head] < HUGE_VALF) continue;
+    return Invalid("sinks[" + std::to_string(head) + "] is " + std::to_string(params.sinks[head]) +
+                   ", expected a number or -infinity");
+  }
   if (params.bias.data == nullptr) return {};
   if (Status status = CheckType("bias", params.bias.type); !status.ok()) return status;
+  for (size_t head = 0; params.bias.head_factors != nullptr && head < heads; ++head) {
+    if (std::isfinite(params.bias.head_factors[head])) continue;
+    return Invalid("bias.head_factors[" + std::to_string(head) + "] is " +
+                   std::to_string(params.bias.head_factors[head]) + ", expected a finite number");
+  }
   return CheckDimensions("bias", params.bias.data,
                          {{"keys", keys, 1},
                           {"queries", queries, params.bias.query_stride},
@@ -178,8 +190,8 @@ Status CheckConfig(const LayerConfig& config) {
   return CheckBound("saturation_bound", config.saturation_bound);
 }
 
-Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Mask& mask) {
-  return CheckMatrices(config, "weights", view, mask);
+Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Visibility& visibility) {
+  return CheckMatrices(config, "weights", view, visibility);
 }
 
 Status CheckLogits(const LayerConfig& config, const AttentionView& view, const SoftmaxParams& params) {
@@ -206,7 +218,7 @@ Status CheckQueriesKeys(const LayerConfig& config, const QueryKeyView& view, con
   }
   if (Status status = CheckSize("queries", view.queries, 0, kMaxQueries); !status.ok()) return status;
   if (Status status = CheckKeys(view); !status.ok()) return status;
-  if (Status status = CheckMask(view.batch, view.keys, params.mask); !status.ok()) return status;
+  if (Status status = CheckVisibility(config, ShapeOf(view), params.mask); !status.ok()) return status;
   if (Status status = CheckMeanMatrix(config, view); !status.ok()) return status;
   return CheckSoftmax(params, view.batch, view.heads, view.queries, view.keys);
 }

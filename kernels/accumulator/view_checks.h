@@ -13,7 +13,7 @@
 namespace attnscope {
 
 Status CheckConfig(const LayerConfig& config);
-Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Mask& mask);
+Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Visibility& visibility);
 Status CheckLogits(const LayerConfig& config, const AttentionView& view, const SoftmaxParams& params);
 Status CheckQueriesKeys(const LayerConfig& config, const QueryKeyView& view, const SoftmaxParams& params);
 Status CheckActivations(const ActivationView& before, const ActivationView& after);

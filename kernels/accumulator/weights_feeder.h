@@ -15,13 +15,13 @@ class WeightsFeeder {
  public:
   WeightsFeeder(LayerStorage& storage, FeederBuffers& buffers) : storage_(storage), buffers_(buffers) {}
 
-  // Makes room for the tasks of this runner; false if there is no memory.
-  bool Allocate(const Runner& runner);
+  // Makes room for the tasks of this runner, also for masks key by key where there is one; false if there is no memory.
+  bool Allocate(const Runner& runner, const Visibility& visibility);
   // The arguments are valid, and there is room for the runner's tasks.
-  void Add(const AttentionView& view, const Mask& mask, const Runner& runner);
+  void Add(const AttentionView& view, const Visibility& visibility, const Runner& runner);
 
  private:
-  void AddMeanMatrix(const AttentionView& view, const Mask& mask);
+  void AddMeanMatrix(const AttentionView& view, const Visibility& visibility);
 
   LayerStorage& storage_;
   FeederBuffers& buffers_;

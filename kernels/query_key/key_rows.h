@@ -14,7 +14,8 @@ namespace attnscope {
 // Keys are asked for in ascending order.
 class KeyRows {
  public:
-  KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head) : view_(&view) {
+  KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head)
+      : view_(&view), sequence_(sequence), kv_head_(kv_head) {
     offset_ = static_cast<int64_t>(kv_head) * view.key_head_stride;
     if (view.pages == nullptr) offset_ += static_cast<int64_t>(sequence) * view.key_batch_stride;
     if (view.pages == nullptr) page_end_ = view.keys;
@@ -30,11 +31,19 @@ class KeyRows {
     return static_cast<const uint8_t*>(data) + offset * static_cast<int64_t>(ElementBytes(view_->key_type));
   }
 
+  // Where there is a loader, keys come from it alone: key i of [first, first + count) at to + i * head_dim.
+  bool has_loader() const { return view_->key_loader.load != nullptr; }
+  void Load(size_t first, size_t count, float* to) const {
+    view_->key_loader.load(view_->key_loader.context, sequence_, kv_head_, first, count, view_->head_dim, to);
+  }
+
   // Keys from the one asked for last on that stand one stride apart, and no further than its page reaches.
   size_t Run(size_t key) const { return page_end_ - key; }
 
  private:
   const QueryKeyView* view_;
+  size_t sequence_;
+  size_t kv_head_;
   int64_t offset_ = 0;
   size_t next_page_ = 0;
   size_t page_first_ = 0;  // keys of the page: [page_first_, page_end_)

@@ -35,6 +35,21 @@ struct KeyTile {
   int64_t stride;
 };
 
+// What FindKeys does where a function gives the keys.
+HWY_NOINLINE inline KeyTile<float> LoadKeys(const QueryKeyView& view, const KeyRows& rows, size_t first, size_t end,
+                                            size_t vectors, float* HWY_RESTRICT copies) {
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  const size_t count = HWY_MIN(vectors * N, end - first);
+  rows.Load(first, count, copies);
+  for (size_t i = count; i < vectors * N; ++i) {
+    memcpy(copies + i * view.head_dim, copies + (count - 1) * view.head_dim, view.head_dim * sizeof(float));
+  }
+  KeyTile<float> tile;
+  for (size_t i = 0; i < vectors; ++i) tile.first[i] = copies + i * N * view.head_dim;
+  tile.stride = static_cast<int64_t>(view.head_dim);
+  return tile;
+}
+
 // The `vectors` vectors of keys from `first` on; keys from `end` on repeat the last one, first < end. Those that do not
 // stand in one piece, or whose dimensions are apart, are copied to `copies` [vectors * Lanes, head_dim].
 template <typename T>
@@ -42,6 +57,9 @@ HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t f
                                T* HWY_RESTRICT copies) {
   const size_t N = hn::Lanes(hn::ScalableTag<float>());
   KeyTile<T> tile;
+  if constexpr (hwy::IsSame<T, float>()) {
+    if (rows.has_loader()) return LoadKeys(view, rows, first, end, vectors, copies);
+  }
   tile.stride = view.key_stride;
   bool whole = view.key_dim_stride == 1 && first + vectors * N <= end;
   KeyRows ahead = rows;

@@ -171,18 +171,18 @@ HWY_INLINE void MultiplyFewRows(const float* HWY_RESTRICT queries, const KeyTile
 
 // All products of a block of at most kRows rows.
 template <size_t kRows, typename T>
-HWY_INLINE void MultiplyFew(const ProductBlock& block, KeyRows& rows, const float* HWY_RESTRICT packed_queries,
-                            float* HWY_RESTRICT packed_keys, float* HWY_RESTRICT products, size_t stride) {
+HWY_INLINE void MultiplyFew(const ProductBlock& block, const KeyRange& keys, KeyRows& rows,
+                            const float* HWY_RESTRICT packed_queries, float* HWY_RESTRICT packed_keys,
+                            float* HWY_RESTRICT products, size_t stride) {
   const QueryKeyView& view = *block.view;
   const size_t columns = kFewVectors * hn::Lanes(hn::ScalableTag<float>());
-  const size_t num_keys = block.visible(block.num_rows - 1);
   T* copies[2] = {reinterpret_cast<T*>(packed_keys + kPackedKeys / 2), nullptr};
   copies[1] = copies[0] + columns * view.head_dim;
-  KeyTile<T> tile = FindKeys(view, rows, 0, num_keys, kFewVectors, copies[0]);
-  for (size_t first = 0; first < num_keys; first += columns) {
+  KeyTile<T> tile = FindKeys(view, rows, keys.begin, keys.end, kFewVectors, copies[0]);
+  for (size_t first = keys.begin; first < keys.end; first += columns) {
     std::swap(copies[0], copies[1]);
-    const size_t ahead = HWY_MIN(first + columns, num_keys - 1);
-    const KeyTile<T> next = FindKeys(view, rows, ahead, num_keys, kFewVectors, copies[0]);
+    KeyTile<T> next = tile;
+    if (first + columns < keys.end) next = FindKeys(view, rows, first + columns, keys.end, kFewVectors, copies[0]);
     MultiplyFewRows<kRows>(packed_queries, tile, next, view.head_dim, block.num_heads * block.num_rows, packed_keys,
                            products + first, stride);
     tile = next;
@@ -191,40 +191,51 @@ HWY_INLINE void MultiplyFew(const ProductBlock& block, KeyRows& rows, const floa
 
 #endif  // ATTNSCOPE_TRANSPOSES_KEYS
 
+// The keys that the rows of each panel see.
+HWY_INLINE void FindPanelRanges(const ProductBlock& block, KeyRange* HWY_RESTRICT panels) {
+  const size_t rows = block.num_heads * block.num_rows;
+  HWY_DASSERT(rows <= kMaxProductRows);
+  for (size_t panel = 0; panel < rows; panel += kPanelRows) {
+    KeyRange range;
+    for (size_t row = panel; row < HWY_MIN(panel + kPanelRows, rows); ++row) {
+      range = Union(range, block.visible.Range(row % block.num_rows));
+    }
+    panels[panel / kPanelRows] = range;
+  }
+}
+
 template <typename TKey>
 HWY_INLINE void MultiplyAll(const ProductBlock& block, const float* HWY_RESTRICT packed_queries,
                             float* HWY_RESTRICT packed_keys, float* HWY_RESTRICT products, size_t stride) {
   const QueryKeyView& view = *block.view;
   const size_t rows = block.num_heads * block.num_rows;
   const size_t columns = ProductColumns();
-  // Under a causal mask the last row sees the most keys.
-  const size_t num_keys = block.visible(block.num_rows - 1);
-  if (num_keys == 0) return;
+  const KeyRange range = block.visible.RangeOfRows(block.num_rows);
+  if (range.empty()) return;
   KeyRows keys(view, block.sequence, block.first_head / (view.heads / view.kv_heads));
 #if ATTNSCOPE_TRANSPOSES_KEYS
-  if (rows == 1) return MultiplyFew<1, TKey>(block, keys, packed_queries, packed_keys, products, stride);
-  if (rows <= 4) return MultiplyFew<4, TKey>(block, keys, packed_queries, packed_keys, products, stride);
-  if (rows <= kFewRows) return MultiplyFew<kFewRows, TKey>(block, keys, packed_queries, packed_keys, products, stride);
+  if (rows == 1) return MultiplyFew<1, TKey>(block, range, keys, packed_queries, packed_keys, products, stride);
+  if (rows <= 4) return MultiplyFew<4, TKey>(block, range, keys, packed_queries, packed_keys, products, stride);
+  if (rows <= kFewRows)
+    return MultiplyFew<kFewRows, TKey>(block, range, keys, packed_queries, packed_keys, products, stride);
 #endif
   TKey* copies = reinterpret_cast<TKey*>(packed_keys + kPackedKeys / 2);
-  KeyTile<TKey> tile = FindKeys(view, keys, 0, num_keys, kTileVectors, copies);
+  KeyRange panels[kMaxProductRows / kPanelRows];
+  FindPanelRanges(block, panels);
+  KeyTile<TKey> tile = FindKeys(view, keys, range.begin, range.end, kTileVectors, copies);
   // Keys of the next tile to prefetch during each panel.
   const size_t ahead = hwy::DivCeil(columns, hwy::DivCeil(rows, kPanelRows));
-  for (size_t first = 0; first < num_keys; first += columns) {
+  for (size_t first = range.begin; first < range.end; first += columns) {
     PackKeys(tile, view.head_dim, packed_keys);
-    const size_t next = HWY_MIN(first + columns, num_keys - 1);
-    tile = FindKeys(view, keys, next, num_keys, kTileVectors, copies);
+    if (first + columns < range.end) tile = FindKeys(view, keys, first + columns, range.end, kTileVectors, copies);
     size_t prefetched = 0;
     for (size_t panel = 0; panel < rows; panel += kPanelRows) {
       const size_t num_rows = HWY_MIN(kPanelRows, rows - panel);
       const size_t prefetch_end = HWY_MIN(columns, prefetched + ahead);
       PrefetchKeys(tile, prefetched, prefetch_end, view.head_dim);
       prefetched = prefetch_end;
-      // Rows of another head begin anew.
-      const size_t last = panel / block.num_rows == (panel + num_rows - 1) / block.num_rows
-                              ? (panel + num_rows - 1) % block.num_rows
-                              : block.num_rows - 1;
-      if (block.visible(last) <= first) continue;
+      const KeyRange& of_panel = panels[panel / kPanelRows];
+      if (of_panel.end <= first || of_panel.begin >= first + columns) continue;
       const float* queries = packed_queries + panel * view.head_dim;
       float* to = products + panel * stride + first;
       if (num_rows == 1) {
@@ -249,7 +260,8 @@ void MultiplyQueriesKeys(const ProductBlock& block, float* HWY_RESTRICT packed_q
       PackQueries<hwy::bfloat16_t>(block, packed_queries);
       break;
   }
-  switch (block.view->key_type) {
+  // A loader's keys are float32.
+  switch (block.view->key_loader.load != nullptr ? ElementType::kFloat32 : block.view->key_type) {
     case ElementType::kFloat32:
       return MultiplyAll<float>(block, packed_queries, packed_keys, products, stride);
     case ElementType::kFloat16:

@@ -15,12 +15,14 @@ namespace attnscope {
 
 // Columns of the widest tile of products that any target computes.
 inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
+// Rows of a block, of all its heads.
+inline constexpr size_t kMaxProductRows = 256;
 // Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece; of packed queries there
 // are kMaxHeadDim for each row, rounded up to eight rows.
 inline constexpr size_t kPackedKeys = 2 * kMaxProductColumns * kMaxHeadDim;
 
-// Rows [first_row, first_row + num_rows) of query heads [first_head, first_head + num_heads), which share one head of
-// keys, of one sequence.
+// Rows [first_row, first_row + num_rows), kMaxProductRows together, of query heads [first_head, first_head +
+// num_heads), which share one head of keys, of one sequence.
 struct ProductBlock {
   const QueryKeyView* view = nullptr;
   size_t sequence = 0;  // of the view
@@ -28,11 +30,12 @@ struct ProductBlock {
   size_t num_heads = 0;
   size_t first_row = 0;
   size_t num_rows = 0;
-  VisibleKeys visible;  // of row `first_row + i`, the same for all heads
+  RowVisibility visible;  // of row `first_row + i`, the same for all heads but for masks key by key
 };
 
-// products[(head * num_rows + row) * stride + key] for each key that the row may see; up to kMaxProductColumns more are
-// overwritten. `packed_queries` and `packed_keys` are scratch, aligned for any vector.
+// products[(head * num_rows + row) * stride + key] for each key of the row's range. Others of the range of all rows,
+// and up to kMaxProductColumns behind it, may be overwritten. Keys beyond that range are not read. `packed_queries` and
+// `packed_keys` are scratch, aligned for any vector.
 //
 // Each product is one chain of multiply-adds in the order of the dimensions, so it does not depend on the block it is
 // computed in.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Soft cap and bias, for the rows of logits that have one. Included per target by softmax_rows.cc.
+// Soft cap, bias and masks, for the rows of logits that have one. Included per target by softmax_rows.cc.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -10,7 +10,9 @@
 #define ATTNSCOPE_KERNELS_SOFTMAX_LOGIT_TRANSFORM_INL_H_
 #endif
 
+#include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "hwy/contrib/math/math-inl.h"
@@ -53,18 +55,26 @@ HWY_INLINE VD LargeSoftCap(DD dd, VD cap, VD twice_inverse_cap, VD x) {
 // The s_j of one row, in float64, as sums of two float32: high[j] + low[j]. One vector of each. Where s_j is finite and
 // high[j] is not, low[j] is the opposite infinity.
 template <typename T, typename TBias>
-HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT logits, const TBias* HWY_RESTRICT bias,
-                                float* HWY_RESTRICT high, float* HWY_RESTRICT low) {
+HWY_INLINE void TransformVector(const LogitScale& scale, double bias_factor, const T* HWY_RESTRICT logits,
+                                const TBias* HWY_RESTRICT bias, float* HWY_RESTRICT high, float* HWY_RESTRICT low) {
   const hn::ScalableTag<double> dd;
   const hn::Rebind<float, decltype(dd)> df;
-  auto s = hn::Mul(LoadAsDouble(dd, logits), hn::Set(dd, scale.scale));
+  const auto x = LoadAsDouble(dd, logits);
+  auto s = hn::Mul(x, hn::Set(dd, scale.scale));
   if (scale.soft_cap != 0.0) {
     const auto cap = hn::Set(dd, scale.soft_cap);
     const auto twice_inverse_cap = hn::Set(dd, 2.0 / scale.soft_cap);
     s = scale.soft_cap < kLargeSoftCap ? SoftCap(dd, cap, twice_inverse_cap, s)
                                        : LargeSoftCap(dd, cap, twice_inverse_cap, s);
   }
-  if (bias != nullptr) s = hn::Add(s, LoadAsDouble(dd, bias));
+  // A masked key's logit and bias may be anything.
+  auto is_masked = hn::Le(x, hn::Set(dd, scale.masked_logit));
+  if (bias != nullptr) {
+    const auto added = LoadAsDouble(dd, bias);
+    s = hn::MulAdd(added, hn::Set(dd, bias_factor), s);
+    is_masked = hn::Or(is_masked, hn::Le(added, hn::Set(dd, scale.masked_bias)));
+  }
+  s = hn::IfThenElse(is_masked, hn::Set(dd, -HUGE_VAL), s);
   const auto rounded = RoundToFloat(df, s);
   const auto as_double = hn::PromoteTo(dd, rounded);
   // Infinities have no rest.
@@ -73,25 +83,49 @@ HWY_INLINE void TransformVector(const LogitScale& scale, const T* HWY_RESTRICT l
   hn::StoreU(RoundToFloat(df, rest), df, low);
 }
 
-// high[0, keys) and low[0, keys); up to a vector more is written, of `low` zeros up to a whole vector of float32.
-template <typename T, typename TBias>
-HWY_INLINE void TransformRow(const LogitScale& scale, const T* logits, const TBias* bias, size_t keys, float* high,
-                             float* low) {
+// Makes the s_j of keys that are not shown -infinity, whatever they are.
+HWY_INLINE void HideKeys(const uint8_t* HWY_RESTRICT shown, size_t keys, float* HWY_RESTRICT high,
+                         float* HWY_RESTRICT low) {
   const hn::ScalableTag<float> df;
-  const size_t N = hn::Lanes(hn::ScalableTag<double>());
-  // Whoever reads the last vector must not find there what a longer row, which may have been invalid, has left.
-  const size_t last = keys / hn::Lanes(df) * hn::Lanes(df);
-  if (last != keys) hn::StoreU(hn::Zero(df), df, low + last);
+  const hn::RebindToUnsigned<decltype(df)> du;
+  const hn::Rebind<uint8_t, decltype(df)> d8;
+  const size_t N = hn::Lanes(df);
   size_t i = 0;
   for (; i + N <= keys; i += N) {
-    TransformVector(scale, logits + i, bias == nullptr ? bias : bias + i, high + i, low + i);
+    const auto words = hn::PromoteTo(du, hn::LoadU(d8, shown + i));
+    const auto is_hidden = hn::RebindMask(df, hn::Eq(words, hn::Zero(du)));
+    hn::StoreU(hn::IfThenElse(is_hidden, hn::Set(df, -INFINITY), hn::LoadU(df, high + i)), df, high + i);
+    hn::StoreU(hn::IfThenZeroElse(is_hidden, hn::LoadU(df, low + i)), df, low + i);
   }
-  if (i == keys) return;
-  T last_logits[kMaxFloatLanes] = {};
-  TBias last_bias[kMaxFloatLanes] = {};
-  memcpy(last_logits, logits + i, (keys - i) * sizeof(T));
-  if (bias != nullptr) memcpy(last_bias, bias + i, (keys - i) * sizeof(TBias));
-  TransformVector(scale, last_logits, bias == nullptr ? bias : last_bias, high + i, low + i);
+  for (; i < keys; ++i) {
+    if (shown[i] != 0) continue;
+    high[i] = -INFINITY;
+    low[i] = 0.0f;
+  }
+}
+
+// high[0, keys) and low[0, keys); up to a vector more is written, of `low` zeros up to a whole vector of float32.
+template <typename T, typename TBias>
+HWY_INLINE void TransformRow(const LogitScale& scale, const SoftmaxRow& row, float* high, float* low) {
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(hn::ScalableTag<double>());
+  const T* logits = static_cast<const T*>(row.logits);
+  const TBias* bias = static_cast<const TBias*>(row.bias);
+  // Whoever reads the last vector must not find there what a longer row, which may have been invalid, has left.
+  const size_t last = row.keys / hn::Lanes(df) * hn::Lanes(df);
+  if (last != row.keys) hn::StoreU(hn::Zero(df), df, low + last);
+  size_t i = 0;
+  for (; i + N <= row.keys; i += N) {
+    TransformVector(scale, row.bias_factor, logits + i, bias == nullptr ? bias : bias + i, high + i, low + i);
+  }
+  if (i != row.keys) {
+    T last_logits[kMaxFloatLanes] = {};
+    TBias last_bias[kMaxFloatLanes] = {};
+    memcpy(last_logits, logits + i, (row.keys - i) * sizeof(T));
+    if (bias != nullptr) memcpy(last_bias, bias + i, (row.keys - i) * sizeof(TBias));
+    TransformVector(scale, row.bias_factor, last_logits, bias == nullptr ? bias : last_bias, high + i, low + i);
+  }
+  if (row.shown != nullptr) HideKeys(row.shown, row.keys, high, low);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -31,6 +31,7 @@ class Logits {
   Logits(const SoftmaxRow& row, const LogitScale& scale) : row_(row), scale_(scale) {}
 
   double operator[](size_t key) const {
+    if (IsMasked(key)) return -kInfinity;
     const double scaled = scale_.scale * X(key);
     const bool capped = scale_.soft_cap != 0.0 && std::isfinite(scaled);
     return (capped ? scale_.soft_cap * std::tanh(scaled / scale_.soft_cap) : scaled) + Bias(key);
@@ -38,7 +39,7 @@ class Logits {
 
   // s_key - s_from, of a row that is valid; s_from is finite.
   double Difference(size_t key, size_t from) const {
-    if (X(key) == -kInfinity || Bias(key) == -kInfinity) return -kInfinity;
+    if (IsMasked(key)) return -kInfinity;
     double scaled = scale_.scale * (X(key) - X(from));
     if (scale_.soft_cap != 0.0) {
       const double factor = scale_.scale / scale_.soft_cap;
@@ -61,8 +62,15 @@ class Logits {
   }
 
  private:
+  // A masked key's logit and bias may be anything.
+  bool IsMasked(size_t key) const {
+    return (row_.shown != nullptr && row_.shown[key] == 0) || X(key) <= scale_.masked_logit ||
+           (row_.bias != nullptr && RawBias(key) <= scale_.masked_bias);
+  }
+
   double X(size_t key) const { return ElementAsDouble(row_.logits, row_.type, key); }
-  double Bias(size_t key) const { return row_.bias == nullptr ? 0.0 : ElementAsDouble(row_.bias, row_.bias_type, key); }
+  double RawBias(size_t key) const { return ElementAsDouble(row_.bias, row_.bias_type, key); }
+  double Bias(size_t key) const { return row_.bias == nullptr ? 0.0 : row_.bias_factor * RawBias(key); }
 
   const SoftmaxRow& row_;
   const LogitScale& scale_;
@@ -82,11 +90,12 @@ RecentredLogits RecentreLogits(const SoftmaxRow& row, const LogitScale& scale, f
     result.sum += logit;
     result.squares += logit * logit;
     result.max_abs = std::max(result.max_abs, std::abs(logit));
+    result.max = std::max(result.max, logit);
     if (logit <= most) continue;
     most = logit;
     centre = key;
   }
-  if (most == -kInfinity) return result;
+  if (most == -kInfinity) return {};
   result.centre = most;
   // Where float64 rounds the s_j so much that it does not know the largest, differences do; and where these are large
   // themselves, differences from a larger one.

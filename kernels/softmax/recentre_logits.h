@@ -5,6 +5,7 @@
 #ifndef ATTNSCOPE_KERNELS_SOFTMAX_RECENTRE_LOGITS_H_
 #define ATTNSCOPE_KERNELS_SOFTMAX_RECENTRE_LOGITS_H_
 
+#include <cmath>
 #include <cstddef>
 
 #include "kernels/softmax/softmax_rows.h"
@@ -19,6 +20,7 @@ struct RecentredLogits {
   double sum = 0.0;
   double squares = 0.0;
   double max_abs = 0.0;
+  double max = -HUGE_VAL;
 };
 
 // Fills high[j] + low[j] = s_j - centre for j in [0, keys), for any finite x_j, scale, soft cap and bias: the largest

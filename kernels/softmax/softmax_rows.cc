@@ -163,12 +163,25 @@ HWY_INLINE LogitScan ScanRow(const T* logits, const float* low, size_t keys) {
   return scan;
 }
 
+// What a learned sink makes of a row's measures, whose `sums` are of the keys alone. `sink` counts from the row's
+// shift.
+HWY_NOINLINE inline double AddSink(double sink, const ExpSums& sums, double scale, SoftmaxMeasures& measures) {
+  const double all = sums.weights + exp(sink);
+  // A sink that takes all that float64 can tell.
+  if (!(all <= DBL_MAX)) {
+    measures.entropy_nats = 0.0;
+    return 0.0;
+  }
+  measures.entropy_nats = (sums.weights * log(all) - scale * sums.shifted) / all;
+  return 1.0 / all;
+}
+
 // All but the logarithm of the row's sum, `weights_sum`, which is left for all rows together: the entropy is -`shifted`
-// and log_sum_exp the largest logit until then.
+// and log_sum_exp the largest logit until then. `sink` is in the units of scale * logits + low.
 template <bool kLow, typename T>
 HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, const float* low, size_t keys,
-                                      const T* ahead, double scale, const ExpScale& exp_scale, float* weights,
-                                      double& weights_sum) {
+                                      const T* ahead, double scale, const ExpScale& exp_scale, double sink,
+                                      float* weights, double& weights_sum) {
   weights_sum = 1.0;
   SoftmaxMeasures measures;
   measures.valid = scan.valid;
@@ -181,18 +194,25 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, co
                                          0.9 * static_cast<double>(shift.least);
   const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, ahead, exp_scale, shift, weights)
                               : ExpRow<kLow, false>(logits, low, keys, ahead, exp_scale, shift, weights);
-  weights_sum = sums.weights;
-  Normalise(static_cast<float>(1.0 / sums.weights), keys, weights);
+  double factor = 1.0 / sums.weights;
   measures.keys = scan.keys;
-  measures.entropy_nats = -scale * sums.shifted / sums.weights;
   measures.log_sum_exp = scale * static_cast<double>(shift.shift);
+  if (HWY_LIKELY(sink == -HUGE_VAL)) {
+    weights_sum = sums.weights;
+    measures.entropy_nats = -scale * sums.shifted / sums.weights;
+  } else {
+    factor = AddSink(sink - measures.log_sum_exp, sums, scale, measures);
+    measures.log_sum_exp += log(sums.weights);
+  }
+  Normalise(static_cast<float>(factor), keys, weights);
   // With `low`, the largest logit is not known to all its digits.
   const double above = scale * (static_cast<double>(scan.max) - static_cast<double>(shift.shift));  // below 1e-4
   measures.max_weight =
-      kLow ? static_cast<double>(LargestWeight(keys, weights)) : (1.0 + above + 0.5 * above * above) / sums.weights;
+      kLow ? static_cast<double>(LargestWeight(keys, weights)) : (1.0 + above + 0.5 * above * above) * factor;
   measures.sum = scale * scan.sum;
   measures.squares = scale * scale * scan.squares;
   measures.max_abs = scale * static_cast<double>(HWY_MAX(scan.max, -scan.min));
+  measures.max = scale * static_cast<double>(scan.max);
   return measures;
 }
 
@@ -216,12 +236,13 @@ HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const Lo
     scan.valid = recentred.valid;
   }
   SoftmaxMeasures measures = MeasureRow<true>(scan, scratch.high, scratch.low, row.keys, scratch.high, 1.0,
-                                              ExpScale(1.0), row.weights, weights_sum);
+                                              ExpScale(1.0), row.sink - recentred.centre, row.weights, weights_sum);
   if (HWY_UNLIKELY(is_recentred)) {
     measures.log_sum_exp += recentred.centre;
     measures.sum = recentred.sum;
     measures.squares = recentred.squares;
     measures.max_abs = recentred.max_abs;
+    measures.max = recentred.max;
   }
   return measures;
 }
@@ -229,22 +250,26 @@ HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const Lo
 template <typename T>
 HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
                                            const SoftmaxScratch& scratch, double& weights_sum) {
-  const T* logits = static_cast<const T*>(row.logits);
-  // Without a next row, this one again, which costs nothing.
-  const T* ahead = row.ahead == nullptr ? logits : static_cast<const T*>(row.ahead);
-  if (row.bias == nullptr && scale.soft_cap == 0.0) {
+  if (row.bias == nullptr && scale.soft_cap == 0.0 && row.shown == nullptr) {
+    const T* logits = static_cast<const T*>(row.logits);
+    // Without a next row, this one again, which costs nothing.
+    const T* ahead = row.ahead == nullptr ? logits : static_cast<const T*>(row.ahead);
     const LogitScan scan = ScanRow<false>(logits, nullptr, row.keys);
-    return MeasureRow<false>(scan, logits, nullptr, row.keys, ahead, scale.scale, exp_scale, row.weights, weights_sum);
+    // Finite logits that mask keys are made infinite below.
+    if (HWY_LIKELY(scan.keys == 0 || !(static_cast<double>(scan.min) <= scale.masked_logit))) {
+      return MeasureRow<false>(scan, logits, nullptr, row.keys, ahead, scale.scale, exp_scale, row.sink, row.weights,
+                               weights_sum);
+    }
   }
   switch (row.bias_type) {
     case ElementType::kFloat32:
-      TransformRow(scale, logits, static_cast<const float*>(row.bias), row.keys, scratch.high, scratch.low);
+      TransformRow<T, float>(scale, row, scratch.high, scratch.low);
       break;
     case ElementType::kFloat16:
-      TransformRow(scale, logits, static_cast<const hwy::float16_t*>(row.bias), row.keys, scratch.high, scratch.low);
+      TransformRow<T, hwy::float16_t>(scale, row, scratch.high, scratch.low);
       break;
     case ElementType::kBFloat16:
-      TransformRow(scale, logits, static_cast<const hwy::bfloat16_t*>(row.bias), row.keys, scratch.high, scratch.low);
+      TransformRow<T, hwy::bfloat16_t>(scale, row, scratch.high, scratch.low);
       break;
   }
   return MeasureTransformedRow(row, scale, scratch, weights_sum);

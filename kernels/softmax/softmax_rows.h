@@ -5,7 +5,9 @@
 #ifndef ATTNSCOPE_KERNELS_SOFTMAX_SOFTMAX_ROWS_H_
 #define ATTNSCOPE_KERNELS_SOFTMAX_SOFTMAX_ROWS_H_
 
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 
 #include "attnscope/attention_view.h"
 
@@ -17,15 +19,21 @@ struct SoftmaxRow {
   ElementType type = ElementType::kFloat32;
   const void* bias = nullptr;  // null: none
   ElementType bias_type = ElementType::kFloat32;
-  const void* ahead = nullptr;  // the next row of logits, to prefetch; null: none
+  double bias_factor = 1.0;        // finite
+  const uint8_t* shown = nullptr;  // [keys], 0: the key is masked; null: none is
+  const void* ahead = nullptr;     // the next row of logits, to prefetch; null: none
   size_t keys = 0;
   float* weights = nullptr;  // [keys], and kMaxFloatLanes that are overwritten; may be `logits` where these are float32
+  double sink = -HUGE_VAL;   // a logit in the denominator that belongs to no key; -infinity: none
 };
 
-// s_j = soft_cap * tanh(scale * x_j / soft_cap) + bias_j; soft_cap 0: none.
+// s_j = soft_cap * tanh(scale * x_j / soft_cap) + bias_factor * bias_j; soft_cap 0: none. Where x_j or bias_j is at or
+// below its bound, s_j is -infinity, a masked key.
 struct LogitScale {
   double scale = 1.0;
   double soft_cap = 0.0;
+  double masked_logit = -HUGE_VAL;
+  double masked_bias = -HUGE_VAL;
 };
 
 // Of the s_j that are not -infinity. Zeros if the row is invalid, or if there is none: `keys` is then 0.
@@ -38,6 +46,7 @@ struct SoftmaxMeasures {
   double sum = 0.0;
   double squares = 0.0;
   double max_abs = 0.0;
+  double max = 0.0;
 };
 
 // Room for the s_j of a row with a bias or a soft cap, as sums of two float32: PaddedColumns(keys) of each.
@@ -46,7 +55,8 @@ struct SoftmaxScratch {
   float* low = nullptr;
 };
 
-// Fills weights and measures [num_rows]. An invalid row's first weight is NaN; the other weights of it, and all weights
+// Fills weights and measures [num_rows]. With a sink weights sum to less than 1; log_sum_exp is of the keys alone. An
+// invalid row's first weight is NaN; the other weights of it, and all weights
 // of a row without keys, are 0. At most kRowsPerBlock rows.
 void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, const SoftmaxScratch& scratch,
                  SoftmaxMeasures* measures);

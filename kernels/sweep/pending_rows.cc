@@ -3,28 +3,44 @@
 
 #include <algorithm>
 
+#include "kernels/sweep/shown_weights.h"
 #include "kernels/sweep/weights_sweep.h"
 
 namespace attnscope {
 
 void PendingRows::Add(const RowRange& range, const OpenMatrix& matrix) {
-  size_t keys = matrix.keys;
+  const bool copies = range.visible.by_key() && range.softmax == nullptr;
   for (size_t first = 0; first < range.rows;) {
     const size_t done = (matrix.rows + first) % kRowsPerBlock;
     const size_t num_rows = std::min(kRowsPerBlock - done, range.rows - first);
     if (block_.num_rows + num_rows > kRowsPerBlock) Sweep();
-    const size_t old_keys = keys;
-    keys = std::max(keys, range.visible(first + num_rows - 1));
     block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
-    parts_[num_parts_++] = {matrix.columns, matrix.block, block_.num_rows, num_rows, done, old_keys, keys};
-    block_.Append(range, first, num_rows, matrix.row_sums);
+    parts_[num_parts_++] = {matrix.columns, matrix.block, matrix.block_columns, block_.num_rows, num_rows, done};
+    for (size_t i = first; i < first + num_rows; ++i) {
+      BlockRow& row = block_.Append(range, i, num_rows, matrix.row_sums);
+      if (copies) CopyShown(range, i, &row);
+    }
     first += num_rows;
   }
+}
+
+void PendingRows::CopyShown(const RowRange& range, size_t index, BlockRow* row) {
+  const auto slot = static_cast<size_t>(row - block_.rows);
+  float* copy = scratch_.shown_weights + slot * scratch_.keys;
+  const KeyRange keys = range.visible.Range(index);
+  if (!keys.empty()) {
+    row->keys =
+        CopyShownWeights(row->data, range.type, range.visible.Show(index, keys, scratch_.shown), keys.size(), copy);
+  }
+  row->data = copy;
+  row->next = nullptr;
+  block_.type = ElementType::kFloat32;
 }
 
 void PendingRows::Sweep() {
   if (block_.num_rows != 0) SweepBlock(block_, parts_, num_parts_, scratch_.workspace);
   block_.num_rows = 0;
+  block_.from_first_column = true;
   num_parts_ = 0;
 }
 

@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_SWEEP_PENDING_ROWS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "kernels/sweep/row_block.h"
 #include "kernels/sweep/sweep_workspace.h"
@@ -16,6 +17,10 @@ namespace attnscope {
 struct SweepScratch {
   float* columns = nullptr;  // [PaddedColumns(keys)], aligned for any vector
   SweepWorkspace* workspace = nullptr;
+  // Only for weights some of whose keys are hidden one by one:
+  float* shown_weights = nullptr;  // [kRowsPerBlock, keys]
+  uint8_t* shown = nullptr;        // [keys]
+  size_t keys = 0;
 };
 
 // Adds rows to matrices, all of the same element type and tolerance, each matrix's in order. Blocks of a matrix are
@@ -26,12 +31,16 @@ class PendingRows {
  public:
   explicit PendingRows(const SweepScratch& scratch) : scratch_(scratch) {}
 
-  // Rows of a matrix that has none pending.
+  // Rows of a matrix that has none pending. Weights of a softmax are zero where keys are hidden; of others, where
+  // hidden one by one, those that are shown are copied.
   void Add(const RowRange& range, const OpenMatrix& matrix);
   // Sweeps all that are pending.
   void Sweep();
 
  private:
+  // Makes a row of the block one of shown weights; it is row `index` of the range.
+  void CopyShown(const RowRange& range, size_t index, BlockRow* row);
+
   SweepScratch scratch_;
   RowBlock block_;
   size_t num_parts_ = 0;

@@ -17,69 +17,76 @@ namespace attnscope {
 
 // One row of a block. Without initialisers, as a call with one row has no time for them.
 struct BlockRow {
-  const void* data;
+  const void* data;                // of the first key of its range
   const void* next;                // the row at the same place of the next block, to prefetch meanwhile; null: none
   size_t visible;                  // weights
+  size_t keys;                     // that the row sees, and its entropy is compared with
+  KeyRange columns;                // that the weights are added to
+  const int64_t* positions;        // the column of each weight; null: columns.begin onwards
   const SoftmaxMeasures* softmax;  // see RowRange
   double* row_sums;                // of the row's matrix
-
-  // Keys that the row's entropy is compared with.
-  size_t Keys() const { return softmax == nullptr ? visible : softmax->keys; }
 };
 
 // The sums of one matrix whose sequence is open. Column sums are added row by row in float32 over blocks of
 // kRowsPerBlock rows, aligned to the row's index in the sequence, and then to `columns` in float64; so they do not
 // depend on how the rows were cut into calls.
 struct OpenMatrix {
-  double* row_sums = nullptr;  // [kNumRowSums]
-  double* columns = nullptr;   // [keys]: finished blocks
-  float* block = nullptr;      // [keys], aligned for any vector: the block in progress; in use if `rows` is within one
-  size_t rows = 0;             // so far
-  size_t keys = 0;             // the most so far: sums beyond are zero
-
-  // With more rows. Under a causal mask the last row sees the most keys.
-  size_t KeysWith(const RowRange& range) const {
-    return range.rows == 0 ? keys : std::max(keys, range.visible(range.rows - 1));
-  }
+  double* row_sums = nullptr;         // [kNumRowSums]
+  double* columns = nullptr;          // [keys]: finished blocks
+  float* block = nullptr;             // [keys]: the block in progress; in use if `rows` is within one
+  KeyRange* block_columns = nullptr;  // of `block`; all others are zero, and stand nowhere
+  size_t rows = 0;                    // so far
 };
 
 // The rows of one matrix in a block, and the column sums that they are added to. Without initialisers, as above.
 struct BlockPart {
   double* columns;  // of the matrix: finished blocks
   float* block;     // and the one in progress
-  size_t first;     // row of the block
+  KeyRange* block_columns;
+  size_t first;  // row of the block
   size_t num_rows;
-  size_t done;      // rows of the matrix's block before these
-  size_t old_keys;  // the most so far, without and with these
-  size_t keys;
+  size_t done;  // rows of the matrix's block before these
 };
 
 // Rows of one matrix or of several, one matrix after the other.
 struct RowBlock {
   ElementType type = ElementType::kFloat32;
   double tolerance = 0.0;
-  // Receives the column sums of these rows, of which the last sees the most keys: [PaddedColumns(keys)], aligned for
-  // any vector. Null: none are made.
+  bool null_mass = false;  // sums below 1 are meant
+  // Receives the column sums of these rows: [PaddedColumns(keys)], aligned for any vector. Null: none are made.
   float* columns = nullptr;
+  bool from_first_column = true;  // every row's weights begin at column 0
   size_t num_rows = 0;
   BlockRow rows[kRowsPerBlock];
 
-  // Appends rows [first, first + count) of a matrix.
-  void Append(const RowRange& range, size_t first, size_t count, double* row_sums) {
+  // Appends row `index` of a matrix, and the one `ahead` rows behind it to prefetch. Returns it.
+  BlockRow& Append(const RowRange& range, size_t index, size_t ahead, double* row_sums) {
     type = range.type;
     tolerance = range.tolerance;
-    for (size_t i = first; i < first + count; ++i) {
-      BlockRow& row = rows[num_rows++];
-      row.data = range.Row(i);
-      row.next = i + count < range.rows ? range.Row(i + count) : nullptr;
-      row.visible = range.visible(i);
-      row.softmax = range.softmax == nullptr ? nullptr : range.softmax + i;
-      row.row_sums = row_sums;
-    }
+    null_mass = range.null_mass;
+    const KeyRange keys = range.visible.Range(index);
+    BlockRow& row = rows[num_rows++];
+    row.data = range.Element(index, keys.begin);
+    row.next = index + ahead < range.rows ? range.Element(index + ahead, keys.begin) : nullptr;
+    row.visible = keys.size();
+    row.softmax = range.softmax == nullptr ? nullptr : range.softmax + index;
+    row.keys = row.softmax != nullptr       ? row.softmax->keys
+               : range.seen_keys != nullptr ? range.seen_keys[index]
+                                            : keys.size();
+    row.positions = range.visible.positions();
+    row.columns = row.positions == nullptr ? keys : range.visible.Columns(index);
+    row.row_sums = row_sums;
+    from_first_column = from_first_column && keys.begin == 0 && row.positions == nullptr;
+    return row;
   }
 
-  // Column sums that the rows reach. Under a causal mask the last row sees the most keys.
-  size_t Keys() const { return num_rows == 0 ? 0 : rows[num_rows - 1].visible; }
+  // Column sums that rows [first, first + count) reach.
+  KeyRange Columns(size_t first, size_t count) const {
+    KeyRange columns_of_rows;
+    for (size_t i = first; i < first + count; ++i) columns_of_rows = Union(columns_of_rows, rows[i].columns);
+    return columns_of_rows;
+  }
+  KeyRange Columns() const { return Columns(0, num_rows); }
 };
 
 // What the rows of a block measured. Padded for vectors.

@@ -10,6 +10,7 @@
 #define ATTNSCOPE_KERNELS_SWEEP_ROW_RESULTS_INL_H_
 #endif
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -33,7 +34,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
   const auto one = hn::Set(dd, 1.0);
   HWY_ALIGN_MAX double visible[BlockResult::kPaddedRows] = {};
   for (size_t i = 0; i < block.num_rows; ++i) {
-    visible[i] = static_cast<double>(block.rows[i].Keys());
+    visible[i] = static_cast<double>(block.rows[i].keys);
     if (block.rows[i].softmax != nullptr) result.entropy_nats[i] = block.rows[i].softmax->entropy_nats;
   }
   HWY_ALIGN_MAX double values[kNumSweptSums][BlockResult::kPaddedRows];
@@ -41,6 +42,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     const auto keys = hn::Load(dd, visible + i);
     const auto max = hn::Load(dd, result.max + i);
     const auto valid = hn::Ne(hn::Load(dd, result.valid + i), zero);
+    const auto masked = hn::And(valid, hn::Eq(keys, zero));
     const auto measured = hn::And(valid, hn::Ne(max, zero));
     const auto store = [&](RowSum which, hn::Mask<decltype(dd)> rows, hn::Vec<decltype(dd)> value) HWY_ATTR {
       hn::Store(hn::IfThenElseZero(rows, value), dd, values[static_cast<size_t>(which)] + i);
@@ -65,10 +67,15 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     const auto several = hn::And(measured, hn::Gt(keys, one));
     store(RowSumOf<Metric::kNormalizedEntropy>(), several, hn::Div(entropy, hn::IfThenElse(several, log_visible, one)));
     store(RowSum::kSeveralKeys, several, one);
-    const auto unnormalized = hn::Gt(hn::Abs(from_one), hn::Set(dd, block.tolerance));
+    const auto most_below = hn::Set(dd, block.null_mass ? -HUGE_VAL : -block.tolerance);
+    const auto unnormalized = hn::Or(hn::Gt(from_one, hn::Set(dd, block.tolerance)), hn::Lt(from_one, most_below));
+    const auto with_null_mass = hn::And(measured, hn::Lt(most_below, hn::Set(dd, -DBL_MAX)));
     store(RowSumOf<Metric::kUnnormalizedRows>(), hn::And(measured, unnormalized), one);
     store(RowSumOf<Metric::kInvalidRows>(), hn::Not(valid), one);
-    store(RowSumOf<Metric::kEmptyRows>(), hn::And(valid, hn::Eq(max, zero)), one);
+    store(RowSumOf<Metric::kEmptyRows>(), hn::And(hn::AndNot(masked, valid), hn::Eq(max, zero)), one);
+    store(RowSumOf<Metric::kMaskedRows>(), masked, one);
+    store(RowSumOf<Metric::kNullMass>(), with_null_mass, hn::Neg(from_one));
+    store(RowSum::kNullMassRows, with_null_mass, one);
     hn::Store(entropy, dd, result.entropy_nats + i);
   }
   for (size_t i = 0; i < block.num_rows; ++i) {

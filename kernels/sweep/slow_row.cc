@@ -99,8 +99,13 @@ void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index
   largest.SumInto(index, result);
 }
 
-void AddSlowRowToColumns(const void* row, ElementType type, size_t keys, double* columns) {
-  for (size_t i = 0; i < keys; ++i) columns[i] += ElementAsDouble(row, type, i);
+void AddSlowRowToColumns(const BlockRow& row, ElementType type, const KeyRange& columns, double* sums) {
+  for (size_t i = 0; i < row.visible; ++i) {
+    const double weight = ElementAsDouble(row.data, type, i);
+    if (weight == 0.0) continue;  // also of cells that have no position
+    const size_t column = row.positions == nullptr ? row.columns.begin + i : static_cast<size_t>(row.positions[i]);
+    if (column >= columns.begin && column < columns.end) sums[column] += weight;
+  }
 }
 
 }  // namespace attnscope

@@ -19,8 +19,8 @@ double ElementAsDouble(const void* data, ElementType type, size_t index);
 // infinity or a negative weight (negative zero is a zero), has measures of 0. O(keys * 50) at worst; allocates nothing.
 void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result);
 
-// Adds a valid row to float64 column sums.
-void AddSlowRowToColumns(const void* row, ElementType type, size_t keys, double* columns);
+// Adds the weights of a valid row to those of its float64 column sums [keys] that are within `columns`.
+void AddSlowRowToColumns(const BlockRow& row, ElementType type, const KeyRange& columns, double* sums);
 
 }  // namespace attnscope
 

@@ -73,23 +73,51 @@ HWY_INLINE void AddToColumns(const T* HWY_RESTRICT row, size_t keys, float* HWY_
   const hn::CappedTag<float, 1> d1;
   size_t i = 0;
   for (; i + hn::Lanes(df) <= keys; i += hn::Lanes(df)) {
-    hn::Store(hn::Add(hn::Load(df, columns + i), LoadAsFloat(df, row + i)), df, columns + i);
+    hn::StoreU(hn::Add(hn::LoadU(df, columns + i), LoadAsFloat(df, row + i)), df, columns + i);
   }
   for (; i < keys; ++i) hn::StoreU(hn::Add(hn::LoadU(d1, columns + i), LoadAsFloat(d1, row + i)), d1, columns + i);
 }
 
-// Measures slow rows by the careful path, and makes the block's column sums, if there are some, anew without them.
+// The same where each weight has a column of its own. What weighs nothing may have none.
 template <typename T>
-HWY_NOINLINE void SweepSlowRows(const RowBlock& block, BlockResult& result) {
-  if (block.columns != nullptr) memset(block.columns, 0, block.Keys() * sizeof(float));
-  for (size_t i = 0; i < block.num_rows; ++i) {
+HWY_NOINLINE void AddToPositions(const T* HWY_RESTRICT row, size_t keys, const int64_t* HWY_RESTRICT positions,
+                                 float* HWY_RESTRICT columns) {
+  const hn::CappedTag<float, 1> d1;
+  for (size_t i = 0; i < keys; ++i) {
+    const float weight = hn::GetLane(LoadAsFloat(d1, row + i));
+    if (weight != 0.0f) columns[positions[i]] += weight;
+  }
+}
+
+// Adds rows [first, first + count) of a block to column sums, all but the slow ones.
+template <typename T>
+HWY_INLINE void AddRowsToColumns(const RowBlock& block, const BlockResult& result, size_t first, size_t count,
+                                 float* HWY_RESTRICT columns) {
+  for (size_t i = first; i < first + count; ++i) {
     const BlockRow& row = block.rows[i];
-    if (result.slow[i]) {
-      MeasureSlowRow(row.data, block.type, row.visible, i, &result);
-    } else if (block.columns != nullptr) {
-      AddToColumns(static_cast<const T*>(row.data), row.visible, block.columns);
+    if (HWY_UNLIKELY(result.slow[i])) continue;
+    const T* data = static_cast<const T*>(row.data);
+    if (HWY_LIKELY(row.positions == nullptr)) {
+      AddToColumns(data, row.visible, columns + row.columns.begin);
+    } else {
+      AddToPositions(data, row.visible, row.positions, columns);
     }
   }
+}
+
+// Measures slow rows by the careful path.
+HWY_NOINLINE inline void MeasureSlowRows(const RowBlock& block, BlockResult& result) {
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    if (result.slow[i]) MeasureSlowRow(block.rows[i].data, block.type, block.rows[i].visible, i, &result);
+  }
+}
+
+// The block's column sums apart from the sweep: where rows begin at different columns, or some are slow.
+template <typename T>
+HWY_NOINLINE void MakeColumns(const RowBlock& block, const BlockResult& result) {
+  const KeyRange columns = block.Columns();
+  memset(block.columns + columns.begin, 0, columns.size() * sizeof(float));
+  AddRowsToColumns<T>(block, result, 0, block.num_rows, block.columns);
 }
 
 // Where the weights that are swept next stand, and so are prefetched meanwhile: a whole block ahead if rows are short,
@@ -151,7 +179,8 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
   }
 }
 
-// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow. Without kEntropy rows are
+// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow: all of block.Columns(),
+// and nothing beside them that counts. Without kEntropy rows are
 // a softmax's, which knows their entropies. Not inlined: it is most of the library's code, and two functions call it.
 template <typename T, bool kEntropy>
 HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, BlockResult& result) {
@@ -162,7 +191,8 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
     groups = HWY_MAX(groups, rows[i].groups);
     if (rows[i].groups == 0) memset(&workspace.lanes[i], 0, sizeof(workspace.lanes[i]));
   }
-  if (block.columns != nullptr) {  // beyond what the first row sees
+  const bool make_columns = block.columns != nullptr && block.from_first_column;
+  if (make_columns) {  // beyond what the first row sees
     const size_t begin = rows[0].groups * GroupColumns();
     const size_t end = groups * GroupColumns();
     memset(block.columns + begin, 0, (end - begin) * sizeof(float));
@@ -171,7 +201,7 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
   Selection<T> selection(block, rows, workspace);
   const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
-    if (block.columns != nullptr) {
+    if (make_columns) {
       SweepTile<kEntropy, true>(rows, block.num_rows, tile, groups, ahead, workspace);
     } else {
       SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
@@ -192,7 +222,8 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
     result.slow[i] = sums.max_bits[i] > kMaxFastBits;
     result.any_slow |= result.slow[i];
   }
-  if (HWY_UNLIKELY(result.any_slow)) SweepSlowRows<T>(block, result);
+  if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
+  if (block.columns != nullptr && (!make_columns || result.any_slow)) MakeColumns<T>(block, result);
 }
 
 }  // namespace HWY_NAMESPACE

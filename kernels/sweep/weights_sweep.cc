@@ -32,15 +32,27 @@ HWY_INLINE void AddFloats(const float* HWY_RESTRICT from, size_t count, double* 
   for (; i < count; ++i) to[i] += static_cast<double>(from[i]);
 }
 
-// Adds the valid slow rows of [first, first + count) to columns [begin, end), before the block's own columns: so in
-// every way of cutting rows into calls.
+// Adds the valid slow rows of [first, first + count) to their columns within a range, before the block's own columns:
+// so in every way of cutting rows into calls.
 HWY_NOINLINE void AddSlowRows(const RowBlock& block, const BlockResult& result, size_t first, size_t count,
-                              size_t begin, size_t end, double* columns) {
+                              const KeyRange& range, double* columns) {
   for (size_t i = first; i < first + count; ++i) {
-    const BlockRow& row = block.rows[i];
-    if (!result.slow[i] || result.valid[i] == 0.0 || row.visible <= begin) continue;
-    const void* from = static_cast<const uint8_t*>(row.data) + begin * ElementBytes(block.type);
-    AddSlowRowToColumns(from, block.type, HWY_MIN(end, row.visible) - begin, columns + begin);
+    if (!result.slow[i] || result.valid[i] == 0.0) continue;
+    AddSlowRowToColumns(block.rows[i], block.type, range, columns);
+  }
+}
+
+// Makes `block` [keys] hold `more` columns besides those it has: new ones are zero.
+HWY_INLINE void ExtendColumns(const KeyRange& more, KeyRange& has, float* HWY_RESTRICT block) {
+  if (more.empty()) return;
+  if (has.empty()) has = {more.begin, more.begin};
+  if (more.begin < has.begin) {
+    memset(block + more.begin, 0, (has.begin - more.begin) * sizeof(float));
+    has.begin = more.begin;
+  }
+  if (more.end > has.end) {
+    memset(block + has.end, 0, (more.end - has.end) * sizeof(float));
+    has.end = more.end;
   }
 }
 
@@ -48,18 +60,19 @@ HWY_NOINLINE void AddSlowRows(const RowBlock& block, const BlockResult& result, 
 template <typename T>
 HWY_INLINE void AddColumns(const RowBlock& block, const BlockPart& part, const BlockResult& result) {
   double* HWY_RESTRICT finished = part.columns;
-  if (HWY_UNLIKELY(result.any_slow)) {
-    AddSlowRows(block, result, part.first, part.num_rows, 0, part.keys, finished);
+  const KeyRange columns = block.Columns(part.first, part.num_rows);
+  if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, part.first, part.num_rows, columns, finished);
+  if (block.columns != nullptr) {
+    AddFloats(block.columns + columns.begin, columns.size(), finished + columns.begin);
+    return;
   }
-  if (block.columns != nullptr) return AddFloats(block.columns, block.Keys(), finished);
-  float* HWY_RESTRICT columns = part.block;
-  const size_t zeros_from = part.done == 0 ? 0 : part.old_keys;
-  memset(columns + zeros_from, 0, (part.keys - zeros_from) * sizeof(float));
-  for (size_t i = part.first; i < part.first + part.num_rows; ++i) {
-    if (HWY_UNLIKELY(result.slow[i])) continue;
-    AddToColumns(static_cast<const T*>(block.rows[i].data), block.rows[i].visible, columns);
-  }
-  if (part.done + part.num_rows == kRowsPerBlock) AddFloats(columns, part.keys, finished);
+  KeyRange& in_progress = *part.block_columns;
+  if (part.done == 0) in_progress = {};
+  ExtendColumns(columns, in_progress, part.block);
+  AddRowsToColumns<T>(block, result, part.first, part.num_rows, part.block);
+  if (part.done + part.num_rows != kRowsPerBlock) return;
+  AddFloats(part.block + in_progress.begin, in_progress.size(), finished + in_progress.begin);
+  in_progress = {};
 }
 
 template <typename T, bool kEntropy = true>
@@ -96,10 +109,12 @@ void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult
 
 void AddDetachedRows(const RowBlock& block, BlockResult* result) { AddRows(block, *result); }
 
-void AddDetachedColumns(const RowBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
-  end = HWY_MIN(end, block.Keys());
+void AddDetachedColumns(const RowBlock& block, const BlockResult& result, const KeyRange& range, double* columns) {
+  const KeyRange of_block = block.Columns();
+  const size_t begin = HWY_MAX(range.begin, of_block.begin);
+  const size_t end = HWY_MIN(range.end, of_block.end);
   if (begin >= end) return;
-  if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, 0, block.num_rows, begin, end, columns);
+  if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, 0, block.num_rows, {begin, end}, columns);
   AddFloats(block.columns + begin, end - begin, columns + begin);
 }
 
@@ -127,8 +142,8 @@ void AddDetachedRows(const RowBlock& block, BlockResult* result) {
   HWY_DYNAMIC_DISPATCH(AddDetachedRows)(block, result);
 }
 
-void AddDetachedColumns(const RowBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns) {
-  HWY_DYNAMIC_DISPATCH(AddDetachedColumns)(block, result, begin, end, columns);
+void AddDetachedColumns(const RowBlock& block, const BlockResult& result, const KeyRange& range, double* columns) {
+  HWY_DYNAMIC_DISPATCH(AddDetachedColumns)(block, result, range, columns);
 }
 
 }  // namespace attnscope

@@ -22,8 +22,8 @@ void SweepBlock(const RowBlock& block, const BlockPart* parts, size_t num_parts,
 void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult* result);
 // Adds the result to the sums of the rows' matrix, and bends its entropies where rounding pushed them over a limit.
 void AddDetachedRows(const RowBlock& block, BlockResult* result);
-// Adds columns [begin, end) to columns [keys] of the finished blocks. Reads rows again only if some are slow.
-void AddDetachedColumns(const RowBlock& block, const BlockResult& result, size_t begin, size_t end, double* columns);
+// Adds its column sums within a range to columns [keys] of the finished blocks. Reads rows again only if some are slow.
+void AddDetachedColumns(const RowBlock& block, const BlockResult& result, const KeyRange& range, double* columns);
 
 }  // namespace attnscope
 

@@ -51,7 +51,7 @@ class MeanRowsTest : public TargetTest {
       for (size_t sequence = 0; sequence < view.batch; ++sequence) {
         for (size_t head = 0; head < view.heads; ++head) {
           const RowRange range = RowsOf(view, mask, sequence, head);
-          for (size_t i = 0; i < range.visible(row); ++i) sums[i] += LoadElement(view.type, range.Row(row), i);
+          for (size_t i = 0; i < range.visible.Range(row).end; ++i) sums[i] += LoadElement(view.type, range.Row(row), i);
         }
       }
       const float* mean = Mean(view, mask, row);

@@ -36,7 +36,7 @@ RowRange MatrixInMemory::Rows(size_t first, size_t count) const {
   range.type = type;
   range.row_stride = stride;
   range.rows = count;
-  range.visible = VisibleKeys(keys, mask, first);
+  range.visible = RowVisibility(mask, rows, keys, 0, 0).From(first);
   range.tolerance = tolerance;
   return range;
 }
@@ -47,7 +47,7 @@ std::vector<std::vector<long double>> MatrixInMemory::ExactRows() const {
     int64_t visible = static_cast<int64_t>(keys);
     // Offsets of tests are small or the limits of int64_t, hence the wide sum.
     if (mask.causal) {
-      const __int128 seen = static_cast<__int128>(mask.causal_offset) + static_cast<__int128>(i) + 1;
+      const __int128 seen = static_cast<__int128>(FirstPosition(mask, rows, keys, 0)) + static_cast<__int128>(i) + 1;
       visible = static_cast<int64_t>(std::clamp<__int128>(seen, 0, static_cast<__int128>(keys)));
     }
     const uint8_t* row =
@@ -75,17 +75,17 @@ void OpenSweep::Add(const RowRange& range) {
   open.row_sums = row_sums_;
   open.columns = columns_;
   open.block = block_.get();
+  open.block_columns = &columns_in_use_;
   open.rows = rows_;
-  open.keys = keys_;
   PendingRows pending({block_columns_.get(), workspace_.get()});
   pending.Add(range, open);
   pending.Sweep();
   rows_ += range.rows;
-  keys_ = open.KeysWith(range);
+  keys_ = std::max(keys_, range.visible.EndOfColumns(range.rows));
 }
 
 double OpenSweep::InProgress(size_t key) const {
-  const bool used = rows_ % kRowsPerBlock != 0 && key < keys_;
+  const bool used = rows_ % kRowsPerBlock != 0 && key >= columns_in_use_.begin && key < columns_in_use_.end;
   return used ? static_cast<double>(block_[key]) : 0.0;
 }
 
@@ -94,6 +94,7 @@ void OpenSweep::Clear() {
   std::fill_n(columns_, keys_, 0.0);
   rows_ = 0;
   keys_ = 0;
+  columns_in_use_ = {};
 }
 
 std::vector<double> OpenSweep::Columns() const {

@@ -64,6 +64,7 @@ class OpenSweep {
   double* row_sums_;
   double* columns_;
   AlignedBuffer<float> block_;          // with a canary behind max_keys
+  KeyRange columns_in_use_;             // of `block_`
   AlignedBuffer<float> block_columns_;  // with a canary behind PaddedColumns(max_keys)
   AlignedBuffer<SweepWorkspace> workspace_;
 };

@@ -43,7 +43,7 @@ TEST(StateLayoutTest, PartsTileTheArrays) {
             Claim(sums, layout.OpenColumns(sequence, head), keys);
             Claim(sums, layout.OpenPartial(sequence, head), keys);
             Claim(maxima, layout.OpenKeys(sequence, head), 1);
-            Claim(maxima, layout.OpenMaxAbsLogit(sequence, head), 1);
+            Claim(maxima, layout.OpenMaxima(sequence, head), kNumOpenMaxima);
             EXPECT_GE(layout.OpenRowSums(sequence, head), layout.closed_sums());
             EXPECT_GE(layout.OpenKeys(sequence, head), layout.closed_maxima());
           }
@@ -105,13 +105,14 @@ class FoldMatrixTest : public ::testing::Test {
   double Head(MatrixSum which) const { return head_sums_[kNumRowSums + static_cast<size_t>(which)]; }
   double Max(HeadMax which) const { return head_maxima_[static_cast<size_t>(which)]; }
   void Fold(const std::vector<double>& columns, const std::vector<double>& partial) {
-    FoldMatrix(row_sums_.data(), columns.data(), partial.data(), columns.size(), head_sums_.data(),
-               head_maxima_.data());
+    const OpenSums open = {row_sums_.data(), columns.data(), partial.data(), columns.size(), open_maxima_.data()};
+    FoldMatrix(open, head_sums_.data(), head_maxima_.data());
   }
 
   std::vector<double> row_sums_ = std::vector<double>(kNumRowSums);
   std::vector<double> head_sums_ = std::vector<double>(kNumHeadSums);
   std::vector<double> head_maxima_ = std::vector<double>(kNumHeadMaxima);
+  std::vector<double> open_maxima_ = std::vector<double>(kNumOpenMaxima);
 };
 
 TEST_F(FoldMatrixTest, AddsWhatMetricsSay) {

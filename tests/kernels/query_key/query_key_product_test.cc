@@ -81,7 +81,7 @@ class QueryKeyProductTest : public TargetTest {
     for (size_t head = 0; head < block.num_heads; ++head) {
       const size_t kv_head = (block.first_head + head) / (view.heads / view.kv_heads);
       for (size_t row = 0; row < block.num_rows; ++row) {
-        for (size_t key = 0; key < block.visible(row); ++key) {
+        for (size_t key = 0; key < block.visible.Range(row).end; ++key) {
           long double exact = 0.0L, magnitude = 0.0L;
           for (size_t dim = 0; dim < view.head_dim; ++dim) {
             const long double term = Query(view, block.sequence, block.first_head + head, block.first_row + row, dim) *
@@ -131,7 +131,7 @@ ProductBlock AllOf(const QueryKeyView& view, const Mask& mask = {}) {
   block.view = &view;
   block.num_heads = view.heads / view.kv_heads;
   block.num_rows = view.queries;
-  block.visible = VisibleKeys(view.keys, mask);
+  block.visible = RowVisibility(mask, view.queries, view.keys, 0, 0);
   return block;
 }
 

@@ -39,14 +39,16 @@ std::vector<double> SweptApart(const MatrixInMemory& matrix) {
   const RowRange range = matrix.All();
   for (const size_t i : std::initializer_list<size_t>{2, 0, 1}) {
     blocks[i].columns = block_columns.get() + i * padded;
-    blocks[i].Append(range, i * kRowsPerBlock, kRowsPerBlock, row_sums.data());
+    for (size_t row = 0; row < kRowsPerBlock; ++row) {
+      blocks[i].Append(range, i * kRowsPerBlock + row, kRowsPerBlock, row_sums.data());
+    }
     SweepDetached(blocks[i], workspace.get(), &results[i]);
   }
   for (size_t i = 0; i < kBlocks; ++i) AddDetachedRows(blocks[i], &results[i]);
   const size_t cuts[] = {0, matrix.keys / 3, matrix.keys / 3 + 1, matrix.keys - matrix.keys / 4, matrix.keys};
   for (const size_t part : std::initializer_list<size_t>{1, 3, 0, 2}) {
     for (size_t i = 0; i < kBlocks; ++i) {
-      AddDetachedColumns(blocks[i], results[i], cuts[part], cuts[part + 1], columns.data());
+      AddDetachedColumns(blocks[i], results[i], {cuts[part], cuts[part + 1]}, columns.data());
     }
   }
   row_sums.insert(row_sums.end(), columns.begin(), columns.end());

@@ -23,15 +23,15 @@
 namespace attnscope::test {
 namespace {
 
-constexpr int64_t kOffsets[] = {INT64_MIN, -1000, -17, -5, -1, 0, 1, 3, 15, 16, 64, 1000, INT64_MAX};
+constexpr int64_t kOffsets[] = {INT64_MIN + 1, -1000, -17, -5, -1, 0, 1, 3, 15, 16, 64, 1000, INT64_MAX};
 
 // A matrix whose masked elements are NaN, and whose last row ends, where its mask ends, at unreadable memory.
 class MaskedMatrix {
  public:
   MaskedMatrix(ElementType type, size_t rows, size_t keys, const Mask& mask, uint64_t seed)
       : memory_(rows * keys * sizeof(float)) {
-    const VisibleKeys visible(keys, mask);
-    const size_t last = rows == 0 ? 0 : visible(rows - 1);
+    const RowVisibility visible(mask, rows, keys, 0, 0);
+    const size_t last = rows == 0 ? 0 : visible.Range(rows - 1).end;
     const size_t bytes = ((rows - 1) * keys + last) * ElementBytes(type);
     view.data = memory_.PlaceAtEnd(bytes);
     view.type = type;
@@ -44,7 +44,7 @@ class MaskedMatrix {
     Random random(seed);
     std::vector<float> row;
     for (size_t i = 0; i < rows; ++i) {
-      row.resize(visible(i));
+      row.resize(visible.Range(i).size());
       AllRowInputs()[random.Below(AllRowInputs().size())].fill(random, row);
       StoreElements(type, row, data + i * keys * ElementBytes(type));
     }
@@ -126,35 +126,10 @@ TEST_P(WeightsSweepMaskTest, GrowingKeysEqualTheCausalMatrix) {
   OpenSweep decoded(kTokens);
   for (size_t i = 0; i < kTokens; ++i) {
     RowRange row = matrix.view.Rows(i, 1);
-    row.visible = VisibleKeys(i + 1, {});
+    row.visible = RowVisibility(i + 1);
     decoded.Add(row);
   }
   EXPECT_TRUE(SameBits(decoded.State(), whole.State()));
-}
-
-TEST(VisibleKeysTest, CountsTheFirstKeys) {
-  EXPECT_EQ(VisibleKeys(7, {})(0), 7u);
-  EXPECT_EQ(VisibleKeys(7, {})(100), 7u);
-  const VisibleKeys causal(7, {.causal = true});
-  EXPECT_EQ(causal(0), 1u);
-  EXPECT_EQ(causal(5), 6u);
-  EXPECT_EQ(causal(9), 7u);
-  const VisibleKeys cached(7, {.causal = true, .causal_offset = 4});
-  EXPECT_EQ(cached(0), 5u);
-  EXPECT_EQ(cached(2), 7u);
-  const VisibleKeys before(7, {.causal = true, .causal_offset = -3});
-  EXPECT_EQ(before(2), 0u);
-  EXPECT_EQ(before(3), 1u);
-  const VisibleKeys later(7, {.causal = true, .causal_offset = -3}, 2);
-  EXPECT_EQ(later(0), 0u);
-  EXPECT_EQ(later(1), 1u);
-}
-
-TEST(VisibleKeysTest, LimitsOfTheOffset) {
-  EXPECT_EQ(VisibleKeys(7, {.causal = true, .causal_offset = INT64_MAX}, 1000)(1u << 20), 7u);
-  EXPECT_EQ(VisibleKeys(7, {.causal = true, .causal_offset = INT64_MIN}, 1000)(1u << 20), 0u);
-  // Without a causal mask the offset means nothing.
-  EXPECT_EQ(VisibleKeys(7, {.causal = false, .causal_offset = INT64_MIN})(0), 7u);
 }
 
 }  // namespace
