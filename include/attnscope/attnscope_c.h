@@ -109,7 +109,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 #define ATTNSCOPE_MAX_BATCH 65536                        // sequences that are open at once
 #define ATTNSCOPE_MAX_KEYS 2147483647                    // of a row
 #define ATTNSCOPE_MAX_QUERIES 2147483647                 // rows that a call adds to a matrix
-#define ATTNSCOPE_MAX_HEAD_DIM 256                       // elements of a query, and of a key
+#define ATTNSCOPE_MAX_HEAD_DIM 1024                      // elements of a query, and of a key
 #define ATTNSCOPE_MAX_VIEW_ELEMENTS ((uint64_t)1 << 60)  // that a view may hold, or span by its strides
 #define ATTNSCOPE_MAX_LAYERS 65536                       // of one model
 #define ATTNSCOPE_MAX_THREADS 4096                       // of a runner that are made use of
@@ -150,10 +150,13 @@ typedef enum AttnscopeMetric {
   ATTNSCOPE_TOKEN_RESIDUAL_RATIO = 25,
   ATTNSCOPE_INFINITE_RESIDUALS = 26,
   ATTNSCOPE_GRADIENT_NORM = 27,
+  ATTNSCOPE_MASKED_ROWS = 28,
+  ATTNSCOPE_NULL_MASS = 29,
+  ATTNSCOPE_MAX_LOGIT = 30,
 
   ATTNSCOPE_UNNORMALISED_ROWS = ATTNSCOPE_UNNORMALIZED_ROWS,  // deprecated: the old spelling
 } AttnscopeMetric;
-enum { ATTNSCOPE_NUM_METRICS = 28 };
+enum { ATTNSCOPE_NUM_METRICS = 31 };
 
 // How many the library has: a newer one may have more.
 ATTNSCOPE_EXPORT size_t AttnscopeNumMetrics(void);
@@ -174,6 +177,7 @@ typedef enum AttnscopeMetricKind {
   ATTNSCOPE_KIND_COUNT = 1,    // a sum over units that is a whole number
   ATTNSCOPE_KIND_MAXIMUM = 2,  // the largest of all units
   ATTNSCOPE_KIND_OTHER = 3,
+  ATTNSCOPE_KIND_SIGNED_MAXIMUM = 4,  // the largest of all units
 } AttnscopeMetricKind;
 
 // What has one value of a metric each.
@@ -187,6 +191,7 @@ typedef enum AttnscopeMetricUnit {
   ATTNSCOPE_UNIT_SEQUENCE = 6,
   ATTNSCOPE_UNIT_TOKEN = 7,
   ATTNSCOPE_UNIT_BUFFER = 8,
+  ATTNSCOPE_UNIT_ROW_WITH_NULL_MASS = 9,  // a row whose sum is meant to be below 1
 } AttnscopeMetricUnit;
 
 // How values are drawn over time.

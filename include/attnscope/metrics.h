@@ -78,22 +78,22 @@ enum class MetricKind : uint8_t {
   kMean,           // a sum over units, divided by their number
   kCount,          // a sum over units that is a whole number
   kMaximum,        // the largest of all units, never negative
-  kSignedMaximum,  // the largest of all units
   kOther,          // made from other sums, see StatsOf in kernels/accumulator/state_layout.cc
+  kSignedMaximum,  // the largest of all units
 };
 
 // What has one value of a metric each.
 enum class MetricUnit : uint8_t {
   kRow,
   kRowOfSeveralKeys,  // a row that may see two keys or more
-  kRowWithNullMass,   // a row whose sum is meant to be below 1
   kLogitRow,          // a row that came as logits, or as queries and keys
   kLogit,             // an unmasked one
   kMatrix,
   kHead,
   kSequence,  // of a residual stream, as are tokens
   kToken,
-  kBuffer,  // of a gradient
+  kBuffer,           // of a gradient
+  kRowWithNullMass,  // a row whose sum is meant to be below 1
 };
 
 // How values are drawn over time.

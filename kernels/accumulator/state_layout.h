@@ -79,7 +79,8 @@ enum class OpenMax : uint8_t {
   kMaxLogit,  // see PackSigned
   kFirstKey,  // of the sequence: where padding on the left ends
 };
-inline constexpr size_t kNumOpenMaxima = 3;
+inline constexpr std::array<std::string_view, 3> kOpenMaximaNames = {"max_abs_logit", "max_logit", "first_key"};
+inline constexpr size_t kNumOpenMaxima = kOpenMaximaNames.size();
 
 class StateLayout {
  public:

@@ -94,8 +94,7 @@ SavedState Plain(SavedState state) {
     MakePlain(&layer.sums);
     MakePlain(&layer.maxima);
     for (tools::OpenMatrix& matrix : layer.matrices) {
-      matrix.max_abs_logit += 0.0;
-      for (std::vector<double>* values : {&matrix.row_sums, &matrix.columns, &matrix.partial}) MakePlain(values);
+      for (std::vector<double>* values : {&matrix.maxima, &matrix.row_sums, &matrix.columns, &matrix.partial}) MakePlain(values);
     }
   }
   return state;

@@ -68,7 +68,7 @@ SavedLayer SaveLayer(const MeasuredLayer& measured) {
       matrix.row_sums = Slice(sums, layout.OpenRowSums(sequence, head), kNumRowSums);
       if (NumRows(matrix.row_sums.data()) == 0.0) continue;
       const auto keys = static_cast<size_t>(maxima[layout.OpenKeys(sequence, head)]);
-      matrix.max_abs_logit = maxima[layout.OpenMaxAbsLogit(sequence, head)];
+      matrix.maxima = Slice(maxima, layout.OpenMaxima(sequence, head), kNumOpenMaxima);
       matrix.columns = Slice(sums, layout.OpenColumns(sequence, head), keys);
       matrix.partial = Slice(sums, layout.OpenPartial(sequence, head), keys);
       saved.matrices.push_back(std::move(matrix));
@@ -93,7 +93,7 @@ Status EndSequences(SavedLayer* layer) {
     std::copy(matrix.columns.begin(), matrix.columns.end(), sums.subspan(layout.OpenColumns(0, 0)).begin());
     std::copy(matrix.partial.begin(), matrix.partial.end(), sums.subspan(layout.OpenPartial(0, 0)).begin());
     one.maxima()[layout.OpenKeys(0, 0)] = static_cast<double>(matrix.columns.size());
-    one.maxima()[layout.OpenMaxAbsLogit(0, 0)] = matrix.max_abs_logit;
+    std::copy(matrix.maxima.begin(), matrix.maxima.end(), one.maxima().subspan(layout.OpenMaxima(0, 0)).begin());
     one.EndSequence();
     AddClosedHead(one, matrix.head, layer);
   }

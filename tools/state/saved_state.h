@@ -23,7 +23,7 @@ namespace attnscope::tools {
 struct OpenMatrix {
   size_t sequence = 0;  // index into SavedLayer::open
   size_t head = 0;
-  double max_abs_logit = 0.0;
+  std::vector<double> maxima = {};    // [kNumOpenMaxima]
   std::vector<double> row_sums = {};  // [kNumRowSums]
   std::vector<double> columns = {};   // [keys seen so far]
   std::vector<double> partial = {};   // the same

@@ -7,7 +7,8 @@
 namespace attnscope::tools {
 
 size_t NumbersIn(NumberList list) {
-  constexpr std::array<size_t, kNumNumberLists> kSizes = {kNumLayerSums, kNumRowSums, kNumMatrixSums, kNumHeadMaxima};
+  constexpr std::array<size_t, kNumNumberLists> kSizes = {kNumLayerSums, kNumRowSums, kNumMatrixSums, kNumHeadMaxima,
+                                                          kNumOpenMaxima};
   return kSizes[static_cast<size_t>(list)];
 }
 
@@ -21,6 +22,8 @@ std::string_view NumberName(NumberList list, size_t index) {
       return kMatrixSums.Name(index);
     case NumberList::kHeadMaxima:
       return kHeadMaxima.Name(index);
+    case NumberList::kOpenMaxima:
+      return kOpenMaximaNames[index];
   }
   return {};
 }
@@ -86,6 +89,8 @@ std::string_view NamesOfVersion1(NumberList list) {
       return "matrices col_entropy max_col_sum sink_mass first_token_mass";
     case NumberList::kHeadMaxima:
       return "sink keys max_abs_logit";
+    case NumberList::kOpenMaxima:
+      return "max_abs_logit";
   }
   return "";
 }

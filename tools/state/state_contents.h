@@ -17,8 +17,8 @@
 namespace attnscope::tools {
 
 // In the order in which a state names them.
-enum class NumberList : size_t { kLayerSums, kRowSums, kMatrixSums, kHeadMaxima };
-inline constexpr size_t kNumNumberLists = 4;
+enum class NumberList : size_t { kLayerSums, kRowSums, kMatrixSums, kHeadMaxima, kOpenMaxima };
+inline constexpr size_t kNumNumberLists = 5;
 
 // How many this version keeps, and the name of each.
 size_t NumbersIn(NumberList list);
@@ -53,7 +53,7 @@ std::string NamesText(const StateContents& contents, NumberList list);
 // The opposite: fills the map's list and the contents'. Returns what is wrong with the names, or nothing.
 std::string ReadNames(std::string_view text, NumberList list, NumberMap* map, StateContents* contents);
 
-// The names of states of version 1, which did not say them.
+// The names of states of version 1, which did not say them, as version 2 did not say those of open maxima.
 std::string_view NamesOfVersion1(NumberList list);
 
 }  // namespace attnscope::tools

@@ -96,9 +96,9 @@ class Reader {
 };
 
 bool AreCounts(const double* row_sums) {
-  for (const RowSum which :
-       {RowSum::kMeasured, RowSum::kSeveralKeys, RowSum::kLogitRows, RowSumOf<Metric::kInvalidRows>(),
-        RowSumOf<Metric::kEmptyRows>(), RowSumOf<Metric::kUnnormalizedRows>()}) {
+  for (const RowSum which : {RowSum::kMeasured, RowSum::kSeveralKeys, RowSum::kNullMassRows, RowSum::kLogitRows,
+                             RowSumOf<Metric::kInvalidRows>(), RowSumOf<Metric::kEmptyRows>(),
+                             RowSumOf<Metric::kMaskedRows>(), RowSumOf<Metric::kUnnormalizedRows>()}) {
     const double count = row_sums[static_cast<size_t>(which)];
     if (!(count >= 0.0 && count <= kMaxCount && count == std::floor(count))) return false;
   }
@@ -117,14 +117,15 @@ void TakeMatrix(const NumberMap& map, Reader* in, SavedLayer* layer) {
   matrix.sequence = in->TakeCount("sequence", layer->open.size() - 1);
   matrix.head = in->TakeCount("head", layer->heads - 1);
   const size_t keys = in->TakeCount("keys", in->ok() ? layer->open[matrix.sequence].keys : 0);
-  matrix.max_abs_logit = in->Take<double>();
+  matrix.maxima.assign(kNumOpenMaxima, 0.0);
+  in->TakeNumbers(map.Of(NumberList::kOpenMaxima), matrix.maxima.data());
   matrix.row_sums.assign(kNumRowSums, 0.0);
   in->TakeNumbers(map.Of(NumberList::kRowSums), matrix.row_sums.data());
   matrix.columns = in->TakeDoubles(keys);
   matrix.partial = in->TakeDoubles(keys);
   if (!in->ok()) return;
   if (!AreCounts(matrix.row_sums.data()) || !AreMagnitudes(matrix.columns) || !AreMagnitudes(matrix.partial) ||
-      !AreMagnitudes({matrix.max_abs_logit})) {
+      !AreMagnitudes(matrix.maxima)) {
     in->Fail("an open sequence holds numbers that cannot be");
   }
   // A matrix that has measured a row has seen a key.
@@ -192,7 +193,8 @@ void TakeLayer(bool mean_matrix, const NumberMap& map, Reader* in, SavedLayer* l
   for (size_t head = 0; head < layer->heads; ++head) {
     if (!AreCounts(layer->sums.data() + layout.HeadSums(head))) in->Fail("numbers of rows are none");
   }
-  const size_t matrix_bytes = (4 + map.Of(NumberList::kRowSums).size()) * sizeof(double);
+  const size_t matrix_bytes =
+      (3 + map.Of(NumberList::kOpenMaxima).size() + map.Of(NumberList::kRowSums).size()) * sizeof(double);
   const uint64_t matrices = in->TakeLength("open matrices", layer->open.size() * layer->heads, matrix_bytes);
   for (uint64_t i = 0; i < matrices && in->ok(); ++i) TakeMatrix(map, in, layer);
 }
@@ -227,7 +229,9 @@ NumberMap TakeContents(uint32_t version, Reader* in, StateContents* contents) {
   for (size_t i = 0; i < kNumNumberLists && in->ok(); ++i) {
     const auto list = static_cast<NumberList>(i);
     std::string names;
-    if (version > 1) {
+    if (version < 3 && list == NumberList::kOpenMaxima) {
+      names = NamesOfVersion1(list);
+    } else if (version > 1) {
       names = in->TakeText("length of the names of numbers", kMaxNamesBytes);
     } else if (in->Take<uint64_t>() == kSizesOfVersion1[i]) {
       names = NamesOfVersion1(list);

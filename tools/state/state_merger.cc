@@ -52,7 +52,7 @@ std::vector<OpenMatrix> MergeMatrices(std::vector<OpenMatrix> a, std::vector<Ope
       AddUp(other.row_sums, &matrix.row_sums);
       AddUp(other.columns, &matrix.columns);
       AddUp(other.partial, &matrix.partial);
-      matrix.max_abs_logit = std::max(matrix.max_abs_logit, other.max_abs_logit);
+      for (size_t i = 0; i < kNumOpenMaxima; ++i) matrix.maxima[i] = std::max(matrix.maxima[i], other.maxima[i]);
     }
     merged.push_back(std::move(matrix));
   }

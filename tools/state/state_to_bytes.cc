@@ -64,7 +64,7 @@ void PutLayer(const SavedLayer& layer, const StateContents& contents, Writer* ou
     out->Put(uint64_t{matrix.sequence});
     out->Put(uint64_t{matrix.head});
     out->Put(uint64_t{matrix.columns.size()});
-    out->Put(matrix.max_abs_logit);
+    PutNumbers(matrix.maxima.data(), NumberList::kOpenMaxima, contents, out);
     PutNumbers(matrix.row_sums.data(), NumberList::kRowSums, contents, out);
     out->Put(matrix.columns);
     out->Put(matrix.partial);

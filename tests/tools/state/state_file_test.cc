@@ -47,7 +47,7 @@ SavedState Example() {
   }
   state.layers[1].open = {{6, 3}};
   for (const size_t head : std::initializer_list<size_t>{0, 1}) {
-    OpenMatrix matrix = {.sequence = 0, .head = head, .max_abs_logit = 9.0};
+    OpenMatrix matrix = {.sequence = 0, .head = head, .maxima = {9.0, 1.0, 2.0}};
     matrix.row_sums.assign(kNumRowSums, 0.0);
     matrix.row_sums[static_cast<size_t>(RowSum::kMeasured)] = 5.0;
     matrix.columns = {0.5, 0.25, 4.0};
@@ -59,13 +59,16 @@ SavedState Example() {
 
 // The names of layers, rows, matrices and maxima, as docs/state-format.md lists them: the first that were ever written.
 // Names stay what they are, since they say how states are read; new ones are added.
-constexpr std::array<std::string_view, 4> kNames = {
+constexpr std::array<std::string_view, 5> kNames = {
     "residual_sequences residual_tokens gradient_buffers gradient_squares residual_ratio token_residual_ratio "
     "infinite_residuals",
-    "measured_rows rows_of_several_keys entropy effective_rank top5 top10 top50 max_row_weight normalized_entropy "
-    "invalid_rows empty_rows unnormalized_rows logit_rows logits logit_squares logit_mean saturation_ratio logsumexp",
+    "measured_rows rows_of_several_keys null_mass_rows entropy effective_rank top5 top10 top50 max_row_weight "
+    "normalized_entropy "
+    "invalid_rows empty_rows unnormalized_rows masked_rows null_mass logit_rows logits logit_squares logit_mean "
+    "saturation_ratio logsumexp",
     "col_entropy max_col_sum sink_mass first_token_mass matrices",
-    "sink keys max_abs_logit",
+    "sink keys max_abs_logit max_logit",
+    "max_abs_logit max_logit first_key",
 };
 
 Status Refuse(const std::string& bytes) {
@@ -207,7 +210,7 @@ TEST(StateFileTest, NumbersThatCannotBe) {
     ExpectMalformed([&](SavedState& s) { s.layers[1].matrices[0].columns[2] = bad; }, "an open sequence holds numbers");
     ExpectMalformed([&](SavedState& s) { s.layers[1].matrices[0].partial[0] = bad; }, "an open sequence holds numbers");
     ExpectMalformed([&](SavedState& s) { s.layers[1].matrices[1].row_sums[10] = bad; }, "an open sequence holds numb");
-    ExpectMalformed([&](SavedState& s) { s.layers[1].matrices[1].max_abs_logit = bad; }, "an open sequence holds numb");
+    ExpectMalformed([&](SavedState& s) { s.layers[1].matrices[1].maxima[0] = bad; }, "an open sequence holds numb");
   }
   ExpectMalformed([&](SavedState& s) { s.layers[0].sums[7] = 2.5; }, "numbers of rows are none");
   ExpectMalformed([&](SavedState& s) { s.settings.scale = kNaN; }, "a setting is not finite");
