@@ -48,7 +48,7 @@ size_t CountRowsWithoutKeys(const View& view, LayerStorage* storage) {
 }
 
 // An open sequence whose keys are fewer than they were has lost some, and column sums with them: unless that was told,
-// it is another sequence that nobody ended, or a view of the wrong keys.
+// it is another sequence that nobody ended, or a view of the wrong keys. Rows without any key lose none.
 template <class View>
 Status CheckOpenKeys(const LayerStorage& storage, const char* name, const View& view, const Visibility& visibility) {
   if (visibility.keys_were_evicted || visibility.window > 0 || visibility.window_after >= 0 ||
@@ -65,7 +65,7 @@ Status CheckOpenKeys(const LayerStorage& storage, const char* name, const View& 
     if (mean_matrix && sequence + 1 != view.batch) continue;
     const size_t open = mean_matrix ? 0 : view.first_sequence + sequence;
     const size_t before = storage.OpenKeys(open, mean_matrix ? 0 : view.first_head);
-    if (keys >= before) continue;
+    if (keys >= before || keys == 0) continue;
     return {StatusCode::kInvalidArgument,
             std::string(name) + " have " + std::to_string(keys) + " keys, but open sequence " + std::to_string(open) +
                 " has had " + std::to_string(before) +

@@ -56,10 +56,11 @@ class SamplingPathTest : public ::testing::Test {
         ++samples_;
         const size_t keys = kKeys - count + step - first;
         AttentionView view = ContiguousAttention(rows_.data(), ElementType::kFloat32, 1, kHeads, 1, keys);
-        ok &= monitor_.AddWeights(layer, view, {.causal = true, .causal_offset = static_cast<int64_t>(keys)}).ok();
+        // All in the same two sequences, which have fewer keys again and again.
+        ok &= monitor_.AddWeights(layer, view, {.causal = true, .keys_were_evicted = true}).ok();
         view.first_sequence = 1;
-        ok &= monitor_.AddLogits(layer, view, {.soft_cap = 30.0}).ok();
-        ok &= monitor_.AddQueriesKeys(layer, queries_keys_).ok();
+        ok &= monitor_.AddLogits(layer, view, {.soft_cap = 30.0, .mask = {.keys_were_evicted = true}}).ok();
+        ok &= monitor_.AddQueriesKeys(layer, queries_keys_, {.mask = {.keys_were_evicted = true}}).ok();
         ok &= monitor_.AddResidual(layer, stream_, stream_).ok();
         ok &= monitor_.AddGradient(layer, {.data = rows_.data(), .size = rows_.size()}).ok();
       }

@@ -80,8 +80,8 @@ TEST_F(LogitErrorsTest, Shapes) {
   QueryKeyView view = view_;
   view.head_dim = 0;
   ExpectInvalid(view, "head_dim is 0");
-  view.head_dim = 257;
-  ExpectInvalid(view, "head_dim is 257");
+  view.head_dim = 1025;
+  ExpectInvalid(view, "head_dim is 1025");
   view = view_;
   view.kv_heads = 3;
   ExpectInvalid(view, "kv_heads is 3");

@@ -112,13 +112,13 @@ TEST(LayerAccumulatorStateTest, SequencesOfDifferentLengths) {
   exact.ExpectEqual(layer.Stats(), "lengths");
 }
 
-// Later rows of one sequence may also see fewer keys than earlier ones, as with a sliding window.
+// Later rows of one sequence may also see fewer keys than earlier ones, where a cache has dropped some.
 TEST(LayerAccumulatorStateTest, RowsWithFewerKeysContinueTheSequence) {
   LayerAccumulator layer = CreateLayer({.max_keys = kKeys});
   std::vector<std::vector<long double>> rows;
   for (const size_t keys : {size_t{20}, kKeys, size_t{7}, size_t{12}}) {
     const std::vector<float> values = SoftmaxRows(keys, 5, keys, 2.0);
-    ASSERT_TRUE(layer.AddWeights(ViewOf(values, 1, 1, 5, keys)).ok());
+    ASSERT_TRUE(layer.AddWeights(ViewOf(values, 1, 1, 5, keys), {.keys_were_evicted = true}).ok());
     for (size_t i = 0; i < 5; ++i) rows.emplace_back(&values[i * keys], &values[i * keys] + keys);
   }
   const ExactMatrix exact = ExactMatrixOf(rows);

@@ -187,7 +187,7 @@ TEST_P(QueryKeyProductTest, MaskedTilesAreNotComputed) {
   const size_t keys = 4 * kMaxProductColumns;
   const Inputs inputs(ElementType::kFloat32, 1, 1, 8, keys, 16);
   const QueryKeyView view = inputs.view();
-  ProductBlock block = AllOf(view, {.causal = true});
+  ProductBlock block = AllOf(view, {.causal = true, .causal_offset = 0});
   const Products products(block);
   for (size_t row = 0; row < 8; ++row) {
     for (size_t key = kMaxProductColumns; key < keys; ++key) ASSERT_EQ(products(row, key), kUntouched);

@@ -108,13 +108,14 @@ TEST(StateContentsTest, WhatAStateLacksIsNotMeasured) {
   // Of a metric's own number, the metric; others are needed by more, or by others.
   const std::map<std::string, std::set<std::string>> others = {
       {"rows_of_several_keys", {"normalized_entropy"}},
-      {"logit_rows", {"logit_mean", "logit_std", "max_abs_logit", "saturation_ratio", "logsumexp"}},
+      {"logit_rows", {"logit_mean", "logit_std", "max_abs_logit", "max_logit", "saturation_ratio", "logsumexp"}},
       {"logits", {"logit_mean", "logit_std"}},
       {"logit_squares", {"logit_std"}},
       {"logit_mean", {"logit_mean", "logit_std"}},
       {"matrices",
        {"matrices", "col_entropy", "max_col_sum", "sink_mass", "first_token_mass", "sink_position", "sink_rate"}},
       {"first_token_mass", {"first_token_mass", "sink_rate"}},
+      {"null_mass_rows", {"null_mass"}},
       {"sink", {"sink_position"}},
       {"residual_sequences", {"residual_ratio", "token_residual_ratio", "infinite_residuals"}},
       {"residual_tokens", {"token_residual_ratio"}},
@@ -124,11 +125,14 @@ TEST(StateContentsTest, WhatAStateLacksIsNotMeasured) {
   const SavedState full = Measure();
   const Report expected = ReportFrom(full);
   for (const MetricInfo& info : AllMetrics()) {
+    if (info.metric == Metric::kNullMass) continue;  // of rows without a sink there is none
     EXPECT_TRUE(expected.layers[0].stats.layer.Has(info.metric)) << info.name;
   }
   const Report twice = ReportFrom(Merge({full, full}));
   for (size_t l = 0; l < kNumNumberLists; ++l) {
     const auto list = static_cast<NumberList>(l);
+    // A metric is measured from those of ended matrices, which are named apart.
+    if (list == NumberList::kOpenMaxima) continue;
     for (size_t i = 0; i < NumbersIn(list); ++i) {
       const std::string name(NumberName(list, i));
       if (needed.contains(name)) continue;
@@ -197,7 +201,7 @@ TEST(StateContentsTest, StatesOfVersion1AreRead) {
     SavedState state;
     const Status status = ReadStateFile(DataFile("version_1_rows_" + first_row + ".state"), &state);
     ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_TRUE(state.contents == StateContents()) << "it has all numbers of today";
+    EXPECT_FALSE(state.contents == StateContents()) << "it has all numbers of today";
     EXPECT_EQ(state.settings.epoch, 3);
     EXPECT_EQ(state.settings.stage, "val");
     ASSERT_TRUE(merger.Add(first_row, Copy(state)).ok());

@@ -114,7 +114,7 @@ TEST(StateFileTest, BytesAreAsDocumented) {
     return value;
   };
   EXPECT_EQ(bytes.substr(0, 8), "ATTNSTAT");
-  EXPECT_EQ(bytes.substr(8, 8), std::string("\2\0\0\0\x0D\x0C\x0B\x0A", 8));
+  EXPECT_EQ(bytes.substr(8, 8), std::string("\3\0\0\0\x0D\x0C\x0B\x0A", 8));
   EXPECT_EQ(u64(16), bytes.size());
   EXPECT_EQ(u64(24) >> 32, 0u);
   EXPECT_EQ(u64(32), 5u) << "flags: causal, epoch";
@@ -134,10 +134,10 @@ TEST(StateFileTest, BytesAreAsDocumented) {
   }
   EXPECT_EQ(u64(at), 2u) << "layers";
   EXPECT_EQ(u64(at + 8), 1u) << "index of the first";
-  const size_t second = at + 8 + size_t{8} * (5 + (7 + 2 * 23) + 2 * 3 + 1);
+  const size_t second = at + 8 + size_t{8} * (5 + (7 + 2 * 26) + 2 * 4 + 1);
   EXPECT_EQ(u64(second), 4u);
   EXPECT_EQ(u64(second + 32), 1u) << "open sequences";
-  EXPECT_EQ(bytes.size(), second + size_t{8} * (5 + 2 + 53 + 6 + 1 + 2 * (4 + 18 + 2 * 3)));
+  EXPECT_EQ(bytes.size(), second + size_t{8} * (5 + 2 + 59 + 8 + 1 + 2 * (3 + 3 + 21 + 2 * 3)));
 }
 
 TEST(StateFileTest, TruncationAtEveryByte) {
@@ -170,10 +170,10 @@ TEST(StateFileTest, DamageOfEveryByte) {
     }
   }
   std::string other_version = bytes;
-  other_version[8] = 3;
-  ExpectRefusal(other_version, "is a state of version 3, this program reads versions 1 to 2");
+  other_version[8] = 4;
+  ExpectRefusal(other_version, "is a state of version 4, this program reads versions 1 to 3");
   other_version[8] = 0;
-  ExpectRefusal(other_version, "is a state of version 0, this program reads versions 1 to 2");
+  ExpectRefusal(other_version, "is a state of version 0, this program reads versions 1 to 3");
   std::string other_order = bytes;
   std::swap(other_order[12], other_order[15]);
   std::swap(other_order[13], other_order[14]);
