@@ -4,9 +4,6 @@
 namespace attnscope {
 namespace {
 
-// Rows and keys are below 2^31, so cutting an offset or a window to this changes nothing, and no sum overflows.
-constexpr int64_t kMost = int64_t{1} << 60;
-
 int64_t LargestPosition(const int64_t* positions, size_t keys) {
   int64_t largest = -1;
   for (size_t i = 0; i < keys; ++i) largest = std::max(largest, positions[i]);
@@ -18,20 +15,21 @@ const int64_t* PositionsOf(const Visibility& visibility, size_t sequence) {
   return visibility.key_positions + static_cast<int64_t>(sequence) * visibility.key_positions_stride;
 }
 
-}  // namespace
-
+// The position of a view's first query.
 int64_t FirstPosition(const Visibility& visibility, size_t queries, size_t keys, size_t sequence) {
-  if (visibility.causal_offset != kLastQuerySeesLastKey) return std::clamp(visibility.causal_offset, -kMost, kMost);
+  if (visibility.causal_offset != kLastQuerySeesLastKey) return visibility.causal_offset;
   const int64_t* positions = PositionsOf(visibility, sequence);
   const int64_t last = positions == nullptr ? static_cast<int64_t>(keys) - 1 : LargestPosition(positions, keys);
   return last + 1 - static_cast<int64_t>(queries);
 }
 
+}  // namespace
+
 RowVisibility::RowVisibility(const Visibility& visibility, size_t queries, size_t keys, size_t sequence, size_t head)
     : causal_(visibility.causal),
       window_kind_(visibility.window_kind),
-      window_(std::min(visibility.window, kMost)),
-      window_after_(std::min(visibility.window_after, kMost)),
+      window_(visibility.window),
+      window_after_(visibility.window_after),
       segments_(visibility.segments),
       num_segments_(visibility.num_segments),
       positions_(PositionsOf(visibility, sequence)),
@@ -55,22 +53,20 @@ RowVisibility::RowVisibility(const Visibility& visibility, size_t queries, size_
 
 RowVisibility RowVisibility::From(size_t row) const {
   RowVisibility from = *this;
-  from.first_position_ += static_cast<int64_t>(row);
+  from.first_position_ = Position(row);
   if (end_row_ != SIZE_MAX) from.end_row_ = end_row_ - std::min(end_row_, row);
   if (mask_.data != nullptr) from.mask_.data += static_cast<int64_t>(row) * mask_.query_stride;
   return from;
 }
 
 void RowVisibility::Narrow(int64_t position, int64_t* begin, int64_t* end) const {
-  if (window_ > 0) {
-    int64_t first = position - window_ + 1;
-    if (window_kind_ == WindowKind::kChunked) {
-      const int64_t into = position % window_;
-      first = position - (into < 0 ? into + window_ : into);
-    }
-    *begin = std::max(*begin, first);
+  // Compared so that nothing overflows: offsets and windows may be any numbers. Windows of positions before the first
+  // key begin before it, too.
+  if (window_ > 0 && position >= 0) {
+    const int64_t kept = window_kind_ == WindowKind::kChunked ? position % window_ : window_ - 1;
+    *begin = std::max(*begin, position - kept);
   }
-  if (window_after_ >= 0) *end = std::min(*end, position + window_after_ + 1);
+  if (window_after_ >= 0 && position < *end - window_after_) *end = position + window_after_ + 1;
   if (segments_ == nullptr) return;
   // The first boundary beyond the position ends its segment; of empty segments there is none in between.
   const int64_t* behind = std::upper_bound(segments_, segments_ + num_segments_ + 1, position);

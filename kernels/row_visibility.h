@@ -28,9 +28,6 @@ inline KeyRange Union(const KeyRange& a, const KeyRange& b) {
   return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-// The position of a view's first query.
-int64_t FirstPosition(const Visibility& visibility, size_t queries, size_t keys, size_t sequence);
-
 // Of one matrix. Where no range can tell what a row sees, `by_key` is true, and Show tells key by key.
 class RowVisibility {
  public:
@@ -67,13 +64,17 @@ class RowVisibility {
   KeyRange PositionRange(size_t row) const {
     if (row >= end_row_) return {};
     if (!by_position_) return {static_cast<size_t>(first_key_), static_cast<size_t>(end_key_)};
-    const int64_t position = first_position_ + static_cast<int64_t>(row);
+    const int64_t position = Position(row);
     int64_t end = end_key_;
-    if (causal_) end = std::min(end, position + 1);
+    if (causal_ && position < end) end = position + 1;
     int64_t begin = first_key_;
     if (has_begin_) Narrow(position, &begin, &end);
     if (begin >= end) return {};
     return {static_cast<size_t>(begin), static_cast<size_t>(end)};
+  }
+  // Of that row; beyond the largest number it stays there, as keys are far below.
+  int64_t Position(size_t row) const {
+    return first_position_ + std::min(static_cast<int64_t>(row), INT64_MAX - std::max<int64_t>(first_position_, 0));
   }
   // By what else there is than causality.
   void Narrow(int64_t position, int64_t* begin, int64_t* end) const;

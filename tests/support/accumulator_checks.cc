@@ -48,29 +48,38 @@ AttentionView RowsOfView(const AttentionView& view, size_t first, size_t count) 
   return rows;
 }
 
-Mask MaskOfRows(const Mask& mask, size_t first) {
-  Mask rows = mask;
-  rows.causal_offset += static_cast<int64_t>(first);
+std::vector<ExactWeights> ExactWeightsOf(const AttentionView& view, const Visibility& visibility, size_t sequence,
+                                         size_t head) {
+  std::vector<ExactWeights> rows;
+  for (size_t row = 0; row < view.queries; ++row) {
+    const SeenKeys seen = SeenKeysOf(visibility, {view.queries, view.keys}, sequence, head, row);
+    const int64_t offset = static_cast<int64_t>(sequence) * view.batch_stride +
+                           static_cast<int64_t>(head) * view.head_stride +
+                           static_cast<int64_t>(row) * view.query_stride;
+    ExactWeights weights = {.columns = seen.columns, .end = seen.end, .null_mass = view.null_mass};
+    for (const size_t key : seen.keys) {
+      const int64_t element = (offset + static_cast<int64_t>(key)) * static_cast<int64_t>(ElementBytes(view.type));
+      weights.weights.push_back(LoadElement(view.type, static_cast<const uint8_t*>(view.data) + element, 0));
+    }
+    rows.push_back(weights);
+  }
   return rows;
 }
 
-void ExactLayer::Add(const AttentionView& view, const Mask& mask) {
+ExactMatrix ExactMeanOf(const AttentionView& view, const Visibility& visibility) {
+  std::vector<std::vector<ExactWeights>> matrices;
+  for (size_t i = 0; i < view.batch * view.heads; ++i) {
+    matrices.push_back(ExactWeightsOf(view, visibility, i / view.heads, i % view.heads));
+  }
+  return ExactMeanOf(matrices);
+}
+
+void ExactLayer::Add(const AttentionView& view, const Visibility& visibility) {
   if (view.type != ElementType::kFloat32) tolerance_ = 2e-2;
   for (size_t sequence = 0; sequence < view.batch; ++sequence) {
     for (size_t head = 0; head < view.heads; ++head) {
-      std::vector<std::vector<long double>> rows;
-      for (size_t row = 0; row < view.queries; ++row) {
-        int64_t visible = static_cast<int64_t>(view.keys);
-        if (mask.key_lengths != nullptr) visible = std::min(visible, mask.key_lengths[sequence]);
-        if (mask.causal) visible = std::clamp<int64_t>(static_cast<int64_t>(row) + 1 + mask.causal_offset, 0, visible);
-        const int64_t offset = static_cast<int64_t>(sequence) * view.batch_stride +
-                               static_cast<int64_t>(head) * view.head_stride +
-                               static_cast<int64_t>(row) * view.query_stride;
-        rows.push_back(LoadElements(
-            view.type, static_cast<const uint8_t*>(view.data) + offset * static_cast<int64_t>(ElementBytes(view.type)),
-            static_cast<size_t>(visible)));
-      }
-      matrices_[view.first_head + head].push_back(ExactMatrixOf(rows));
+      matrices_[view.first_head + head].push_back(
+          ExactMatrixOf(ExactWeightsOf(view, visibility, sequence, head), FirstColumnOf(visibility, sequence)));
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/metrics.h"
 #include "tests/support/oracle.h"
+#include "tests/support/visibility_oracle.h"
 
 namespace attnscope::test {
 
@@ -26,16 +27,22 @@ std::vector<double> StateOf(const LayerAccumulator& layer);
 
 // A contiguous float32 view.
 AttentionView ViewOf(const std::vector<float>& values, size_t batch, size_t heads, size_t queries, size_t keys);
-// Rows [first, first + count) of a view; the mask's offset moves along.
+// Rows [first, first + count) of a view; VisibilityOfRows of tests/support/visibility_oracle.h is what they see.
 AttentionView RowsOfView(const AttentionView& view, size_t first, size_t count);
-Mask MaskOfRows(const Mask& mask, size_t first);
+
+// The rows of matrix [sequence, head] of a view of weights.
+std::vector<ExactWeights> ExactWeightsOf(const AttentionView& view, const Visibility& visibility, size_t sequence,
+                                         size_t head);
+
+// The mean over batch and heads: a row of it sees the keys that some row of them sees.
+ExactMatrix ExactMeanOf(const AttentionView& view, const Visibility& visibility);
 
 // A layer in long double, from whole sequences.
 class ExactLayer {
  public:
   explicit ExactLayer(size_t heads) : matrices_(heads) {}
 
-  void Add(const AttentionView& view, const Mask& mask = {});
+  void Add(const AttentionView& view, const Visibility& visibility = {});
   // Compares every attention metric of the layer and of its heads within the numerical contract; those that the oracle
   // did not measure must be NaN.
   void ExpectEqual(const LayerStats& stats, const std::string& what) const;

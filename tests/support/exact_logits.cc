@@ -22,18 +22,30 @@ long double ElementAt(const void* data, ElementType type, int64_t offset) {
 
 int64_t Offset(size_t index, int64_t stride) { return static_cast<int64_t>(index) * stride; }
 
-size_t VisibleOf(const Mask& mask, size_t keys, size_t sequence, size_t row) {
-  int64_t visible = static_cast<int64_t>(keys);
-  if (mask.key_lengths != nullptr) visible = std::min(visible, mask.key_lengths[sequence]);
-  if (mask.causal) visible = std::clamp<int64_t>(static_cast<int64_t>(row) + 1 + mask.causal_offset, 0, visible);
-  return static_cast<size_t>(visible);
-}
-
 long double BiasOf(const BiasView& bias, size_t sequence, size_t head, size_t row, size_t key) {
   if (bias.data == nullptr) return 0.0L;
   return ElementAt(bias.data, bias.type,
                    Offset(sequence, bias.batch_stride) + Offset(head, bias.head_stride) +
                        Offset(row, bias.query_stride) + static_cast<int64_t>(key));
+}
+
+// -infinity where the row does not see the key, or a bias hides it.
+template <class LogitOf>
+std::vector<std::vector<long double>> RowsOf(const MatrixSizes& sizes, const SoftmaxParams& params, size_t sequence,
+                                             size_t head, const LogitOf& logit_of) {
+  std::vector<std::vector<long double>> rows(sizes.queries);
+  for (size_t row = 0; row < sizes.queries; ++row) {
+    for (size_t key = 0; key < sizes.keys; ++key) {
+      if (!SeesWithoutMask(params.mask, sizes, sequence, row, key)) continue;
+      rows[row].resize(key + 1, -kInfinity);
+      if (!Sees(params.mask, sizes, sequence, head, row, key)) continue;
+      const long double bias = BiasOf(params.bias, sequence, head, row, key);
+      if (MasksKey(params, params.bias.type, bias)) continue;
+      const float* factors = params.bias.head_factors;
+      rows[row][key] = logit_of(row, key, factors == nullptr ? bias : static_cast<long double>(factors[head]) * bias);
+    }
+  }
+  return rows;
 }
 
 long double KeyElement(const QueryKeyView& view, size_t sequence, size_t kv_head, size_t key, size_t dim) {
@@ -53,7 +65,7 @@ long double KeyElement(const QueryKeyView& view, size_t sequence, size_t kv_head
 MetricValues ExactLogitMetrics(const std::vector<ExactSoftmax>& rows) {
   MetricValues values;
   long double measured = 0.0L, logits = 0.0L, sum = 0.0L, squares = 0.0L, saturated = 0.0L, log_sum_exp = 0.0L;
-  long double max_abs = 0.0L;
+  long double max_abs = 0.0L, max = -kInfinity;
   for (const ExactSoftmax& row : rows) {
     if (!row.valid || row.keys == 0) continue;
     measured += 1.0L;
@@ -63,12 +75,14 @@ MetricValues ExactLogitMetrics(const std::vector<ExactSoftmax>& rows) {
     saturated += row.max_weight >= 0.99L ? 1.0L : 0.0L;
     log_sum_exp += row.log_sum_exp;
     max_abs = std::max(max_abs, row.max_abs);
+    max = std::max(max, row.max);
   }
   if (measured == 0.0L) return values;
   const long double mean = sum / logits;
   values[Metric::kLogitMean] = static_cast<double>(mean);
   values[Metric::kLogitStd] = static_cast<double>(std::sqrt(std::max(0.0L, squares / logits - mean * mean)));
   values[Metric::kMaxAbsLogit] = static_cast<double>(max_abs);
+  values[Metric::kMaxLogit] = static_cast<double>(max);
   values[Metric::kSaturationRatio] = static_cast<double>(saturated / measured);
   values[Metric::kLogSumExp] = static_cast<double>(log_sum_exp / measured);
   return values;
@@ -91,10 +105,13 @@ long double BoundFromLogits(Metric metric, double exact, double keys, long doubl
     case Metric::kLogitMean:
     case Metric::kLogitStd:
     case Metric::kMaxAbsLogit:
+    case Metric::kMaxLogit:
     case Metric::kLogSumExp:
       return 1e-6L * magnitude + 1e-7L * max_abs + error;
     case Metric::kSaturationRatio:
       return 1e-12L;
+    case Metric::kNullMass:
+      return 2e-6L + 2.0L * error;
     default:
       // Masses and column sums; counts and positions are exact.
       return static_cast<long double>(BoundOf(metric, exact, keys)) +
@@ -128,7 +145,7 @@ void AddLogitMetrics(const std::vector<ExactSoftmax>& rows, MetricValues* values
 
 }  // namespace
 
-ExactSoftmax ExactSoftmaxOf(std::span<const long double> logits) {
+ExactSoftmax ExactSoftmaxOf(std::span<const long double> logits, long double sink) {
   ExactSoftmax row;
   long double max = -kInfinity;
   for (const long double logit : logits) {
@@ -143,16 +160,27 @@ ExactSoftmax ExactSoftmaxOf(std::span<const long double> logits) {
   row.weights.assign(logits.size(), 0.0L);
   if (!row.valid) row.weights.assign(logits.size(), std::numeric_limits<long double>::quiet_NaN());
   if (!row.valid || row.keys == 0) return row;
-  long double z = 0.0L;
-  for (const long double logit : logits) z += std::exp(logit - max);
+  row.max = max;
+  const long double shift = std::max(max, sink);
+  long double z = std::exp(sink - shift), keys_z = 0.0L;
+  for (const long double logit : logits) {
+    z += std::exp(logit - shift);
+    keys_z += std::exp(logit - max);
+  }
   for (size_t i = 0; i < logits.size(); ++i) {
-    const long double weight = std::exp(logits[i] - max) / z;
+    const long double weight = std::exp(logits[i] - shift) / z;
     row.weights[i] = weight;
     row.max_weight = std::max(row.max_weight, weight);
     if (weight != 0.0L) row.entropy -= weight * std::log(weight);
   }
-  row.log_sum_exp = max + std::log(z);
+  row.log_sum_exp = max + std::log(keys_z);
   return row;
+}
+
+bool MasksKey(const SoftmaxParams& params, ElementType type, long double value) {
+  const auto below = static_cast<long double>(params.masked_below);
+  if (value <= below) return true;  // also -infinity, which is at or below anything
+  return below > -kInfinity && type == ElementType::kFloat16 && value == -65504.0L;
 }
 
 long double ExactLogit(const SoftmaxParams& params, long double default_scale, long double x, long double bias) {
@@ -164,16 +192,12 @@ long double ExactLogit(const SoftmaxParams& params, long double default_scale, l
 
 std::vector<std::vector<long double>> ExactLogitsOf(const AttentionView& view, const SoftmaxParams& params,
                                                     size_t sequence, size_t head) {
-  std::vector<std::vector<long double>> rows(view.queries);
-  for (size_t row = 0; row < view.queries; ++row) {
-    const int64_t offset =
-        Offset(sequence, view.batch_stride) + Offset(head, view.head_stride) + Offset(row, view.query_stride);
-    for (size_t key = 0; key < VisibleOf(params.mask, view.keys, sequence, row); ++key) {
-      rows[row].push_back(ExactLogit(params, 1.0L, ElementAt(view.data, view.type, offset + static_cast<int64_t>(key)),
-                                     BiasOf(params.bias, sequence, head, row, key)));
-    }
-  }
-  return rows;
+  const int64_t first = Offset(sequence, view.batch_stride) + Offset(head, view.head_stride);
+  return RowsOf({view.queries, view.keys}, params, sequence, head, [&](size_t row, size_t key, long double bias) {
+    const long double x =
+        ElementAt(view.data, view.type, first + Offset(row, view.query_stride) + static_cast<int64_t>(key));
+    return MasksKey(params, view.type, x) ? -kInfinity : ExactLogit(params, 1.0L, x, bias);
+  });
 }
 
 std::vector<std::vector<long double>> ExactLogitsOf(const QueryKeyView& view, const SoftmaxParams& params,
@@ -181,43 +205,49 @@ std::vector<std::vector<long double>> ExactLogitsOf(const QueryKeyView& view, co
   const long double default_scale = 1.0L / std::sqrt(static_cast<long double>(view.head_dim));
   const long double scale = params.scale == 0.0 ? default_scale : static_cast<long double>(params.scale);
   const size_t kv_head = head / (view.heads / view.kv_heads);
-  std::vector<std::vector<long double>> rows(view.queries);
-  for (size_t row = 0; row < view.queries; ++row) {
-    const int64_t offset = Offset(sequence, view.query_batch_stride) + Offset(head, view.query_head_stride) +
-                           Offset(row, view.query_stride);
-    for (size_t key = 0; key < VisibleOf(params.mask, view.keys, sequence, row); ++key) {
-      long double product = 0.0L, magnitude = 0.0L;
-      for (size_t dim = 0; dim < view.head_dim; ++dim) {
-        const long double term =
-            ElementAt(view.query_data, view.query_type, offset + Offset(dim, view.query_dim_stride)) *
-            KeyElement(view, sequence, kv_head, key, dim);
-        product += term;
-        magnitude += std::abs(term);
-      }
-      rows[row].push_back(ExactLogit(params, default_scale, product, BiasOf(params.bias, sequence, head, row, key)));
-      *error = std::max(*error, 1e-7L * static_cast<long double>(view.head_dim) * magnitude * scale);
+  const int64_t first = Offset(sequence, view.query_batch_stride) + Offset(head, view.query_head_stride);
+  return RowsOf({view.queries, view.keys}, params, sequence, head, [&](size_t row, size_t key, long double bias) {
+    long double product = 0.0L, magnitude = 0.0L;
+    for (size_t dim = 0; dim < view.head_dim; ++dim) {
+      const long double term = ElementAt(view.query_data, view.query_type,
+                                         first + Offset(row, view.query_stride) + Offset(dim, view.query_dim_stride)) *
+                               KeyElement(view, sequence, kv_head, key, dim);
+      product += term;
+      magnitude += std::abs(term);
     }
-  }
-  return rows;
+    *error = std::max(*error, 1e-7L * static_cast<long double>(view.head_dim) * magnitude * scale);
+    return ExactLogit(params, default_scale, product, bias);
+  });
 }
 
-void ExactLogitLayer::AddMatrix(size_t head, const std::vector<std::vector<long double>>& logits) {
-  std::vector<std::vector<long double>> weights;
-  std::vector<size_t> keys;
-  for (const std::vector<long double>& row : logits) {
-    heads_[head].rows.push_back(ExactSoftmaxOf(row));
-    weights.push_back(heads_[head].rows.back().weights);
-    keys.push_back(heads_[head].rows.back().keys);
+std::vector<ExactWeights> ExactWeightsOf(const MatrixSizes& sizes, const SoftmaxParams& params, size_t sequence,
+                                         size_t head, const std::vector<std::vector<long double>>& logits,
+                                         std::vector<ExactSoftmax>* rows) {
+  std::vector<ExactWeights> all;
+  const long double sink = params.sinks == nullptr ? -kInfinity : static_cast<long double>(params.sinks[head]);
+  for (size_t row = 0; row < logits.size(); ++row) {
+    const ExactSoftmax softmax = ExactSoftmaxOf(logits[row], sink);
+    ExactWeights weights;
+    weights.end = SeenKeysOf(params.mask, sizes, sequence, head, row).end;
+    weights.null_mass = params.sinks != nullptr;
+    for (size_t key = 0; key < logits[row].size(); ++key) {
+      if (logits[row][key] == -kInfinity) continue;
+      weights.weights.push_back(softmax.weights[key]);
+      weights.columns.push_back(static_cast<size_t>(ColumnOf(params.mask, sequence, key)));
+    }
+    all.push_back(weights);
+    if (rows != nullptr) rows->push_back(softmax);
   }
-  ExactMatrix matrix = ExactMatrixOf(weights);
-  for (size_t i = 0; i < keys.size(); ++i) matrix.rows[i].visible = keys[i];
-  heads_[head].matrices.push_back(matrix);
+  return all;
 }
 
 void ExactLogitLayer::Add(const AttentionView& view, const SoftmaxParams& params) {
   for (size_t sequence = 0; sequence < view.batch; ++sequence) {
     for (size_t head = 0; head < view.heads; ++head) {
-      AddMatrix(view.first_head + head, ExactLogitsOf(view, params, sequence, head));
+      Head& to = heads_[view.first_head + head];
+      to.matrices.push_back(ExactMatrixOf(ExactWeightsOf({view.queries, view.keys}, params, sequence, head,
+                                                         ExactLogitsOf(view, params, sequence, head), &to.rows),
+                                          FirstColumnOf(params.mask, sequence)));
     }
   }
 }
@@ -225,7 +255,11 @@ void ExactLogitLayer::Add(const AttentionView& view, const SoftmaxParams& params
 void ExactLogitLayer::Add(const QueryKeyView& view, const SoftmaxParams& params) {
   for (size_t sequence = 0; sequence < view.batch; ++sequence) {
     for (size_t head = 0; head < view.heads; ++head) {
-      AddMatrix(view.first_head + head, ExactLogitsOf(view, params, sequence, head, &error_));
+      Head& to = heads_[view.first_head + head];
+      to.matrices.push_back(
+          ExactMatrixOf(ExactWeightsOf({view.queries, view.keys}, params, sequence, head,
+                                       ExactLogitsOf(view, params, sequence, head, &error_), &to.rows),
+                        FirstColumnOf(params.mask, sequence)));
     }
   }
 }

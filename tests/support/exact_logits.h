@@ -6,6 +6,7 @@
 #define ATTNSCOPE_TESTS_SUPPORT_EXACT_LOGITS_H_
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@
 #include "attnscope/query_key_view.h"
 #include "attnscope/softmax_params.h"
 #include "tests/support/oracle.h"
+#include "tests/support/visibility_oracle.h"
 
 namespace attnscope::test {
 
-// The softmax of one row of logits s_j. A row with NaN or +infinity is invalid; one of -infinities is without keys.
+// The softmax of one row of logits s_j, of which -infinity are keys that it does not see, and of a learned sink. A row
+// with NaN or +infinity is invalid; one of -infinities is masked.
 struct ExactSoftmax {
   bool valid = true;
   size_t keys = 0;  // not -infinity
@@ -29,20 +32,31 @@ struct ExactSoftmax {
   long double sum = 0.0L;
   long double squares = 0.0L;
   long double max_abs = 0.0L;
+  long double max = 0.0L;
 };
 
-ExactSoftmax ExactSoftmaxOf(std::span<const long double> logits);
+ExactSoftmax ExactSoftmaxOf(std::span<const long double> logits,
+                            long double sink = -std::numeric_limits<long double>::infinity());
+
+// Whether a logit, or an element of a bias, hides its key.
+bool MasksKey(const SoftmaxParams& params, ElementType type, long double value);
 
 // s_j of x_j.
 long double ExactLogit(const SoftmaxParams& params, long double default_scale, long double x, long double bias);
 
-// Rows [queries][visible keys] of matrix [sequence, head] of a view: the s_ij.
+// Rows [queries] of matrix [sequence, head] of a view: the s_ij of the keys up to where the row's range ends, -infinity
+// where it does not see a key.
 std::vector<std::vector<long double>> ExactLogitsOf(const AttentionView& view, const SoftmaxParams& params,
                                                     size_t sequence, size_t head);
 // The same from queries and keys. `*error` becomes the largest that float32 products may add to a logit: head_dim *
 // 1e-7 of the sum of their terms' magnitudes, scaled.
 std::vector<std::vector<long double>> ExactLogitsOf(const QueryKeyView& view, const SoftmaxParams& params,
                                                     size_t sequence, size_t head, long double* error);
+
+// The softmax of such rows, as weights, and what the logits themselves measure.
+std::vector<ExactWeights> ExactWeightsOf(const MatrixSizes& sizes, const SoftmaxParams& params, size_t sequence,
+                                         size_t head, const std::vector<std::vector<long double>>& logits,
+                                         std::vector<ExactSoftmax>* rows);
 
 // A layer in long double, from whole sequences.
 class ExactLogitLayer {
@@ -59,8 +73,6 @@ class ExactLogitLayer {
     std::vector<ExactMatrix> matrices;
     std::vector<ExactSoftmax> rows;
   };
-
-  void AddMatrix(size_t head, const std::vector<std::vector<long double>>& logits);
 
   std::vector<Head> heads_;
   long double error_ = 0.0L;

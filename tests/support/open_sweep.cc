@@ -7,6 +7,7 @@
 
 #include "kernels/sweep/pending_rows.h"
 #include "tests/support/elements.h"
+#include "tests/support/visibility_oracle.h"
 
 namespace attnscope::test {
 namespace {
@@ -44,15 +45,12 @@ RowRange MatrixInMemory::Rows(size_t first, size_t count) const {
 std::vector<std::vector<long double>> MatrixInMemory::ExactRows() const {
   std::vector<std::vector<long double>> exact;
   for (size_t i = 0; i < rows; ++i) {
-    int64_t visible = static_cast<int64_t>(keys);
-    // Offsets of tests are small or the limits of int64_t, hence the wide sum.
-    if (mask.causal) {
-      const __int128 seen = static_cast<__int128>(FirstPosition(mask, rows, keys, 0)) + static_cast<__int128>(i) + 1;
-      visible = static_cast<int64_t>(std::clamp<__int128>(seen, 0, static_cast<__int128>(keys)));
-    }
     const uint8_t* row =
         static_cast<const uint8_t*>(data) + static_cast<int64_t>(i) * stride * static_cast<int64_t>(ElementBytes(type));
-    exact.push_back(LoadElements(type, row, static_cast<size_t>(visible)));
+    exact.emplace_back();
+    for (const size_t key : SeenKeysOf(mask, {rows, keys}, 0, 0, i).keys) {
+      exact.back().push_back(LoadElement(type, row, key));
+    }
   }
   return exact;
 }

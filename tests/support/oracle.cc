@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
+#include <numeric>
 
 namespace attnscope::test {
 namespace {
@@ -31,6 +33,7 @@ long double ExactRow::effective_rank_bound() const { return std::exp(entropy + e
 ExactRow ExactRowOf(std::span<const long double> weights) {
   ExactRow row;
   row.visible = weights.size();
+  row.masked = weights.empty();
   for (const long double weight : weights) {
     if (!std::isfinite(weight) || weight < 0.0L) row.invalid = true;
   }
@@ -38,7 +41,7 @@ ExactRow ExactRowOf(std::span<const long double> weights) {
   std::vector<long double> descending(weights.begin(), weights.end());
   std::sort(descending.begin(), descending.end(), std::greater<>());
   row.max = descending.empty() ? 0.0L : descending[0];
-  row.empty = row.max == 0.0L;
+  row.empty = !row.masked && row.max == 0.0L;
   row.sum = SumOfFirst(descending, descending.size());
   row.top5 = SumOfFirst(descending, 5);
   row.top10 = SumOfFirst(descending, 10);
@@ -58,12 +61,43 @@ size_t ExactMatrix::measured() const {
 }
 
 ExactMatrix ExactMatrixOf(const std::vector<std::vector<long double>>& rows) {
-  ExactMatrix matrix;
+  std::vector<ExactWeights> all;
   for (const std::vector<long double>& weights : rows) {
-    matrix.rows.push_back(ExactRowOf(weights));
-    if (weights.size() > matrix.columns.size()) matrix.columns.resize(weights.size());
+    all.push_back({.weights = weights, .columns = std::vector<size_t>(weights.size()), .end = weights.size()});
+    std::iota(all.back().columns.begin(), all.back().columns.end(), size_t{0});
+  }
+  return ExactMatrixOf(all);
+}
+
+ExactMatrix ExactMeanOf(const std::vector<std::vector<ExactWeights>>& matrices) {
+  std::vector<ExactWeights> mean(matrices.empty() ? 0 : matrices[0].size());
+  for (size_t row = 0; row < mean.size(); ++row) {
+    std::map<size_t, long double> weights;
+    for (const std::vector<ExactWeights>& matrix : matrices) {
+      const ExactWeights& from = matrix[row];
+      mean[row].end = std::max(mean[row].end, from.end);
+      mean[row].null_mass = mean[row].null_mass || from.null_mass;
+      for (size_t i = 0; i < from.weights.size(); ++i) {
+        weights[from.columns[i]] += from.weights[i] / static_cast<long double>(matrices.size());
+      }
+    }
+    for (const auto& [column, weight] : weights) {
+      mean[row].columns.push_back(column);
+      mean[row].weights.push_back(weight);
+    }
+  }
+  return ExactMatrixOf(mean);
+}
+
+ExactMatrix ExactMatrixOf(const std::vector<ExactWeights>& rows, size_t first_column) {
+  ExactMatrix matrix;
+  matrix.first_column = first_column;
+  for (const ExactWeights& row : rows) {
+    matrix.rows.push_back(ExactRowOf(row.weights));
+    matrix.rows.back().null_mass = row.null_mass;
+    if (row.end > matrix.columns.size()) matrix.columns.resize(row.end);
     if (matrix.rows.back().invalid) continue;
-    for (size_t i = 0; i < weights.size(); ++i) matrix.columns[i] += weights[i];
+    for (size_t i = 0; i < row.weights.size(); ++i) matrix.columns[row.columns[i]] += row.weights[i];
   }
   return matrix;
 }
@@ -83,16 +117,24 @@ class ExactMean {
   long double count_ = 0.0L;
 };
 
+// Where sums are meant to be below 1, only those above it are none of a distribution.
+bool IsUnnormalized(const ExactRow& row, double tolerance) {
+  const long double above = row.sum - 1.0L;
+  return (row.null_mass ? above : std::abs(above)) > static_cast<long double>(tolerance);
+}
+
 void RowMetrics(std::span<const ExactMatrix> matrices, double tolerance, MetricValues* values) {
-  ExactMean entropy, effective_rank, top5, top10, top50, max, normalized;
-  double rows = 0.0, invalid = 0.0, empty = 0.0, unnormalised = 0.0;
+  ExactMean entropy, effective_rank, top5, top10, top50, max, normalized, null_mass;
+  double rows = 0.0, masked = 0.0, invalid = 0.0, empty = 0.0, unnormalised = 0.0;
   for (const ExactMatrix& matrix : matrices) {
     for (const ExactRow& row : matrix.rows) {
       rows += 1.0;
+      masked += row.masked ? 1.0 : 0.0;
       invalid += row.invalid ? 1.0 : 0.0;
       empty += !row.invalid && row.empty ? 1.0 : 0.0;
       if (!row.measured()) continue;
-      unnormalised += std::abs(row.sum - 1.0L) > static_cast<long double>(tolerance) ? 1.0 : 0.0;
+      unnormalised += IsUnnormalized(row, tolerance) ? 1.0 : 0.0;
+      if (row.null_mass) null_mass.Add(1.0L - row.sum);
       entropy.Add(row.entropy);
       effective_rank.Add(row.effective_rank());
       top5.Add(row.top5);
@@ -114,6 +156,8 @@ void RowMetrics(std::span<const ExactMatrix> matrices, double tolerance, MetricV
   (*values)[Metric::kInvalidRows] = invalid;
   (*values)[Metric::kEmptyRows] = empty;
   (*values)[Metric::kUnnormalizedRows] = unnormalised;
+  (*values)[Metric::kMaskedRows] = masked;
+  (*values)[Metric::kNullMass] = null_mass.value();
 }
 
 long double ColumnEntropy(std::span<const long double> columns) {
@@ -142,7 +186,8 @@ MetricValues ExactMetrics(std::span<const ExactMatrix> matrices, double toleranc
     col_entropy.Add(ColumnEntropy(matrix.columns));
     max_col_sum.Add(*largest);
     sink_mass.Add(mass);
-    first_token_mass.Add(matrix.columns[0] / static_cast<long double>(matrix.measured()));
+    const long double first = matrix.first_column < matrix.columns.size() ? matrix.columns[matrix.first_column] : 0.0L;
+    first_token_mass.Add(first / static_cast<long double>(matrix.measured()));
     if (static_cast<double>(mass) > strongest) {
       strongest = static_cast<double>(mass);
       values[Metric::kSinkPosition] = static_cast<double>(largest - matrix.columns.begin());
@@ -177,6 +222,8 @@ double BoundOf(Metric metric, double exact, double most_keys) {
     case Metric::kSinkMass:
     case Metric::kFirstTokenMass:
       return 1e-6 * exact;
+    case Metric::kNullMass:
+      return 2e-6;  // of a row's sum, which is at most some 1
     default:
       return 0.0;
   }

@@ -68,7 +68,7 @@ class Attention {
     view.query_data = queries_.data() + first * view.head_dim;
     view.queries = count;
     SoftmaxParams params = params_;
-    params.mask = MaskOfRows(params.mask, first);
+    params.mask = VisibilityOfRows(params.mask, {view_.queries, view_.keys}, first, count);
     params.bias.data = bias_.data() + first * view.keys;
     ASSERT_TRUE(layer.AddQueriesKeys(view, params, runner).ok());
   }

@@ -126,7 +126,7 @@ TEST(LayerAccumulatorMergeTest, RanksOfRows) {
       const size_t cuts[] = {0, split / 2, split, kQueries};
       for (size_t i = 0; i < 3; ++i) {
         const AttentionView rows = RowsOfView(View(values), cuts[i], cuts[i + 1] - cuts[i]);
-        ASSERT_TRUE(ranks[i].AddWeights(rows, MaskOfRows(mask, cuts[i])).ok());
+        ASSERT_TRUE(ranks[i].AddWeights(rows, VisibilityOfRows(mask, {kQueries, kKeys}, cuts[i], rows.queries)).ok());
       }
       AllReduce(ranks, /*closed_only=*/false);
       for (LayerAccumulator& rank : ranks) {

@@ -150,7 +150,8 @@ TEST_P(LayerAccumulatorRowsTest, AnyCutsOfRows) {
     LayerAccumulator layer = CreateLayer(kConfig);
     for (size_t first = 0, count = 0; first < kQueries; first += count) {
       count = round == 0 ? 1 : 1 + random.Below(kQueries - first);
-      ASSERT_TRUE(layer.AddWeights(RowsOfView(view_, first, count), MaskOfRows(mask, first)).ok());
+      const Visibility visibility = VisibilityOfRows(mask, {kQueries, kKeys}, first, count);
+      ASSERT_TRUE(layer.AddWeights(RowsOfView(view_, first, count), visibility).ok());
     }
     ASSERT_TRUE(SameBits(StateOf(layer), expected)) << "round " << round;
   }
