@@ -60,13 +60,13 @@ constexpr std::string_view RowSumName(size_t index) {
   return index < kNumSweptSums ? kSweptSums.Name(index) : kLogitSums.Name(index - kNumSweptSums);
 }
 
-// Rows that were added to row sums [kNumRowSums]. Older states counted masked rows as empty ones, and did not keep them.
+// Rows that were added to row sums [kNumRowSums]. Older states counted masked rows as empty ones, and did not keep
+// them.
 inline double NumRows(const double* row_sums) {
   const double masked = row_sums[static_cast<size_t>(RowSumOf<Metric::kMaskedRows>())];
   return row_sums[static_cast<size_t>(RowSum::kMeasured)] +
          row_sums[static_cast<size_t>(RowSumOf<Metric::kInvalidRows>())] +
-         row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] +
-         (masked > 0.0 ? masked : 0.0);
+         row_sums[static_cast<size_t>(RowSumOf<Metric::kEmptyRows>())] + (masked > 0.0 ? masked : 0.0);
 }
 
 }  // namespace attnscope

@@ -94,7 +94,8 @@ SavedState Plain(SavedState state) {
     MakePlain(&layer.sums);
     MakePlain(&layer.maxima);
     for (tools::OpenMatrix& matrix : layer.matrices) {
-      for (std::vector<double>* values : {&matrix.maxima, &matrix.row_sums, &matrix.columns, &matrix.partial}) MakePlain(values);
+      for (std::vector<double>* values : {&matrix.maxima, &matrix.row_sums, &matrix.columns, &matrix.partial})
+        MakePlain(values);
     }
   }
   return state;

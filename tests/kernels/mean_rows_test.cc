@@ -51,7 +51,8 @@ class MeanRowsTest : public TargetTest {
       for (size_t sequence = 0; sequence < view.batch; ++sequence) {
         for (size_t head = 0; head < view.heads; ++head) {
           const RowRange range = RowsOf(view, mask, sequence, head);
-          for (size_t i = 0; i < range.visible.Range(row).end; ++i) sums[i] += LoadElement(view.type, range.Row(row), i);
+          for (size_t i = 0; i < range.visible.Range(row).end; ++i)
+            sums[i] += LoadElement(view.type, range.Row(row), i);
         }
       }
       const float* mean = Mean(view, mask, row);
@@ -115,7 +116,8 @@ TEST_P(MeanRowsTest, MaskedElementsMayBeAnything) {
   for (size_t row = 0; row < 24; ++row) {
     for (size_t key = row % 6 + 1; key < 40; ++key) values[row * 40 + key] = std::numeric_limits<float>::quiet_NaN();
   }
-  Check(Place(ElementType::kFloat32, 1, 4, 6, 40, values), {.causal = true, .causal_offset = 0}, "NaN behind the diagonal");
+  Check(Place(ElementType::kFloat32, 1, 4, 6, 40, values), {.causal = true, .causal_offset = 0},
+        "NaN behind the diagonal");
 }
 
 TEST_P(MeanRowsTest, AnyStrides) {
