@@ -51,6 +51,7 @@ Status ReadOptions(const AttnscopeFigureOptions* options, FigureOptions* out) {
   if (Status status = CheckReserved("options", read.reserved); !status.ok()) return status;
   if (Status status = ReadFlag("options", "plain", read.plain, &out->plain); !status.ok()) return status;
   if (Status status = ReadFlag("options", "dark", read.dark, &out->dark); !status.ok()) return status;
+  if (read.baseline != nullptr) out->baseline = &read.baseline->baseline;
   return Read("options->thresholds", read.thresholds, &out->thresholds);
 }
 

@@ -10,6 +10,7 @@
 
 #include "attnscope/attention_monitor.h"
 #include "attnscope/attnscope_c.h"
+#include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/report.h"
@@ -30,6 +31,10 @@ struct AttnscopeMonitor {
   void (*on_window)(void* opaque, const char* json_line, size_t length) = nullptr;
   void (*on_change)(void* opaque, const AttnscopeVerdictChange* change) = nullptr;
   uint64_t (*now_nanoseconds)(void* opaque) = nullptr;
+};
+
+struct AttnscopeBaseline {
+  attnscope::Baseline baseline;
 };
 
 struct AttnscopeReport {

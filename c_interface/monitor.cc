@@ -85,6 +85,8 @@ Status ReadConfig(const AttnscopeMonitorConfig& in, MonitorConfig* out) {
   out->worsen_windows = in.worsen_windows;
   out->recover_windows = in.recover_windows;
   out->recover_margin = in.recover_margin;
+  if (in.baseline != nullptr) out->baseline = &in.baseline->baseline;
+  out->baseline_windows = in.baseline_windows;
   return {};
 }
 

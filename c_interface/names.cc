@@ -41,6 +41,7 @@ static_assert(kMaxViewElements == ATTNSCOPE_MAX_VIEW_ELEMENTS);
 static_assert(kMaxLayers == ATTNSCOPE_MAX_LAYERS);
 static_assert(kMaxThreads == ATTNSCOPE_MAX_THREADS);
 static_assert(kMaxMonitorLanes == ATTNSCOPE_MAX_MONITOR_LANES);
+static_assert(kMaxBaselineWindows == ATTNSCOPE_MAX_BASELINE_WINDOWS);
 static_assert(kRowsPerBlock == ATTNSCOPE_ROWS_PER_BLOCK);
 
 size_t AttnscopeNumMetrics() { return kNumMetrics; }

@@ -92,6 +92,18 @@ Status FindOutcome(const Diagnosis& diagnosis, int64_t layer, Outcome* out) {
   return {};
 }
 
+// `baseline` may be null.
+Status DiagnoseBeside(AttnscopeReport* report, const AttnscopeThresholds* thresholds, const Baseline* baseline,
+                      size_t* num_verdicts) {
+  if (report == nullptr) return NullArgument("report");
+  if (num_verdicts == nullptr) return NullArgument("num_verdicts");
+  Thresholds read;
+  if (Status status = Read("thresholds", thresholds, &read); !status.ok()) return status;
+  report->diagnosis = Judge(report->report, read, baseline);
+  *num_verdicts = report->diagnosis.verdicts.size();
+  return {};
+}
+
 }  // namespace
 }  // namespace attnscope::c_interface
 
@@ -200,14 +212,30 @@ AttnscopeStatus AttnscopeReportToJson(AttnscopeReport* report, const char** json
 
 AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const AttnscopeThresholds* thresholds,
                                         size_t* num_verdicts) {
+  return Guarded([&] { return DiagnoseBeside(report, thresholds, nullptr, num_verdicts); });
+}
+
+AttnscopeStatus AttnscopeReportDiagnoseBeside(AttnscopeReport* report, const AttnscopeThresholds* thresholds,
+                                              const AttnscopeBaseline* baseline, size_t* num_verdicts) {
+  return Guarded([&] {
+    if (baseline == nullptr) return NullArgument("baseline");
+    return DiagnoseBeside(report, thresholds, &baseline->baseline, num_verdicts);
+  });
+}
+
+AttnscopeStatus AttnscopeReportNumAsInBaseline(const AttnscopeReport* report, size_t* out) {
   return Guarded([&]() -> Status {
     if (report == nullptr) return NullArgument("report");
-    if (num_verdicts == nullptr) return NullArgument("num_verdicts");
-    Thresholds read;
-    if (Status status = Read("thresholds", thresholds, &read); !status.ok()) return status;
-    report->diagnosis = Judge(report->report, read);
-    *num_verdicts = report->diagnosis.verdicts.size();
+    if (out == nullptr) return NullArgument("out");
+    *out = report->diagnosis.as_in_baseline.size();
     return {};
+  });
+}
+
+AttnscopeStatus AttnscopeReportAsInBaseline(const AttnscopeReport* report, size_t index, AttnscopeVerdict* out) {
+  return Guarded([&]() -> Status {
+    if (report == nullptr) return NullArgument("report");
+    return WriteAt(report->diagnosis.as_in_baseline, index, "verdicts as in the baseline", out);
   });
 }
 

@@ -227,6 +227,7 @@ AttnscopeVerdict ToC(const Verdict& verdict) {
   out.value = verdict.value;
   out.bound = verdict.bound;
   out.message = verdict.message.c_str();
+  out.baseline = verdict.baseline;
   return out;
 }
 

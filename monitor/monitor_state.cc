@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "attnscope/baseline.h"
 #include "attnscope/limits.h"
 #include "kernels/accumulator/view_checks.h"
 
@@ -33,6 +34,13 @@ Status CheckConfig(const MonitorConfig& config) {
   if (!(config.budget >= 0.0 && config.budget <= 1.0)) {
     return Invalid("budget", std::to_string(config.budget), "a share from 0 to 1");
   }
+  if (config.baseline_windows > kMaxBaselineWindows) {
+    return Invalid("baseline_windows", std::to_string(config.baseline_windows),
+                   "at most " + std::to_string(kMaxBaselineWindows));
+  }
+  if (config.baseline != nullptr && config.baseline_windows != 0) {
+    return {StatusCode::kInvalidArgument, "baseline and baseline_windows are both set: a layer has one baseline"};
+  }
   if (config.worsen_windows < 1) return Invalid("worsen_windows", "0", "1 or more");
   if (config.recover_windows < 1) return Invalid("recover_windows", "0", "1 or more");
   if (!(config.recover_margin >= 0.0 && config.recover_margin <= 1.0)) {
@@ -46,12 +54,26 @@ double UnixTime() {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) / 1e3;
 }
 
+// A baseline of another model is an error, as is one without any watched layer.
+Status CheckBaselineOf(const MonitorConfig& config, const std::vector<bool>& watched) {
+  if (config.baseline == nullptr) return {};
+  Report report;
+  for (size_t i = 0; i < watched.size(); ++i) {
+    if (!watched[i]) continue;
+    report.layers.push_back({.layer = config.first_layer + static_cast<int64_t>(i), .stats = {}});
+    report.layers.back().stats.heads.resize(config.layer.mean_matrix ? 1 : config.layer.heads);
+  }
+  const Status status = CheckBaseline(report, *config.baseline);
+  return status.ok() ? status : Status(status.code(), "baseline: " + status.message());
+}
+
 }  // namespace
 
 Status AttentionMonitor::State::Create() {
   if (Status status = CheckConfig(config_); !status.ok()) return status;
   std::vector<bool> watched(config_.layers, config_.watched_layers.empty());
   for (const size_t layer : config_.watched_layers) watched[layer] = true;
+  if (Status status = CheckBaselineOf(config_, watched); !status.ok()) return status;
   layers_.resize(config_.layers);
   for (size_t i = 0; i < config_.layers; ++i) {
     if (!watched[i]) continue;
@@ -149,13 +171,14 @@ void AttentionMonitor::State::ReportLayer(const WindowInfo& info, Layer& layer) 
   const LayerCounts counts = {window.samples, window.late, schedule_.TakePostponed(index)};
   Report report;
   report.layers.push_back({.layer = layer.report_index, .stats = std::move(window.stats)});
-  const Diagnosis diagnosis = Judge(report, config_.thresholds);
+  const Diagnosis diagnosis = layer.baseline.JudgeWindow(report, config_.thresholds);
   if (config_.on_window != nullptr) {
     config_.on_window(config_.opaque, WindowRecord(info, counts, report.layers.front(),
                                                    window.samples == 0 ? Diagnosis() : diagnosis, config_.per_head));
   }
   std::vector<VerdictChange> changes;
-  layer.tracker.Update(report, diagnosis, &changes);
+  layer.tracker.Update(report, diagnosis, layer.baseline.get(), &changes);
+  if (window.samples > 0) layer.baseline.Add(report);  // a window without any is no part of a baseline
   for (VerdictChange& change : changes) {
     change.window = info.window;
     change.step = info.last_step;

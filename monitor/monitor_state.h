@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "attnscope/attention_monitor.h"
+#include "monitor/layer_baseline.h"
 #include "monitor/sample_schedule.h"
 #include "monitor/verdict_tracker.h"
 #include "monitor/watched_layer.h"
@@ -49,9 +50,11 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
 
  private:
   struct Layer {
-    Layer(const MonitorConfig& config, int64_t index) : report_index(index), tracker(config, index) {}
+    Layer(const MonitorConfig& config, int64_t index)
+        : report_index(index), baseline(config, index), tracker(config, index) {}
     WatchedLayer watched;
     int64_t report_index;
+    LayerBaseline baseline;
     VerdictTracker tracker;
   };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "report/pathologies.h"
+#include "report/tightened.h"
 
 namespace attnscope {
 namespace {
@@ -24,36 +24,24 @@ std::vector<const Verdict*> Indexed(const std::vector<Verdict>& verdicts, size_t
 
 Severity SeverityOf(const Verdict* verdict) { return verdict == nullptr ? Severity::kHealthy : verdict->severity; }
 
-// Where no verdict of this severity is at hand: it has ended, or it took several windows that differed.
-std::string PlainMessage(const Verdict& verdict) {
+std::string Beginning(const Verdict& verdict) {
   std::string text = std::string(NameOf(verdict.severity)) + ": " + std::string(NameOf(verdict.pathology));
   text += " in layer " + std::to_string(verdict.layer);
   if (verdict.head >= 0) text += ", head " + std::to_string(verdict.head);
-  return verdict.severity == Severity::kHealthy ? text + " has ended" : text;
+  return text;
+}
+
+// Where no verdict of this severity is at hand: it has ended, or it took several windows that differed.
+std::string PlainMessage(const Verdict& verdict) {
+  return Beginning(verdict) + (verdict.severity == Severity::kHealthy ? " has ended" : "");
 }
 
 }  // namespace
 
-Thresholds RecoveryThresholds(const Thresholds& thresholds, double margin) {
-  Thresholds recovery = thresholds;
-  const auto tighten = [&](const internal::Condition& condition) {
-    if (condition.threshold == nullptr) return;
-    if (condition.relation == internal::Relation::kAbove) recovery.*condition.threshold *= 1.0 - margin;
-    if (condition.relation == internal::Relation::kBelow) recovery.*condition.threshold *= 1.0 + margin;
-  };
-  for (const internal::PathologyInfo& pathology : internal::kPathologies) {
-    for (const internal::Bound& bound : pathology.bounds) {
-      tighten(bound.crossed);
-      if (bound.where) tighten(*bound.where);
-    }
-  }
-  return recovery;
-}
-
 VerdictTracker::VerdictTracker(const MonitorConfig& config, int64_t layer)
     : worsen_windows_(config.worsen_windows),
       recover_windows_(config.recover_windows),
-      recovery_(RecoveryThresholds(config.thresholds, config.recover_margin)) {
+      recovery_(internal::Tightened(config.thresholds, config.recover_margin)) {
   const size_t heads = config.layer.mean_matrix ? 1 : config.layer.heads;
   tracks_.resize((heads + 1) * kNumPathologies);
   for (size_t i = 0; i < tracks_.size(); ++i) {
@@ -95,10 +83,12 @@ bool VerdictTracker::Step(Track& track, const Verdict* entered, const Verdict* l
   return true;
 }
 
-void VerdictTracker::Update(const Report& report, const Diagnosis& diagnosis, std::vector<VerdictChange>* changes) {
-  const Diagnosis recovering = Judge(report, recovery_);
+void VerdictTracker::Update(const Report& report, const Diagnosis& diagnosis, const Baseline* baseline,
+                            std::vector<VerdictChange>* changes) {
+  const Diagnosis recovering = Judge(report, recovery_, baseline);
   const std::vector<const Verdict*> entered = Indexed(diagnosis.verdicts, tracks_.size());
   const std::vector<const Verdict*> left = Indexed(recovering.verdicts, tracks_.size());
+  const std::vector<const Verdict*> usual = Indexed(diagnosis.as_in_baseline, tracks_.size());
   std::vector<bool> is_judged(tracks_.size(), true);
   for (const Unjudged& unjudged : diagnosis.unjudged) is_judged[IndexOf(unjudged.head, unjudged.pathology)] = false;
   const size_t places = report.layers.front().stats.heads.size() + 1;
@@ -107,7 +97,11 @@ void VerdictTracker::Update(const Report& report, const Diagnosis& diagnosis, st
     // The stricter bounds may also have found less to judge by.
     const Verdict* const worse = SeverityOf(left[i]) < SeverityOf(entered[i]) ? entered[i] : left[i];
     VerdictChange change;
-    if (Step(tracks_[i], entered[i], worse, &change)) changes->push_back(std::move(change));
+    if (!Step(tracks_[i], entered[i], worse, &change)) continue;
+    if (change.to == Severity::kHealthy && usual[i] != nullptr) {
+      change.verdict.message = Beginning(change.verdict) + " is as in its baseline";
+    }
+    changes->push_back(std::move(change));
   }
 }
 

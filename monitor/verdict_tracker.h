@@ -15,18 +15,15 @@
 
 namespace attnscope {
 
-// Bounds that a verdict must be within to end: those above which it fires times 1 - margin, those below which it fires
-// times 1 + margin. Those that say how much there must be to judge stay.
-Thresholds RecoveryThresholds(const Thresholds& thresholds, double margin);
-
 // The verdicts of one layer.
 class VerdictTracker {
  public:
   VerdictTracker(const MonitorConfig& config, int64_t layer);
 
-  // After a window: `report` holds this layer alone, `diagnosis` is Judge's of it. What it could not judge counts for
-  // neither better nor worse. Appends what changed, without `window` and `step`.
-  void Update(const Report& report, const Diagnosis& diagnosis, std::vector<VerdictChange>* changes);
+  // After a window: `report` holds this layer alone, `diagnosis` is Judge's of it and of `baseline`, which may be null.
+  // What it could not judge counts for neither better nor worse. Appends what changed, without `window` and `step`.
+  void Update(const Report& report, const Diagnosis& diagnosis, const Baseline* baseline,
+              std::vector<VerdictChange>* changes);
 
  private:
   // Of one pathology at one place.

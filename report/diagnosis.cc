@@ -6,30 +6,36 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <tuple>
 #include <utility>
 
-#include "report/metric_range.h"
+#include "attnscope/baseline.h"
+#include "report/departure.h"
 #include "report/pathologies.h"
+#include "report/place.h"
+#include "report/tightened.h"
 #include "report/verdict_text.h"
 
 namespace attnscope {
 namespace {
 
 using internal::Bound;
-using internal::Evidence;
 using internal::kPathologies;
-using internal::MetricRange;
+using internal::PastPlace;
 using internal::PathologyInfo;
+using internal::Place;
 using internal::Subject;
 
-// Where a verdict is about, and what was measured there.
-struct Place {
-  int64_t layer;
-  int64_t head;               // -1: the layer as a whole
-  const MetricValues& given;  // as the report has them
-  MetricValues values;        // to be judged: without bad numbers, and with what follows from others
+// What a baseline's median is ill of: layer, head, pathology.
+using Usual = std::map<std::tuple<int64_t, int64_t, Pathology>, Severity>;
+
+// What a report is judged by.
+struct Rules {
+  const Thresholds& thresholds;
+  const Baseline* baseline;  // null: none
+  Usual usual;
 };
 
 // How far beyond its bound, relative to the bound; infinitely where the bound is zero or either is infinite.
@@ -43,47 +49,6 @@ bool IsWorse(const Verdict& a, const Verdict& b) {
     return std::tuple(-static_cast<int>(v.severity), -Excess(v), v.layer, v.head, v.pathology);
   };
   return key(a) < key(b);
-}
-
-// The end of a metric's range that a value is beyond; NaN that was given is beyond any.
-std::optional<double> BeyondRange(const MetricInfo& info, const MetricValues& values) {
-  if (values.IsGivenAsNaN(info.metric)) return std::numeric_limits<double>::quiet_NaN();
-  const double value = values[info.metric];
-  const MetricRange range = internal::RangeOf(info);
-  const bool any_sums = internal::DependsOnSums(info) && values[Metric::kUnnormalizedRows] > 0.0;
-  if (any_sums && std::isfinite(value)) return std::nullopt;
-  if (value < range.low) return std::ceil(range.low) + 0.0;  // without the room for rounding
-  if (value > range.high) return std::floor(range.high);
-  return std::nullopt;
-}
-
-Place MakePlace(int64_t layer, int64_t head, const MetricValues& given, const Thresholds& thresholds) {
-  Place place = {layer, head, given, given};
-  MetricValues& values = place.values;
-  for (const MetricInfo& info : AllMetrics()) {
-    if (BeyondRange(info, given)) values[info.metric] = std::numeric_limits<double>::quiet_NaN();
-  }
-  // Trainers' logs have these instead.
-  if (!values.Has(Metric::kSinkMass)) {
-    const double queries = internal::RowsOfMatrix(values);
-    values[Metric::kSinkMass] = values[Metric::kMaxColSum] / (std::isnan(queries) ? internal::Keys(values) : queries);
-  }
-  if (!values.Has(Metric::kNormalizedEntropy)) {
-    // The least that it can be, which is enough for a verdict but not for the want of one.
-    const double least = values[Metric::kEntropy] / internal::LogKeys(values);
-    if (least > thresholds.uniform_normalized_entropy_warning) values[Metric::kNormalizedEntropy] = least;
-  }
-  return place;
-}
-
-Verdict VerdictAt(const Place& place, Pathology pathology, Severity severity, Metric metric) {
-  Verdict verdict;
-  verdict.pathology = pathology;
-  verdict.severity = severity;
-  verdict.layer = place.layer;
-  verdict.head = place.head;
-  verdict.metric = metric;
-  return verdict;
 }
 
 // Keeps the worse one; of equally bad ones, the first.
@@ -110,7 +75,7 @@ std::optional<Verdict> WorstOfBounds(const PathologyInfo& info, const Thresholds
 // What a report gives as NaN or beyond its range.
 void KeepBadNumbers(const Place& place, std::optional<Verdict>* worst) {
   for (const MetricInfo& info : AllMetrics()) {
-    const std::optional<double> end = BeyondRange(info, place.given);
+    const std::optional<double> end = internal::BeyondRange(info, place.given);
     if (!end) continue;
     Verdict found = VerdictAt(place, Pathology::kBadNumbers, Severity::kWarning, info.metric);
     found.value = place.given[info.metric];
@@ -118,12 +83,6 @@ void KeepBadNumbers(const Place& place, std::optional<Verdict>* worst) {
     found.message = internal::BadNumberMessage(found);
     Keep(std::move(found), worst);
   }
-}
-
-bool HasAnything(const MetricValues& values) {
-  return std::any_of(AllMetrics().begin(), AllMetrics().end(), [&](const MetricInfo& info) {
-    return values.Has(info.metric) || values.IsGivenAsNaN(info.metric);
-  });
 }
 
 // "sink_mass is missing"
@@ -138,20 +97,6 @@ std::string MissingText(Metric metric, const Place& place) {
     return name + " is missing, and keys to bound it by entropy";
   }
   return name + " is missing";
-}
-
-// Why there is too little to judge, or nothing.
-std::string LackOfEvidence(const PathologyInfo& info, const Thresholds& thresholds, const Place& place) {
-  if (info.subject == Subject::kRows) {
-    const double share = place.values[Metric::kUnnormalizedRows] / internal::Rows(place.values);
-    if (share > thresholds.unnormalized_row_share_warning) return internal::NoDistributions(share);
-  }
-  for (const Evidence& evidence : info.evidence) {
-    const double amount = evidence.amount(place.values);
-    const double least = thresholds.*evidence.least;
-    if (amount < least) return internal::TooLittle(amount, least, evidence.what);
-  }
-  return {};
 }
 
 // Why no bound tells whether there is a verdict, or nothing if one does. A critical bound alone does not, unless there
@@ -174,45 +119,90 @@ std::string LackOfMetrics(const PathologyInfo& info, const Thresholds& threshold
   return reason;
 }
 
-void JudgePathology(const PathologyInfo& info, const Thresholds& thresholds, const Place& place, bool* is_judged,
-                    Diagnosis* out) {
-  std::string reason = LackOfEvidence(info, thresholds, place);
+// Whether the baseline is ill of the same, and as badly.
+bool IsUsual(const Verdict& verdict, const Usual& usual) {
+  const auto found = usual.find({verdict.layer, verdict.head, verdict.pathology});
+  return found != usual.end() && found->second >= verdict.severity;
+}
+
+// `past`: what the place is compared with; null without a baseline.
+void JudgePathology(const PathologyInfo& info, const Rules& rules, const Place& place, const PastPlace* past,
+                    bool* is_judged, Diagnosis* out) {
+  std::string reason = LackOfEvidence(info, rules.thresholds, place.values);
   std::optional<Verdict> worst;
-  if (reason.empty()) {
-    worst = WorstOfBounds(info, thresholds, place);
+  if (info.subject == Subject::kPast) {
+    worst = WorstDeparture(rules.thresholds, place, *past, &reason);
+  } else if (reason.empty()) {
+    worst = WorstOfBounds(info, rules.thresholds, place);
     if (info.pathology == Pathology::kBadNumbers) KeepBadNumbers(place, &worst);
-    const bool in_range = info.pathology == Pathology::kBadNumbers && HasAnything(place.given);
-    if (!worst && !in_range) reason = LackOfMetrics(info, thresholds, place);
+    const bool in_range = info.pathology == Pathology::kBadNumbers && internal::HasAnything(place.given);
+    if (!worst && !in_range) reason = LackOfMetrics(info, rules.thresholds, place);
   }
   if (!reason.empty()) {
     out->unjudged.push_back({info.pathology, place.layer, place.head, std::move(reason)});
     return;
   }
   *is_judged = *is_judged || info.subject != Subject::kInput;
-  if (worst) out->verdicts.push_back(*std::move(worst));
+  if (!worst) return;
+  const bool is_usual = past != nullptr && past->median != nullptr && IsUsual(*worst, rules.usual);
+  (is_usual ? out->as_in_baseline : out->verdicts).push_back(*std::move(worst));
 }
 
 // True if anything was judged.
-bool JudgePlace(const Thresholds& thresholds, const Place& place, Diagnosis* out) {
+bool JudgePlace(const Rules& rules, const Place& place, const PastPlace* past, Diagnosis* out) {
   bool is_judged = false;
   for (const PathologyInfo& info : kPathologies) {
     if (place.head >= 0 && !info.per_head()) continue;
-    JudgePathology(info, thresholds, place, &is_judged, out);
+    if (info.subject == Subject::kPast && past == nullptr) continue;
+    JudgePathology(info, rules, place, past, &is_judged, out);
   }
   return is_judged;
 }
 
-Diagnosis::Layer JudgeLayer(const LayerReport& layer, const Thresholds& thresholds, Diagnosis* out) {
+Diagnosis::Layer JudgeLayer(const LayerReport& layer, const Rules& rules, Diagnosis* out) {
   const size_t before = out->verdicts.size();
-  bool is_judged = JudgePlace(thresholds, MakePlace(layer.layer, -1, layer.stats.layer, thresholds), out);
+  PastPlace past;
+  const PastPlace* const compared = rules.baseline == nullptr ? nullptr : &past;
+  if (compared != nullptr) past = internal::PastOfLayer(layer, *rules.baseline);
+  bool is_judged =
+      JudgePlace(rules, internal::MakePlace(layer.layer, -1, layer.stats.layer, rules.thresholds), compared, out);
   // Heads of which nothing was measured are as if they were not there: of a layer whose residual stream alone is.
-  const bool has_heads = std::any_of(layer.stats.heads.begin(), layer.stats.heads.end(), HasAnything);
+  const bool has_heads = std::any_of(layer.stats.heads.begin(), layer.stats.heads.end(), internal::HasAnything);
   for (size_t h = 0; has_heads && h < layer.stats.heads.size(); ++h) {
     const auto head = static_cast<int64_t>(h);
-    is_judged |= JudgePlace(thresholds, MakePlace(layer.layer, head, layer.stats.heads[h], thresholds), out);
+    if (compared != nullptr) past = internal::PastOfHead(layer, h, *rules.baseline);
+    const Place place = internal::MakePlace(layer.layer, head, layer.stats.heads[h], rules.thresholds);
+    is_judged |= JudgePlace(rules, place, compared, out);
   }
   const Outcome healthy = is_judged ? Outcome::kHealthy : Outcome::kNotJudged;
   return {layer.layer, out->verdicts.size() > before ? Outcome::kIll : healthy, is_judged};
+}
+
+Diagnosis JudgeBy(const Rules& rules, const Report& report) {
+  Diagnosis diagnosis;
+  for (const LayerReport& layer : report.layers) {
+    diagnosis.layers.push_back(JudgeLayer(layer, rules, &diagnosis));
+    diagnosis.is_judged |= diagnosis.layers.back().is_judged;
+  }
+  std::sort(diagnosis.verdicts.begin(), diagnosis.verdicts.end(), IsWorse);
+  std::sort(diagnosis.as_in_baseline.begin(), diagnosis.as_in_baseline.end(), IsWorse);
+  if (diagnosis.is_judged) diagnosis.outcome = Outcome::kHealthy;
+  if (!diagnosis.verdicts.empty()) diagnosis.outcome = Outcome::kIll;
+  return diagnosis;
+}
+
+// By the bounds themselves too, as stricter ones may leave less that can be judged.
+Usual UsualOf(const Baseline& baseline, const Thresholds& thresholds) {
+  constexpr double kMargin = 0.1;
+  Usual usual;
+  for (const Thresholds& bounds : {thresholds, internal::Tightened(thresholds, kMargin)}) {
+    for (const Verdict& verdict : JudgeBy({bounds, nullptr, {}}, baseline.median).verdicts) {
+      if (verdict.pathology == Pathology::kBadNumbers) continue;
+      Severity& worst = usual[{verdict.layer, verdict.head, verdict.pathology}];
+      worst = std::max(worst, verdict.severity);
+    }
+  }
+  return usual;
 }
 
 }  // namespace
@@ -243,20 +233,12 @@ std::string_view NameOf(Outcome outcome) {
   return "not judged";
 }
 
-Diagnosis Judge(const Report& report, const Thresholds& thresholds) {
-  Diagnosis diagnosis;
-  for (const LayerReport& layer : report.layers) {
-    diagnosis.layers.push_back(JudgeLayer(layer, thresholds, &diagnosis));
-    diagnosis.is_judged |= diagnosis.layers.back().is_judged;
-  }
-  std::sort(diagnosis.verdicts.begin(), diagnosis.verdicts.end(), IsWorse);
-  if (diagnosis.is_judged) diagnosis.outcome = Outcome::kHealthy;
-  if (!diagnosis.verdicts.empty()) diagnosis.outcome = Outcome::kIll;
-  return diagnosis;
+Diagnosis Judge(const Report& report, const Thresholds& thresholds, const Baseline* baseline) {
+  return JudgeBy({thresholds, baseline, baseline == nullptr ? Usual() : UsualOf(*baseline, thresholds)}, report);
 }
 
-std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds) {
-  return Judge(report, thresholds).verdicts;
+std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds, const Baseline* baseline) {
+  return Judge(report, thresholds, baseline).verdicts;
 }
 
 Severity WorstSeverity(std::span<const Verdict> verdicts) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/diagnosis_json.h"
 
+#include <cmath>
 #include <string>
 
 namespace attnscope::internal {
@@ -15,6 +16,7 @@ void AppendVerdict(const Verdict& verdict, bool with_layer, std::string* out) {
   object.String("metric", attnscope::InfoOf(verdict.metric).name);
   object.Number("value", verdict.value);
   object.Number("bound", verdict.bound);
+  if (!std::isnan(verdict.baseline)) object.Number("baseline", verdict.baseline);
   object.String("message", verdict.message);
   object.End();
 }
@@ -36,6 +38,9 @@ void AppendDiagnosis(const Diagnosis& diagnosis, bool with_layers, std::string_v
   object->String("outcome", NameOf(diagnosis.outcome));
   const auto append_verdict = [&](const Verdict& verdict, std::string* to) { AppendVerdict(verdict, with_layers, to); };
   AppendArray(diagnosis.verdicts, between, append_verdict, object->Member("verdicts"));
+  if (!diagnosis.as_in_baseline.empty()) {
+    AppendArray(diagnosis.as_in_baseline, between, append_verdict, object->Member("as_in_baseline"));
+  }
   const auto append_text = [](const std::string& text, std::string* to) { AppendJsonString(text, to); };
   AppendArray(SummarizeUnjudged(diagnosis), between, append_text, object->Member("not_judged"));
 }

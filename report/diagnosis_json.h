@@ -11,8 +11,8 @@
 
 namespace attnscope::internal {
 
-// "outcome", "verdicts" and "not_judged". `between` stands between the elements of the arrays, after the comma;
-// verdicts name their layer on demand.
+// "outcome", "verdicts", "as_in_baseline" if there is any, and "not_judged". `between` stands between the elements of
+// the arrays, after the comma; verdicts name their layer on demand.
 void AppendDiagnosis(const Diagnosis& diagnosis, bool with_layers, std::string_view between, JsonObject* object);
 
 }  // namespace attnscope::internal

@@ -27,8 +27,9 @@ namespace attnscope::internal {
 enum class Relation : uint8_t {
   kAbove,
   kBelow,
-  kAtLeast,  // how much there must be to judge, which is not a side of illness
-  kMissing,  // the metric was not measured
+  kAtLeast,       // how much there must be to judge, which is not a side of illness
+  kMissing,       // the metric was not measured
+  kFromBaseline,  // so many spreads away from the baseline; of each metric of compared_metrics.h
 };
 
 // A metric beside a number. False where the metric or the number is NaN, but for kMissing.
@@ -64,9 +65,11 @@ struct Condition {
       case Relation::kAtLeast:
         return Value(values) >= Number(thresholds, values);
       case Relation::kMissing:
-        break;
+        return !values.Has(metric);
+      case Relation::kFromBaseline:
+        break;  // the values alone do not tell
     }
-    return !values.Has(metric);
+    return false;
   }
 };
 
@@ -112,6 +115,7 @@ enum class Subject : uint8_t {
   kLogits,  // the softmax
   kStream,  // the residual stream: of layers alone
   kInput,   // what was given, and not how healthy it is
+  kPast,    // what was usual: only beside a baseline
 };
 
 struct PathologyInfo {
@@ -229,6 +233,14 @@ inline constexpr std::array<PathologyInfo, kNumPathologies> kPathologies = {{
      {},
      {Metric::kEntropy, Metric::kEffectiveRank, Metric::kMaxRowWeight, Metric::kColEntropy, Metric::kMaxColSum,
       Metric::kNormalizedEntropy, Metric::kSinkMass}},
+    // What is compared, with what evidence and in which scale, is in compared_metrics.h; IsShownBy has its marks.
+    {Pathology::kLeftBaseline,
+     "left its baseline",
+     Subject::kPast,
+     {{Severity::kCritical, {.relation = Relation::kFromBaseline, .threshold = &Thresholds::baseline_spreads_critical}},
+      {Severity::kWarning, {.relation = Relation::kFromBaseline, .threshold = &Thresholds::baseline_spreads_warning}}},
+     {},
+     {}},
     // "Growing logits" (max_logit above 100) comes with its metric, which is not measured yet.
 }};
 static_assert([] {
@@ -239,6 +251,17 @@ static_assert([] {
 }());
 
 constexpr const PathologyInfo& InfoOf(Pathology pathology) { return kPathologies[static_cast<size_t>(pathology)]; }
+
+// Whether figures mark a verdict in the panels and maps of a metric. One that has left its baseline is marked where an
+// illness of the same metric would be.
+constexpr bool IsShownBy(const Verdict& verdict, Metric metric) {
+  if (verdict.pathology != Pathology::kLeftBaseline) return InfoOf(verdict.pathology).shown_by.Has(metric);
+  return std::any_of(kPathologies.begin(), kPathologies.end(), [&](const PathologyInfo& info) {
+    const auto is_of_it = [&](const Bound& bound) { return bound.crossed.metric == verdict.metric; };
+    return info.subject != Subject::kPast && std::any_of(info.bounds.begin(), info.bounds.end(), is_of_it) &&
+           info.shown_by.Has(metric);
+  });
+}
 
 struct ThresholdInfo {
   std::string_view name;
@@ -277,6 +300,8 @@ inline constexpr std::array kThresholds = {
     ThresholdInfo{"uniform_min_keys", &Thresholds::uniform_min_keys},
     ThresholdInfo{"first_block_residual_ratio_warning", &Thresholds::first_block_residual_ratio_warning},
     ThresholdInfo{"first_block_residual_ratio_critical", &Thresholds::first_block_residual_ratio_critical},
+    ThresholdInfo{"baseline_spreads_warning", &Thresholds::baseline_spreads_warning},
+    ThresholdInfo{"baseline_spreads_critical", &Thresholds::baseline_spreads_critical},
 };
 static_assert(sizeof(Thresholds) == kThresholds.size() * sizeof(double), "a bound is missing from the list");
 

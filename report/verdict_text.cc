@@ -50,11 +50,21 @@ std::string BadNumberMessage(const Verdict& verdict) {
          ", where none can be";
 }
 
+std::string DepartureMessage(const Verdict& verdict) {
+  const auto [value, bound] = DistinctDigits(verdict.value, verdict.bound);
+  return Beginning(verdict) + " " + value + (verdict.value > verdict.bound ? " is above " : " is below ") + bound +
+         ", its baseline is " + Digits(verdict.baseline, 4);
+}
+
 std::string TooLittle(double amount, double least, std::string_view what) {
   const auto [has, needs] = DistinctDigits(amount, least);
   return "needs " + needs + " " + std::string(what) + ", has " + has;
 }
 
 std::string NoDistributions(double share) { return Digits(100.0 * share, 3) + " % of the rows are no distributions"; }
+
+std::string OtherKeys(double keys, double baseline_keys) {
+  return "its rows are of " + Digits(keys, 15) + " keys, those of the baseline of " + Digits(baseline_keys, 15);
+}
 
 }  // namespace attnscope::internal

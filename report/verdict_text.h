@@ -17,10 +17,15 @@ std::string VerdictMessage(const Verdict& verdict, const Condition& crossed, con
 // Of a value that its metric cannot have: "entropy -3 is below 0", "entropy is NaN".
 std::string BadNumberMessage(const Verdict& verdict);
 
+// "warning: left its baseline in layer 3, head 2: max_row_weight 0.7 is above 0.65, its baseline is 0.5"
+std::string DepartureMessage(const Verdict& verdict);
+
 // "needs 16 rows, has 12"
 std::string TooLittle(double amount, double least, std::string_view what);
 // "12.5 % of the rows are no distributions"
 std::string NoDistributions(double share);
+// "its rows are of 4096 keys, those of the baseline of 1024"
+std::string OtherKeys(double keys, double baseline_keys);
 
 }  // namespace attnscope::internal
 

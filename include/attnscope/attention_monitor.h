@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "attnscope/attention_view.h"
+#include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
 #include "attnscope/export.h"
 #include "attnscope/layer_accumulator.h"
@@ -79,6 +80,12 @@ struct MonitorConfig {
   std::string stage = "serve";  // copied into each record
   bool per_head = false;        // records hold each head's metrics
   Thresholds thresholds = {};
+  // What windows are compared with as Judge does, besides the thresholds; null: nothing. It is copied. Errors of
+  // Create: those of CheckBaseline.
+  const Baseline* baseline = nullptr;
+  // Or each layer's own first windows that had samples, at most kMaxBaselineWindows; 0: no. They are taken to be
+  // healthy: what they are ill of is then usual, and its verdicts end.
+  size_t baseline_windows = 0;
 
   // Hysteresis of the verdicts' changes. A severity rises when `worsen_windows` windows in a row are beyond its bound,
   // and falls when `recover_windows` in a row are within it by `recover_margin`, a share of the bound. Windows that did

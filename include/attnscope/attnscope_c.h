@@ -114,6 +114,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 #define ATTNSCOPE_MAX_LAYERS 65536                       // of one model
 #define ATTNSCOPE_MAX_THREADS 4096                       // of a runner that are made use of
 #define ATTNSCOPE_MAX_MONITOR_LANES 1024                 // of a monitor
+#define ATTNSCOPE_MAX_BASELINE_WINDOWS 1024              // of a monitor that make a baseline
 // Rows that are shared among processes give bit-identical column sums if they are cut between blocks of so many rows,
 // counted from the first of their sequence.
 #define ATTNSCOPE_ROWS_PER_BLOCK 16
@@ -546,8 +547,9 @@ typedef enum AttnscopePathology {
   ATTNSCOPE_BAD_NUMBERS = 6,
   ATTNSCOPE_NO_DISTRIBUTIONS = 7,
   ATTNSCOPE_NO_ATTENTION = 8,
+  ATTNSCOPE_LEFT_ITS_BASELINE = 9,
 } AttnscopePathology;
-enum { ATTNSCOPE_NUM_PATHOLOGIES = 9 };
+enum { ATTNSCOPE_NUM_PATHOLOGIES = 10 };
 
 // How many the library has: a newer one may have more. Thread-safe.
 ATTNSCOPE_EXPORT size_t AttnscopeNumPathologies(void);
@@ -600,6 +602,8 @@ typedef struct AttnscopeThresholds {
   double uniform_min_keys;
   double first_block_residual_ratio_warning;
   double first_block_residual_ratio_critical;
+  double baseline_spreads_warning;
+  double baseline_spreads_critical;
 } AttnscopeThresholds;
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
 
@@ -614,6 +618,7 @@ typedef struct AttnscopeVerdict {
   double value;         // of the metric; of counts of rows that are bounded by a share, that share
   double bound;         // that it crossed
   const char* message;  // for people: names pathology, severity, metric, value, bound, layer and head
+  double baseline;      // of what has left it, its median; else NaN
 } AttnscopeVerdict;
 
 // A pathology that a layer or head could not be judged by.
@@ -624,6 +629,21 @@ typedef struct AttnscopeUnjudged {
   int64_t head;        // -1: the layer as a whole
   const char* reason;  // for people, without the place
 } AttnscopeUnjudged;
+
+// An AttnscopeReport is described below, among reports.
+typedef struct AttnscopeReport AttnscopeReport;
+// What is usual of a model, from reports of it while it was healthy (attnscope/baseline.h). It never changes: any
+// threads may use it at once.
+typedef struct AttnscopeBaseline AttnscopeBaseline;
+// Copies what it needs of `reports` [num_reports], one or more. Errors: INVALID_ARGUMENT if there is none, or if a
+// layer has other heads in one than in another; OUT_OF_MEMORY.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeBaselineCreate(const AttnscopeReport* const* reports, size_t num_reports,
+                                                         AttnscopeBaseline** out);
+ATTNSCOPE_EXPORT void AttnscopeBaselineDestroy(AttnscopeBaseline* baseline);
+// Whether the report can be of the baseline's model. Errors: INVALID_ARGUMENT if a layer has other heads than in the
+// baseline, or if no layer is in both.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeBaselineCheck(const AttnscopeBaseline* baseline,
+                                                        const AttnscopeReport* report);
 
 // ---- The monitor (attnscope/attention_monitor.h; docs/monitor.md has the schema of its lines): samples some steps of
 // an engine, and reports each window of steps as one JSON line a layer and as verdicts that change.
@@ -687,6 +707,10 @@ typedef struct AttnscopeMonitorConfig {
   void (*on_change)(void* opaque, const AttnscopeVerdictChange* change);
   // The clock of the budget, in nanoseconds, never going back; called from the threads that feed. Null: a steady clock.
   uint64_t (*now_nanoseconds)(void* opaque);
+  // What windows are compared with, which is copied; null: nothing. Or each layer's own first windows that had samples,
+  // at most ATTNSCOPE_MAX_BASELINE_WINDOWS; 0: no.
+  const AttnscopeBaseline* baseline;
+  uint64_t baseline_windows;
 } AttnscopeMonitorConfig;
 // `stage` becomes "serve", static text; `layer` stays to be set.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorConfigDefaults(AttnscopeMonitorConfig* config);
@@ -747,9 +771,8 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorMergeInto(const AttnscopeMonito
 // pictures are made from one. One thread at a time calls a function that takes a report without const; while none does,
 // any threads may call the others.
 
-// All layers of a model at one moment.
-typedef struct AttnscopeReport AttnscopeReport;
-// An empty one. Errors: OUT_OF_MEMORY, as of all functions that change a report.
+// All layers of a model at one moment: AttnscopeReport. An empty one. Errors: OUT_OF_MEMORY, as of all functions that
+// change a report.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportCreate(AttnscopeReport** out);
 ATTNSCOPE_EXPORT void AttnscopeReportDestroy(AttnscopeReport* report);
 
@@ -791,6 +814,14 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportToJson(AttnscopeReport* report, 
 // for each pathology and each layer or head. `thresholds` may be null. O(layers * heads).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportDiagnose(AttnscopeReport* report, const AttnscopeThresholds* thresholds,
                                                          size_t* num_verdicts);
+// The same beside a baseline: what has left it is a verdict too, and what the baseline has as well is none.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportDiagnoseBeside(AttnscopeReport* report,
+                                                               const AttnscopeThresholds* thresholds,
+                                                               const AttnscopeBaseline* baseline, size_t* num_verdicts);
+// What that would have found, but that the baseline has it as well: how many, and one of them.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportNumAsInBaseline(const AttnscopeReport* report, size_t* out);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportAsInBaseline(const AttnscopeReport* report, size_t index,
+                                                             AttnscopeVerdict* out);
 // One of those that Diagnose found. Its message lasts until the report's next Diagnose. Errors: OUT_OF_RANGE.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportVerdict(const AttnscopeReport* report, size_t index,
                                                         AttnscopeVerdict* out);
@@ -845,6 +876,7 @@ typedef struct AttnscopeFigureOptions {
   uint32_t plain;     // 1: curves, axes and legends only: no healthy ranges, no marks, no verdict
   uint32_t dark;      // 1: for dark backgrounds
   const AttnscopeThresholds* thresholds;  // of the verdicts that are shown; may be null
+  const AttnscopeBaseline* baseline;      // beside which they are made; may be null
 } AttnscopeFigureOptions;
 // 2000 x 1500 at scale 1, light.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options);

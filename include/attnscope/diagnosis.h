@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 #include "attnscope/report.h"
 
 namespace attnscope {
+
+struct Baseline;
 
 // What can be wrong with a layer or a head.
 enum class Pathology : uint8_t {
@@ -28,9 +31,10 @@ enum class Pathology : uint8_t {
   kBadNumbers,        // NaN, infinities or negative weights; values that no attention can have
   kNoDistributions,   // rows whose sum is not 1
   kNoAttention,       // rows of zeros
+  kLeftBaseline,      // no longer as it was while the model was healthy: only beside a baseline
 };
 
-inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kNoAttention) + 1;
+inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kLeftBaseline) + 1;
 
 // How bad it is; worse is larger.
 enum class Severity : uint8_t { kHealthy = 0, kWarning = 1, kCritical = 2 };
@@ -85,6 +89,9 @@ struct Thresholds {
   // far above 1. Bounds that calibration found, see docs/verdicts.md.
   double first_block_residual_ratio_warning = 50.0;
   double first_block_residual_ratio_critical = 500.0;
+  // Left its baseline: so many spreads away from the baseline's median, on either side.
+  double baseline_spreads_warning = 6.0;
+  double baseline_spreads_critical = 12.0;
 };
 
 // One finding.
@@ -97,6 +104,7 @@ struct Verdict {
   // Of counts of rows that are bounded by a share, that share; NaN where NaN was given.
   double value = 0.0;
   double bound = 0.0;
+  double baseline = std::numeric_limits<double>::quiet_NaN();  // of what has left it, its median; else NaN
   // For people: names pathology, severity, metric, value, bound, layer and head.
   std::string message;
 };
@@ -130,6 +138,7 @@ struct Diagnosis {
 
   std::vector<Verdict> verdicts;  // worst first: critical before warning, then by how far the value is beyond its bound
                                   // (relative to the bound), then by layer, head and pathology
+  std::vector<Verdict> as_in_baseline;    // what would be verdicts, but that the baseline has them as well; as sorted
   std::vector<Unjudged> unjudged;         // by layer, head and pathology
   std::vector<Layer> layers;              // those of the report, in its order
   Outcome outcome = Outcome::kNotJudged;  // of the report: ill if a layer is, not judged if all are
@@ -142,18 +151,29 @@ struct Diagnosis {
 // was measured, is within its range, and there was enough of it (Thresholds::min_rows and what follows it); else it is
 // among the unjudged, with the reason. Bad numbers, no distributions and no attention are about the input, so that a
 // layer that only these can be said of is not judged; what they find is a verdict all the same. `sink_mass` that is
-// missing is max_col_sum over the queries of a matrix: over `rows` / `matrices`, or else `keys`. Throws std::bad_alloc
-// where memory is refused, and nothing else. Thread-safe. O(layers * heads).
-ATTNSCOPE_EXPORT Diagnosis Judge(const Report& report, const Thresholds& thresholds = {});
+// missing is max_col_sum over the queries of a matrix: over `rows` / `matrices`, or else `keys`.
+//
+// With a baseline (attnscope/baseline.h) each layer and head is compared with its own past too. What is far from it in
+// some metric is a verdict, kLeftBaseline, also where no bound is crossed; and what the baseline's median has of a
+// pathology is none, up to the severity that it has: a head that was always sharp. The median counts as ill from a
+// tenth before a bound on, so that a head that wavers around one is no finding. Bad numbers are never usual. Layers and
+// heads that the baseline does not have, and those of layers with other heads (CheckBaseline tells before), are judged
+// as without it, and are among the unjudged by kLeftBaseline.
+//
+// Throws std::bad_alloc where memory is refused, and nothing else. Thread-safe. O(layers * heads), of the baseline too.
+ATTNSCOPE_EXPORT Diagnosis Judge(const Report& report, const Thresholds& thresholds = {},
+                                 const Baseline* baseline = nullptr);
 
 // The verdicts of Judge alone: none of them does not mean that anything was judged. Throws and costs as Judge.
-ATTNSCOPE_EXPORT std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds = {});
+ATTNSCOPE_EXPORT std::vector<Verdict> Diagnose(const Report& report, const Thresholds& thresholds = {},
+                                               const Baseline* baseline = nullptr);
 
 // What was not judged, in few lines for people: "sink collapse: sink_mass is missing (layers 0 to 7)", heads with their
 // layers. Throws std::bad_alloc where memory is refused, and nothing else.
 ATTNSCOPE_EXPORT std::vector<std::string> SummarizeUnjudged(const Diagnosis& diagnosis);
 
-// ReportToJson, and behind it what was found: "outcome", "verdicts" and "not_judged". They are for readers of the file:
+// ReportToJson, and behind it what was found: "outcome", "verdicts", "as_in_baseline" if there is any, and
+// "not_judged". They are for readers of the file:
 // ReportFromJson passes over them, and the same numbers are judged anew. Throws as ReportToJson.
 ATTNSCOPE_EXPORT std::string ReportToJson(const Report& report, const Diagnosis& diagnosis);
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
 #include "attnscope/export.h"
 #include "attnscope/report.h"
@@ -62,6 +63,7 @@ struct FigureOptions {
   bool dark = false;   // for dark backgrounds
   // Decide the verdicts, the marks and the healthy ranges that are shown.
   Thresholds thresholds = {};
+  const Baseline* baseline = nullptr;  // beside which the verdicts are made, as by Judge; null: none
 };
 
 // Draws a figure. The same reports and options give the same bytes on every machine. Errors: kInvalidArgument for a

@@ -17,6 +17,7 @@ inline constexpr size_t kMaxViewElements = size_t{1} << 60;   // that a view may
 inline constexpr size_t kMaxLayers = 65536;                   // of one model
 inline constexpr size_t kMaxThreads = 4096;                   // of a runner that are made use of
 inline constexpr size_t kMaxMonitorLanes = 1024;              // of a monitor
+inline constexpr size_t kMaxBaselineWindows = 1024;           // of a monitor that make a baseline
 
 // Column sums are float32 over this many rows, counted from the first of their sequence, and float64 from then on. Rows
 // that are shared among processes give bit-identical column sums if they are cut between such blocks.

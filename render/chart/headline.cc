@@ -43,6 +43,9 @@ void Headline::AddDiagnosis(const Diagnosis& diagnosis, const std::string& when)
     caption_.push_back({Severity::kHealthy, std::move(text), Mark::kNone});
   } else {
     caption_.push_back({Severity::kHealthy, when + "no findings"});
+    if (const size_t usual = diagnosis.as_in_baseline.size(); usual > 0) {
+      caption_.push_back({Severity::kHealthy, std::to_string(usual) + " as in the baseline", Mark::kNone});
+    }
     if (const std::string names = UnjudgedNames(diagnosis); !names.empty()) {
       caption_.push_back({Severity::kHealthy, "not judged: " + names, Mark::kNone});
     }

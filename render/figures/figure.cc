@@ -85,7 +85,8 @@ Status NoMemory(const FigureOptions& options) {
 render::FigureLook LookOf(const FigureOptions& options) {
   return {.theme = options.dark ? render::DarkTheme() : render::LightTheme(),
           .plain = options.plain,
-          .thresholds = options.thresholds};
+          .thresholds = options.thresholds,
+          .baseline = options.baseline};
 }
 
 void DrawFigure(FigureKind kind, std::span<const Report> reports, const render::FigureLook& look,

@@ -16,6 +16,7 @@ struct FigureLook {
   Theme theme = {};
   bool plain = false;  // no healthy ranges, no flags, no caption
   Thresholds thresholds = {};
+  const Baseline* baseline = nullptr;  // null: none
 };
 
 // The style of a figure of this size: text of full size needs one of about 1400 x 1050 layout units.

@@ -39,7 +39,7 @@ HeatMapSpec MakeSpec(const MapKind& kind, const Report& report, const std::vecto
   }
   // The worst verdict of each head comes first.
   for (const Verdict& verdict : verdicts) {
-    const bool shown = internal::InfoOf(verdict.pathology).shown_by.Has(kind.metric);
+    const bool shown = internal::IsShownBy(verdict, kind.metric);
     const LayerReport* const layer = report.Find(verdict.layer);
     if (!shown || verdict.head < 0 || layer == nullptr) continue;
     const auto row = static_cast<size_t>(layer - report.layers.data());
@@ -100,9 +100,9 @@ ColorBar MakeBar(bool shows_missing) {
 }
 
 // What is said of heads alone.
-Diagnosis JudgeHeads(Report report, const Thresholds& thresholds) {
+Diagnosis JudgeHeads(Report report, const FigureLook& look) {
   for (LayerReport& layer : report.layers) layer.stats.layer = MetricValues();
-  Diagnosis diagnosis = Judge(report, thresholds);
+  Diagnosis diagnosis = Judge(report, look.thresholds, look.baseline);
   std::erase_if(diagnosis.unjudged, [](const Unjudged& unjudged) { return unjudged.head < 0; });
   return diagnosis;
 }
@@ -118,7 +118,7 @@ void DrawHeads(const Report& report, const FigureLook& look, double width, doubl
     heads = std::max(heads, layer.stats.heads.size());
   }
   Diagnosis diagnosis;
-  if (!look.plain) diagnosis = JudgeHeads(report, look.thresholds);
+  if (!look.plain) diagnosis = JudgeHeads(report, look);
 
   std::string title = "Transformer Attention by Layer and Head";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);

@@ -113,10 +113,11 @@ void AddOnsets(const std::vector<Onset>& onsets, const MetricInfo& info, const T
   for (size_t i = 0; i < series_of.size(); ++i) series_of[order.layers[i]] = i;
   std::vector<Severity> worst(timeline.times.size(), Severity::kHealthy);
   for (const Onset& onset : onsets) {
-    if (!internal::InfoOf(onset.pathology).shown_by.Has(info.metric)) continue;
-    worst[onset.time] = std::max(worst[onset.time], onset.severity);
+    if (!internal::IsShownBy(onset.verdict, info.metric)) continue;
+    const Severity severity = onset.verdict.severity;
+    worst[onset.time] = std::max(worst[onset.time], severity);
     spec->rings.push_back(
-        {series_of[onset.layer], {onset.time, onset.severity}, "layer " + FormatInteger(timeline.layers[onset.layer])});
+        {series_of[onset.layer], {onset.time, severity}, "layer " + FormatInteger(timeline.layers[onset.layer])});
   }
   std::stable_sort(spec->rings.begin(), spec->rings.end(), [](const Ring& a, const Ring& b) {
     return static_cast<int>(a.flag.severity) > static_cast<int>(b.flag.severity);
@@ -154,7 +155,7 @@ Style HistoryStyle(const FigureLook& look, double width, double height, size_t c
 void DrawHistory(std::span<const Report> reports, const FigureLook& look, double width, double height, Canvas* canvas) {
   const Timeline timeline = MakeTimeline(reports);
   std::vector<Onset> onsets;
-  if (!look.plain) onsets = FindOnsets(timeline, look.thresholds);
+  if (!look.plain) onsets = FindOnsets(timeline, look.thresholds, look.baseline);
   const DrawingOrder order = MakeDrawingOrder(timeline, onsets);
   std::vector<PanelSpec> specs;
   const auto add = [&](const MetricInfo& info) {
@@ -172,7 +173,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   Headline headline("Transformer Attention over Time", style);
   if (!look.plain && !timeline.layers.empty()) {
     const std::string when = timeline.unit + " " + FormatInteger(timeline.times.back()) + ": ";
-    headline.AddDiagnosis(Judge(*timeline.reports.back(), look.thresholds), when);
+    headline.AddDiagnosis(Judge(*timeline.reports.back(), look.thresholds, look.baseline), when);
     if (std::any_of(specs.begin(), specs.end(), [](const PanelSpec& spec) { return !spec.bands.empty(); })) {
       headline.AddBandKey();
     }

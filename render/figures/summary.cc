@@ -123,7 +123,7 @@ void AddFlags(const Report& report, const std::vector<Verdict>& verdicts, Metric
   std::vector<Severity> worst(report.layers.size(), Severity::kHealthy);
   std::vector<Severity> own = worst;
   for (const Verdict& verdict : verdicts) {
-    if (!internal::InfoOf(verdict.pathology).shown_by.Has(metric)) continue;
+    if (!internal::IsShownBy(verdict, metric)) continue;
     const LayerReport* const layer = report.Find(verdict.layer);
     if (layer == nullptr) continue;
     const auto i = static_cast<size_t>(layer - report.layers.data());
@@ -163,7 +163,7 @@ void DrawSummary(const Report& report, const FigureLook& look, double width, dou
   std::vector<int64_t> layers;
   for (const LayerReport& layer : report.layers) layers.push_back(layer.layer);
   Diagnosis diagnosis;
-  if (!look.plain) diagnosis = Judge(report, look.thresholds);
+  if (!look.plain) diagnosis = Judge(report, look.thresholds, look.baseline);
 
   std::vector<Panel> panels;
   for (PanelSpec& spec : MakeSpecs(report, look, diagnosis.verdicts)) {

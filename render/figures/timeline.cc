@@ -81,19 +81,18 @@ Timeline MakeTimeline(std::span<const Report> reports) {
   return timeline;
 }
 
-std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds) {
+std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds, const Baseline* baseline) {
   using Key = std::pair<int64_t, Pathology>;  // layer, what it suffers from
   std::map<Key, Severity> worst;              // so far
   std::vector<Onset> onsets;
   for (size_t time = 0; time < timeline.reports.size(); ++time) {
     // Worst first, so that a pathology is met once at a time.
-    for (const Verdict& verdict : Diagnose(*timeline.reports[time], thresholds)) {
+    for (const Verdict& verdict : Diagnose(*timeline.reports[time], thresholds, baseline)) {
       Severity& before = worst.try_emplace({verdict.layer, verdict.pathology}, Severity::kHealthy).first->second;
       if (before >= verdict.severity) continue;
       before = verdict.severity;
       const auto layer = std::lower_bound(timeline.layers.begin(), timeline.layers.end(), verdict.layer);
-      onsets.push_back(
-          {time, static_cast<size_t>(layer - timeline.layers.begin()), verdict.pathology, verdict.severity});
+      onsets.push_back({time, static_cast<size_t>(layer - timeline.layers.begin()), verdict});
     }
   }
   return onsets;

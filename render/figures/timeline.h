@@ -19,8 +19,7 @@ namespace attnscope::render {
 struct Onset {
   size_t time = 0;   // index of the report
   size_t layer = 0;  // index among the timeline's layers
-  Pathology pathology = Pathology::kOneHotCollapse;
-  Severity severity = Severity::kWarning;
+  Verdict verdict = {};
 };
 
 struct Timeline {
@@ -38,7 +37,8 @@ struct Timeline {
 Timeline MakeTimeline(std::span<const Report> reports);
 
 // All onsets, by time; those of one time worst first. A head's verdict counts as its layer's.
-std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds);
+// `baseline` may be null.
+std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds, const Baseline* baseline);
 
 }  // namespace attnscope::render
 

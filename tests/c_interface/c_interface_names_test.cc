@@ -194,7 +194,27 @@ TEST(CInterfaceTest, FiguresAreTheSameBytes) {
   c_thresholds.struct_size = sizeof(c_thresholds);
   AttnscopeThresholdsDefaults(&c_thresholds);
   c_thresholds.sink_mass_warning = 0.6;
-  const AttnscopeFigureOptions c_options = {sizeof(c_options), 800, 600, 0, 0.5, 0, 1, &c_thresholds};
+  // Beside a past in which one head had no sink.
+  Report past = report;
+  past.layers[1].stats.heads[1][Metric::kSinkMass] = 0.0;
+  Baseline baseline;
+  ASSERT_TRUE(MakeBaseline({&past, 1}, &baseline).ok());
+  options.baseline = &baseline;
+  AttnscopeReport* c_past = nullptr;
+  ASSERT_EQ(AttnscopeReportCreate(&c_past), ATTNSCOPE_OK);
+  for (const LayerReport& layer : past.layers) {
+    for (int64_t head = -1; head < 2; ++head) {
+      const MetricValues& values = head < 0 ? layer.stats.layer : layer.stats.heads[static_cast<size_t>(head)];
+      for (const Metric metric : {Metric::kNormalizedEntropy, Metric::kSinkMass}) {
+        ASSERT_EQ(AttnscopeReportSetMetric(c_past, layer.layer, head, static_cast<int32_t>(metric), values[metric]),
+                  ATTNSCOPE_OK);
+      }
+    }
+  }
+  AttnscopeBaseline* c_baseline = nullptr;
+  ASSERT_EQ(AttnscopeBaselineCreate(&c_past, 1, &c_baseline), ATTNSCOPE_OK);
+  AttnscopeReportDestroy(c_past);
+  const AttnscopeFigureOptions c_options = {sizeof(c_options), 800, 600, 0, 0.5, 0, 1, &c_thresholds, c_baseline};
   for (const FigureKind kind : {FigureKind::kSummary, FigureKind::kHeads, FigureKind::kHistory}) {
     Image image;
     std::vector<uint8_t> png;
@@ -218,6 +238,7 @@ TEST(CInterfaceTest, FiguresAreTheSameBytes) {
       AttnscopeFigureDestroy(figure);
     }
   }
+  AttnscopeBaselineDestroy(c_baseline);
   AttnscopeReportDestroy(c_report);
 }
 
@@ -262,6 +283,8 @@ TEST(CInterfaceTest, ThresholdsHaveTheSameBounds) {
   EXPECT_SAME(uniform_min_keys);
   EXPECT_SAME(first_block_residual_ratio_warning);
   EXPECT_SAME(first_block_residual_ratio_critical);
+  EXPECT_SAME(baseline_spreads_warning);
+  EXPECT_SAME(baseline_spreads_critical);
 #undef EXPECT_SAME
   EXPECT_EQ(bounds * sizeof(double), sizeof(Thresholds));
 }
@@ -294,6 +317,8 @@ TEST(CInterfaceTest, DefaultsAreTheSame) {
   EXPECT_EQ(monitor.worsen_windows, cpp_monitor.worsen_windows);
   EXPECT_EQ(monitor.recover_windows, cpp_monitor.recover_windows);
   EXPECT_EQ(monitor.recover_margin, cpp_monitor.recover_margin);
+  EXPECT_EQ(monitor.baseline, nullptr);
+  EXPECT_EQ(monitor.baseline_windows, cpp_monitor.baseline_windows);
 
   AttnscopeFigureOptions figure = {};
   figure.struct_size = sizeof(figure);

@@ -102,6 +102,48 @@ static void TestVerdicts(void) {
   AttnscopeReportDestroy(report);
 }
 
+/* What the layer is ill of is usual once it is its own baseline; what has left it is a finding. */
+static void TestBaselines(void) {
+  AttnscopeReport* report = NewReport();
+  const AttnscopeThresholds few = ThresholdsOfFewRows();
+  size_t ill = 0;
+  CHECK_OK(AttnscopeReportDiagnose(report, &few, &ill));
+  CHECK(ill > 0);
+  size_t usual = 1;
+  CHECK_OK(AttnscopeReportNumAsInBaseline(report, &usual));
+  CHECK(usual == 0);
+  AttnscopeBaseline* baseline = NULL;
+  const AttnscopeReport* const reports[2] = {report, report};
+  CHECK_OK(AttnscopeBaselineCreate(reports, 2, &baseline));
+  CHECK_OK(AttnscopeBaselineCheck(baseline, report));
+  size_t verdicts = 1;
+  CHECK_OK(AttnscopeReportDiagnoseBeside(report, &few, baseline, &verdicts));
+  CHECK_OK(AttnscopeReportNumAsInBaseline(report, &usual));
+  CHECK(verdicts == 0 && usual == ill);
+  AttnscopeVerdict verdict = {.struct_size = sizeof verdict};
+  CHECK_OK(AttnscopeReportAsInBaseline(report, 0, &verdict));
+  CHECK(verdict.severity == ATTNSCOPE_CRITICAL && verdict.layer == 5 && isnan(verdict.baseline));
+  CHECK_ERROR(AttnscopeReportAsInBaseline(report, usual, &verdict), ATTNSCOPE_OUT_OF_RANGE, "index is");
+  CHECK_OK(AttnscopeReportSetMetric(report, 5, 0, ATTNSCOPE_MAX_ROW_WEIGHT, 0.45));
+  CHECK_OK(AttnscopeReportDiagnoseBeside(report, &few, baseline, &verdicts));
+  CHECK(verdicts == 1);
+  CHECK_OK(AttnscopeReportVerdict(report, 0, &verdict));
+  CHECK(verdict.pathology == ATTNSCOPE_LEFT_ITS_BASELINE && verdict.head == 0 && IsNear(verdict.baseline, 0.25));
+  CHECK(IsNear(verdict.bound, 0.4) && IsNear(verdict.value, 0.45));
+  CHECK_OK(AttnscopeReportSetMetric(report, 5, 2, ATTNSCOPE_ENTROPY, 1.0));
+  CHECK_INVALID(AttnscopeBaselineCheck(baseline, report), "layer 5 has 3 heads, and 2 in the baseline");
+  CHECK_INVALID(AttnscopeBaselineCheck(NULL, report), "baseline is null");
+  CHECK_INVALID(AttnscopeReportDiagnoseBeside(report, &few, NULL, &verdicts), "baseline is null");
+  AttnscopeBaseline* none = NULL;
+  CHECK_INVALID(AttnscopeBaselineCreate(NULL, 0, &none), "a baseline needs a report");
+  const AttnscopeReport* const hole[2] = {report, NULL};
+  CHECK_INVALID(AttnscopeBaselineCreate(hole, 2, &none), "reports[1] is null");
+  CHECK(none == NULL);
+  AttnscopeBaselineDestroy(NULL);
+  AttnscopeBaselineDestroy(baseline);
+  AttnscopeReportDestroy(report);
+}
+
 static void TestPng(const char* png_path) {
   AttnscopeReport* report = NewReport();
   AttnscopeFigureOptions options = {.struct_size = sizeof options};
@@ -332,6 +374,7 @@ void TestReports(const char* png_path) {
   TestContents();
   TestJson();
   TestVerdicts();
+  TestBaselines();
   TestPng(png_path);
   snprintf(path, sizeof path, "%s.bytes", png_path);
   TestWriteFile(path);

@@ -13,6 +13,7 @@
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/metrics.h"
+#include "report/compared_metrics.h"
 #include "report/pathologies.h"
 
 namespace attnscope {
@@ -76,9 +77,11 @@ TEST(ReadmeTest, VerdictTableHasEveryBound) {
     const std::vector<std::string> cells = CellsOf(readme, std::string(pathology.name));
     ASSERT_EQ(cells.size(), 2u) << pathology.name;
     const auto expect_condition = [&](const std::string& cell, const internal::Condition& condition) {
-      const std::string name(InfoOf(condition.metric).name);
-      EXPECT_NE(cell.find('`' + name + '`'), std::string::npos)
-          << pathology.name << ": " << InfoOf(condition.metric).name << " is not in " << cell;
+      // A baseline is of many metrics, which docs/metrics.md lists.
+      const bool is_beside = condition.relation == internal::Relation::kFromBaseline;
+      const std::string name(is_beside ? "--baseline healthy.json" : InfoOf(condition.metric).name);
+      EXPECT_NE((is_beside ? readme : cell).find('`' + name + '`'), std::string::npos)
+          << pathology.name << ": " << name << " is not in " << cell;
       if (condition.relation == internal::Relation::kMissing) return;
       std::ostringstream number;
       number << ' ' << (condition.threshold == nullptr ? 0.0 : defaults.*condition.threshold);
@@ -91,6 +94,27 @@ TEST(ReadmeTest, VerdictTableHasEveryBound) {
       if (bound.where) expect_condition(cell, *bound.where);
     }
   }
+}
+
+TEST(ReadmeTest, MetricsPageHasWhatIsCompared) {
+  const std::string page = Page("docs/metrics.md");
+  const std::string section = page.substr(page.find("### Baselines"));
+  std::multiset<std::string> names;
+  for (const internal::ComparedMetric& compared : internal::kComparedMetrics) {
+    const std::string name(InfoOf(compared.metric).name);
+    names.insert(name);
+    const std::vector<std::string> cells = CellsOf(section, '`' + name + '`');
+    ASSERT_EQ(cells.size(), 4u) << name;
+    std::ostringstream spread;
+    spread << ' ' << compared.least_spread << ' ';
+    EXPECT_EQ(cells[1], spread.str()) << name;
+    EXPECT_EQ(cells[0].find("logarithm") != std::string::npos, compared.by_logarithm) << name;
+    EXPECT_EQ(cells[3].find("keys alike") != std::string::npos, compared.depends_on_keys) << name;
+    const bool has_evidence =
+        internal::InfoOf(compared.like).evidence.begin() != internal::InfoOf(compared.like).evidence.end();
+    EXPECT_EQ(cells[3].find(NameOf(compared.like)) != std::string::npos, has_evidence) << name;
+  }
+  EXPECT_EQ(TableNames(Page("docs/metrics.md"), "### Baselines"), names);
 }
 
 }  // namespace

@@ -147,8 +147,10 @@ TEST_F(AttentionMonitorTest, EveryKeyIsDocumented) {
   size_t rows = 0;
   for (size_t at = doc.find("\n| `"); at != std::string::npos; at = doc.find("\n| `", at + 1)) ++rows;
   ASSERT_FALSE(record["verdicts"].empty());
-  EXPECT_EQ(rows, record.size() - 1 + record["verdicts"][0].size())
+  const std::vector<std::string> beside_a_baseline = {"as_in_baseline", "baseline"};
+  EXPECT_EQ(rows, record.size() - 1 + record["verdicts"][0].size() + beside_a_baseline.size())
       << "step shares a row with first_step, value with bound; a layer's verdict has no head";
+  for (const std::string& key : beside_a_baseline) EXPECT_NE(doc.find("| `" + key + "`"), std::string::npos) << key;
   for (const json& object : {record, record["verdicts"][0]}) {
     for (const auto& [key, value] : object.items()) EXPECT_NE(doc.find("`" + key + "`"), std::string::npos) << key;
   }
@@ -370,6 +372,69 @@ TEST_F(AttentionMonitorTest, ThresholdsAreObeyed) {
   EXPECT_EQ(verdict["bound"], 1e-6);
 }
 
+// Both layers have a head that is sharp from the first step on. It is no finding beside a baseline that has it.
+TEST_F(AttentionMonitorTest, AGivenBaselineSaysWhatIsUsual) {
+  std::vector<float> sharp = rows_;
+  for (size_t i = 0; i < kKeys; ++i) sharp[kKeys + i] = i == 5 ? 1.0f : 0.0f;  // head 1
+  Report past;
+  for (int64_t layer = 0; layer < 2; ++layer) {
+    LayerAccumulator accumulator = CreateLayer(config_.layer);
+    ASSERT_TRUE(accumulator.AddWeights(ViewOf(sharp, 1, kHeads, 1, kKeys)).ok());
+    accumulator.EndSequence();
+    past.Layer(layer).stats = accumulator.Stats();
+  }
+  AttentionMonitor monitor;
+  {
+    Baseline baseline;
+    ASSERT_TRUE(MakeBaseline({&past, 1}, &baseline).ok());
+    config_.baseline = &baseline;
+    monitor = Created();
+    config_.baseline = nullptr;  // it was copied
+  }
+  RunSteps(monitor, 0, 3, sharp);
+  EXPECT_TRUE(changes_.empty()) << changes_[0].verdict.message;
+  for (const json& record : TakeRecords()) {
+    EXPECT_EQ(record["outcome"], "healthy");
+    EXPECT_TRUE(record["verdicts"].empty());
+    EXPECT_EQ(record["as_in_baseline"].at(0)["head"], 1);
+  }
+  // The sharp head has spread, which no bound would tell.
+  RunSteps(monitor, 4, 7, rows_);
+  ASSERT_FALSE(changes_.empty());
+  EXPECT_EQ(changes_[0].verdict.pathology, Pathology::kLeftBaseline);
+  const json verdict = TakeRecords().at(0)["verdicts"].at(0);
+  EXPECT_EQ(verdict["pathology"], "left its baseline");
+  EXPECT_TRUE(verdict["baseline"].is_number());
+  const size_t came = changes_.size();
+  RunSteps(monitor, 8, 15, sharp);
+  EXPECT_EQ(changes_.size(), 2 * came) << "it comes and goes as any other";
+}
+
+TEST_F(AttentionMonitorTest, TheFirstWindowsMayBeTheBaseline) {
+  config_.baseline_windows = 2;
+  AttentionMonitor monitor = Created();
+  std::vector<float> sharp = rows_;
+  for (size_t i = 0; i < kKeys; ++i) sharp[kKeys + i] = i == 5 ? 1.0f : 0.0f;
+  RunSteps(monitor, 0, 3, sharp);
+  ASSERT_FALSE(changes_.empty()) << "the bounds hold until there is a baseline";
+  const size_t came = changes_.size();
+  EXPECT_NE(TakeRecords().at(0)["not_judged"].dump().find("left its baseline: 0 of the 2 windows that make it"),
+            std::string::npos);
+  // A window without a sample is no part of it.
+  for (uint64_t step = 4; step < 8; ++step) ASSERT_TRUE(monitor.EndStep(step).ok());
+  TakeRecords();
+  RunSteps(monitor, 8, 11, sharp);
+  EXPECT_NE(TakeRecords().at(0)["not_judged"].dump().find("1 of the 2 windows"), std::string::npos);
+  EXPECT_EQ(changes_.size(), came);
+  RunSteps(monitor, 12, 19, sharp);
+  EXPECT_EQ(changes_.size(), 2 * came);
+  EXPECT_EQ(changes_.back().to, Severity::kHealthy);
+  EXPECT_TRUE(changes_.back().verdict.message.ends_with(" is as in its baseline")) << changes_.back().verdict.message;
+  EXPECT_EQ(TakeRecords().at(0)["outcome"], "healthy");
+  RunSteps(monitor, 20, 23, rows_);
+  EXPECT_EQ(TakeRecords().at(0)["verdicts"].at(0)["pathology"], "left its baseline");
+}
+
 TEST_F(AttentionMonitorTest, MergesAcrossMonitors) {
   config_.lanes = 3;
   AttentionMonitor a = Created();
@@ -525,6 +590,20 @@ TEST_F(AttentionMonitorTest, RefusesWhatMakesNoSense) {
   expect(invalid, "recover_margin is -0.100000, expected a share from 0 to 1");
   config_.layer.heads = 0;
   expect(invalid, "heads is 0, expected 1 to 65536");
+  config_.baseline_windows = 1025;
+  expect(invalid, "baseline_windows is 1025, expected at most 1024");
+  Report past;
+  past.Layer(0).stats.heads.resize(kHeads + 1);
+  Baseline baseline;
+  ASSERT_TRUE(MakeBaseline({&past, 1}, &baseline).ok());
+  config_.baseline = &baseline;
+  expect(invalid, "baseline: layer 0 has 2 heads, and 3 in the baseline, which is of another model");
+  config_.baseline = &baseline;
+  config_.first_layer = 4;
+  expect(invalid, "baseline: no layer is in the baseline, which is of another model");
+  config_.baseline = &baseline;
+  config_.baseline_windows = 1;
+  expect(invalid, "baseline and baseline_windows are both set: a layer has one baseline");
 }
 
 TEST_F(AttentionMonitorTest, EmptyAndMoved) {

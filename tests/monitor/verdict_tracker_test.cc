@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -35,7 +34,7 @@ class VerdictTrackerTest : public ::testing::Test {
       layer.stats.heads[0][Metric::kMaxRowWeight] = value;
       if (std::isnan(value)) layer.stats.heads[0] = MetricValues();
       changes_.clear();
-      tracker.Update(report, Judge(report, config_.thresholds), &changes_);
+      tracker.Update(report, Judge(report, config_.thresholds), nullptr, &changes_);
       EXPECT_LE(changes_.size(), 1u) << "only head 0 changes";
       for (const VerdictChange& change : changes_) {
         EXPECT_EQ(change.verdict.pathology, Pathology::kOneHotCollapse);
@@ -112,23 +111,12 @@ TEST_F(VerdictTrackerTest, NaNInAResidualStreamComesAndGoes) {
     values[Metric::kInfiniteResiduals] = is_bad ? 1.0 : 0.0;
     if (!is_bad) values[Metric::kResidualRatio] = 0.5;
     changes_.clear();
-    tracker.Update(report, Judge(report, config_.thresholds), &changes_);
+    tracker.Update(report, Judge(report, config_.thresholds), nullptr, &changes_);
     for (const VerdictChange& change : changes_) text += change.verdict.message + "; ";
   }
   EXPECT_EQ(text,
             "critical: bad numbers in layer 7: infinite_residuals 1 is above 0; "
             "healthy: bad numbers in layer 7 has ended; ");
-}
-
-TEST(RecoveryThresholdsTest, MoveInwards) {
-  const Thresholds defaults;
-  const Thresholds recovery = RecoveryThresholds(defaults, 0.1);
-  EXPECT_DOUBLE_EQ(recovery.sink_mass_warning, 0.27);              // above it
-  EXPECT_DOUBLE_EQ(recovery.one_hot_effective_rank_warning, 5.5);  // below it
-  EXPECT_DOUBLE_EQ(recovery.vanishing_residual_ratio_critical, 0.011);
-  EXPECT_EQ(recovery.one_hot_effective_rank_min_keys, defaults.one_hot_effective_rank_min_keys);
-  const Thresholds same = RecoveryThresholds(defaults, 0.0);
-  EXPECT_EQ(memcmp(&same, &defaults, sizeof(same)), 0);  // NOLINT: each member, all of them doubles
 }
 
 }  // namespace

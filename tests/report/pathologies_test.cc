@@ -9,6 +9,8 @@
 #include <set>
 #include <string>
 
+#include "report/compared_metrics.h"
+
 namespace attnscope::internal {
 namespace {
 
@@ -52,7 +54,10 @@ TEST(PathologiesTest, EachEntryIsComplete) {
     std::set<Severity> severities;
     for (const Bound& bound : pathology.bounds) {
       severities.insert(bound.severity);
-      EXPECT_TRUE(bound.crossed.relation == Relation::kAbove || bound.crossed.relation == Relation::kBelow)
+      const bool is_one_sided =
+          bound.crossed.relation == Relation::kAbove || bound.crossed.relation == Relation::kBelow;
+      const bool is_beside = bound.crossed.relation == Relation::kFromBaseline;
+      EXPECT_TRUE(pathology.subject == Subject::kPast ? is_beside : is_one_sided)
           << pathology.name << ": a value is beyond its bound on one side";
     }
     EXPECT_EQ(severities, (std::set{Severity::kWarning, Severity::kCritical})) << pathology.name;
@@ -60,9 +65,33 @@ TEST(PathologiesTest, EachEntryIsComplete) {
     for (const Metric metric : pathology.shown_by) {
       EXPECT_TRUE(shown_by.insert(metric).second) << pathology.name << ", " << InfoOf(metric).name;
     }
-    EXPECT_FALSE(shown_by.empty()) << pathology.name << " has no mark in figures";
+    EXPECT_EQ(shown_by.empty(), pathology.subject == Subject::kPast) << pathology.name << " has no mark in figures";
   }
   EXPECT_EQ(names.size(), kNumPathologies);
+}
+
+// What has left its baseline is marked where other illnesses of its metric are.
+TEST(PathologiesTest, EachComparedMetricHasAMarkAndEvidence) {
+  std::set<Metric> compared;
+  for (const ComparedMetric& info : kComparedMetrics) {
+    EXPECT_TRUE(compared.insert(info.metric).second);
+    EXPECT_GT(info.least_spread, 0.0);
+    Verdict verdict;
+    verdict.pathology = Pathology::kLeftBaseline;
+    verdict.metric = info.metric;
+    EXPECT_TRUE(IsShownBy(verdict, info.metric)) << InfoOf(info.metric).name;
+    verdict.pathology = info.like;
+    EXPECT_TRUE(IsShownBy(verdict, info.metric)) << InfoOf(info.metric).name;
+    EXPECT_NE(info.like, Pathology::kLeftBaseline);
+  }
+  // They are the metrics of the other warnings, but those of what was given.
+  for (const PathologyInfo& pathology : kPathologies) {
+    if (pathology.subject == Subject::kInput || pathology.subject == Subject::kPast) continue;
+    for (const Bound& bound : pathology.bounds) {
+      if (bound.severity != Severity::kWarning) continue;
+      EXPECT_TRUE(compared.contains(bound.crossed.metric)) << InfoOf(bound.crossed.metric).name;
+    }
+  }
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ constexpr const char* kDetails =
     "Examples:\n"
     "  attnscope diagnose report.json\n"
     "  attnscope diagnose log.json --keys 1024 --fail-on unjudged\n"
-    "  attnscope diagnose report.json --fail-on critical --threshold sink_mass_critical=0.9\n";
+    "  attnscope diagnose report.json --fail-on critical --threshold sink_mass_critical=0.9\n"
+    "  attnscope diagnose report.json --baseline healthy.json\n";
 
 struct DiagnoseOptions {
   std::string report;
@@ -35,9 +36,10 @@ Status Run(const DiagnoseOptions& options, bool* findings) {
   Report report;
   Status status = ReadReportFile(options.report, &report);
   SetKeys(options.keys, &report);
-  Diagnosis diagnosis;
-  if (status.ok()) status = JudgeWith(options.verdicts, report, &diagnosis);
+  Judging judging;
+  if (status.ok()) status = ReadJudging(options.verdicts.judging, {&report, 1}, options.keys, &judging);
   if (!status.ok()) return status;
+  const Diagnosis diagnosis = Judge(report, judging.thresholds, judging.beside());
   *findings = IsFailure(options.verdicts, diagnosis);
   return PrintReport(options.verdicts, report, diagnosis);
 }

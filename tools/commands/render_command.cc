@@ -46,7 +46,7 @@ struct RenderOptions {
   std::string kind = "summary";
   std::string size;
   std::string stage;
-  std::vector<std::string> thresholds;
+  JudgingOptions judging;
   std::optional<int64_t> keys;
   FigureOptions figure;
 };
@@ -108,7 +108,6 @@ Status CheckReports(const RenderOptions& options, const std::vector<Report>& rep
 Status Run(RenderOptions options) {
   Status status;
   if (!options.size.empty()) status = ParseSize(options.size, &options.figure);
-  if (status.ok()) status = ReadThresholds(options.thresholds, &options.figure.thresholds);
   std::vector<Report> reports;
   for (const std::string& path : options.reports) {
     if (status.ok()) status = ReadReportsFile(path, &reports);
@@ -116,7 +115,14 @@ Status Run(RenderOptions options) {
   if (status.ok() && !options.stage.empty()) status = ChooseStage(options.stage, &reports);
   for (Report& report : reports) SetKeys(options.keys, &report);
   if (status.ok()) status = CheckReports(options, reports);
-  if (status.ok()) status = CheckOutput("--output", options.output, options.reports);
+  Judging judging;
+  if (status.ok()) status = ReadJudging(options.judging, reports, options.keys, &judging);
+  options.figure.thresholds = judging.thresholds;
+  options.figure.baseline = judging.beside();
+  std::vector<std::string> inputs = options.reports;
+  const std::vector<std::string> baselines = BaselinePaths(options.judging);
+  inputs.insert(inputs.end(), baselines.begin(), baselines.end());
+  if (status.ok()) status = CheckOutput("--output", options.output, inputs);
   return status.ok() ? WriteFigureFile(KindOf(options.kind), reports, options.figure, options.output) : status;
 }
 
@@ -145,7 +151,7 @@ Command AddRenderCommand(CommandLine* program) {
   line->AddOption("--scale", &options->figure.scale, "Pixels for each 1/100 inch: the density, never the layout")
       .Placeholder("S")
       .ShowDefault();
-  AddThresholdOption(line, &options->thresholds);
+  AddJudgingOptions(line, &options->judging);
   AddKeysOption(line, &options->keys);
   return {line, [options](bool*) { return Run(*options); }};
 }

@@ -24,16 +24,17 @@ void NoteStrangeLayers(const Report& report) {
   }
 }
 
-Status WriteFiles(const OutputOptions& options, const SavedState& state, const Report& report,
+Status WriteFiles(const OutputOptions& options, const SavedState& state, const Report& report, const Judging& judging,
                   const std::string& json) {
   Status status;
   if (!options.state_path.empty()) status = WriteFileAtomically(options.state_path, StateToBytes(state));
   if (status.ok() && !options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
   if (!status.ok() || options.png.empty()) return status;
   FigureOptions figure;
-  status = ReadThresholds(options.verdicts.thresholds, &figure.thresholds);
+  figure.thresholds = judging.thresholds;
+  figure.baseline = judging.beside();
   std::string path;
-  if (status.ok()) status = PicturePath(options.png, report.stage, &path);
+  status = PicturePath(options.png, report.stage, &path);
   return status.ok() ? WriteFigureFile(FigureKind::kSummary, {&report, 1}, figure, path) : status;
 }
 
@@ -56,9 +57,13 @@ void AddOutputOptions(CommandLine* line, OutputOptions* options) {
 }
 
 Status CheckOutputs(const OutputOptions& options, std::span<const std::string> inputs) {
-  Status status = CheckOutput("--output", options.report_path, inputs);
-  if (status.ok()) status = CheckOutput("--png", options.png, inputs);
-  return status.ok() ? CheckOutput("--state-out", options.state_path, inputs) : status;
+  std::vector<std::string> read(inputs.begin(), inputs.end());
+  const std::vector<std::string> baselines = BaselinePaths(options.verdicts.judging);
+  read.insert(read.end(), baselines.begin(), baselines.end());
+  Status status = CheckOutput("--output", options.report_path, read);
+  if (status.ok()) status = CheckOutput("--png", options.png, read);
+  if (status.ok()) status = CheckOutput("--state-out", options.state_path, read);
+  return status.ok() ? CheckJudging(options.verdicts.judging) : status;
 }
 
 Status PutOut(const OutputOptions& options, const SavedState& state, bool* findings) {
@@ -66,12 +71,13 @@ Status PutOut(const OutputOptions& options, const SavedState& state, bool* findi
   Status status = ReportOf(state, &report);
   if (!status.ok()) return status;
   NoteStrangeLayers(report);
-  Diagnosis diagnosis;
-  status = JudgeWith(options.verdicts, report, &diagnosis);
+  Judging judging;
+  status = ReadJudging(options.verdicts.judging, {&report, 1}, std::nullopt, &judging);
   if (!status.ok()) return status;
+  const Diagnosis diagnosis = Judge(report, judging.thresholds, judging.beside());
   // With all heads, printed or not: their verdicts need them.
   const std::string json = ReportToJson(report, diagnosis);
-  status = WriteFiles(options, state, report, json);
+  status = WriteFiles(options, state, report, judging, json);
   if (!status.ok()) return status;
   *findings = IsFailure(options.verdicts, diagnosis);
   return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, diagnosis);

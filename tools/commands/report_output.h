@@ -30,7 +30,8 @@ struct OutputOptions {
 // parsing.
 void AddOutputOptions(CommandLine* line, OutputOptions* options);
 
-// Errors: kInvalidArgument if an output is one of the inputs. To be checked before anything is measured.
+// Errors: kInvalidArgument if an output is one of the inputs, baselines among them; those of CheckJudging. To be
+// checked before anything is measured.
 Status CheckOutputs(const OutputOptions& options, std::span<const std::string> inputs);
 
 // Writes the files that are asked for, then prints. Sets `*findings` if --fail-on asks for a failure. Errors: of

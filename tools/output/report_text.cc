@@ -212,6 +212,10 @@ std::string FormatDiagnosis(const Diagnosis& diagnosis, const TextStyle& style) 
   std::vector<std::string> lines;
   for (const Verdict& verdict : diagnosis.verdicts) lines.push_back(Paint(verdict.message, verdict.severity, style));
   AppendLines(lines, style, &text);
+  lines.clear();
+  for (const Verdict& verdict : diagnosis.as_in_baseline) lines.push_back(verdict.message);
+  if (!lines.empty()) text += "as in the baseline\n";
+  AppendLines(lines, style, &text);
   lines = SummarizeUnjudged(diagnosis);
   if (!lines.empty() && (diagnosis.is_judged || !diagnosis.verdicts.empty())) text += "not judged\n";
   AppendLines(lines, style, &text);

@@ -24,8 +24,8 @@ struct TextStyle {
 // is labelled so. `diagnosis` is of the report.
 std::string FormatTable(const Report& report, const Diagnosis& diagnosis, const TextStyle& style);
 
-// "1 critical, 2 warnings", "healthy: no verdicts" or "not judged", the verdicts in the order given, and what was not
-// judged and why.
+// "1 critical, 2 warnings", "healthy: no verdicts" or "not judged", the verdicts in the order given, those that the
+// baseline has as well, and what was not judged and why.
 std::string FormatDiagnosis(const Diagnosis& diagnosis, const TextStyle& style);
 
 }  // namespace attnscope::tools

@@ -73,6 +73,18 @@ TEST(Headline, NoVerdictIsGoodNews) {
   EXPECT_EQ(canvas.shapes.back().color, Theme{}.band);
 }
 
+TEST(Headline, WhatIsAsInTheBaselineIsCounted) {
+  Diagnosis diagnosis;
+  diagnosis.outcome = Outcome::kHealthy;
+  diagnosis.as_in_baseline.resize(3);
+  Headline headline("Title", {});
+  headline.AddDiagnosis(diagnosis, "");
+  RecordingCanvas canvas;
+  headline.Draw(1000, &canvas);
+  EXPECT_EQ(canvas.Count("no findings"), 1);
+  EXPECT_EQ(canvas.Count("3 as in the baseline"), 1);
+}
+
 TEST(Headline, NoVerdictOnNothingIsNoGoodNews) {
   Diagnosis diagnosis;
   diagnosis.unjudged = {{Pathology::kSinkCollapse, 3, -1, "sink_mass is missing"},

@@ -70,28 +70,28 @@ TEST(FindOnsets, BeginningsAndWorseningsOnly) {
   set(3, 0.95);  // becomes critical
   set(4, 0.6);   // better again: no onset
   set(5, 0.95);  // critical again: it has been
-  const std::vector<Onset> onsets = FindOnsets(MakeTimeline(reports), {});
+  const std::vector<Onset> onsets = FindOnsets(MakeTimeline(reports), {}, nullptr);
   ASSERT_EQ(onsets.size(), 2U);
   EXPECT_EQ(onsets[0].time, 1U);
   EXPECT_EQ(onsets[0].layer, 1U);
-  EXPECT_EQ(onsets[0].severity, Severity::kWarning);
-  EXPECT_EQ(onsets[0].pathology, Pathology::kOneHotCollapse);
+  EXPECT_EQ(onsets[0].verdict.severity, Severity::kWarning);
+  EXPECT_EQ(onsets[0].verdict.pathology, Pathology::kOneHotCollapse);
   EXPECT_EQ(onsets[1].time, 3U);
-  EXPECT_EQ(onsets[1].severity, Severity::kCritical);
+  EXPECT_EQ(onsets[1].verdict.severity, Severity::kCritical);
 }
 
 TEST(FindOnsets, AHeadCountsAsItsLayer) {
   std::vector<Report> reports = {At(1, {}), At(2, {})};
   reports[1].layers[0].stats.heads.resize(4);
   reports[1].layers[0].stats.heads[2][Metric::kSinkMass] = 0.9;
-  const std::vector<Onset> onsets = FindOnsets(MakeTimeline(reports), {});
+  const std::vector<Onset> onsets = FindOnsets(MakeTimeline(reports), {}, nullptr);
   ASSERT_EQ(onsets.size(), 1U);
   EXPECT_EQ(onsets[0].time, 1U);
-  EXPECT_EQ(onsets[0].pathology, Pathology::kSinkCollapse);
-  EXPECT_EQ(onsets[0].severity, Severity::kCritical);
+  EXPECT_EQ(onsets[0].verdict.pathology, Pathology::kSinkCollapse);
+  EXPECT_EQ(onsets[0].verdict.severity, Severity::kCritical);
   Thresholds lenient;
   lenient.sink_mass_warning = lenient.sink_mass_critical = 0.95;
-  EXPECT_TRUE(FindOnsets(MakeTimeline(reports), lenient).empty());
+  EXPECT_TRUE(FindOnsets(MakeTimeline(reports), lenient, nullptr).empty());
 }
 
 }  // namespace

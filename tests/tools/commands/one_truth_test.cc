@@ -70,17 +70,36 @@ Report RandomReport(Random& random) {
 VerdictOptions RandomOptions(Random& random) {
   VerdictOptions options;
   for (const internal::ThresholdInfo& info : internal::kThresholds) {
-    if (OneIn(random, 6)) options.thresholds.push_back(std::string(info.name) + "=nan");
-    if (OneIn(random, 6)) options.thresholds.push_back(std::string(info.name) + "=" + std::to_string(random() % 100));
+    if (OneIn(random, 6)) options.judging.thresholds.push_back(std::string(info.name) + "=nan");
+    if (OneIn(random, 6))
+      options.judging.thresholds.push_back(std::string(info.name) + "=" + std::to_string(random() % 100));
   }
   options.fail_on = std::array{"", "warning", "critical", "unjudged"}[random() % 4];
   options.per_head = OneIn(random, 2);
   return options;
 }
 
-std::string Svg(FigureKind kind, const Report& report, const VerdictOptions& options) {
+// A past that may be like the report or not, as it is read from files.
+void AddRandomBaseline(Random& random, const Report& report, Judging* judging) {
+  std::vector<Report> past(1 + random() % 3, report);
+  for (Report& each : past) {
+    for (LayerReport& layer : each.layers) {
+      if (OneIn(random, 2)) Scatter(random, false, &layer.stats.layer);
+      for (MetricValues& head : layer.stats.heads) {
+        if (OneIn(random, 2)) Scatter(random, true, &head);
+      }
+    }
+    if (OneIn(random, 4) && !each.layers.empty()) each.layers.erase(each.layers.begin());
+    ASSERT_TRUE(ReportFromJson(ReportToJson(each), &each).ok());
+  }
+  const Status status = MakeBaseline(past, &judging->baseline.emplace());
+  ASSERT_TRUE(status.ok()) << status.message();
+}
+
+std::string Svg(FigureKind kind, const Report& report, const Judging& judging) {
   FigureOptions figure;
-  EXPECT_TRUE(ReadThresholds(options.thresholds, &figure.thresholds).ok());
+  figure.thresholds = judging.thresholds;
+  figure.baseline = judging.beside();
   std::string svg;
   const Status status = RenderFigureSvg(kind, {&report, 1}, figure, &svg);
   EXPECT_TRUE(status.ok()) << status.message();
@@ -90,23 +109,30 @@ std::string Svg(FigureKind kind, const Report& report, const VerdictOptions& opt
 TEST(OneTruthTest, RandomReportsSayTheSameOnceTheyAreSaved) {
   Random random(19);
   int outcomes[3] = {};
+  size_t departures = 0;
+  size_t usual = 0;
   for (int round = 0; round < 300; ++round) {
     const Report report = RandomReport(random);
     const VerdictOptions options = RandomOptions(random);
-    Diagnosis ran;
-    ASSERT_TRUE(JudgeWith(options, report, &ran).ok());
+    Judging judging;
+    ASSERT_TRUE(ReadJudging(options.judging, {&report, 1}, std::nullopt, &judging).ok());
+    if (!OneIn(random, 4)) AddRandomBaseline(random, report, &judging);
+    const Diagnosis ran = Judge(report, judging.thresholds, judging.beside());
     const std::string json = ReportToJson(report, ran);
     Report saved;
     const Status status = ReportFromJson(json, &saved);
     ASSERT_TRUE(status.ok()) << status.message() << "\n" << json;
-    Diagnosis read;
-    ASSERT_TRUE(JudgeWith(options, saved, &read).ok());
+    const Diagnosis read = Judge(saved, judging.thresholds, judging.beside());
     ++outcomes[static_cast<int>(ran.outcome)];
     ASSERT_EQ(FormatDiagnosis(read, {}), FormatDiagnosis(ran, {})) << json;
     ASSERT_EQ(IsFailure(options, read), IsFailure(options, ran)) << json;
     ASSERT_EQ(ReportToJson(saved, read), json);
-    ASSERT_EQ(Svg(FigureKind::kSummary, saved, options), Svg(FigureKind::kSummary, report, options)) << json;
+    ASSERT_EQ(Svg(FigureKind::kSummary, saved, judging), Svg(FigureKind::kSummary, report, judging)) << json;
+    for (const Verdict& verdict : ran.verdicts) departures += verdict.pathology == Pathology::kLeftBaseline ? 1 : 0;
+    usual += ran.as_in_baseline.size();
   }
+  EXPECT_GT(departures, 20u);
+  EXPECT_GT(usual, 20u);
   for (const int count : outcomes) EXPECT_GT(count, 5) << "each outcome is among them";
 }
 
@@ -145,6 +171,84 @@ TEST_F(OneTruthCommandTest, AReportOfOneCollapsedHeadSaysWhatTheRunSaid) {
   }
   const Report report = Parse(Read(Path("r.json")));
   EXPECT_EQ(report.layers.at(0).stats.heads.size(), kHeads) << "whatever was printed";
+}
+
+// A run beside its own past: analyze, diagnose and render say the same, and so does the exit code.
+TEST_F(OneTruthCommandTest, ABaselineCountsInAllCommands) {
+  constexpr size_t kHeads = 4;
+  constexpr size_t kKeys = 64;
+  // Head 0 attends to one key each, by design; the others to `spread` keys.
+  const auto write = [&](const std::string& name, size_t drifting, size_t spread) {
+    std::vector<float> weights(kHeads * kKeys * kKeys, 0.0f);
+    for (size_t head = 0; head < kHeads; ++head) {
+      const size_t keys = head == 0 ? 1 : head == drifting ? spread : 32;
+      for (size_t i = 0; i < kKeys * keys; ++i) {
+        weights[(head * kKeys + i / keys) * kKeys + (i / keys + i % keys) % kKeys] = 1.0f / static_cast<float>(keys);
+      }
+    }
+    return WriteWeights(name, {kHeads, kKeys, kKeys}, weights);
+  };
+  for (int i = 0; i < 3; ++i) {
+    RunOk({"analyze", write("L0.npy", 3, 32), "-o", Path("past" + std::to_string(i) + ".json")});
+  }
+  const std::string past = Path("past*.json");
+  const Outcome same =
+      RunOk({"analyze", Path("L0.npy"), "--baseline", past, "--fail-on", "warning", "-o", Path("same.json")});
+  EXPECT_EQ(Said(same.out).substr(0, Said(same.out).find("not judged")),
+            "healthy: no verdicts\nas in the baseline\n"
+            "  critical: one-hot collapse in layer 0, head 0: normalized_entropy 0 is below 0.05\n");
+  const std::string file = write("L0.npy", 2, 8);
+  EXPECT_EQ(Run({"analyze", file, "--fail-on", "warning"}).exit_code, 1) << "head 0";
+  const Outcome ran = Run(
+      {"analyze", file, "--baseline", past, "--fail-on", "warning", "-o", Path("r.json"), "--png", Path("ran.svg")});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_NE(
+      Said(ran.out).find("1 critical\n  critical: left its baseline in layer 0, head 2: effective_rank 8 is below "
+                         "9.638, its baseline is 32\nas in the baseline\n"),
+      std::string::npos)
+      << ran.out;
+  const Outcome read = Run({"diagnose", Path("r.json"), "--baseline", past, "--fail-on", "warning"});
+  EXPECT_EQ(read.exit_code, 1);
+  EXPECT_EQ(read.out, ran.out);
+  RunOk({"render", Path("r.json"), "--baseline", past, "-o", Path("read.svg")});
+  EXPECT_EQ(Read(Path("read.svg")), Read(Path("ran.svg")));
+  EXPECT_NE(Read(Path("ran.svg")).find("left its baseline in layer 0, head 2"), std::string::npos);
+  RunOk({"render", Path("r.json"), "--baseline", past, "-o", Path("heads.svg"), "--figure", "heads"});
+  EXPECT_NE(Read(Path("heads.svg")).find("left its baseline in layer 0, head 2"), std::string::npos);
+  // What was found is in the file, with the baseline's value.
+  EXPECT_NE(Read(Path("r.json")).find("\"baseline\": 32.0"), std::string::npos) << Read(Path("r.json"));
+  EXPECT_NE(Read(Path("r.json")).find("\"as_in_baseline\": ["), std::string::npos);
+}
+
+TEST_F(OneTruthCommandTest, BaselinesThatAreNone) {
+  const auto log = [&](const std::string& name, const std::string& layer, const std::string& stage) {
+    return Write(name, "{\"attention_stats\": {\"" + layer +
+                           "\": {\"max_row_weight\": 0.2, \"heads\": {\"max_row_weight\": [0.2, 0.3]}}}" +
+                           (stage.empty() ? "" : ", \"stage\": \"" + stage + "\"") + "}\n");
+  };
+  const std::string report = log("report.json", "0", "val");
+  const std::string other = log("other.json", "5", "val");
+  ExpectError({"diagnose", report, "--baseline", other},
+              "--baseline " + other + ": no layer is in the baseline, which is of another model");
+  ExpectError({"diagnose", report, "--baseline", Path("none.json")}, "none.json");
+  ExpectError({"analyze", kShort0, "--baseline", Path("none.json"), "-o", Path("out.json")}, "none.json");
+  EXPECT_FALSE(std::filesystem::exists(Path("out.json")));
+  ExpectError({"diagnose", report, "--baseline", Write("heads.json", R"({"attention_stats": {"0": {"max_row_weight":
+      0.2, "heads": {"max_row_weight": [0.2, 0.3, 0.4]}}}})")},
+              "layer 0 has 2 heads, and 3 in the baseline");
+  const std::string copy = log("copy.json", "0", "val");
+  ExpectError({"render", report, "--baseline", copy, "-o", copy}, "would overwrite an input");
+  // Of several stages, the report's own.
+  const std::string both = Write("both.jsonl", Read(report) + Read(log("train.json", "0", "train")));
+  RunOk({"diagnose", report, "--baseline", both});
+  ExpectError({"diagnose", log("test.json", "0", "test"), "--baseline", both},
+              "--baseline has reports of stage train and of stage val");
+  const Outcome noted = Run({"diagnose", report, "--baseline", Path("train.json")});
+  EXPECT_EQ(noted.exit_code, 0);
+  EXPECT_NE(noted.err.find("note: --baseline is of stage train, the report of stage val"), std::string::npos);
+  EXPECT_NE(Run({"diagnose", report, "--baseline", report, "--baseline", other})
+                .err.find("note: --baseline has layers that the report does not have: 5"),
+            std::string::npos);
 }
 
 // A trainer's log that turned NaN (k2-fsa/icefall#1806, huggingface/trl#6702).

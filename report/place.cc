@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/place.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "report/metric_range.h"
+#include "report/verdict_text.h"
+
+namespace attnscope::internal {
+
+std::optional<double> BeyondRange(const MetricInfo& info, const MetricValues& values) {
+  if (values.IsGivenAsNaN(info.metric)) return std::numeric_limits<double>::quiet_NaN();
+  const double value = values[info.metric];
+  const MetricRange range = RangeOf(info);
+  const bool any_sums = DependsOnSums(info) && values[Metric::kUnnormalizedRows] > 0.0;
+  if (any_sums && std::isfinite(value)) return std::nullopt;
+  if (value < range.low) return std::ceil(range.low) + 0.0;  // without the room for rounding
+  if (value > range.high) return std::floor(range.high);
+  return std::nullopt;
+}
+
+MetricValues SoundValues(const MetricValues& given) {
+  MetricValues values = given;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (BeyondRange(info, given)) values[info.metric] = std::numeric_limits<double>::quiet_NaN();
+  }
+  // Trainers' logs have these instead.
+  if (!values.Has(Metric::kSinkMass)) {
+    const double queries = RowsOfMatrix(values);
+    values[Metric::kSinkMass] = values[Metric::kMaxColSum] / (std::isnan(queries) ? Keys(values) : queries);
+  }
+  return values;
+}
+
+Place MakePlace(int64_t layer, int64_t head, const MetricValues& given, const Thresholds& thresholds) {
+  Place place = {layer, head, given, SoundValues(given)};
+  MetricValues& values = place.values;
+  if (!values.Has(Metric::kNormalizedEntropy)) {
+    // The least that it can be, which is enough for a verdict but not for the want of one.
+    const double least = values[Metric::kEntropy] / LogKeys(values);
+    if (least > thresholds.uniform_normalized_entropy_warning) values[Metric::kNormalizedEntropy] = least;
+  }
+  return place;
+}
+
+bool HasAnything(const MetricValues& values) {
+  return std::any_of(AllMetrics().begin(), AllMetrics().end(), [&](const MetricInfo& info) {
+    return values.Has(info.metric) || values.IsGivenAsNaN(info.metric);
+  });
+}
+
+std::string LackOfEvidence(const PathologyInfo& info, const Thresholds& thresholds, const MetricValues& values) {
+  if (info.subject == Subject::kRows) {
+    const double share = values[Metric::kUnnormalizedRows] / Rows(values);
+    if (share > thresholds.unnormalized_row_share_warning) return NoDistributions(share);
+  }
+  for (const Evidence& evidence : info.evidence) {
+    const double amount = evidence.amount(values);
+    const double least = thresholds.*evidence.least;
+    if (amount < least) return TooLittle(amount, least, evidence.what);
+  }
+  return {};
+}
+
+Verdict VerdictAt(const Place& place, Pathology pathology, Severity severity, Metric metric) {
+  Verdict verdict;
+  verdict.pathology = pathology;
+  verdict.severity = severity;
+  verdict.layer = place.layer;
+  verdict.head = place.head;
+  verdict.metric = metric;
+  return verdict;
+}
+
+}  // namespace attnscope::internal
