@@ -6,7 +6,8 @@
 //   attnscope_example_training [--recipe NAME] [--steps N] [--seed N] [--text PATH] FOLDER
 //
 // Every 10th step is watched, from the model's own queries and keys, residual streams and gradients. Losses and
-// verdicts are printed; FOLDER gets the monitor's records and reports (watch.h), and losses.jsonl. A picture of the run:
+// verdicts are printed; FOLDER gets the monitor's records and reports (watch.h), and losses.jsonl. A picture of the
+// run:
 //
 //   attnscope render FOLDER/reports.jsonl -o history.png --figure history
 #include <algorithm>
@@ -98,7 +99,8 @@ attnscope::Status Run(const Options& options, const example::Recipe& recipe, con
       const double validation_loss = trainer.ValidationLoss();
       const double loss = trainer.Step(observer);
       std::printf("step %4d  loss %.3f  validation %.3f\n", static_cast<int>(step), loss, validation_loss);
-      losses << "{\"step\": " << step << ", \"loss\": " << loss << ", \"validation_loss\": " << validation_loss << "}\n";
+      losses << "{\"step\": " << step << ", \"loss\": " << loss << ", \"validation_loss\": " << validation_loss
+             << "}\n";
     }
     status = watch.EndStep(step);
   }

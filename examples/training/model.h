@@ -50,7 +50,8 @@ TORCH_MODULE(Block);
 class DecoderImpl : public torch::nn::Module {
  public:
   explicit DecoderImpl(const ModelShape& shape);
-  // tokens [batch, tokens], int64. Returns the logits of the next tokens, [batch, tokens, symbols]. `show` may be empty.
+  // tokens [batch, tokens], int64. Returns the logits of the next tokens, [batch, tokens, symbols]. `show` may be
+  // empty.
   torch::Tensor Forward(const torch::Tensor& tokens,
                         const std::function<void(size_t layer, const BlockTensors&)>& show = {},
                         torch::Tensor* first_key_loss = nullptr);
