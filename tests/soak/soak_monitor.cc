@@ -128,9 +128,9 @@ class Soak {
     ++records_;
     samples_ += record["samples"].get<uint64_t>();
     late_ += record["late"].get<uint64_t>();
-    rows_ += metrics["rows"].get<uint64_t>();
-    invalid_ += metrics["invalid_rows"].get<uint64_t>();
-    empty_ += metrics["empty_rows"].get<uint64_t>();
+    rows_ += metrics.value("rows", uint64_t{0});  // a window without samples has no metrics
+    invalid_ += metrics.value("invalid_rows", uint64_t{0});
+    empty_ += metrics.value("empty_rows", uint64_t{0});
     const MetricValues exact = oracles_[layer].Take();
     for (const MetricInfo& info : AllMetrics()) {
       if (info.group == MetricGroup::kLayer || info.metric == Metric::kSinkPosition ||
