@@ -135,7 +135,9 @@ const double* LayerStorage::PartialSums(size_t sequence, size_t head, double* sc
   const float* block = Block(sequence, head);
   const KeyRange columns = BlockColumns(sequence, head);
   std::fill_n(scratch, keys, 0.0);
-  for (size_t i = columns.begin; i < columns.end; ++i) scratch[i] = static_cast<double>(block[i]);
+  // A caller may have written fewer keys than the block has.
+  const size_t end = std::min(columns.end, keys);
+  for (size_t i = columns.begin; i < end; ++i) scratch[i] = static_cast<double>(block[i]);
   return scratch;
 }
 

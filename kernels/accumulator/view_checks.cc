@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "attnscope/limits.h"
+#include "kernels/accumulator/dimension_checks.h"
 #include "kernels/accumulator/visibility_checks.h"
 
 namespace attnscope {
@@ -31,38 +32,6 @@ Status CheckType(const char* name, ElementType type) {
 Status CheckBound(const char* name, double value) {
   if (value >= 0.0 && std::isfinite(value)) return {};
   return Invalid(std::string(name) + " is " + std::to_string(value) + ", expected a finite number >= 0");
-}
-
-struct Dimension {
-  const char* name;
-  size_t size;
-  int64_t stride;
-};
-
-// Checks that no offset of an element overflows, so that bytes and their differences fit a signed 64-bit number, and
-// counts the elements. Sizes of zero are left out of the count, so
-// that also the rows without keys that a view may have are not beyond counting.
-Status CheckDimensions(const std::string& name, const void* data, std::initializer_list<Dimension> dimensions) {
-  size_t elements = 1;
-  size_t span = 0;
-  bool empty = false;
-  for (const Dimension& dimension : dimensions) {
-    if (dimension.size == 0) {
-      empty = true;
-      continue;
-    }
-    const size_t stride = dimension.stride < 0 ? size_t{0} - static_cast<size_t>(dimension.stride)
-                                               : static_cast<size_t>(dimension.stride);
-    const size_t steps = dimension.size - 1;
-    if (elements > kMaxViewElements / dimension.size || (steps != 0 && stride > (kMaxViewElements - span) / steps)) {
-      return Invalid(name + " overflows: " + dimension.name + " is " + std::to_string(dimension.size) +
-                     " with stride " + std::to_string(dimension.stride));
-    }
-    elements *= dimension.size;
-    span += steps * stride;
-  }
-  if (data != nullptr || empty) return {};
-  return Invalid(name + ".data is null, but there are " + std::to_string(elements) + " elements");
 }
 
 Status CheckPlace(const char* view, const char* name, size_t first, size_t count, size_t capacity) {

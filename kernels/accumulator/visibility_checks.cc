@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "attnscope/limits.h"
+#include "kernels/accumulator/dimension_checks.h"
 
 namespace attnscope {
 namespace {
@@ -61,6 +61,12 @@ Status CheckSegments(const Visibility& visibility, size_t keys) {
 Status CheckPositions(const LayerConfig& config, const MatrixShape& shape, const Visibility& visibility) {
   if (visibility.key_positions == nullptr) return {};
   if (config.mean_matrix) return Invalid("mean-matrix mode takes no mask.key_positions");
+  if (Status status =
+          CheckDimensions("mask.key_positions", visibility.key_positions,
+                          {{"keys", shape.keys, 1}, {"batch", shape.batch, visibility.key_positions_stride}});
+      !status.ok()) {
+    return status;
+  }
   for (size_t sequence = 0; sequence < shape.batch; ++sequence) {
     const int64_t* positions =
         visibility.key_positions + static_cast<int64_t>(sequence) * visibility.key_positions_stride;
@@ -74,6 +80,15 @@ Status CheckPositions(const LayerConfig& config, const MatrixShape& shape, const
     if (visibility.key_positions_stride == 0) break;
   }
   return {};
+}
+
+Status CheckKeyMask(const MatrixShape& shape, const KeyMaskView& mask) {
+  if (mask.data == nullptr) return {};
+  return CheckDimensions("mask.key_mask", mask.data,
+                         {{"keys", shape.keys, mask.key_stride},
+                          {"queries", shape.queries, mask.query_stride},
+                          {"heads", shape.heads, mask.head_stride},
+                          {"batch", shape.batch, mask.batch_stride}});
 }
 
 }  // namespace
@@ -98,6 +113,7 @@ Status CheckVisibility(const LayerConfig& config, const MatrixShape& shape, cons
   }
   if (Status status = CheckWindow(visibility); !status.ok()) return status;
   if (Status status = CheckSegments(visibility, shape.keys); !status.ok()) return status;
+  if (Status status = CheckKeyMask(shape, visibility.key_mask); !status.ok()) return status;
   return CheckPositions(config, shape, visibility);
 }
 

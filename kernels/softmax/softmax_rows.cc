@@ -204,7 +204,9 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, co
     factor = AddSink(sink - measures.log_sum_exp, sums, scale, measures);
     measures.log_sum_exp += log(sums.weights);
   }
-  Normalise(static_cast<float>(factor), keys, weights);
+  // Where a sink leaves less than float32 can hold, the largest weight is still above zero: a row of zeros is empty,
+  // which is a fault.
+  Normalise(HWY_MAX(static_cast<float>(factor), FLT_MIN), keys, weights);
   // With `low`, the largest logit is not known to all its digits.
   const double above = scale * (static_cast<double>(scan.max) - static_cast<double>(shift.shift));  // below 1e-4
   measures.max_weight =

@@ -35,12 +35,10 @@ std::vector<std::vector<long double>> RowsOf(const MatrixSizes& sizes, const Sof
                                              size_t head, const LogitOf& logit_of) {
   std::vector<std::vector<long double>> rows(sizes.queries);
   for (size_t row = 0; row < sizes.queries; ++row) {
-    for (size_t key = 0; key < sizes.keys; ++key) {
-      if (!SeesWithoutMask(params.mask, sizes, sequence, row, key)) continue;
+    for (const size_t key : SeenKeysOf(params.mask, sizes, sequence, head, row).keys) {
       rows[row].resize(key + 1, -kInfinity);
-      if (!Sees(params.mask, sizes, sequence, head, row, key)) continue;
       const long double bias = BiasOf(params.bias, sequence, head, row, key);
-      if (MasksKey(params, params.bias.type, bias)) continue;
+      if (params.bias.data != nullptr && MasksKey(params, params.bias.type, bias)) continue;
       const float* factors = params.bias.head_factors;
       rows[row][key] = logit_of(row, key, factors == nullptr ? bias : static_cast<long double>(factors[head]) * bias);
     }

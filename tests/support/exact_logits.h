@@ -44,8 +44,8 @@ bool MasksKey(const SoftmaxParams& params, ElementType type, long double value);
 // s_j of x_j.
 long double ExactLogit(const SoftmaxParams& params, long double default_scale, long double x, long double bias);
 
-// Rows [queries] of matrix [sequence, head] of a view: the s_ij of the keys up to where the row's range ends, -infinity
-// where it does not see a key.
+// Rows [queries] of matrix [sequence, head] of a view: the s_ij of the keys up to the last one that a row sees,
+// -infinity for those that it does not see.
 std::vector<std::vector<long double>> ExactLogitsOf(const AttentionView& view, const SoftmaxParams& params,
                                                     size_t sequence, size_t head);
 // The same from queries and keys. `*error` becomes the largest that float32 products may add to a logit: head_dim *

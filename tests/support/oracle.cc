@@ -188,9 +188,11 @@ MetricValues ExactMetrics(std::span<const ExactMatrix> matrices, double toleranc
     sink_mass.Add(mass);
     const long double first = matrix.first_column < matrix.columns.size() ? matrix.columns[matrix.first_column] : 0.0L;
     first_token_mass.Add(first / static_cast<long double>(matrix.measured()));
-    if (static_cast<double>(mass) > strongest) {
-      strongest = static_cast<double>(mass);
-      values[Metric::kSinkPosition] = static_cast<double>(largest - matrix.columns.begin());
+    const auto position = static_cast<double>(largest - matrix.columns.begin());
+    const auto strength = static_cast<double>(mass);
+    if (strength > strongest || (strength == strongest && position < values[Metric::kSinkPosition])) {
+      strongest = strength;
+      values[Metric::kSinkPosition] = position;
     }
   }
   values[Metric::kMatrices] = measured_matrices;

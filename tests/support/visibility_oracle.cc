@@ -36,6 +36,27 @@ bool MaskShows(const KeyMaskView& mask, size_t sequence, size_t head, size_t row
                    static_cast<int64_t>(row) * mask.query_stride + static_cast<int64_t>(key) * mask.key_stride] != 0;
 }
 
+// Whether a row at `position` sees a key of that column, but for the byte mask.
+bool SeesColumn(const Visibility& visibility, size_t sequence, size_t row, Wide position, Wide column) {
+  if (column < 0) return false;
+  if (visibility.query_lengths != nullptr && static_cast<Wide>(row) >= visibility.query_lengths[sequence]) return false;
+  if (visibility.key_lengths != nullptr && column >= visibility.key_lengths[sequence]) return false;
+  if (visibility.first_keys != nullptr && column < visibility.first_keys[sequence]) return false;
+  if (visibility.causal && column > position) return false;
+  if (!WindowShows(visibility, position, column)) return false;
+  if (visibility.segments == nullptr) return true;
+  const Wide segment = SegmentOf(visibility, position);
+  return segment >= 0 && segment == SegmentOf(visibility, column);
+}
+
+// -1: there is none.
+Wide LastColumn(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence) {
+  if (visibility.key_positions == nullptr) return static_cast<Wide>(sizes.keys) - 1;
+  Wide last = -1;
+  for (size_t key = 0; key < sizes.keys; ++key) last = std::max<Wide>(last, ColumnOf(visibility, sequence, key));
+  return last;
+}
+
 }  // namespace
 
 int64_t ColumnOf(const Visibility& visibility, size_t sequence, size_t key) {
@@ -50,41 +71,29 @@ size_t FirstColumnOf(const Visibility& visibility, size_t sequence) {
 
 Wide OffsetOf(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence) {
   if (visibility.causal_offset != kLastQuerySeesLastKey) return visibility.causal_offset;
-  if (visibility.key_positions == nullptr) return static_cast<Wide>(sizes.keys) - static_cast<Wide>(sizes.queries);
-  Wide last = -1;
-  for (size_t key = 0; key < sizes.keys; ++key) last = std::max<Wide>(last, ColumnOf(visibility, sequence, key));
-  return last + 1 - static_cast<Wide>(sizes.queries);
-}
-
-bool SeesWithoutMask(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence, size_t row, size_t key) {
-  const Wide column = ColumnOf(visibility, sequence, key);
-  if (column < 0) return false;
-  if (visibility.query_lengths != nullptr && static_cast<Wide>(row) >= visibility.query_lengths[sequence]) return false;
-  if (visibility.key_lengths != nullptr && column >= visibility.key_lengths[sequence]) return false;
-  if (visibility.first_keys != nullptr && column < visibility.first_keys[sequence]) return false;
-  const Wide position = static_cast<Wide>(row) + OffsetOf(visibility, sizes, sequence);
-  if (visibility.causal && column > position) return false;
-  if (!WindowShows(visibility, position, column)) return false;
-  if (visibility.segments == nullptr) return true;
-  const Wide segment = SegmentOf(visibility, position);
-  return segment >= 0 && segment == SegmentOf(visibility, column);
+  return LastColumn(visibility, sizes, sequence) + 1 - static_cast<Wide>(sizes.queries);
 }
 
 bool Sees(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence, size_t head, size_t row,
           size_t key) {
-  return SeesWithoutMask(visibility, sizes, sequence, row, key) &&
+  const Wide position = static_cast<Wide>(row) + OffsetOf(visibility, sizes, sequence);
+  return SeesColumn(visibility, sequence, row, position, ColumnOf(visibility, sequence, key)) &&
          MaskShows(visibility.key_mask, sequence, head, row, key);
 }
 
 SeenKeys SeenKeysOf(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence, size_t head, size_t row) {
   SeenKeys seen;
+  const Wide position = static_cast<Wide>(row) + OffsetOf(visibility, sizes, sequence);
   for (size_t key = 0; key < sizes.keys; ++key) {
-    if (!SeesWithoutMask(visibility, sizes, sequence, row, key)) continue;
-    const auto column = static_cast<size_t>(ColumnOf(visibility, sequence, key));
-    seen.end = std::max(seen.end, column + 1);
-    if (!Sees(visibility, sizes, sequence, head, row, key)) continue;
+    const int64_t column = ColumnOf(visibility, sequence, key);
+    if (!SeesColumn(visibility, sequence, row, position, column)) continue;
+    if (!MaskShows(visibility.key_mask, sequence, head, row, key)) continue;
     seen.keys.push_back(key);
-    seen.columns.push_back(column);
+    seen.columns.push_back(static_cast<size_t>(column));
+  }
+  const Wide last = LastColumn(visibility, sizes, sequence);
+  for (Wide column = 0; column <= last; ++column) {
+    if (SeesColumn(visibility, sequence, row, position, column)) seen.end = static_cast<size_t>(column) + 1;
   }
   return seen;
 }

@@ -23,8 +23,6 @@ struct MatrixSizes {
 
 // Whether row `row` of matrix [sequence, head] of the view sees key `key`.
 bool Sees(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence, size_t head, size_t row, size_t key);
-// The same without the byte mask.
-bool SeesWithoutMask(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence, size_t row, size_t key);
 
 // Where key `key` of a sequence counts among the columns: its position. -1: nowhere, it is an empty cell.
 int64_t ColumnOf(const Visibility& visibility, size_t sequence, size_t key);
@@ -35,7 +33,7 @@ size_t FirstColumnOf(const Visibility& visibility, size_t sequence);
 struct SeenKeys {
   std::vector<size_t> keys;     // that it sees, ascending
   std::vector<size_t> columns;  // where they count
-  size_t end = 0;               // one more than the last column that it sees but for the byte mask; 0: none
+  size_t end = 0;               // one more than the last column that it may see, but for the byte mask; 0: none
 };
 
 SeenKeys SeenKeysOf(const Visibility& visibility, const MatrixSizes& sizes, size_t sequence, size_t head, size_t row);

@@ -86,9 +86,11 @@ void VisibleAttention::HideLogits() {
   for (size_t sequence = 0; sequence < sizes_.batch; ++sequence) {
     for (size_t head = 0; head < sizes_.heads; ++head) {
       for (size_t row = 0; row < sizes_.queries; ++row) {
+        std::vector<bool> seen(sizes_.keys);
+        for (const size_t key : SeenKeysOf(params_.mask, sizes_.matrix(), sequence, head, row).keys) seen[key] = true;
+        const size_t first = RowOf(sequence, head, row) * sizes_.keys;
         for (size_t key = 0; key < sizes_.keys; ++key) {
-          if (Sees(params_.mask, sizes_.matrix(), sequence, head, row, key)) continue;
-          StoreElement(type_, kHidden, logits_.data(), RowOf(sequence, head, row) * sizes_.keys + key);
+          if (!seen[key]) StoreElement(type_, kHidden, logits_.data(), first + key);
         }
       }
     }
@@ -97,19 +99,16 @@ void VisibleAttention::HideLogits() {
 
 // Keys that no row of their heads sees.
 void VisibleAttention::HideKeys() {
-  const size_t group = sizes_.heads / sizes_.kv_heads;
-  for (size_t i = 0; i < sizes_.batch * sizes_.kv_heads * sizes_.keys; ++i) {
-    const size_t key = i % sizes_.keys;
-    const size_t kv_head = i / sizes_.keys % sizes_.kv_heads;
-    const size_t sequence = i / sizes_.keys / sizes_.kv_heads;
-    bool seen = false;
-    for (size_t row = 0; row < group * sizes_.queries; ++row) {
-      const size_t head = kv_head * group + row / sizes_.queries;
-      seen = seen || Sees(params_.mask, sizes_.matrix(), sequence, head, row % sizes_.queries, key);
-    }
-    for (size_t dim = 0; !seen && dim < sizes_.head_dim; ++dim) {
-      StoreElement(type_, kHidden, keys_.data(), i * sizes_.head_dim + dim);
-    }
+  std::vector<bool> seen(sizes_.batch * sizes_.kv_heads * sizes_.keys);
+  for (size_t i = 0; i < sizes_.batch * sizes_.heads * sizes_.queries; ++i) {
+    const size_t head = i / sizes_.queries % sizes_.heads;
+    const size_t sequence = i / sizes_.queries / sizes_.heads;
+    const size_t first = (sequence * sizes_.kv_heads + head / (sizes_.heads / sizes_.kv_heads)) * sizes_.keys;
+    const SeenKeys keys = SeenKeysOf(params_.mask, sizes_.matrix(), sequence, head, i % sizes_.queries);
+    for (const size_t key : keys.keys) seen[first + key] = true;
+  }
+  for (size_t i = 0; i < seen.size() * sizes_.head_dim; ++i) {
+    if (!seen[i / sizes_.head_dim]) StoreElement(type_, kHidden, keys_.data(), i);
   }
 }
 

@@ -176,7 +176,7 @@ TEST_F(LayerAccumulatorErrorsTest, UnusedStridesAndPointersAreFine) {
     empty_rows.keys = 0;
     empty_rows.data = nullptr;
     empty_rows.batch_stride = empty_rows.head_stride = empty_rows.query_stride = 1000;
-    EXPECT_TRUE(layer_.AddWeights(empty_rows).ok());
+    EXPECT_TRUE(layer_.AddWeights(empty_rows, {.keys_were_evicted = true}).ok());
   }
 }
 
@@ -196,6 +196,7 @@ TEST_F(LayerAccumulatorErrorsTest, EmptyRowsThatOverflow) {
 
 // As many as are allowed cost no time, and count as any others would.
 TEST_F(LayerAccumulatorErrorsTest, ManyRowsWithoutKeys) {
+  const Visibility evicted = {.keys_were_evicted = true};
   for (const bool mean_matrix : {false, true}) {
     for (const size_t queries :
          {size_t{5}, size_t{16}, size_t{31}, size_t{32}, size_t{33}, size_t{1000}, kMaxQueries}) {
@@ -211,15 +212,15 @@ TEST_F(LayerAccumulatorErrorsTest, ManyRowsWithoutKeys) {
         AttentionView none = ContiguousAttention(nullptr, ElementType::kFloat32, 2, 2, queries, 0);
         product.query_stride = 0;
         product.queries = queries;
-        ASSERT_TRUE(at_once.AddWeights(none).ok());
-        ASSERT_TRUE(at_once.AddLogits(none).ok());
-        ASSERT_TRUE(at_once.AddQueriesKeys(product).ok());
+        ASSERT_TRUE(at_once.AddWeights(none, evicted).ok());
+        ASSERT_TRUE(at_once.AddLogits(none, {.mask = evicted}).ok());
+        ASSERT_TRUE(at_once.AddQueriesKeys(product, {.mask = evicted}).ok());
         if (queries == kMaxQueries) continue;
         none.queries = 1;
-        for (size_t row = 0; row < 3 * queries; ++row) ASSERT_TRUE(walked.AddWeights(none).ok());
+        for (size_t row = 0; row < 3 * queries; ++row) ASSERT_TRUE(walked.AddWeights(none, evicted).ok());
       }
       if (queries == kMaxQueries) {
-        EXPECT_EQ(at_once.Stats().layer[Metric::kEmptyRows],
+        EXPECT_EQ(at_once.Stats().layer[Metric::kMaskedRows],
                   9.0 * static_cast<double>(queries) * (mean_matrix ? 1 : 4));
       } else {
         EXPECT_TRUE(SameBits(StateOf(at_once), StateOf(walked))) << queries;

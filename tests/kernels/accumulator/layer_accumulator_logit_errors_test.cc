@@ -170,17 +170,18 @@ TEST_F(LogitErrorsTest, NothingToDoIsFine) {
   view.kv_heads = 0;
   EXPECT_TRUE(layer_.AddQueriesKeys(view).ok());
   EXPECT_TRUE(SameBits(StateOf(layer_), before_));
-  // Rows without keys are empty.
+  // Rows without keys are masked.
   view = view_;
   view.keys = 0;
   view.key_data = nullptr;
-  EXPECT_TRUE(layer_.AddQueriesKeys(view).ok());
-  EXPECT_EQ(layer_.Stats().layer[Metric::kEmptyRows], 12.0);
+  const SoftmaxParams evicted = {.mask = {.keys_were_evicted = true}};
+  EXPECT_TRUE(layer_.AddQueriesKeys(view, evicted).ok());
+  EXPECT_EQ(layer_.Stats().layer[Metric::kMaskedRows], 12.0);
   AttentionView none = logits_;
   none.keys = 0;
   none.data = nullptr;
-  EXPECT_TRUE(layer_.AddLogits(none).ok());
-  EXPECT_EQ(layer_.Stats().layer[Metric::kEmptyRows], 24.0);
+  EXPECT_TRUE(layer_.AddLogits(none, evicted).ok());
+  EXPECT_EQ(layer_.Stats().layer[Metric::kMaskedRows], 24.0);
 }
 
 TEST_F(LogitErrorsTest, AccumulatorsThatCannot) {

@@ -158,6 +158,8 @@ TEST_P(LogitsTest, WeightsLogitsQueriesAndKeysAgree) {
     for (const MetricValues& actual : {from_logits.Stats().layer, from_queries_keys.Stats().layer}) {
       for (const MetricInfo& info : AllMetrics()) {
         if (info.group != MetricGroup::kAttention) continue;
+        EXPECT_EQ(actual.Has(info.metric), expected.Has(info.metric)) << info.name;
+        if (!expected.Has(info.metric)) continue;
         EXPECT_TRUE(Within(actual[info.metric], expected[info.metric], 1e-5L * std::abs(expected[info.metric])))
             << info.name << ", offset " << offset;
       }
@@ -182,13 +184,14 @@ TEST_P(LogitsTest, AShiftOfAllLogitsChangesNothing) {
     const MetricValues expected = plain.Stats().layer;
     const MetricValues actual = layer.Stats().layer;
     for (const MetricInfo& info : AllMetrics()) {
-      const bool moves =
-          info.metric == Metric::kLogitMean || info.metric == Metric::kMaxAbsLogit || info.metric == Metric::kLogSumExp;
+      const bool moves = info.metric == Metric::kLogitMean || info.metric == Metric::kMaxAbsLogit ||
+                         info.metric == Metric::kMaxLogit || info.metric == Metric::kLogSumExp;
       if (moves || !expected.Has(info.metric)) continue;
       EXPECT_TRUE(Within(actual[info.metric], expected[info.metric], 1e-6L * std::abs(expected[info.metric])))
           << info.name << " after a shift of " << shift;
     }
     EXPECT_TRUE(Within(actual[Metric::kLogitMean], expected[Metric::kLogitMean] + static_cast<double>(shift), 1e-6L));
+    EXPECT_TRUE(Within(actual[Metric::kMaxLogit], expected[Metric::kMaxLogit] + static_cast<double>(shift), 1e-6L));
     EXPECT_TRUE(Within(actual[Metric::kLogSumExp], expected[Metric::kLogSumExp] + static_cast<double>(shift), 1e-5L));
   }
 }
@@ -233,14 +236,15 @@ TEST_P(LogitsTest, UnmeasuredRowsAreCounted) {
   std::vector<float> logits = Normals(8, 60);
   logits[3] = std::numeric_limits<float>::quiet_NaN();  // row 0: invalid
   logits[10] = kInfinity;                               // row 1: invalid
-  std::fill_n(logits.begin() + 20, 10, -kInfinity);     // row 2: empty
+  std::fill_n(logits.begin() + 20, 10, -kInfinity);     // row 2: masked
   std::fill_n(logits.begin() + 31, 9, -kInfinity);      // row 3: one key
   LayerAccumulator layer = CreateLayer({.max_keys = 10});
   ASSERT_TRUE(layer.AddLogits(ViewOf(logits, 1, 1, 6, 10)).ok());
   const MetricValues values = layer.Stats().layer;
   EXPECT_EQ(values[Metric::kRows], 6.0);
   EXPECT_EQ(values[Metric::kInvalidRows], 2.0);
-  EXPECT_EQ(values[Metric::kEmptyRows], 1.0);
+  EXPECT_EQ(values[Metric::kEmptyRows], 0.0);
+  EXPECT_EQ(values[Metric::kMaskedRows], 1.0);
   ExactLogitLayer exact(1);
   exact.Add(ViewOf(logits, 1, 1, 6, 10));
   exact.ExpectEqual(layer.Stats(), "unmeasured rows");
@@ -248,7 +252,7 @@ TEST_P(LogitsTest, UnmeasuredRowsAreCounted) {
   LayerAccumulator none = CreateLayer({.max_keys = 10});
   ASSERT_TRUE(none.AddLogits(ViewOf(std::vector<float>(10, -kInfinity), 1, 1, 1, 10)).ok());
   EXPECT_FALSE(none.Stats().layer.Has(Metric::kLogitMean));
-  EXPECT_EQ(none.Stats().layer[Metric::kEmptyRows], 1.0);
+  EXPECT_EQ(none.Stats().layer[Metric::kMaskedRows], 1.0);
 }
 
 }  // namespace

@@ -325,7 +325,7 @@ TEST(LayerAccumulatorStateTest, NoKeys) {
   EXPECT_FALSE(layer.Stats().layer.Has(Metric::kRows));
   // Rows without keys are empty rows.
   ASSERT_TRUE(layer.AddWeights({.heads = 2, .queries = 5}).ok());
-  EXPECT_EQ(layer.Stats().layer[Metric::kEmptyRows], 10.0);
+  EXPECT_EQ(layer.Stats().layer[Metric::kMaskedRows], 10.0);
   EXPECT_FALSE(layer.Stats().layer.Has(Metric::kEntropy));
   layer.EndSequence();
   EXPECT_EQ(layer.Stats().layer[Metric::kRows], 10.0);

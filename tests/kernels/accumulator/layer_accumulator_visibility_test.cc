@@ -193,8 +193,8 @@ TEST_P(VisibilityTest, ByteMasks) {
 // A ring buffer that has come around, with gaps.
 TEST_P(VisibilityTest, Positions) {
   const AttentionSizes sizes;
-  for (const int64_t oldest : {0, 1, 20, 63}) {
-    for (const int64_t turn : {0, 1, 18, 36}) {
+  for (const int64_t oldest : {0, 20, 63}) {
+    for (const int64_t turn : {1, 36}) {
       std::vector<int64_t> positions(sizes.batch * sizes.keys);
       for (size_t i = 0; i < positions.size(); ++i) {
         const auto cell = static_cast<int64_t>(i % sizes.keys);

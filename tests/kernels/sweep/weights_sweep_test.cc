@@ -61,7 +61,8 @@ class WeightsSweepTest : public TargetTest {
     EXPECT_EQ(sweep_[RowSumOf<Metric::kUnnormalizedRows>()], 0.0) << what;
     EXPECT_EQ(sweep_[RowSumOf<Metric::kInvalidRows>()], 0.0) << what;
     EXPECT_EQ(sweep_[RowSumOf<Metric::kEmptyRows>()], exact.empty ? 1.0 : 0.0) << what;
-    EXPECT_EQ(sweep_[RowSum::kMeasured], exact.empty ? 0.0 : 1.0) << what;
+    EXPECT_EQ(sweep_[RowSumOf<Metric::kMaskedRows>()], exact.masked ? 1.0 : 0.0) << what;
+    EXPECT_EQ(sweep_[RowSum::kMeasured], exact.measured() ? 1.0 : 0.0) << what;
     EXPECT_EQ(sweep_[RowSum::kSeveralKeys], exact.measured() && exact.visible > 1 ? 1.0 : 0.0) << what;
     EXPECT_TRUE(sweep_.CanariesIntact()) << what;
     EXPECT_TRUE(row_memory_.SlackIntact()) << what;
