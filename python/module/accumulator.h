@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A layer's accumulator as Python has it: safe from any number of its threads.
+#ifndef ATTNSCOPE_PYTHON_MODULE_ACCUMULATOR_H_
+#define ATTNSCOPE_PYTHON_MODULE_ACCUMULATOR_H_
+
+#include <nanobind/nanobind.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attnscope/layer_accumulator.h"
+#include "python/module/calls.h"
+#include "tools/analysis/plan.h"
+
+namespace attnscope::python {
+
+namespace nb = nanobind;
+
+// Calls on one accumulator wait for one another, without the GIL.
+class Accumulator final : public RowSink {
+ public:
+  explicit Accumulator(const LayerConfig& config);
+
+  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) override;
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) override;
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) override;
+  Status AddResidual(const ActivationView& before, const ActivationView& after) override;
+  Status AddGradient(const BufferView& gradient) override;
+
+  void EndSequences();
+  Status EndSequence(size_t sequence);
+  LayerStats Stats();
+  void Reset();
+  Status Merge(Accumulator* other);
+  // Room for longer rows and more sequences; what was measured stays, open sequences too.
+  Status Grow(size_t max_keys, size_t max_batch);
+  LayerConfig config() const { return layer_.config(); }
+
+  // For an all-reduce; the arrays stay where they are.
+  std::span<double> Sums();
+  std::span<double> Maxima();
+
+  // All of it, open sequences too, for pickles of this version of the library.
+  nb::tuple GetState();
+  // Into what `memory` is to be.
+  static void SetState(Accumulator* memory, const nb::tuple& state);
+
+  // As the command writes states, open sequences ended. docs/state-format.md has the bytes.
+  nb::bytes SaveState(int64_t layer, const std::string& stage, std::optional<int64_t> epoch);
+  // The opposite, of one layer.
+  static void LoadState(Accumulator* memory, const nb::bytes& bytes, std::optional<int64_t> layer, size_t max_keys,
+                        size_t max_batch);
+
+ private:
+  // What the first attention was, and how its softmax was made: saved states name it.
+  struct Manner {
+    std::optional<tools::AttentionKind> kind;
+    bool causal = false;
+    double scale = 0.0;
+    double soft_cap = 0.0;
+  };
+  void Remember(tools::AttentionKind kind, const SoftmaxParams& params);
+
+  LayerAccumulator layer_;
+  std::mutex mutex_;
+  Manner manner_;
+  // Arrays of Sums and Maxima may be in use for as long as this object lives, so what Grow leaves behind then stays.
+  bool has_lent_ = false;
+  std::vector<LayerAccumulator> left_behind_;
+};
+
+}  // namespace attnscope::python
+
+#endif  // ATTNSCOPE_PYTHON_MODULE_ACCUMULATOR_H_

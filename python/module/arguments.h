@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The keywords of the calls that add rows: which there are, and what each sets. A new one is a member here and a line
+// in the table of arguments.cc; attnscope/_core.pyi and the docstrings name it for people.
+#ifndef ATTNSCOPE_PYTHON_MODULE_ARGUMENTS_H_
+#define ATTNSCOPE_PYTHON_MODULE_ARGUMENTS_H_
+
+#include <nanobind/nanobind.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "attnscope/softmax_params.h"
+#include "python/module/tensor.h"
+
+namespace attnscope::python {
+
+// What rows are added from. Each has the keywords of those before it.
+enum class Source : uint8_t { kActivations, kWeights, kLogits, kQueriesKeys };
+
+// Of the attention that a call adds.
+struct AttentionShape {
+  size_t batch = 0;
+  size_t heads = 0;
+  size_t queries = 0;
+  size_t keys = 0;
+};
+
+// What keywords said.
+struct CallOptions {
+  size_t first_sequence = 0;
+  size_t first_head = 0;
+  size_t threads = 1;
+  bool copy = false;
+  // Which keys are seen, and what the softmax does. The arrays are set by Fit.
+  SoftmaxParams params;
+  std::optional<int64_t> causal_offset;  // none: the last query sees the last key
+  nb::object key_lengths;
+  nb::object bias;
+
+  // Reads them. Throws TypeError for a keyword that the call does not have or a value of another type. `method` is for
+  // messages.
+  CallOptions(const char* method, Source source, const nb::kwargs& keywords);
+
+  // Sets what depends on the shape: offsets, arrays of one number a sequence, the bias. Throws ValueError where these
+  // do not fit it.
+  void Fit(const AttentionShape& shape);
+
+ private:
+  std::vector<int64_t> key_lengths_;
+  std::optional<Tensor> bias_;
+};
+
+}  // namespace attnscope::python
+
+#endif  // ATTNSCOPE_PYTHON_MODULE_ARGUMENTS_H_

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What help(attnscope.LayerAccumulator) says of the calls that add rows, which help(attnscope.AttentionMonitor)
+// repeats.
+#ifndef ATTNSCOPE_PYTHON_MODULE_DOCSTRINGS_H_
+#define ATTNSCOPE_PYTHON_MODULE_DOCSTRINGS_H_
+
+namespace attnscope::python {
+
+inline constexpr char kLayerAccumulatorDoc[] =
+    R"(Everything that one layer's attention measured so far.
+
+LayerAccumulator(*, heads=1, max_keys=0, max_batch=1, mean_matrix=False, tolerance_float32=1e-3,
+                 tolerance_half=2e-2, saturation_bound=0.99)
+
+heads: of the layer. max_keys: the most keys a row may have; decides the memory, 20 bytes for each key, head and
+open sequence; 0: no attention, only add_residual and add_gradient. max_batch: sequences that are open at once.
+mean_matrix: first average over batch and heads, then measure that one matrix, as many training loops do; it hides a
+collapsed head, and is here to compare with their old runs. tolerance_*: a row is counted as unnormalized if its sum
+is off 1 by more. saturation_bound: a row of logits is saturated if its largest weight is at least this.
+
+Arrays are read where they lie: NumPy, PyTorch on the CPU, JAX, whatever has the buffer protocol or __dlpack__, of
+float32, float16 or bfloat16, with the strides that they have; read-only arrays and tensors that require a gradient
+too. Calls release the GIL, and calls of several Python threads on one accumulator wait for one another. Rows of one
+sequence may come in any number of calls; end_sequence() ends it. After an exception, the state is as before the call.
+
+Errors: ValueError for a size or an array that makes no sense or is beyond what the accumulator was made for,
+TypeError for what is no array or an unknown keyword, MemoryError.)";
+
+inline constexpr char kAddWeightsDoc[] =
+    R"(Adds rows of post-softmax weights, [batch, heads, queries, keys] or its last three or two dimensions.
+
+The keys of a row must be contiguous. Of what the keywords hide nothing is read. Keywords:
+  causal: query i sees the first i + 1 + causal_offset keys.
+  causal_offset: keys before the first query; by default keys - queries, so that the last query sees the last key.
+  key_lengths: for each sequence how many of its keys are seen.
+  first_sequence, first_head: which sequence and head of the accumulator the first ones of this array are.
+  threads: how many threads measure; 0: one for each processor. Results do not depend on it, to the last bit.
+  copy: arrays that cannot be read in place (GPU, float64, transposed rows) are copied instead of refused.)";
+
+inline constexpr char kAddLogitsDoc[] =
+    R"(Adds rows of logits, the softmax's input, [batch, heads, queries, keys] or its last three or two dimensions.
+
+Everything that their weights would have measured, and the logit metrics. Keywords: those of add_weights, and
+  scale: logits are multiplied by it; by default 1.
+  soft_cap: then soft_cap * tanh(logit / soft_cap), as in Gemma 2; by default none.
+  bias: then added, [batch, heads, queries, keys] or its last dimensions, those but keys may be 1; -inf hides a key.)";
+
+inline constexpr char kAddQueriesKeysDoc[] =
+    R"(Adds rows of queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim].
+
+Their products are the logits; they are never all in memory. kv_heads divides heads: query head h attends to the keys
+of head h // (heads // kv_heads). Any strides. The batch may be left out. Keywords: those of add_logits; scale is by
+default 1 / sqrt(head_dim).)";
+
+inline constexpr char kAddResidualDoc[] =
+    R"(Adds one block's residual stream before and after it, [batch, tokens, channels] or [tokens, channels] each.
+
+Each sequence of the batch is whole. Channels must be contiguous. Keyword: copy, as in add_weights.)";
+
+inline constexpr char kAddGradientDoc[] =
+    R"(Adds one contiguous gradient buffer of the layer; gradient_norm is the L2 norm over all that were added.
+
+Keyword: copy, as in add_weights.)";
+
+}  // namespace attnscope::python
+
+#endif  // ATTNSCOPE_PYTHON_MODULE_DOCSTRINGS_H_

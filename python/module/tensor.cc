@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "python/module/tensor.h"
+
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "python/module/errors.h"
+
+namespace attnscope::python {
+namespace {
+
+// DLPack 1's DLManagedTensorVersioned, which the header of Debian 12 does not have.
+struct VersionedTensor {
+  uint32_t major;
+  uint32_t minor;
+  void* manager_ctx;
+  void (*deleter)(VersionedTensor* self);
+  uint64_t flags;
+  DLTensor dl_tensor;
+};
+constexpr uint32_t kReadVersion = 1;
+
+constexpr DLDataType kFloat32 = {kDLFloat, 32, 1};
+constexpr DLDataType kFloat16 = {kDLFloat, 16, 1};
+constexpr DLDataType kBFloat16 = {kDLBfloat, 16, 1};
+
+constexpr char kWayOut[] = "; convert it, or pass copy=True to have it copied";
+
+std::string TypeName(nb::handle object) { return Py_TYPE(object.ptr())->tp_name; }
+
+std::string DtypeName(nb::handle object, const char* otherwise) {
+  const nb::object dtype = nb::getattr(object, "dtype", nb::none());
+  return dtype.is_none() ? otherwise : nb::str(dtype).c_str();
+}
+
+[[noreturn]] void ThrowType(const char* name, const std::string& dtype) {
+  Throw(PyExc_ValueError,
+        std::string(name) + " has dtype " + dtype + ", expected float32, float16 or bfloat16" + kWayOut);
+}
+
+// The type of a buffer's elements by its format (module struct), as long as it is this machine's.
+bool TypeOfFormat(std::string_view format, DLDataType* type) {
+  if (!format.empty() && (format[0] == '<' || format[0] == '=' || format[0] == '@')) format.remove_prefix(1);
+  if (format == "f") return *type = kFloat32, true;
+  if (format == "e") return *type = kFloat16, true;
+  return false;
+}
+
+// "cuda:0" where the object says so, else the number of the type.
+std::string DeviceName(nb::handle object, const DLDevice& device) {
+  const nb::object named = nb::getattr(object, "device", nb::none());
+  if (!named.is_none()) return nb::str(named).c_str();
+  return "a device of DLPack's type " + std::to_string(device.device_type);
+}
+
+nb::object Capsule(const char* name, nb::handle object) {
+  const nb::object method = nb::getattr(object, "__dlpack__", nb::none());
+  if (method.is_none()) {
+    Throw(PyExc_TypeError, std::string(name) + " is of type " + TypeName(object) +
+                               ", expected an array or tensor: something with the buffer protocol or __dlpack__");
+  }
+  try {
+    return method(nb::arg("max_version") = nb::make_tuple(kReadVersion, 0));
+  } catch (nb::python_error& error) {
+    if (!error.matches(PyExc_TypeError)) throw;
+  }
+  return method();  // an object of before DLPack 1
+}
+
+}  // namespace
+
+Tensor::Tensor(const char* name, nb::handle object, bool copy) {
+  owner_ = nb::borrow(object);
+  if (copy) owner_ = nb::module_::import_("attnscope._arrays").attr("readable")(name, owner_);
+  try {
+    if (!ReadBuffer(name, owner_) && !ReadBFloat16(name, owner_)) ReadDLPack(name, owner_);
+    CheckReadable(name);
+  } catch (...) {
+    Release();
+    throw;
+  }
+}
+
+Tensor::~Tensor() { Release(); }
+
+void Tensor::Release() {
+  if (buffer_.obj != nullptr) PyBuffer_Release(&buffer_);
+  if (managed_ != nullptr && is_versioned_) {
+    auto* const managed = static_cast<VersionedTensor*>(managed_);
+    if (managed->deleter != nullptr) managed->deleter(managed);
+  } else if (managed_ != nullptr) {
+    auto* const managed = static_cast<DLManagedTensor*>(managed_);
+    if (managed->deleter != nullptr) managed->deleter(managed);
+  }
+  managed_ = nullptr;
+}
+
+// False if the object does not lend a buffer.
+bool Tensor::ReadBuffer(const char* name, nb::handle object) {
+  if (PyObject_CheckBuffer(object.ptr()) == 0) return false;
+  if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) {
+    PyErr_Clear();  // such as bfloat16, which the protocol has no letter for
+    buffer_.obj = nullptr;
+    return false;
+  }
+  DLDataType type;
+  const char* const format = buffer_.format == nullptr ? "B" : buffer_.format;
+  if (!TypeOfFormat(format, &type)) ThrowType(name, DtypeName(object, format));
+  TakeBuffer(name, type);
+  return true;
+}
+
+// False if the object is no array of ml_dtypes' bfloat16; these are read as the whole numbers that they lie over.
+bool Tensor::ReadBFloat16(const char* name, nb::handle object) {
+  if (PyObject_CheckBuffer(object.ptr()) == 0 || !nb::hasattr(object, "view")) return false;
+  if (DtypeName(object, "") != "bfloat16") return false;
+  owner_ = object.attr("view")("uint16");
+  if (PyObject_GetBuffer(owner_.ptr(), &buffer_, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) throw nb::python_error();
+  TakeBuffer(name, kBFloat16);
+  return true;
+}
+
+void Tensor::TakeBuffer(const char* name, DLDataType type) {
+  if (buffer_.ndim > kMaxDimensions) {
+    Throw(PyExc_ValueError,
+          std::string(name) + " has " + std::to_string(buffer_.ndim) + " dimensions, expected at most 4");
+  }
+  for (int i = 0; i < buffer_.ndim; ++i) {
+    shape_[i] = buffer_.shape[i];
+    if (shape_[i] > 1 && buffer_.strides[i] % buffer_.itemsize != 0) {
+      Throw(PyExc_ValueError, std::string(name) + " has a stride of " + std::to_string(buffer_.strides[i]) +
+                                  " bytes in dimension " + std::to_string(i) +
+                                  ", which is no whole number of elements" + kWayOut);
+    }
+    strides_[i] = buffer_.strides[i] / buffer_.itemsize;
+  }
+  tensor_.data = buffer_.buf;
+  tensor_.device.device_type = kDLCPU;
+  tensor_.ndim = buffer_.ndim;
+  tensor_.dtype = type;
+  tensor_.shape = shape_;
+  tensor_.strides = strides_;
+}
+
+void Tensor::ReadDLPack(const char* name, nb::handle object) {
+  nb::object source = nb::borrow(object);
+  const nb::object requires_grad = nb::getattr(object, "requires_grad", nb::none());
+  if (requires_grad.ptr() == Py_True && nb::hasattr(object, "detach")) source = object.attr("detach")();
+  nb::object capsule;
+  try {
+    capsule = Capsule(name, source);
+  } catch (nb::python_error& error) {
+    if (error.matches(PyExc_TypeError)) throw;
+    nb::raise_from(error, PyExc_ValueError, "%s cannot be read in place%s", name, kWayOut);
+  }
+  const bool is_versioned = PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned") != 0;
+  if (!is_versioned && PyCapsule_IsValid(capsule.ptr(), "dltensor") == 0) {
+    Throw(PyExc_TypeError, std::string(name) + ".__dlpack__() gives no DLPack capsule, or one that was used before");
+  }
+  managed_ = PyCapsule_GetPointer(capsule.ptr(), is_versioned ? "dltensor_versioned" : "dltensor");
+  is_versioned_ = is_versioned;
+  PyCapsule_SetName(capsule.ptr(), is_versioned ? "used_dltensor_versioned" : "used_dltensor");
+  if (is_versioned) {
+    const auto& managed = *static_cast<const VersionedTensor*>(managed_);
+    if (managed.major != kReadVersion) {
+      Throw(PyExc_ValueError, std::string(name) + " comes by DLPack " + std::to_string(managed.major) + ", expected 1");
+    }
+    tensor_ = managed.dl_tensor;
+  } else {
+    tensor_ = static_cast<const DLManagedTensor*>(managed_)->dl_tensor;
+  }
+  const DLDevice& device = tensor_.device;
+  constexpr int kCudaHost = 3;   // pinned memory of CUDA and ROCm, which the CPU reads; the header's names differ
+  constexpr int kRocmHost = 11;  // between versions
+  const int type = static_cast<int>(device.device_type);
+  if (type != kDLCPU && type != kCudaHost && type != kRocmHost) {
+    Throw(PyExc_ValueError, std::string(name) + " is on " + DeviceName(object, device) +
+                                ", expected memory of the CPU; pass copy=True to have it copied there");
+  }
+  const DLDataType& dtype = tensor_.dtype;
+  const bool is_float = dtype.lanes == 1 && ((dtype.code == kDLFloat && (dtype.bits == 32 || dtype.bits == 16)) ||
+                                             (dtype.code == kDLBfloat && dtype.bits == 16));
+  if (!is_float) ThrowType(name, DtypeName(object, "unknown"));
+}
+
+void Tensor::CheckReadable(const char* name) const {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(tensor_.data) + tensor_.byte_offset;
+  if (tensor_.data != nullptr && address % (tensor_.dtype.bits / 8U) != 0) {
+    Throw(PyExc_ValueError, std::string(name) + " is not aligned to its elements" + kWayOut);
+  }
+}
+
+}  // namespace attnscope::python
