@@ -31,11 +31,12 @@ from attnscope._core import (
     thresholds,
 )
 from attnscope._figure import Figure, history
-from attnscope._report import Report
+from attnscope._report import Baseline, Report
 from attnscope._training import TransformerDiagnostics, attention_stats_from
 
 __all__ = [
     "AttentionMonitor",
+    "Baseline",
     "Diagnosis",
     "Figure",
     "LayerAccumulator",

@@ -23,6 +23,16 @@ def readable(name, value):
     return _contiguous_rows(array)
 
 
+def readable_bytes(name, value):
+    """A mask as an array of booleans in memory of the CPU: what is not zero is True."""
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        value = value.detach().cpu().numpy()
+    array = numpy.asarray(value)
+    if array.dtype.kind not in "biu":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected booleans")
+    return array.astype(bool)
+
+
 def _contiguous_rows(array):
     is_contiguous = array.ndim == 0 or array.shape[-1] <= 1 or array.strides[-1] == array.itemsize
     whole = all(stride % array.itemsize == 0 for stride in array.strides)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy
 from numpy.typing import NDArray
@@ -17,6 +17,15 @@ class AddWeights(AddActivations, total=False):
     causal: bool
     causal_offset: int | None
     key_lengths: Sequence[int] | NDArray[Any] | None
+    first_keys: Sequence[int] | NDArray[Any] | None
+    query_lengths: Sequence[int] | NDArray[Any] | None
+    window: int
+    window_after: int
+    window_kind: Literal["sliding", "chunked"]
+    segments: Sequence[int] | NDArray[Any] | None
+    mask: Array | None
+    key_positions: Sequence[int] | NDArray[Any] | None
+    keys_were_evicted: bool
     first_sequence: int
     first_head: int
     threads: int
@@ -25,6 +34,9 @@ class AddLogits(AddWeights, total=False):
     scale: float
     soft_cap: float
     bias: Array | None
+    bias_factors: Sequence[float] | NDArray[Any] | None
+    masked_below: float
+    sinks: Sequence[float] | NDArray[Any] | None
 
 __version__: str
 
@@ -33,7 +45,7 @@ def chosen_target() -> str: ...
 def force_target(name: str) -> None: ...
 def metrics() -> dict[str, dict[str, Any]]: ...
 def thresholds() -> Thresholds: ...
-def judge(report: Report, thresholds: Thresholds | None = None) -> Diagnosis: ...
+def judge(report: Report, thresholds: Thresholds | None = None, baseline: Any | None = None) -> Diagnosis: ...
 
 class LayerStats:
     @property
@@ -104,6 +116,8 @@ class AttentionMonitor:
         worsen_windows: int = 1,
         recover_windows: int = 2,
         recover_margin: float = 0.05,
+        baseline: Any | None = None,
+        baseline_windows: int = 0,
         on_window: Callable[[str], object] | None = None,
         on_change: Callable[[VerdictChange], object] | None = None,
     ) -> None: ...
@@ -133,6 +147,8 @@ class Verdict:
     @property
     def bound(self) -> float: ...
     @property
+    def baseline(self) -> float: ...
+    @property
     def message(self) -> str: ...
 
 class VerdictChange:
@@ -161,6 +177,8 @@ class Diagnosis:
     @property
     def verdicts(self) -> list[Verdict]: ...
     @property
+    def as_in_baseline(self) -> list[Verdict]: ...
+    @property
     def unjudged(self) -> list[Unjudged]: ...
     @property
     def is_judged(self) -> bool: ...
@@ -180,10 +198,19 @@ class Report:
     def from_json(json: str) -> Report: ...
     @staticmethod
     def from_states(states: Sequence[bytes]) -> Report: ...
-    def to_json(self, verdicts: bool = False, thresholds: Thresholds | None = None) -> str: ...
+    def to_json(
+        self, verdicts: bool = False, thresholds: Thresholds | None = None, baseline: Any | None = None
+    ) -> str: ...
     def layers(self) -> list[int]: ...
     def stats(self, layer: int) -> LayerStats: ...
     def set(self, layer: int, stats: LayerStats) -> None: ...
+
+class Baseline:
+    def __init__(self, reports: Sequence[Report]) -> None: ...
+    @property
+    def median(self) -> Report: ...
+    @property
+    def spread(self) -> Report: ...
 
 class Drawing:
     def __init__(
@@ -197,6 +224,7 @@ class Drawing:
         plain: bool = False,
         dark: bool = False,
         thresholds: Thresholds | None = None,
+        baseline: Any | None = None,
     ) -> None: ...
     def png(self) -> bytes: ...
     def rgb(self) -> NDArray[numpy.uint8]: ...

@@ -17,7 +17,7 @@ class Figure:
         """`kind`: "summary" or "heads" of one report, "history" of several.
 
         Options: width and height in 1/100 inch, 400 x 300 to 20000 x 20000 (default 2000 x 1500); scale: pixels per
-        1/100 inch; plain: no healthy ranges, marks and verdict; dark: for dark backgrounds; thresholds: as of
+        1/100 inch; plain: no healthy ranges, marks and verdict; dark: for dark backgrounds; thresholds and baseline: as of
         `Report.diagnose`. Raises ValueError for another kind or bound.
         """
         self.kind = kind

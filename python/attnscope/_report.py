@@ -58,9 +58,9 @@ class Report:
         """
         return cls._of(_core.Report.from_states(list(states)))
 
-    def to_json(self, *, verdicts=False, thresholds=None):
-        """The report as text; the same report gives the same text. With `verdicts` also what was found."""
-        return self._core.to_json(verdicts, thresholds)
+    def to_json(self, *, verdicts=False, thresholds=None, baseline=None):
+        """The report as text; the same report gives the same text. With `verdicts` also what `diagnose` finds."""
+        return self._core.to_json(verdicts, thresholds, baseline)
 
     def to_dict(self, *, heads=False):
         """The dictionary of `from_dict`, layers as whole numbers; with `heads` also a list for each metric of heads."""
@@ -95,13 +95,14 @@ class Report:
 
     # What to make of it.
 
-    def diagnose(self, thresholds=None):
+    def diagnose(self, thresholds=None, baseline=None):
         """The verdicts, as a `Diagnosis`: what is ill, and what could not be judged and why. Print it.
 
         `thresholds`: bounds that differ from the defaults, `{"sink_mass_warning": 0.4}`; `attnscope.thresholds()`
-        lists them. Raises ValueError for a bound that there is not.
+        lists them. `baseline`: a Baseline, with which each layer and head is compared too. Raises ValueError for a bound
+        that there is not, or a baseline of another model.
         """
-        return _core.judge(self._core, thresholds)
+        return _core.judge(self._core, thresholds, baseline)
 
     def figure(self, kind="summary", **options):
         """The picture "summary" (six panels over the layers) or "heads" (maps of layers by heads); options of Figure."""
@@ -158,6 +159,17 @@ class Report:
             if value not in (None, "")
         )
         return f"<attnscope.Report of {len(self)} layers{moment}>"
+
+
+class Baseline:
+    """What is usual of a model: the median and the spread of each metric over reports of while it was healthy."""
+
+    def __init__(self, reports):
+        """`reports`: one report or more of the model. Raises ValueError if they are of different ones, or none."""
+        self._core = _core.Baseline([report._core for report in reports])
+
+    median = property(lambda self: Report._of(self._core.median), doc="The median of each metric: a Report.")
+    spread = property(lambda self: Report._of(self._core.spread), doc="The spread of each metric: a Report.")
 
 
 def _numbers(value, heads):

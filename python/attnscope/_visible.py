@@ -21,33 +21,12 @@ class Part:
     keywords: dict
 
 
-class MaskReader:
-    """Masks of one model; the last one is kept, as all layers of a kind are given the same."""
-
-    def __init__(self):
-        self._mask = None
-        self._bias = None
-
-    def bias_of(self, mask):
-        """float32 [batch or 1, heads or 1, queries, keys]: -inf hides a key."""
-        if mask is self._mask:
-            return self._bias
-        if mask.dtype == torch.bool:
-            bias = torch.zeros(mask.shape, dtype=torch.float32, device=mask.device).masked_fill_(~mask, -math.inf)
-        else:
-            # Masked means the smallest number of the type, or of another type, or something added to it.
-            least = max(torch.finfo(mask.dtype).min, torch.finfo(torch.float32).min) / 2
-            bias = mask.detach().float().masked_fill(mask <= least, -math.inf)
-        self._mask, self._bias = mask, bias
-        return bias
-
-
-def keywords_of(implementation, module, query, key, mask, reader, extra):
+def keywords_of(implementation, module, query, key, mask, extra):
     """The keywords for a whole call, and how many of its keys take part.
 
     `extra` is what else the model passes to its attention. Raises NotExpressible.
     """
-    _refuse(implementation, mask, extra)
+    _refuse(implementation, mask)
     scale = extra.get("scaling")
     keywords = {"scale": query.shape[-1] ** -0.5 if scale is None else float(scale)}
     if extra.get("softcap") is not None:
@@ -60,18 +39,26 @@ def keywords_of(implementation, module, query, key, mask, reader, extra):
             # As torch's own: the first query sees the first key, and the rest of a static cache is not there yet.
             keys = min(keys, query.shape[2])
             keywords.update(causal=True, causal_offset=0)
-    bias = None if mask is None else reader.bias_of(mask)[..., :keys]
-    if extra.get("position_bias") is not None:
-        position = extra["position_bias"].detach().float()[..., :keys]
-        bias = position if bias is None else position + bias
+    bias = extra.get("position_bias")
+    bias = None if bias is None else bias.detach()[..., :keys]
+    if mask is not None and mask.dtype == torch.bool:
+        keywords["mask"] = mask[..., :keys]
+    elif mask is not None:
+        # The lowest number of its type, which hides a key, is also that where something is added to it.
+        added = mask.detach()[..., :keys]
+        bias = added if bias is None else (added.float() + bias.float()).masked_fill(_is_lowest(added), -math.inf)
     if bias is not None:
         keywords["bias"] = bias if bias.stride(-1) == 1 else bias.contiguous()
+    if extra.get("s_aux") is not None:
+        keywords["sinks"] = extra["s_aux"].detach().float().cpu()
     return keywords, keys
 
 
-def _refuse(implementation, mask, extra):
-    if extra.get("s_aux") is not None:
-        raise NotExpressible("it has sinks (s_aux), which the softmax of attnscope does not know")
+def _is_lowest(mask):
+    return mask <= max(torch.finfo(mask.dtype).min, torch.finfo(torch.float32).min) / 2
+
+
+def _refuse(implementation, mask):
     if implementation not in ("eager", "sdpa"):
         raise NotExpressible(
             f"its implementation is {implementation}, whose masks are not read: load the model with "
@@ -96,9 +83,10 @@ def parts_of(keywords, batch, queries, keys, padding, is_cross):
         first, end = _first(seen), len(seen) - _first(seen[::-1])
         for begin, stop in _runs(real[len(real) - queries :]):
             part = dict(keywords)
-            if "bias" in part:
-                row = sequence if part["bias"].shape[0] > 1 else 0
-                part["bias"] = part["bias"][row : row + 1, :, begin:stop, first:end]
+            for name in ("bias", "mask"):
+                if name in part:
+                    row = sequence if part[name].shape[0] > 1 else 0
+                    part[name] = part[name][row : row + 1, :, begin:stop, first:end]
             if part.get("causal"):
                 part["causal_offset"] = part["causal_offset"] + begin - first
             parts.append(Part(slice(sequence, sequence + 1), slice(begin, stop), slice(first, end), part))

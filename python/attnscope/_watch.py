@@ -10,7 +10,7 @@ import torch
 
 from attnscope import _core
 from attnscope._report import Report
-from attnscope._visible import MaskReader, NotExpressible, keywords_of, parts_of
+from attnscope._visible import NotExpressible, keywords_of, parts_of
 
 _CROSS = re.compile(r"cross|encoder_attn|EncDec", re.IGNORECASE)
 _FIRST_NUMBER = re.compile(r"(^|\.)(\d+)(\.|$)")
@@ -94,7 +94,6 @@ class Watch:
         self._residuals = residuals
         self._names = {id(module): name for name, module in model.named_modules()}
         self._layers = {}
-        self._masks = MaskReader()
         self._padding = {}  # of modules that were given one, by name
         self._inputs = {}  # of blocks that run now
         self._touched = []
@@ -190,7 +189,7 @@ class Watch:
         self.not_measured[name] = str(reason)
 
     def _measure(self, layer, implementation, module, query, key, mask, extra, name):
-        keywords, keys = keywords_of(implementation, module, query, key, mask, self._masks, extra)
+        keywords, keys = keywords_of(implementation, module, query, key, mask, extra)
         batch, heads, queries, _ = query.shape
         accumulator = layer.room_for(heads, keys, batch)
         if layer.is_broken:

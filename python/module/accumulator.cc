@@ -39,12 +39,10 @@ void CopyState(const LayerAccumulator& from, LayerAccumulator* to) {
     Copy(from.sums(), old_parts.partial_columns + matrix * old_parts.keys, old_parts.keys, sums,
          new_parts.partial_columns + matrix * new_parts.keys);
   }
-  Copy(from.maxima(), 0, from.closed_maxima(), maxima, 0);
-  const size_t lists = (from.maxima().size() - from.closed_maxima()) / old_parts.matrices;  // a number for each matrix
-  for (size_t list = 0; list < lists; ++list) {
-    Copy(from.maxima(), from.closed_maxima() + list * old_parts.matrices, old_parts.matrices, maxima,
-         to->closed_maxima() + list * new_parts.matrices);
-  }
+  // Of the layer and how many keys each matrix has; then, matrix by matrix, the other maxima.
+  Copy(from.maxima(), 0, old_parts.matrix_keys + old_parts.matrices, maxima, 0);
+  const size_t others = old_parts.matrix_keys + old_parts.matrices;
+  Copy(from.maxima(), others, from.maxima().size() - others, maxima, new_parts.matrix_keys + new_parts.matrices);
 }
 
 }  // namespace

@@ -36,9 +36,15 @@ struct CallOptions {
   bool copy = false;
   // Which keys are seen, and what the softmax does. The arrays are set by Fit.
   SoftmaxParams params;
-  std::optional<int64_t> causal_offset;  // none: the last query sees the last key
   nb::object key_lengths;
+  nb::object first_keys;
+  nb::object query_lengths;
+  nb::object segments;
+  nb::object mask;
+  nb::object key_positions;
   nb::object bias;
+  nb::object bias_factors;
+  nb::object sinks;
 
   // Reads them. Throws TypeError for a keyword that the call does not have or a value of another type. `method` is for
   // messages.
@@ -49,8 +55,18 @@ struct CallOptions {
   void Fit(const AttentionShape& shape);
 
  private:
+  void FitMask(const AttentionShape& shape);
+  void FitPositions(const AttentionShape& shape);
+
   std::vector<int64_t> key_lengths_;
+  std::vector<int64_t> first_keys_;
+  std::vector<int64_t> query_lengths_;
+  std::vector<int64_t> segments_;
+  std::vector<int64_t> key_positions_;
+  std::vector<float> bias_factors_;
+  std::vector<float> sinks_;
   std::optional<Tensor> bias_;
+  std::optional<Tensor> mask_;
 };
 
 }  // namespace attnscope::python

@@ -6,6 +6,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
 
 namespace attnscope::python {
@@ -13,6 +14,9 @@ namespace attnscope::python {
 // Of None, or a dictionary from names to numbers; those that are not named have their defaults. Throws TypeError or
 // ValueError.
 Thresholds ThresholdsOf(nanobind::handle thresholds);
+
+// Of None, or an attnscope.Baseline, which must outlive the pointer. Throws TypeError.
+const Baseline* BaselineOf(nanobind::handle baseline);
 
 }  // namespace attnscope::python
 

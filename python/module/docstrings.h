@@ -33,7 +33,14 @@ inline constexpr char kAddWeightsDoc[] =
 The keys of a row must be contiguous. Of what the keywords hide nothing is read. Keywords:
   causal: query i sees the first i + 1 + causal_offset keys.
   causal_offset: keys before the first query; by default keys - queries, so that the last query sees the last key.
-  key_lengths: for each sequence how many of its keys are seen.
+  key_lengths, first_keys, query_lengths: for each sequence, keys from there on, keys before it, and rows from there
+    on are not there: padding.
+  window: query i sees the last `window` keys, its own counted; window_after: and so many behind, where not causal.
+  window_kind: "sliding", or "chunked" as in Llama 4.
+  segments: [0, ..., keys], where packed documents begin (cu_seqlens); a query sees its own.
+  mask: booleans [batch, heads, queries, keys] or its last dimensions, any of them may be 1; False hides a key.
+  key_positions: [keys] or [batch, keys], the position of each cell of a ring buffer; -1: an empty one.
+  keys_were_evicted: keys of the open sequence were removed since the last call.
   first_sequence, first_head: which sequence and head of the accumulator the first ones of this array are.
   threads: how many threads measure; 0: one for each processor. Results do not depend on it, to the last bit.
   copy: arrays that cannot be read in place (GPU, float64, transposed rows) are copied instead of refused.)";
@@ -44,7 +51,10 @@ inline constexpr char kAddLogitsDoc[] =
 Everything that their weights would have measured, and the logit metrics. Keywords: those of add_weights, and
   scale: logits are multiplied by it; by default 1.
   soft_cap: then soft_cap * tanh(logit / soft_cap), as in Gemma 2; by default none.
-  bias: then added, [batch, heads, queries, keys] or its last dimensions, those but keys may be 1; -inf hides a key.)";
+  bias: then added, [batch, heads, queries, keys] or its last dimensions, those but keys may be 1; bias_factors: one for
+    each head that it is multiplied by (ALiBi's slopes).
+  masked_below: a logit or bias that low hides its key, as -inf does; by default -1e8.
+  sinks: one for each head, a learned logit that joins the softmax's denominator (gpt-oss); null_mass is its share.)";
 
 inline constexpr char kAddQueriesKeysDoc[] =
     R"(Adds rows of queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim].

@@ -30,13 +30,15 @@ struct Drawing {
   FigureKind kind = FigureKind::kSummary;
   std::vector<Report> reports;
   FigureOptions options;
+  nb::object baseline;  // that options point at
 };
 
 void Make(Drawing* memory, const std::string& kind, std::vector<Report> reports, int width, int height, double scale,
-          bool plain, bool dark, nb::handle thresholds) {
+          bool plain, bool dark, nb::handle thresholds, nb::handle baseline) {
   FigureOptions options = {.width = width, .height = height, .scale = scale, .plain = plain, .dark = dark};
   options.thresholds = ThresholdsOf(thresholds);
-  new (memory) Drawing{KindOf(kind), std::move(reports), options};
+  options.baseline = BaselineOf(baseline);
+  new (memory) Drawing{KindOf(kind), std::move(reports), options, nb::borrow(baseline)};
 }
 
 nb::bytes Png(const Drawing& drawing) {
@@ -94,7 +96,7 @@ void BindFigure(nb::module_& module) {
   nb::class_<Drawing>(module, "Drawing", "What attnscope.Figure is made of.")
       .def("__init__", &Make, nb::arg("kind"), nb::arg("reports"), nb::kw_only(), nb::arg("width") = kDefaults.width,
            nb::arg("height") = kDefaults.height, nb::arg("scale") = kDefaults.scale, nb::arg("plain") = kDefaults.plain,
-           nb::arg("dark") = kDefaults.dark, nb::arg("thresholds") = nb::none())
+           nb::arg("dark") = kDefaults.dark, nb::arg("thresholds") = nb::none(), nb::arg("baseline") = nb::none())
       .def("png", &Png)
       .def("rgb", &Rgb)
       .def("svg", &Svg)

@@ -96,6 +96,10 @@ MonitorConfig ReadConfig(size_t layers, const nb::kwargs& keywords, Monitor* out
   nb::object thresholds;
   reader.Read("thresholds", &thresholds);
   if (thresholds.is_valid()) config.thresholds = ThresholdsOf(thresholds);
+  nb::object baseline;
+  reader.Read("baseline", &baseline);
+  if (baseline.is_valid()) config.baseline = BaselineOf(baseline);  // the monitor copies it
+  reader.Read("baseline_windows", &config.baseline_windows);
   if (reader.used != keywords.size()) {
     Throw(PyExc_TypeError, "AttentionMonitor() got a keyword that it does not have, among: " +
                                std::string(nb::str(nb::list(keywords.keys())).c_str()));
@@ -190,7 +194,7 @@ constexpr char kMonitorDoc[] =
 AttentionMonitor(layers, *, heads=1, max_keys=0, max_batch=1, mean_matrix=False, first_layer=0, watched_layers=[],
                  lanes=1, every_steps=16, stagger_layers=False, budget=0.0, window_steps=256, window_tokens=0,
                  stage="serve", per_head=False, thresholds=None, worsen_windows=1, recover_windows=2,
-                 recover_margin=0.05, on_window=None, on_change=None)
+                 recover_margin=0.05, baseline=None, baseline_windows=0, on_window=None, on_change=None)
 
 should_sample(layer, step) says whether to add that layer's rows; end_step(step) follows each step. When a window ends,
 on_window(line) gets a line of JSON for each layer (docs/monitor.md), on_change(change) a VerdictChange for each verdict

@@ -67,9 +67,11 @@ void Set(Report& report, int64_t layer, const LayerStats& stats) {
   report.Layer(layer).stats = stats;
 }
 
-std::string ToJson(const Report& report, bool verdicts, const nb::handle& thresholds) {
+std::string ToJson(const Report& report, bool verdicts, nb::handle thresholds, nb::handle baseline) {
   if (!verdicts) return ReportToJson(report);
-  return ReportToJson(report, Judge(report, ThresholdsOf(thresholds)));
+  const Baseline* const usual = BaselineOf(baseline);
+  if (usual != nullptr) Check("baseline", CheckBaseline(report, *usual));
+  return ReportToJson(report, Judge(report, ThresholdsOf(thresholds), usual));
 }
 
 }  // namespace
@@ -79,7 +81,8 @@ void BindReport(nb::module_& module) {
       .def(nb::init<>())
       .def_static("from_json", &FromJson, nb::arg("json"))
       .def_static("from_states", &FromStates, nb::arg("states"))
-      .def("to_json", &ToJson, nb::arg("verdicts") = false, nb::arg("thresholds") = nb::none())
+      .def("to_json", &ToJson, nb::arg("verdicts") = false, nb::arg("thresholds") = nb::none(),
+           nb::arg("baseline") = nb::none())
       .def("layers", &Layers)
       .def("stats", &StatsOf, nb::arg("layer"))
       .def("set", &Set, nb::arg("layer"), nb::arg("stats"))

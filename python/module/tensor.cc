@@ -24,6 +24,8 @@ constexpr uint32_t kReadVersion = 1;
 constexpr DLDataType kFloat32 = {kDLFloat, 32, 1};
 constexpr DLDataType kFloat16 = {kDLFloat, 16, 1};
 constexpr DLDataType kBFloat16 = {kDLBfloat, 16, 1};
+constexpr DLDataType kByte = {kDLUInt, 8, 1};
+constexpr uint8_t kBoolean = 6;  // kDLBool of later headers
 
 constexpr char kWayOut[] = "; convert it, or pass copy=True to have it copied";
 
@@ -34,17 +36,24 @@ std::string DtypeName(nb::handle object, const char* otherwise) {
   return dtype.is_none() ? otherwise : nb::str(dtype).c_str();
 }
 
-[[noreturn]] void ThrowType(const char* name, const std::string& dtype) {
-  Throw(PyExc_ValueError,
-        std::string(name) + " has dtype " + dtype + ", expected float32, float16 or bfloat16" + kWayOut);
-}
-
 // The type of a buffer's elements by its format (module struct), as long as it is this machine's.
-bool TypeOfFormat(std::string_view format, DLDataType* type) {
+bool TypeOfFormat(std::string_view format, Tensor::Elements elements, DLDataType* type) {
   if (!format.empty() && (format[0] == '<' || format[0] == '=' || format[0] == '@')) format.remove_prefix(1);
+  if (elements == Tensor::Elements::kBytes) {
+    *type = kByte;
+    return format == "?" || format == "B" || format == "b";
+  }
   if (format == "f") return *type = kFloat32, true;
   if (format == "e") return *type = kFloat16, true;
   return false;
+}
+
+bool IsOf(Tensor::Elements elements, const DLDataType& type) {
+  if (type.lanes != 1) return false;
+  if (elements == Tensor::Elements::kBytes) {
+    return type.bits == 8 && (type.code == kDLInt || type.code == kDLUInt || type.code == kBoolean);
+  }
+  return (type.code == kDLFloat && (type.bits == 32 || type.bits == 16)) || (type.code == kDLBfloat && type.bits == 16);
 }
 
 // "cuda:0" where the object says so, else the number of the type.
@@ -70,9 +79,12 @@ nb::object Capsule(const char* name, nb::handle object) {
 
 }  // namespace
 
-Tensor::Tensor(const char* name, nb::handle object, bool copy) {
+Tensor::Tensor(const char* name, nb::handle object, bool copy, Elements elements) : elements_(elements) {
   owner_ = nb::borrow(object);
-  if (copy) owner_ = nb::module_::import_("attnscope._arrays").attr("readable")(name, owner_);
+  if (copy) {
+    const nb::module_ arrays = nb::module_::import_("attnscope._arrays");
+    owner_ = arrays.attr(elements == Elements::kBytes ? "readable_bytes" : "readable")(name, owner_);
+  }
   try {
     if (!ReadBuffer(name, owner_) && !ReadBFloat16(name, owner_)) ReadDLPack(name, owner_);
     CheckReadable(name);
@@ -80,6 +92,11 @@ Tensor::Tensor(const char* name, nb::handle object, bool copy) {
     Release();
     throw;
   }
+}
+
+void Tensor::ThrowType(const char* name, const std::string& dtype) const {
+  const char* const expected = elements_ == Elements::kBytes ? "bool or uint8" : "float32, float16 or bfloat16";
+  Throw(PyExc_ValueError, std::string(name) + " has dtype " + dtype + ", expected " + expected + kWayOut);
 }
 
 Tensor::~Tensor() { Release(); }
@@ -106,14 +123,16 @@ bool Tensor::ReadBuffer(const char* name, nb::handle object) {
   }
   DLDataType type;
   const char* const format = buffer_.format == nullptr ? "B" : buffer_.format;
-  if (!TypeOfFormat(format, &type)) ThrowType(name, DtypeName(object, format));
+  if (!TypeOfFormat(format, elements_, &type)) ThrowType(name, DtypeName(object, format));
   TakeBuffer(name, type);
   return true;
 }
 
 // False if the object is no array of ml_dtypes' bfloat16; these are read as the whole numbers that they lie over.
 bool Tensor::ReadBFloat16(const char* name, nb::handle object) {
-  if (PyObject_CheckBuffer(object.ptr()) == 0 || !nb::hasattr(object, "view")) return false;
+  if (elements_ != Elements::kFloats || PyObject_CheckBuffer(object.ptr()) == 0 || !nb::hasattr(object, "view")) {
+    return false;
+  }
   if (DtypeName(object, "") != "bfloat16") return false;
   owner_ = object.attr("view")("uint16");
   if (PyObject_GetBuffer(owner_.ptr(), &buffer_, PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0) throw nb::python_error();
@@ -178,10 +197,7 @@ void Tensor::ReadDLPack(const char* name, nb::handle object) {
     Throw(PyExc_ValueError, std::string(name) + " is on " + DeviceName(object, device) +
                                 ", expected memory of the CPU; pass copy=True to have it copied there");
   }
-  const DLDataType& dtype = tensor_.dtype;
-  const bool is_float = dtype.lanes == 1 && ((dtype.code == kDLFloat && (dtype.bits == 32 || dtype.bits == 16)) ||
-                                             (dtype.code == kDLBfloat && dtype.bits == 16));
-  if (!is_float) ThrowType(name, DtypeName(object, "unknown"));
+  if (!IsOf(elements_, tensor_.dtype)) ThrowType(name, DtypeName(object, "unknown"));
 }
 
 void Tensor::CheckReadable(const char* name) const {

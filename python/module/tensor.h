@@ -8,6 +8,7 @@
 #include <nanobind/nanobind.h>
 
 #include <cstdint>
+#include <string>
 
 namespace attnscope::python {
 
@@ -18,15 +19,20 @@ namespace nb = nanobind;
 // `__dlpack__`. Made and destroyed with the GIL; in between the memory may be read without it.
 class Tensor {
  public:
+  enum class Elements : uint8_t {
+    kFloats,  // float32, float16, bfloat16
+    kBytes,   // booleans, and whole numbers of a byte
+  };
+
   // `copy`: what cannot be read in place (memory of a GPU, float64, a last dimension that is not contiguous) is copied.
   // Throws TypeError for an object that holds no numbers, ValueError for memory or types that the library cannot read;
   // the message begins with `name`.
-  Tensor(const char* name, nb::handle object, bool copy);
+  Tensor(const char* name, nb::handle object, bool copy, Elements elements = Elements::kFloats);
   ~Tensor();
   Tensor(const Tensor&) = delete;
   Tensor& operator=(const Tensor&) = delete;
 
-  // float32, float16 or bfloat16, in memory of the CPU, aligned to its elements.
+  // In memory of the CPU, aligned to its elements.
   const DLTensor& dl() const { return tensor_; }
 
  private:
@@ -35,10 +41,12 @@ class Tensor {
   bool ReadBuffer(const char* name, nb::handle object);
   bool ReadBFloat16(const char* name, nb::handle object);
   void ReadDLPack(const char* name, nb::handle object);
+  [[noreturn]] void ThrowType(const char* name, const std::string& dtype) const;
   void TakeBuffer(const char* name, DLDataType type);
   void CheckReadable(const char* name) const;
   void Release();
 
+  const Elements elements_;
   nb::object owner_;
   Py_buffer buffer_ = {};    // obj is null if there is none
   void* managed_ = nullptr;  // of either version of DLPack

@@ -8,11 +8,15 @@ def row_entropy(row):
     return float(-(positive * numpy.log(positive)).sum())
 
 
-def head_metrics(matrices, visible):
-    """Of one head: `matrices` is a list of [queries, keys], `visible` of booleans of the same shapes."""
+def head_metrics(matrices, visible, first_keys=None):
+    """Of one head: `matrices` is a list of [queries, keys], `visible` of booleans of the same shapes.
+
+    `first_keys`: the first token of each, 0 unless given.
+    """
+    first_keys = [0] * len(matrices) if first_keys is None else first_keys
     entropy, rank, top, largest, normalized = [], [], {5: [], 10: [], 50: []}, [], []
     col_entropy, max_col_sum, sink_mass, first_mass = [], [], [], []
-    for matrix, seen in zip(matrices, visible):
+    for matrix, seen, first in zip(matrices, visible, first_keys):
         matrix = numpy.where(seen, numpy.asarray(matrix, numpy.float64), 0.0)
         rows = matrix.sum(axis=1) > 0
         for row, see in zip(matrix[rows], seen[rows]):
@@ -29,7 +33,7 @@ def head_metrics(matrices, visible):
         col_entropy.append(row_entropy(columns / columns.sum()))
         max_col_sum.append(columns.max())
         sink_mass.append(columns.max() / rows.sum())
-        first_mass.append(columns[0] / rows.sum())
+        first_mass.append(columns[first] / rows.sum())
     return {
         "entropy": numpy.mean(entropy),
         "effective_rank": numpy.mean(rank),
@@ -43,11 +47,11 @@ def head_metrics(matrices, visible):
     }
 
 
-def metrics(weights, visible=None):
+def metrics(weights, visible=None, first_keys=None):
     """Of [batch, heads, queries, keys]: a dictionary from each metric's name to an array [heads]."""
     weights = numpy.asarray(weights, numpy.float64)
     visible = numpy.broadcast_to(True if visible is None else visible, weights.shape)
-    heads = [head_metrics(weights[:, head], visible[:, head]) for head in range(weights.shape[1])]
+    heads = [head_metrics(weights[:, head], visible[:, head], first_keys) for head in range(weights.shape[1])]
     return {name: numpy.array([head[name] for head in heads]) for name in heads[0]}
 
 

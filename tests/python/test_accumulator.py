@@ -209,3 +209,88 @@ def test_reserve_keeps_open_sequences(weights, room):
     grown.add_weights(wide, first_sequence=grown.max_batch - 1)
     with pytest.raises(ValueError):
         grown.reserve(max_keys=2**40)
+
+
+def visible_rows(queries, keys, **what):
+    """The definition of each keyword, key by key."""
+    seen = numpy.ones((2, queries, keys), bool)
+    segments = what.get("segments")
+    for b in range(2):
+        for i in range(queries):
+            position = i + keys - queries
+            for j in range(keys):
+                seen[b, i, j] = (
+                    (not what.get("causal") or j <= position)
+                    and j >= what.get("first_keys", [0, 0])[b]
+                    and j < what.get("key_lengths", [keys, keys])[b]
+                    and i < what.get("query_lengths", [queries, queries])[b]
+                )
+                window, after = what.get("window", 0), what.get("window_after", -1)
+                if window and what.get("window_kind") == "chunked":
+                    seen[b, i, j] &= j >= position // window * window
+                elif window:
+                    seen[b, i, j] &= j > position - window
+                if after >= 0:
+                    seen[b, i, j] &= j <= position + after
+                if segments is not None:
+                    seen[b, i, j] &= numpy.searchsorted(segments, j, "right") == numpy.searchsorted(segments, position, "right")
+    return seen[:, None]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        dict(first_keys=[3, 0]),
+        dict(first_keys=[3, 0], key_lengths=[30, 40], causal=True),
+        dict(query_lengths=[24, 9]),
+        dict(window=7, causal=True),
+        dict(window=7, window_after=2),
+        dict(window=8, window_kind="chunked", causal=True),
+        dict(segments=[0, 5, 20, 40], causal=True),
+        dict(segments=numpy.array([0, 17, 40])),
+    ],
+    ids=lambda what: "-".join(what),
+)
+def test_visibility(rng, what):
+    queries = rng.normal(size=(2, 3, 24, 16)).astype(numpy.float32)
+    keys = rng.normal(size=(2, 3, 40, 16)).astype(numpy.float32)
+    logits = (queries.astype(float) @ keys.swapaxes(2, 3)).astype(numpy.float32)
+    seen = visible_rows(24, 40, **what)
+    weights = softmax(numpy.where(seen, logits, -numpy.inf))
+    for add, arguments, keywords in (
+        ("add_weights", (weights.astype(numpy.float32),), {}),
+        ("add_logits", (logits,), {}),
+        ("add_queries_keys", (queries, keys), {"scale": 1.0}),
+    ):
+        layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
+        getattr(layer, add)(*arguments, **what, **keywords)
+        oracle.assert_close(layer.stats(), oracle.metrics(weights, seen, what.get("first_keys")), 1e-4)
+        assert layer.stats().layer["masked_rows"] == 3 * (~seen.any(axis=-1)).sum()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 24, 40), (2, 1, 24, 40), (24, 40), (1, 40), (2, 1, 1, 40), (24, 1), (40,)])
+@pytest.mark.parametrize("dtype", [bool, numpy.uint8, numpy.int8])
+def test_masks_of_bytes(rng, shape, dtype):
+    mask = rng.random(shape) < 0.6
+    logits = rng.normal(size=(2, 3, 24, 40)).astype(numpy.float32)
+    seen = numpy.broadcast_to(mask, logits.shape)
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
+    layer.add_logits(logits, mask=mask.astype(dtype))
+    oracle.assert_close(layer.stats(), oracle.metrics(softmax(numpy.where(seen, logits, -numpy.inf)), seen))
+
+
+def test_sinks_and_finite_masks(rng):
+    logits = rng.normal(size=(1, 3, 24, 40)).astype(numpy.float32)
+    sinks = numpy.array([0.5, -1.0, -numpy.inf])
+    bias = numpy.where(rng.random((24, 40)) < 0.7, 0, -1e9).astype(numpy.float32)
+    exp = numpy.exp(logits.astype(float)) * (bias == 0)
+    weights = exp / (exp.sum(axis=-1, keepdims=True) + numpy.exp(sinks)[None, :, None, None])
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=40)
+    layer.add_logits(logits, sinks=sinks, bias=bias)
+    assert layer.stats().heads["null_mass"] == pytest.approx((1 - weights.sum(axis=-1)).mean(axis=(0, 2)), abs=1e-5)
+    assert layer.stats().heads["max_row_weight"] == pytest.approx(weights.max(axis=-1).mean(axis=(0, 2)), rel=1e-5)
+    slopes = numpy.array([1.0, 0.5, 0.25])
+    distances = -numpy.abs(numpy.arange(40) - numpy.arange(24)[:, None] - 16).astype(numpy.float32)
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=40)
+    layer.add_logits(logits, bias=distances, bias_factors=slopes)
+    oracle.assert_close(layer.stats(), oracle.metrics(softmax(logits + slopes[:, None, None] * distances)))

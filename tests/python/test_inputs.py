@@ -219,6 +219,15 @@ def test_copy_reads_what_cannot_be_read_in_place(weights):
         (dict(key_lengths=[1, 2, 3]), ValueError, "key_lengths has 3 numbers, expected 2"),
         (dict(key_lengths=[1, -2]), ValueError, "-2"),
         (dict(key_lengths=[1, 41]), ValueError, "41"),
+        (dict(window_kind="round"), ValueError, "window_kind is 'round', expected 'sliding' or 'chunked'"),
+        (dict(window=-1), ValueError, "-1"),
+        (dict(segments=[]), ValueError, "segments has 0 numbers"),
+        (dict(segments=[0, 30, 20, 40]), ValueError, "segments"),
+        (dict(key_positions=[1, 2]), ValueError, "key_positions has 2 numbers, expected 80"),
+        (dict(mask=numpy.ones((24, 41), bool)), ValueError, "mask has size 41 for the keys, expected 40 or 1"),
+        (dict(mask=numpy.ones((24, 40), numpy.float32)), ValueError, "mask has dtype float32, expected bool or uint8"),
+        (dict(mask=3), TypeError, "mask is of type int"),
+        (dict(sinks=[1.0]), TypeError, "has no keyword 'sinks'"),
         (dict(first_head=7), ValueError, "7"),
         (dict(first_sequence=7), ValueError, "7"),
     ],
@@ -291,10 +300,22 @@ def test_fuzz_of_shapes_strides_types_and_keywords(rng):
                 "threads": [1, 2, True],
                 "copy": [False, True],
                 "bias": [value, numpy.zeros(shape[-1:], numpy.float32), 3],
+                "window": [1, 0, -5, 2**62],
+                "window_after": [0, 3, -7],
+                "window_kind": ["sliding", "chunked", 3],
+                "first_keys": [[1], [0, 2], [-1, 9]],
+                "query_lengths": [[1], [2, 0], [99, 0]],
+                "segments": [[0, 2, 4], [0], [5, 1], [0, 2**62], "x"],
+                "mask": [value, value != 0, numpy.ones(shape[-1:], bool), True],
+                "key_positions": [list(range(4)), [-1, 2, 1, 0], [2**62], value],
+                "keys_were_evicted": [True, False, 0],
+                "sinks": [[0.0] * 3, [numpy.nan], [numpy.inf] * 2, value],
+                "bias_factors": [[1.0] * 2, [0.5], value],
+                "masked_below": [-1e8, numpy.nan, numpy.inf, -numpy.inf],
                 "scale": [0.0, -1.0, 1e300, numpy.nan],
                 "soft_cap": [0.0, 30, numpy.inf, "x"],
             }.items()
-            if rng.random() < 0.08
+            if rng.random() < 0.03
         }
         call = [layer.add_weights, layer.add_logits, layer.add_queries_keys, layer.add_residual, layer.add_gradient][
             rng.integers(0, 5)

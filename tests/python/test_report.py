@@ -117,6 +117,36 @@ def test_diagnose():
         report.diagnose(3)
 
 
+def test_baseline(layer, weights):
+    usual = []
+    for sharpness in (1.0, 1.01, 0.99, 1.005):
+        logits = (sharpness * numpy.log(weights)).astype(numpy.float32)
+        one = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
+        one.add_logits(logits)
+        usual.append(attnscope.Report({0: one}))
+    baseline = attnscope.Baseline(usual)
+    assert baseline.median[0].layer["entropy"] == pytest.approx(usual[0][0].layer["entropy"], rel=0.05)
+    assert 0 < baseline.spread[0].layer["normalized_entropy"] < 0.1
+    sharp = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
+    sharp.add_logits((1.5 * numpy.log(weights)).astype(numpy.float32))
+    report = attnscope.Report({0: sharp})
+    found = [v for v in report.diagnose(baseline=baseline).verdicts if v.pathology == "left its baseline"]
+    assert found and found[0].baseline == pytest.approx(baseline.median[0].layer[found[0].metric] if found[0].head is None
+                                                        else baseline.median[0].heads[found[0].metric][found[0].head])
+    assert not [v for v in report.diagnose().verdicts if v.pathology == "left its baseline"]
+    assert not [v for v in usual[1].diagnose(baseline=baseline).verdicts if v.pathology == "left its baseline"]
+    assert "left its baseline" in report.to_json(verdicts=True, baseline=baseline)
+    assert report.figure(baseline=baseline).png != report.figure().png
+    with pytest.raises(ValueError):
+        attnscope.Baseline([])
+    with pytest.raises(ValueError, match="baseline"):
+        other = attnscope.LayerAccumulator(heads=2, max_keys=40, max_batch=2)
+        other.add_weights(weights[:, :2])
+        attnscope.Report({0: other}).diagnose(baseline=baseline)
+    with pytest.raises(TypeError, match="baseline is 3, expected a Baseline"):
+        report.diagnose(baseline=3)
+
+
 def test_figures(layer, tmp_path):
     report = attnscope.Report({0: layer, 1: layer})
     summary = report.figure()

@@ -72,15 +72,15 @@ def test_what_the_original_tolerates(tmp_path, run):
 def test_options_beyond_the_original(tmp_path, capsys, run):
     layer = attnscope.LayerAccumulator(heads=4, max_keys=64)
     layer.add_weights(softmax(numpy.random.default_rng(0).normal(size=(4, 64, 64))).astype(numpy.float32))
-    stats = attnscope.Report({0: layer}).to_dict(heads=True)["attention_stats"]
+    stats = attnscope.Report({0: layer, 1: layer}).to_dict(heads=True)["attention_stats"]
     made = attnscope.TransformerDiagnostics(tmp_path, scalars=True, verdicts=True, heads=True)
-    made.plot_attention_diagnostics(stats, {0: 20.0})
+    made.plot_attention_diagnostics(stats, {1: 20.0})
     (logged, _), = run
     key = "val_transformer_diagnostics"
     assert logged[f"{key}/layer_0/entropy"] == stats[0]["entropy"]
-    assert logged[f"{key}/layer_0/residual_ratio"] == 20.0
+    assert logged[f"{key}/layer_1/residual_ratio"] == 20.0
     assert logged[f"{key}/heads"][0] == "image"
-    assert "exploding update in layer 0" in capsys.readouterr().out
+    assert "exploding update in layer 1" in capsys.readouterr().out
 
 
 def test_attention_stats_from(weights):

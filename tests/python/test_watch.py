@@ -17,7 +17,6 @@ import attnscope  # noqa: E402
 SMALL = dict(vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
              max_position_embeddings=128, pad_token_id=0, bos_token_id=1, eos_token_id=2)
 GROUPED = dict(SMALL, num_key_value_heads=2)
-SINK = dict(num_local_experts=2, num_experts_per_tok=1, head_dim=8, sliding_window=7)
 
 DECODERS = {
     "llama": lambda: transformers.LlamaConfig(**GROUPED),
@@ -27,6 +26,8 @@ DECODERS = {
                                                 attn_logit_softcapping=2.0),
     "gemma3": lambda: transformers.Gemma3TextConfig(**GROUPED, head_dim=8, sliding_window=7),
     "gpt2": lambda: transformers.GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=128),
+    "gpt_oss": lambda: transformers.GptOssConfig(**GROUPED, num_local_experts=2, num_experts_per_tok=1, head_dim=8,
+                                                 sliding_window=7),
     "opt": lambda: transformers.OPTConfig(**{**SMALL, "hidden_size": 32}, ffn_dim=48, word_embed_proj_dim=32),
 }
 
@@ -34,8 +35,8 @@ DECODERS = {
 def make(name, implementation):
     torch.manual_seed(7)
     config = DECODERS[name]()
-    if name == "gemma2" and implementation == "sdpa":
-        pytest.skip("Transformers' sdpa has no soft cap")
+    if name in ("gemma2", "gpt_oss") and implementation == "sdpa":
+        pytest.skip("Transformers' sdpa has no soft cap and no sinks")
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation=implementation).eval()
     return sharpen(model)
 
@@ -237,15 +238,25 @@ def test_whisper(implementation):
     })
 
 
-def test_sinks_are_refused_by_name():
-    torch.manual_seed(1)
-    model = transformers.AutoModelForCausalLM.from_config(
-        transformers.GptOssConfig(**GROUPED, **SINK), attn_implementation="eager").eval()
-    with torch.no_grad(), pytest.warns(UserWarning, match="sinks"), attnscope.watch(model, every=1) as watch:
+def test_what_cannot_be_expressed_is_refused_by_name():
+    model = make("llama", "sdpa")
+    model.set_attn_implementation("flex_attention")
+    with torch.no_grad(), pytest.warns(UserWarning, match="flex_attention"), attnscope.watch(model, every=1) as watch:
         model(torch.randint(3, 64, (2, 9)))
     assert len(watch.not_measured) == 2
-    with pytest.raises(RuntimeError, match="sinks"):
+    with pytest.raises(RuntimeError, match="flex_attention"):
         watch.report()
+
+
+def test_sinks_take_a_share():
+    model = make("gpt_oss", "eager")
+    ids = torch.randint(3, 64, (2, 20))
+    with torch.no_grad(), attnscope.watch(model, every=1) as watch:
+        model(ids)
+    for layer, weights in enumerate(exact_attentions(model, input_ids=ids)):
+        values = watch.report()[layer].layer
+        assert values["null_mass"] == pytest.approx((1 - weights.sum(axis=-1)).mean(), rel=1e-4)
+        assert values["null_mass"] > 0.05 and values["unnormalized_rows"] == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
