@@ -80,7 +80,8 @@ void AttentionCall::MakeMask(CallBytes* bytes) {
   if (kind == 0) return;
   has_mask_ = true;
   mask_.causal = kind == 1 || kind == 2 || kind == 4 ? 1 : 0;
-  if (kind == 2) mask_.causal_offset = bytes->OneOf<int64_t>({4, -2, 1000, -1000, INT64_MAX, INT64_MIN});
+  // INT64_MIN has a meaning of its own.
+  if (kind == 2) mask_.causal_offset = bytes->OneOf<int64_t>({4, -2, 1000, -1000, INT64_MAX, INT64_MIN + 1});
   if (kind < 3) return;
   for (size_t b = 0; b < batch_; ++b) key_lengths_.push_back(static_cast<int64_t>(bytes->Below(keys_ + 1)));
   mask_.key_lengths = key_lengths_.data();
@@ -225,6 +226,11 @@ void AttentionCall::Lie(const AttnscopeLayerConfig& config, CallBytes* bytes) {
     has_params_ = true;
     params_.scale = bytes->OneOf(kBadFactors);
   }
+}
+
+size_t AttentionCall::FewestKeys() const {
+  if (mask_.key_lengths == nullptr) return keys_;
+  return static_cast<size_t>(*std::min_element(key_lengths_.begin(), key_lengths_.end()));
 }
 
 AttnscopeStatus AttentionCall::Add(const AttentionSink& sink, size_t first, size_t rows,

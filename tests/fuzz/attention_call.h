@@ -37,6 +37,9 @@ class AttentionCall {
   // Whether the struct has not the size of this header's, so that what it says may be another thing.
   bool is_resized() const { return is_resized_; }
   size_t queries() const { return queries_; }
+  size_t keys() const { return keys_; }
+  // Of the sequence that has the fewest.
+  size_t FewestKeys() const;
   size_t rows() const { return batch_ * heads_ * queries_; }
 
   // Adds the rows from `first` on.

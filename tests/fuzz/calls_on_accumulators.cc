@@ -91,8 +91,7 @@ void Session::CreateAccumulator(CallBytes bytes) {
     return;
   }
   AttnscopeAccumulatorDestroy(slot.handle);
-  slot.handle = Fresh(config);
-  slot.config = config;
+  slot = {Fresh(config), config};
 }
 
 void Session::AddAttention(AttentionKind kind, CallBytes bytes) {
@@ -107,11 +106,13 @@ void Session::AddAttention(AttentionKind kind, CallBytes bytes) {
   CheckStatus(status);
   const std::vector<double> after = StatsOf(to.handle);
   if (status != ATTNSCOPE_OK) {
-    FUZZ_CHECK(call.must_fail() || call.is_resized(), AttnscopeLastError());
+    const bool has_lost_keys = call.FewestKeys() < to.most_keys;
+    FUZZ_CHECK(call.must_fail() || call.is_resized() || has_lost_keys, AttnscopeLastError());
     CheckSameStats(before, after, "a failed call that adds nothing");
     return;
   }
   FUZZ_CHECK(!call.must_fail(), "an error");
+  to.most_keys = std::max(to.most_keys, call.is_resized() ? to.config.max_keys : call.keys());
   if (call.is_resized()) return;
   const size_t rows = to.config.mean_matrix != 0 ? call.queries() : call.rows();
   FUZZ_CHECK(RowsOf(after) == RowsOf(before) + static_cast<double>(rows), "every row counted");
@@ -194,6 +195,7 @@ void Session::EndSequences(CallBytes bytes) {
   const uint64_t sequence = bytes.OneOf<uint64_t>({UINT64_MAX, 0, 1, 2, 3});
   if (sequence == UINT64_MAX) {
     CheckStatus(AttnscopeAccumulatorEndSequences(of.handle));
+    of.most_keys = 0;
     CheckSameStats(before, StatsOf(of.handle), "stats as if the sequences had ended");
   } else {
     const AttnscopeStatus status = AttnscopeAccumulatorEndSequence(of.handle, sequence);
@@ -208,6 +210,7 @@ void Session::ResetOrReserve(CallBytes bytes) {
   Accumulator& of = AccumulatorOf(&bytes);
   if (bytes.OneIn(2)) {
     CheckStatus(AttnscopeAccumulatorReset(of.handle));
+    of.most_keys = 0;
     if (of.handle == nullptr) return;
     const Owned fresh(Fresh(of.config));
     CheckSameStats(StatsOf(of.handle), StatsOf(fresh.get()), "nothing left");
@@ -239,6 +242,7 @@ void Session::Merge(CallBytes bytes) {
   const AttnscopeStatus status = AttnscopeAccumulatorMerge(to.handle, from.handle);
   CheckStatus(status);
   FUZZ_CHECK((status == ATTNSCOPE_OK) == SameConfig(to.config, from.config), AttnscopeLastError());
+  to.most_keys = std::max(to.most_keys, from.most_keys);
   if (status == ATTNSCOPE_OK) FUZZ_CHECK(RowsOf(StatsOf(to.handle)) == rows, "every row of both");
 }
 

@@ -164,13 +164,15 @@ void Session::MergeMonitor(CallBytes bytes) {
   const Monitor& from = monitors_[bytes.Below(monitors_.size())];
   const uint64_t layer = bytes.OneOf<uint64_t>({0, 1, 2, UINT64_MAX});
   if (bytes.OneIn(3) || from.handle == nullptr) {
-    return CheckStatus(AttnscopeMonitorMergeInto(from.handle, layer, AccumulatorOf(&bytes).handle));
+    Accumulator& into = AccumulatorOf(&bytes);
+    into.most_keys = into.config.max_keys;
+    return CheckStatus(AttnscopeMonitorMergeInto(from.handle, layer, into.handle));
   }
   Accumulator& to = AccumulatorOf(&bytes);
   AttnscopeAccumulator* made = nullptr;
   FUZZ_CHECK(AttnscopeAccumulatorCreate(&from.config, &made) == ATTNSCOPE_OK, AttnscopeLastError());
   AttnscopeAccumulatorDestroy(to.handle);
-  to = {made, from.config};
+  to = {made, from.config, from.config.max_keys};
   CheckStatus(AttnscopeMonitorMergeInto(from.handle, layer, to.handle));
 }
 

@@ -81,6 +81,17 @@ void PassNullReport(AttnscopeReport* some) {
   CheckRefused(AttnscopeReportDiagnose(some, nullptr, nullptr));
   CheckRefused(AttnscopeReportVerdict(nullptr, 0, &verdict));
   CheckRefused(AttnscopeReportVerdict(some, 0, nullptr));
+  AttnscopeBaseline* baseline = nullptr;
+  AttnscopeBaselineDestroy(nullptr);
+  CheckRefused(AttnscopeBaselineCreate(nullptr, 0, &baseline));
+  CheckRefused(AttnscopeBaselineCreate(nullptr, 1, &baseline));
+  CheckRefused(AttnscopeBaselineCreate(nullptr, 1, nullptr));
+  CheckRefused(AttnscopeBaselineCheck(nullptr, some));
+  CheckRefused(AttnscopeReportDiagnoseBeside(some, nullptr, nullptr, &count));
+  CheckRefused(AttnscopeReportNumAsInBaseline(nullptr, &count));
+  CheckRefused(AttnscopeReportNumAsInBaseline(some, nullptr));
+  CheckRefused(AttnscopeReportAsInBaseline(nullptr, 0, &verdict));
+  CheckRefused(AttnscopeReportAsInBaseline(some, 0, nullptr));
   AttnscopeUnjudged unjudged = {};
   unjudged.struct_size = sizeof(unjudged);
   int32_t outcome = 0;

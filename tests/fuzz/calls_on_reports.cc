@@ -13,6 +13,7 @@
 namespace attnscope::fuzz {
 namespace {
 
+constexpr int32_t kMetrics = ATTNSCOPE_NUM_METRICS;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // The report as text.
@@ -66,6 +67,31 @@ void CheckVerdicts(AttnscopeReport* report, const AttnscopeThresholds* threshold
   }
   CheckRefused(AttnscopeReportVerdict(report, count, &verdict));
   CheckOutcomes(report, count);
+}
+
+// Beside a baseline of these reports, which need not be of one model, nor of this one.
+void CheckBaseline(AttnscopeReport* report, const AttnscopeReport* const* past, size_t count) {
+  AttnscopeBaseline* baseline = nullptr;
+  const AttnscopeStatus made = AttnscopeBaselineCreate(past, count, &baseline);
+  CheckStatus(made);
+  FUZZ_CHECK((made == ATTNSCOPE_OK) == (baseline != nullptr) && (made != ATTNSCOPE_OK || count > 0),
+             "a baseline, or an error");
+  if (made != ATTNSCOPE_OK) return;
+  CheckStatus(AttnscopeBaselineCheck(baseline, report));
+  size_t verdicts = 0;
+  FUZZ_CHECK(AttnscopeReportDiagnoseBeside(report, nullptr, baseline, &verdicts) == ATTNSCOPE_OK, AttnscopeLastError());
+  AttnscopeBaselineDestroy(baseline);  // what was found does not need it
+  size_t usual = 0;
+  FUZZ_CHECK(AttnscopeReportNumAsInBaseline(report, &usual) == ATTNSCOPE_OK, AttnscopeLastError());
+  AttnscopeVerdict verdict = {};
+  for (size_t i = 0; i < usual; ++i) {
+    verdict.struct_size = sizeof(verdict);
+    FUZZ_CHECK(AttnscopeReportAsInBaseline(report, i, &verdict) == ATTNSCOPE_OK, AttnscopeLastError());
+    FUZZ_CHECK(AttnscopePathologyName(verdict.pathology) != nullptr && std::strlen(verdict.message) > 5,
+               "what is usual says what it is");
+  }
+  CheckRefused(AttnscopeReportAsInBaseline(report, usual, &verdict));
+  CheckOutcomes(report, verdicts);
 }
 
 // The layers that a report says it has, ascending, and what else it holds.
@@ -140,12 +166,12 @@ void Session::ChangeReport(CallBytes bytes) {
   }
   if (bytes.OneIn(2)) CheckStatus(AttnscopeReportSetStep(report, static_cast<int64_t>(bytes.Word())));
   if (!bytes.OneIn(2)) return;
-  const auto metric = bytes.OneOf<int32_t>({0, 5, 27, 28, -1});
+  const auto metric = bytes.OneOf<int32_t>({0, 5, kMetrics - 1, kMetrics, -1});
   const auto head = bytes.OneOf<int64_t>({-1, 0, 3, -2, 65536, INT64_MAX});
   const double value = bytes.OneOf({0.5, 0.0, -1.0, 1e300, kNan, std::numeric_limits<double>::infinity()});
   const AttnscopeStatus set = AttnscopeReportSetMetric(report, layer, head, metric, value);
   CheckStatus(set);
-  FUZZ_CHECK((set == ATTNSCOPE_OK) == (layer >= 0 && head >= -1 && head < 65536 && metric >= 0 && metric < 28),
+  FUZZ_CHECK((set == ATTNSCOPE_OK) == (layer >= 0 && head >= -1 && head < 65536 && metric >= 0 && metric < kMetrics),
              AttnscopeLastError());
   if (set != ATTNSCOPE_OK) return;
   double read = 0.0;
@@ -158,7 +184,7 @@ void Session::AskReport(CallBytes bytes) {
   double value = 0.0;
   const auto layer = bytes.OneOf<int64_t>({0, 1, 5, -1, INT64_MAX, INT64_MIN});
   const auto head = bytes.OneOf<int64_t>({-1, 0, 1, 8, INT64_MAX, INT64_MIN});
-  const auto metric = bytes.OneOf<int32_t>({0, 1, 27, 28, -1, INT32_MAX, INT32_MIN});
+  const auto metric = bytes.OneOf<int32_t>({0, 1, kMetrics - 1, kMetrics, -1, INT32_MAX, INT32_MIN});
   CheckStatus(AttnscopeReportMetric(report, layer, head, metric, &value));
   AttnscopeThresholds thresholds = {};
   thresholds.struct_size = sizeof(thresholds);
@@ -168,6 +194,9 @@ void Session::AskReport(CallBytes bytes) {
   if (bytes.OneIn(4)) thresholds.struct_size = bytes.OneOf<uint32_t>({8, 0, 16, 5000});
   CheckVerdicts(report, bytes.OneIn(2) ? &thresholds : nullptr);
   CheckContents(report);
+  if (!bytes.OneIn(2)) return;
+  const AttnscopeReport* const past[2] = {reports_[bytes.Below(reports_.size())], reports_[0]};
+  CheckBaseline(report, past, bytes.OneOf<size_t>({1, 2, 0}));
 }
 
 // To text and back, into the other report too.

@@ -40,6 +40,7 @@ class Session {
   struct Accumulator {
     AttnscopeAccumulator* handle = nullptr;
     AttnscopeLayerConfig config = {};
+    uint64_t most_keys = 0;  // that its open sequences may have had: calls with fewer may be refused
   };
   struct Monitor {
     AttnscopeMonitor* handle = nullptr;
