@@ -9,17 +9,6 @@
 #include "kernels/sweep/sweep_workspace.h"
 
 namespace attnscope {
-namespace {
-
-const void* BiasRow(const BiasView& bias, size_t sequence, size_t head, size_t row) {
-  if (bias.data == nullptr) return nullptr;
-  const int64_t offset = static_cast<int64_t>(sequence) * bias.batch_stride +
-                         static_cast<int64_t>(head) * bias.head_stride + static_cast<int64_t>(row) * bias.query_stride;
-  return static_cast<const uint8_t*>(bias.data) + offset * static_cast<int64_t>(ElementBytes(bias.type));
-}
-
-}  // namespace
-
 RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance) {
   const LogitSource& source = prepared.source;
   const LogitChunk& chunk = prepared.chunk;
@@ -44,8 +33,8 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
     rows[i].logits = at_keys(ElementOf(logits, 0, head, row), logits.type);
     rows[i].type = logits.type;
     rows[i].ahead = row + 1 < logits.queries ? at_keys(ElementOf(logits, 0, head, row + 1), logits.type) : nullptr;
-    rows[i].bias = at_keys(BiasRow(source.bias(), chunk.sequence, chunk.first_head + head, chunk.first_row + row),
-                           source.bias().type);
+    rows[i].bias =
+        at_keys(source.BiasRow(chunk.sequence, chunk.first_head + head, chunk.first_row + row), source.bias().type);
     rows[i].bias_type = source.bias().type;
     rows[i].bias_factor = source.BiasFactor(chunk.first_head + head);
     if (range.visible.by_key() && !keys.empty()) rows[i].shown = range.visible.Show(i, keys, scratch.Shown(i));

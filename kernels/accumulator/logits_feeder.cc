@@ -24,6 +24,24 @@ LogitGroup GroupOf(const LogitSource& source, size_t index) {
   return group;
 }
 
+// seen[key] = 1 where row `row` of the chunk's first head, which gave `range`, sees the key. True if values mask some.
+bool MarkSeen(const PreparedChunk& prepared, const RowRange& range, size_t row, uint8_t* seen) {
+  const LogitChunk& chunk = prepared.chunk;
+  const KeyRange keys = range.visible.Range(row);
+  const uint8_t* shown =
+      range.visible.by_key() && !keys.empty() ? range.visible.Show(row, keys, prepared.scratch.Shown(row)) : nullptr;
+  const size_t hidden = shown == nullptr ? 0 : static_cast<size_t>(std::count(shown, shown + keys.size(), uint8_t{0}));
+  const bool by_value = range.softmax[row].valid && range.softmax[row].keys != keys.size() - hidden;
+  for (size_t key = keys.begin; key < keys.end; ++key) {
+    if (shown != nullptr && shown[key - keys.begin] == 0) continue;
+    if (by_value && prepared.source.IsMaskedByValue(chunk.sequence, chunk.first_head, chunk.first_row + row, key)) {
+      continue;
+    }
+    seen[key] = 1;
+  }
+  return by_value;
+}
+
 }  // namespace
 
 bool LogitsFeeder::MayShareRows(const Runner& runner) const {
@@ -33,7 +51,7 @@ bool LogitsFeeder::MayShareRows(const Runner& runner) const {
 size_t LogitsFeeder::ScratchBytes(const Runner& runner) const {
   const size_t keys = storage_.config().max_keys;
   const size_t of_task = LogitScratch::Bytes(keys) + (MayShareRows(runner) ? RowParallelLogits::Bytes(keys) : 0);
-  const size_t mean = storage_.config().mean_matrix ? kRowsPerBlock * keys * sizeof(double) : 0;
+  const size_t mean = storage_.config().mean_matrix ? kRowsPerBlock * keys * (sizeof(double) + 1) : 0;
   return TasksAtOnce(runner) * of_task + mean;
 }
 
@@ -47,6 +65,8 @@ bool LogitsFeeder::Allocate(const Runner& runner) {
     return false;
   }
   if (mean_matrix && mean_sums_ == nullptr) {
+    mean_seen_ = AllocateAlignedBuffer<uint8_t>(kRowsPerBlock * keys);
+    if (mean_seen_ == nullptr) return false;
     mean_sums_ = AllocateAlignedBuffer<double>(kRowsPerBlock * keys);
     if (mean_sums_ == nullptr) return false;
   }
@@ -133,11 +153,13 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
     chunk.first_row = first;
     chunk.num_rows = std::min(kRowsPerBlock, shape.queries - first);
     std::fill_n(mean_sums_.get(), chunk.num_rows * keys, 0.0);
+    std::fill_n(mean_seen_.get(), chunk.num_rows * keys, uint8_t{0});
+    bool by_value = false;
     // Each row's logits are added up by themselves: in any cut of the rows into calls, the same sums in the same order.
     double logit_sums[kRowsPerBlock][kNumRowSums] = {};
     for (chunk.sequence = 0; chunk.sequence < shape.batch; ++chunk.sequence) {
       for (chunk.first_head = 0; chunk.first_head < shape.heads; ++chunk.first_head) {
-        AddToMean(source, chunk, keys, logit_sums);
+        by_value |= AddToMean(source, chunk, keys, logit_sums);
       }
     }
     double* row_sums = storage_.OpenRowSums(0, 0);
@@ -152,17 +174,19 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
     range.rows = chunk.num_rows;
     range.tolerance = storage_.config().tolerance_float32;
     range.null_mass = source.has_sinks();
-    feeder.Add(range, first);
+    feeder.Add(range, first, by_value ? mean_seen_.get() : nullptr);
   }
 }
 
 // Adds the weights of one matrix's block of rows to the mean's sums [rows, keys], where an invalid row makes the sum
 // NaN, and each row's logits to its sums.
-void LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys,
+bool LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys,
                              double (*logit_sums)[kNumRowSums]) {
   const PreparedChunk prepared(source, chunk, scratch_[0]);
   const RowRange range = MakeWeights(prepared, 0, 0, storage_.config().tolerance_float32);
+  bool by_value = false;
   for (size_t row = 0; row < range.rows; ++row) {
+    by_value |= MarkSeen(prepared, range, row, mean_seen_.get() + row * keys);
     AddLogitSums(range.softmax + row, 1, storage_.config().saturation_bound, logit_sums[row],
                  storage_.OpenMaxima(0, 0));
     double* sums = mean_sums_.get() + row * keys;
@@ -170,6 +194,7 @@ void LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk,
     const KeyRange seen = range.visible.Range(row);
     for (size_t key = seen.begin; key < seen.end; ++key) sums[key] += static_cast<double>(weights[key]);
   }
+  return by_value;
 }
 
 }  // namespace attnscope

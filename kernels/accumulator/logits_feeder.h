@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_LOGITS_FEEDER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "attnscope/runner.h"
@@ -37,13 +38,16 @@ class LogitsFeeder {
   void AddGroup(const LogitSource& source, const LogitGroup& group, size_t task);
   void AddGroupByRows(const LogitSource& source, const LogitGroup& group, const Runner& runner);
   void AddMeanMatrix(const LogitSource& source);
-  void AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys, double (*logit_sums)[kNumRowSums]);
+  // True if values mask some of its keys.
+  bool AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys, double (*logit_sums)[kNumRowSums]);
 
   LayerStorage& storage_;
   FeederBuffers& buffers_;
   std::vector<LogitScratch> scratch_;  // of each task
   RowParallelLogits row_parallel_;
-  AlignedBuffer<double> mean_sums_;  // [kRowsPerBlock, max_keys], mean-matrix mode only
+  // [kRowsPerBlock, max_keys], mean-matrix mode only: sums, and whether a row sees the key in some matrix.
+  AlignedBuffer<double> mean_sums_;
+  AlignedBuffer<uint8_t> mean_seen_;
 };
 
 }  // namespace attnscope

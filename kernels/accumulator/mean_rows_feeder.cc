@@ -29,8 +29,8 @@ MeanRowsFeeder::MeanRowsFeeder(const AttentionView& shape, const Visibility& vis
       pending_(scratch_),
       is_prefix_(SeesFirstKeys(visibility)) {}
 
-void MeanRowsFeeder::Add(RowRange range, size_t first) {
-  if (is_prefix_) {
+void MeanRowsFeeder::Add(RowRange range, size_t first, const uint8_t* seen) {
+  if (is_prefix_ && seen == nullptr) {
     const size_t longest = LongestSequence(visibility_, shape_.batch);
     range.visible = RowVisibility(visibility_, shape_.queries, shape_.keys, longest, 0).From(first);
     pending_.Add(range, storage_.Open(0, 0, range));
@@ -40,10 +40,14 @@ void MeanRowsFeeder::Add(RowRange range, size_t first) {
   const RowRange block = range;
   range.rows = 1;
   for (size_t row = 0; row < block.rows; ++row) {
-    size_t seen = 0;
+    size_t num_seen = 0;
     range.data = block.Row(row);
-    range.visible = RowVisibility(CountSeen(first + row, &seen));
-    range.seen_keys = &seen;
+    range.visible = RowVisibility(CountSeen(first + row, &num_seen));
+    if (seen != nullptr) {
+      const uint8_t* of_row = seen + row * shape_.keys;
+      num_seen = static_cast<size_t>(std::count(of_row, of_row + shape_.keys, uint8_t{1}));
+    }
+    range.seen_keys = &num_seen;
     pending_.Add(range, storage_.Open(0, 0, range));
     pending_.Sweep();
   }

@@ -23,8 +23,9 @@ class MeanRowsFeeder {
   MeanRowsFeeder(const AttentionView& shape, const Visibility& visibility, LayerStorage& storage,
                  FeederBuffers& buffers);
 
-  // Adds rows [first, first + range.rows) of the mean, a block at most; `range` does not say yet what they see.
-  void Add(RowRange range, size_t first);
+  // Adds rows [first, first + range.rows) of the mean, a block at most; `range` does not say yet what they see. Null,
+  // or `seen` [range.rows, keys] says it: 1 for each key that values do not mask in every matrix, else 0.
+  void Add(RowRange range, size_t first, const uint8_t* seen = nullptr);
 
  private:
   // Where the last key that row `row` sees ends, and how many it sees.

@@ -115,6 +115,22 @@ void ExpectMetrics(const MetricValues& actual, const MetricValues& exact, const 
   }
 }
 
+void ExpectMean(const LayerStats& stats, const ExactMatrix& exact, double tolerance, const std::string& what) {
+  MetricValues expected = ExactMetrics(std::span(&exact, 1), tolerance);
+  ASSERT_EQ(stats.heads.size(), 1u);
+  // Each element of the mean is a float32 that is off by up to 5e-7, and so is the largest one.
+  if (expected.Has(Metric::kMaxRowWeight)) {
+    const double max = expected[Metric::kMaxRowWeight];
+    EXPECT_TRUE(Within(stats.layer[Metric::kMaxRowWeight], max, 5e-7 * max)) << what;
+    expected[Metric::kMaxRowWeight] = stats.heads[0][Metric::kMaxRowWeight];
+  }
+  ExpectMetrics(stats.heads[0], expected, what);
+  if (expected.Has(Metric::kFirstTokenMass)) {
+    expected[Metric::kSinkRate] = expected[Metric::kFirstTokenMass] > 0.3 ? 1.0 : 0.0;
+  }
+  ExpectMetrics(stats.layer, expected, what);
+}
+
 void ExpectRanges(const MetricValues& values, const std::string& what) {
   constexpr double kRounding = 1.0 + 1e-6;  // weights are float32, and so rows sum to 1 only within 1e-6
   const double keys = values[Metric::kKeys];

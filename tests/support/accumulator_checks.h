@@ -55,6 +55,9 @@ class ExactLayer {
 // Compares the attention metrics of one head or layer.
 void ExpectMetrics(const MetricValues& actual, const MetricValues& exact, const std::string& what);
 
+// Compares those of a mean matrix.
+void ExpectMean(const LayerStats& stats, const ExactMatrix& exact, double tolerance, const std::string& what);
+
 // The ranges that metrics of normalised rows never leave.
 void ExpectRanges(const MetricValues& values, const std::string& what);
 

@@ -22,18 +22,6 @@ namespace {
 using LayerAccumulatorMeanTest = TargetTest;
 ATTNSCOPE_FOR_EACH_TARGET(LayerAccumulatorMeanTest);
 
-void ExpectMean(const LayerStats& stats, const ExactMatrix& exact, double tolerance, const std::string& what) {
-  MetricValues expected = ExactMetrics(std::span(&exact, 1), tolerance);
-  ASSERT_EQ(stats.heads.size(), 1u);
-  // Each element of the mean is a float32 that is off by up to 5e-7, and so is the largest one.
-  const double max = expected[Metric::kMaxRowWeight];
-  EXPECT_TRUE(Within(stats.layer[Metric::kMaxRowWeight], max, 5e-7 * max)) << what;
-  expected[Metric::kMaxRowWeight] = stats.heads[0][Metric::kMaxRowWeight];
-  ExpectMetrics(stats.heads[0], expected, what);
-  expected[Metric::kSinkRate] = expected[Metric::kFirstTokenMass] > 0.3 ? 1.0 : 0.0;
-  ExpectMetrics(stats.layer, expected, what);
-}
-
 TEST_P(LayerAccumulatorMeanTest, AgreesWithTheOracle) {
   for (const size_t batch : {size_t{1}, size_t{3}}) {
     for (const size_t heads : {size_t{1}, size_t{4}, size_t{9}}) {

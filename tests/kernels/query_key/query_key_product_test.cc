@@ -156,7 +156,9 @@ TEST_P(QueryKeyProductTest, ShapesAroundTiles) {
 
 TEST_P(QueryKeyProductTest, EveryHeadSizeAndType) {
   for (const ElementType type : kAllTypes) {
-    for (size_t head_dim = 1; head_dim <= kMaxHeadDim; head_dim += head_dim < 70 || head_dim > 250 ? 1 : 9) {
+    std::vector<size_t> head_dims = {255, 256, 257, 384, 511, 512, 513, 576, 1023, kMaxHeadDim};
+    for (size_t head_dim = 1; head_dim < 255; head_dim += head_dim < 70 ? 1 : 9) head_dims.push_back(head_dim);
+    for (const size_t head_dim : head_dims) {
       // As few as need no packed keys, and more.
       for (const size_t queries : std::initializer_list<size_t>{1, 3, 5, 9}) {
         const Inputs inputs(type, 1, 1, queries, 19 + 2 * queries, head_dim);
