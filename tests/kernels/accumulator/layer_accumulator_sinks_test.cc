@@ -4,6 +4,7 @@
 // share that belongs to no key, against the oracle, on every target.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -124,6 +125,33 @@ TEST_P(SinksTest, AShiftOfLogitsAndSinkChangesNothing) {
       const double expected = plain.Stats().layer[metric];
       EXPECT_TRUE(Within(layer.Stats().layer[metric], expected, 2e-6L * std::abs(expected)))
           << InfoOf(metric).name << " after a shift of " << shift;
+    }
+  }
+}
+
+// Also where what all keys have in common, here a bias, is beyond what float32 holds beside their differences.
+TEST_P(SinksTest, LogitsFarFromZero) {
+  const size_t rows = 9, keys = 70;
+  Random random(6);
+  std::vector<float> logits(rows * keys);
+  for (float& logit : logits) logit = static_cast<float>(3.0 * random.Normal());
+  for (const float far : {0x1p20f, 0x1p30f, -0x1p26f}) {
+    const std::vector<float> bias(keys, far);
+    for (const float sink : {far, -kInfinity}) {
+      LayerAccumulator layer = CreateLayer({.max_keys = keys});
+      const AttentionView view = ViewOf(logits, 1, 1, rows, keys);
+      const SoftmaxParams params = {.bias = {.data = bias.data()}, .sinks = &sink};
+      ASSERT_TRUE(layer.AddLogits(view, params).ok());
+      const float near_sink = sink - far;
+      LayerAccumulator near = CreateLayer({.max_keys = keys});
+      ASSERT_TRUE(near.AddLogits(view, {.sinks = &near_sink}).ok());
+      for (const Metric metric : {Metric::kEntropy, Metric::kMaxRowWeight, Metric::kTop10, Metric::kNullMass,
+                                  Metric::kNormalizedEntropy, Metric::kMaxColSum, Metric::kSinkPosition}) {
+        const double expected = near.Stats().layer[metric];
+        // An s_j is off by 2^-50 of the bias, which counts against a sink.
+        EXPECT_TRUE(Within(layer.Stats().layer[metric], expected, 5e-6L * std::max(1.0, std::abs(expected))))
+            << InfoOf(metric).name << " at " << far << ", sink " << sink;
+      }
     }
   }
 }
