@@ -40,7 +40,7 @@ TEST_P(SinksTest, AgainstTheOracle) {
                                  SoftmaxParams{.mask = {.causal = true, .key_lengths = lengths, .window = 4}}}) {
       params.sinks = sinks.data();
       std::string what = "sinks";
-      for (const float sink : sinks) what += " " + std::to_string(sink);
+      for (const float sink : sinks) what.append(" ").append(std::to_string(sink));
       ExpectExactOfAllInputs(sizes, params, 21, what);
     }
   }
