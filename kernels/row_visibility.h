@@ -66,7 +66,7 @@ class RowVisibility {
     if (!by_position_) return {static_cast<size_t>(first_key_), static_cast<size_t>(end_key_)};
     const int64_t position = Position(row);
     int64_t end = end_key_;
-    if (causal_ && position < end) end = position + 1;
+    if (causal_ && position < end) end = std::max<int64_t>(position, -1) + 1;
     int64_t begin = first_key_;
     if (has_begin_) Narrow(position, &begin, &end);
     if (begin >= end) return {};

@@ -96,10 +96,10 @@ TEST_P(MeanVisibilityTest, MaskedValues) {
     attention.MaskLogits({-std::numeric_limits<float>::infinity(), -1e9f}, 6);
     Check(sizes, params, attention, "masked values");
   }
-  // Causality and padding as a bias that all heads have.
+  // A window as a bias that all heads have: rows of the second block see other keys than those of the first.
   std::vector<float> bias(sizes.queries * sizes.keys, -1e30f);
   for (size_t row = 0; row < sizes.queries; ++row) {
-    for (size_t key = 4; key < row + 7; ++key) bias[row * sizes.keys + key] = 0.0f;
+    for (size_t key = row; key < row + 7; ++key) bias[row * sizes.keys + key] = 0.0f;
   }
   const SoftmaxParams params = {.bias = {.data = bias.data(), .query_stride = static_cast<int64_t>(sizes.keys)}};
   VisibleAttention attention(sizes, params, ElementType::kFloat32, 7);

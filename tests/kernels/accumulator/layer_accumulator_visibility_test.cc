@@ -102,6 +102,7 @@ TEST_P(VisibilityTest, TwoSidedWindows) {
     }
   }
   Check({.window_after = 2}, "keys behind without a window before");
+  Check({.causal = true, .causal_offset = -17, .window_after = std::numeric_limits<int64_t>::max()}, "all keys behind");
   Check({.causal = true, .window = 3, .window_after = 2}, "causality rules out what is behind");
 }
 
