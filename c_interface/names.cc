@@ -21,9 +21,11 @@ static_assert(static_cast<int>(MetricGroup::kLogits) == ATTNSCOPE_GROUP_LOGITS);
 static_assert(static_cast<int>(MetricGroup::kLayer) == ATTNSCOPE_GROUP_LAYER);
 static_assert(static_cast<int>(MetricKind::kMean) == ATTNSCOPE_KIND_MEAN);
 static_assert(static_cast<int>(MetricKind::kOther) == ATTNSCOPE_KIND_OTHER);
+static_assert(static_cast<int>(MetricKind::kSignedMaximum) == ATTNSCOPE_KIND_SIGNED_MAXIMUM);
 static_assert(static_cast<int>(MetricUnit::kRow) == ATTNSCOPE_UNIT_ROW);
 static_assert(static_cast<int>(MetricUnit::kMatrix) == ATTNSCOPE_UNIT_MATRIX);
 static_assert(static_cast<int>(MetricUnit::kBuffer) == ATTNSCOPE_UNIT_BUFFER);
+static_assert(static_cast<int>(MetricUnit::kRowWithNullMass) == ATTNSCOPE_UNIT_ROW_WITH_NULL_MASS);
 static_assert(static_cast<int>(MetricScale::kLinear) == ATTNSCOPE_SCALE_LINEAR);
 static_assert(static_cast<int>(MetricScale::kShare) == ATTNSCOPE_SCALE_SHARE);
 

@@ -40,6 +40,8 @@ inline constexpr size_t kFirstSize<AttnscopeAttentionView> = 88;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeMask> = 24;
 template <>
+inline constexpr size_t kFirstSize<AttnscopeKeyMaskView> = 48;
+template <>
 inline constexpr size_t kFirstSize<AttnscopeBiasView> = 40;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeSoftmaxParams> = 40;

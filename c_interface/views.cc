@@ -18,6 +18,22 @@ AttnscopeStatus AttnscopeContiguousAttention(const void* data, int32_t type, uin
   });
 }
 
+AttnscopeStatus AttnscopeContiguousKeyMask(const uint8_t* data, uint64_t batch, uint64_t heads, uint64_t queries,
+                                           uint64_t keys, AttnscopeKeyMaskView* mask) {
+  return Guarded([&] {
+    const auto stride = [](uint64_t size, uint64_t elements) {
+      return size == 1 ? int64_t{0} : static_cast<int64_t>(elements);
+    };
+    AttnscopeKeyMaskView filled = {};
+    filled.data = data;
+    filled.key_stride = stride(keys, 1);
+    filled.query_stride = stride(queries, keys);
+    filled.head_stride = stride(heads, queries * keys);
+    filled.batch_stride = stride(batch, heads * queries * keys);
+    return WriteStruct("mask", filled, mask);
+  });
+}
+
 AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data, int32_t type, uint64_t batch,
                                             uint64_t heads, uint64_t kv_heads, uint64_t queries, uint64_t keys,
                                             uint64_t head_dim, AttnscopeQueryKeyView* view) {

@@ -102,9 +102,10 @@ Status CheckSameArguments(std::span<char* const> arguments) {
   return {StatusCode::kInvalidArgument, "some ranks were started with other arguments than others"};
 }
 
-// Files of other shapes on some node would make all-reduces that do not fit.
-Status CheckSamePlan(const Plan& plan) {
+// Files of other shapes, or that say other things of rows, on some node would make all-reduces that do not fit.
+Status CheckSamePlan(const Plan& plan, const RowRules& rows) {
   Fingerprint shapes;
+  shapes.Add(std::string_view(rows.text));
   for (const auto& [index, layer] : plan.layers) {
     shapes.Add(static_cast<uint64_t>(index));
     for (const AttentionPart& part : layer.attention) {
@@ -115,12 +116,14 @@ Status CheckSamePlan(const Plan& plan) {
     for (const ResidualPart& part : layer.residuals) shapes.Add(part.size());
   }
   if (shapes.IsCommon()) return {};
-  return {StatusCode::kInvalidArgument, "the files have other shapes on some ranks than on others"};
+  return {StatusCode::kInvalidArgument,
+          "the files have other shapes, or say other things of rows, on some ranks than on others"};
 }
 
-Status MakePlanAndShare(const Options& options, Plan* plan, Share* share) {
+Status MakePlanAndShare(const Options& options, Plan* plan, AnalysisOptions* analysis, Share* share) {
   Status status = CheckOutputs(options.output, InputPaths(options.measure));
   if (status.ok()) status = PlanOf(options.measure, plan);
+  if (status.ok()) status = AnalysisOf(options.measure, {}, plan, analysis);
   if (!status.ok()) return status;
   ShareOptions share_options;
   share_options.index = static_cast<size_t>(Rank());
@@ -131,14 +134,15 @@ Status MakePlanAndShare(const Options& options, Plan* plan, Share* share) {
 }
 
 // This rank's share. A failure ends the job at once: the others may have hours to go.
-std::vector<MeasuredLayer> Measure(const Options& options, const Plan& plan, const Share& share) {
+std::vector<MeasuredLayer> Measure(const Options& options, const Plan& plan, const Share& share,
+                                   AnalysisOptions* analysis) {
   ThreadRunner threads;
   Status status = ThreadRunner::Create(options.measure.threads, &threads);
-  AnalysisOptions analysis = AnalysisOf(options.measure);
-  analysis.runner = threads.runner();
+  analysis->runner = threads.runner();
+  if (Rank() == 0) analysis->on_note = [](const std::string& note) { PrintError("note: " + note); };
   std::vector<MeasuredLayer> layers;
   if (status.ok()) {
-    status = MeasureShare(plan, share, analysis, [&layers](MeasuredLayer layer) {
+    status = MeasureShare(plan, share, *analysis, [&layers](MeasuredLayer layer) {
       layers.push_back(std::move(layer));
       return Status();
     });
@@ -148,8 +152,8 @@ std::vector<MeasuredLayer> Measure(const Options& options, const Plan& plan, con
 }
 
 // All ranks' layers as one state.
-SavedState AddUp(const Options& options, std::vector<MeasuredLayer> layers) {
-  SavedState state = EmptyState(options.measure);
+SavedState AddUp(const Options& options, const AnalysisOptions& analysis, std::vector<MeasuredLayer> layers) {
+  SavedState state = EmptyState(analysis);
   state.settings.epoch = options.output.epoch;
   state.settings.stage = options.output.stage;
   for (MeasuredLayer& layer : layers) {
@@ -166,9 +170,11 @@ SavedState AddUp(const Options& options, std::vector<MeasuredLayer> layers) {
 int Run(const Options& options) {
   Plan plan;
   Share share;
-  if (!AllOk(MakePlanAndShare(options, &plan, &share)) || !AllOk(CheckSamePlan(plan))) return kExitError;
+  AnalysisOptions analysis;
+  if (!AllOk(MakePlanAndShare(options, &plan, &analysis, &share))) return kExitError;
+  if (!AllOk(CheckSamePlan(plan, analysis.rows))) return kExitError;
   if (Rank() == 0) PrintReadings(plan);
-  const SavedState state = AddUp(options, Measure(options, plan, share));
+  const SavedState state = AddUp(options, analysis, Measure(options, plan, share, &analysis));
   MPI_Barrier(MPI_COMM_WORLD);  // from here on no rank can fail but the one that writes
   int code = 0;
   if (Rank() == 0) {

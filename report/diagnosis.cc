@@ -87,6 +87,11 @@ void KeepBadNumbers(const Place& place, std::optional<Verdict>* worst) {
 
 // "sink_mass is missing"
 std::string MissingText(Metric metric, const Place& place) {
+  const auto& of_distributions = internal::kOfDistributions;
+  if (std::find(of_distributions.begin(), of_distributions.end(), metric) != of_distributions.end() &&
+      internal::SinkTakesEntropy(place.given)) {
+    return internal::SinkTakes(place.given[Metric::kNullMass]);
+  }
   const std::string name(InfoOf(metric).name);
   if (place.given.IsGivenAsNaN(metric) || place.given.Has(metric)) return name + " is a bad number";
   const bool needs_keys = !place.values.Has(Metric::kKeys);

@@ -6,6 +6,7 @@
 #define ATTNSCOPE_REPORT_EVIDENCE_H_
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -45,7 +46,8 @@ inline Causal MeansOfCausal(double queries, double keys) {
 
 // Rows that entered the means.
 inline double MeasuredRows(const MetricValues& values) {
-  return Rows(values) - OrZero(values[Metric::kInvalidRows]) - OrZero(values[Metric::kEmptyRows]);
+  return Rows(values) - OrZero(values[Metric::kInvalidRows]) - OrZero(values[Metric::kEmptyRows]) -
+         OrZero(values[Metric::kMaskedRows]);
 }
 
 // Of them in a matrix, on average.
@@ -78,6 +80,22 @@ inline double VisibleKeys(const MetricValues& values) {
   const double geometric = normalized > 0.0 ? std::exp(values[Metric::kEntropy] / normalized) : kUnknown;
   // These calls return the other argument where one is NaN.
   return std::fmin(std::fmax(values[Metric::kEffectiveRank], geometric), Keys(values));
+}
+
+// Keys that a collapse could be of. Rows that are far from collapsed, beside the keys that they see, tell how many
+// these are: under a window of 4, four keys share the attention at most.
+inline double KeysToCollapse(const MetricValues& values) {
+  constexpr double kFarFromCollapsed = 0.5;
+  const bool tells = values[Metric::kNormalizedEntropy] >= kFarFromCollapsed;
+  return tells ? std::fmin(VisibleKeys(values), Keys(values)) : Keys(values);
+}
+
+// Whether a learned sink has so much of the rows that their entropies are none of distributions: exp(H) is then no
+// number of keys, and neither these metrics nor their bounds mean anything.
+inline constexpr std::array<Metric, 2> kOfDistributions = {Metric::kEffectiveRank, Metric::kNormalizedEntropy};
+inline bool SinkTakesEntropy(const MetricValues& values) {
+  constexpr double kMostNullMass = 0.1;
+  return values[Metric::kNullMass] > kMostNullMass;
 }
 
 }  // namespace attnscope::internal

@@ -37,7 +37,9 @@ MetricValues SoundValues(const MetricValues& given) {
 Place MakePlace(int64_t layer, int64_t head, const MetricValues& given, const Thresholds& thresholds) {
   Place place = {layer, head, given, SoundValues(given)};
   MetricValues& values = place.values;
-  if (!values.Has(Metric::kNormalizedEntropy)) {
+  if (SinkTakesEntropy(values)) {
+    for (const Metric metric : kOfDistributions) values[metric] = std::numeric_limits<double>::quiet_NaN();
+  } else if (!values.Has(Metric::kNormalizedEntropy)) {
     // The least that it can be, which is enough for a verdict but not for the want of one.
     const double least = values[Metric::kEntropy] / LogKeys(values);
     if (least > thresholds.uniform_normalized_entropy_warning) values[Metric::kNormalizedEntropy] = least;

@@ -63,6 +63,10 @@ std::string TooLittle(double amount, double least, std::string_view what) {
 
 std::string NoDistributions(double share) { return Digits(100.0 * share, 3) + " % of the rows are no distributions"; }
 
+std::string SinkTakes(double null_mass) {
+  return "a learned sink has " + Digits(100.0 * null_mass, 3) + " % of the rows";
+}
+
 std::string OtherKeys(double keys, double baseline_keys) {
   return "its rows are of " + Digits(keys, 15) + " keys, those of the baseline of " + Digits(baseline_keys, 15);
 }

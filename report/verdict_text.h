@@ -24,6 +24,8 @@ std::string DepartureMessage(const Verdict& verdict);
 std::string TooLittle(double amount, double least, std::string_view what);
 // "12.5 % of the rows are no distributions"
 std::string NoDistributions(double share);
+// "a learned sink has 88.8 % of the rows"
+std::string SinkTakes(double null_mass);
 // "its rows are of 4096 keys, those of the baseline of 1024"
 std::string OtherKeys(double keys, double baseline_keys);
 

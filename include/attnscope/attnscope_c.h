@@ -10,7 +10,7 @@
 //   // For each step: softmax output [batch, heads, queries, keys].
 //   AttnscopeAttentionView view = {.struct_size = sizeof view};
 //   AttnscopeContiguousAttention(weights, ATTNSCOPE_FLOAT16, 1, 32, queries, keys, &view);
-//   AttnscopeMask mask = {.struct_size = sizeof mask, .causal = 1, .causal_offset = (int64_t)(keys - queries)};
+//   AttnscopeMask mask = {.struct_size = sizeof mask, .causal = 1};
 //   if (AttnscopeAccumulatorAddWeights(layer, &view, &mask, NULL) != ATTNSCOPE_OK) puts(AttnscopeLastError());
 //   AttnscopeAccumulatorEndSequences(layer);
 //   double metrics[ATTNSCOPE_NUM_METRICS];
@@ -171,7 +171,6 @@ typedef enum AttnscopeMetricGroup {
   ATTNSCOPE_GROUP_LAYER = 2,      // {"<report_key>": {"<layer>": value}}
 } AttnscopeMetricGroup;
 
-// What is known of a metric.
 // How a metric's value is kept and made.
 typedef enum AttnscopeMetricKind {
   ATTNSCOPE_KIND_MEAN = 0,     // a sum over units, divided by their number
@@ -255,16 +254,64 @@ typedef struct AttnscopeAttentionView {
   // hold some of the heads, and for engines that feed one sequence of a batch at a time. Everyone else: 0.
   uint64_t first_sequence;
   uint64_t first_head;
+  // Of weights. 1: rows are meant to sum to less than 1, as a learned sink has the rest. Then only sums above 1 are
+  // unnormalized, and the rest is ATTNSCOPE_NULL_MASS.
+  uint32_t null_mass;
+  uint32_t reserved;  // 0
 } AttnscopeAttentionView;
 
-// Which keys a query may see. Row i of a view sees
-//   min(keys, causal ? max(0, i + 1 + causal_offset) : keys, key_lengths ? key_lengths[b] : keys)
-// keys, the first ones. Masked elements are not read. A row that sees no key is empty.
+// How a window moves with the query.
+typedef enum AttnscopeWindowKind {
+  ATTNSCOPE_WINDOW_SLIDING = 0,  // the last `window` keys
+  ATTNSCOPE_WINDOW_CHUNKED = 1,  // from the last multiple of `window` on
+} AttnscopeWindowKind;
+
+// Bytes [batch, heads, queries, keys]: 0 hides a key from a query, anything else shows it. Strides are in bytes.
+typedef struct AttnscopeKeyMaskView {
+  uint32_t struct_size;
+  uint32_t reserved;     // 0
+  const uint8_t* data;   // of sequence 0 and head 0 of the view that is measured, row 0, key 0; null: no mask
+  int64_t batch_stride;  // 0 where one serves all, as in the next three
+  int64_t head_stride;
+  int64_t query_stride;
+  int64_t key_stride;
+} AttnscopeKeyMaskView;
+
+// The keys that a row sees are those that all fields allow; zeros allow all. What a row does not see is never read, may
+// hold anything, counts as weight zero, and enters no measure. A row that sees no key is masked, which is not empty: it
+// is counted as such, and in no mean. Arrays must outlive the call only.
+//
+// Row i of a view stands at position p = i + causal_offset among the keys, also where `causal` is 0.
 typedef struct AttnscopeMask {
   uint32_t struct_size;
-  uint32_t causal;             // 0 or 1
-  int64_t causal_offset;       // keys that precede the first query: the length of the KV cache
-  const int64_t* key_lengths;  // [batch] of the view, each from 0 to its keys; null: every sequence has all keys
+  uint32_t causal;  // 1: keys up to position p
+  // 0: the last query of the view sees its last key, keys - queries, or, with key_positions, the largest of these less
+  // queries - 1. An offset of 0 that is meant needs has_causal_offset. (Programs that were compiled before there was
+  // that field have what they were compiled for: their 0 is meant.)
+  int64_t causal_offset;
+  const int64_t* key_lengths;    // [batch], each 0 to keys: keys from there on are not there (right padding)
+  const int64_t* first_keys;     // [batch], each 0 to keys: keys before it are not there (left padding)
+  const int64_t* query_lengths;  // [batch], each 0 to queries: rows from there on see nothing
+  // Keys j > p - window: the query's own key counts, as in the `sliding_window` of Hugging Face. FlashAttention's
+  // window_size = (left, right) is window = left + 1, window_after = right. 0: no window.
+  int64_t window;
+  int64_t window_after;        // keys j <= p + window_after. -1, or 0 without has_window_after: all
+  int32_t window_kind;         // AttnscopeWindowKind
+  uint32_t has_causal_offset;  // 1: causal_offset is meant, also where it is 0
+  uint32_t has_window_after;   // 1: window_after is meant, also where it is 0
+  // 1: keys were removed from the cache on purpose since the sequence's last call. Otherwise fewer keys than an open
+  // sequence has had are an error, unless there is a window or positions.
+  uint32_t keys_were_evicted;
+  // Packed documents: keys of the segment that position p is in. Ascending: [0, ..., keys] (`cu_seqlens`), the same for
+  // all sequences; positions outside see nothing. Null: one segment.
+  const int64_t* segments;  // [num_segments + 1]
+  uint64_t num_segments;
+  const AttnscopeKeyMaskView* key_mask;  // null: none
+  // A ring buffer's cells: key j is at position key_positions[b * key_positions_stride + j], below the accumulator's
+  // max_keys, or at -1, which is an empty cell. All fields above but key_mask, and the metrics of columns, then speak
+  // of positions; key_mask and biases of cells. Null: key j is at position j.
+  const int64_t* key_positions;
+  int64_t key_positions_stride;  // 0: the same for all sequences
 } AttnscopeMask;
 
 // Added to the logits of matrix [b, h], row i: ALiBi, relative positions, padding of -infinity. The keys of one row are
@@ -276,11 +323,16 @@ typedef struct AttnscopeBiasView {
   int64_t batch_stride;  // 0 where one serves all, as in the next two
   int64_t head_stride;
   int64_t query_stride;
+  // [heads of the view], or null: 1. What is added is head_factors[h] times what stands in `data`: ALiBi is one row of
+  // distances and the heads' slopes. A bias that masks a key does so whatever its factor.
+  const float* head_factors;
 } AttnscopeBiasView;
 
 // The logits that enter the softmax, and that the logit metrics are of:
 //   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
-// where x_ij is a given logit, or the product of query i and key j. An s_ij of -infinity is a masked key.
+// where x_ij is a given logit, or the product of query i and key j. A key is masked by value where the given x_ij, or
+// the bias, is -infinity, or at or below masked_below, or is the lowest finite number of float16: it is then not seen,
+// as if the mask had said so. Products of queries and keys mask nothing.
 typedef struct AttnscopeSoftmaxParams {
   uint32_t struct_size;
   uint32_t reserved;              // 0
@@ -288,6 +340,10 @@ typedef struct AttnscopeSoftmaxParams {
   double soft_cap;                // 0: none; else 2^-96 to 2^96
   const AttnscopeMask* mask;      // null: all keys are seen
   const AttnscopeBiasView* bias;  // null: none
+  double masked_below;            // 0: -1e8; -infinity: finite values are no masks
+  // [heads of the view], or null. A learned sink: exp(sinks[h]) is added to the softmax's denominator, so that weights
+  // sum to less than 1; the rest is ATTNSCOPE_NULL_MASS. -infinity: none for this head.
+  const float* sinks;
 } AttnscopeSoftmaxParams;
 
 // A block of consecutive keys of one sequence, [kv_heads, keys, head_dim] with the strides of the view. An array of
@@ -296,6 +352,15 @@ typedef struct AttnscopeKeyPage {
   const void* data;  // element [head 0, its first key, 0]
   size_t keys;
 } AttnscopeKeyPage;
+
+// Keys that are no floats, such as those of a quantised cache. `load` writes keys [first, first + count) of a head of
+// keys as float32 [count, head_dim] to `to`; it is called on the threads of the call, for at most a few hundred keys at
+// a time, and must not fail. This struct never changes.
+typedef struct AttnscopeKeyLoader {
+  void (*load)(const void* context, size_t sequence, size_t kv_head, size_t first, size_t count, size_t head_dim,
+               float* to);
+  const void* context;
+} AttnscopeKeyLoader;
 
 // Queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim] of one layer, any strides; where
 // the elements of a query and of a key are contiguous it is fastest. Query head h attends to the keys of head
@@ -312,7 +377,7 @@ typedef struct AttnscopeQueryKeyView {
   uint64_t kv_heads;  // divides heads
   uint64_t queries;
   uint64_t keys;
-  uint64_t head_dim;  // 1 to 256
+  uint64_t head_dim;  // 1 to ATTNSCOPE_MAX_HEAD_DIM
   int64_t query_batch_stride;
   int64_t query_head_stride;
   int64_t query_stride;
@@ -327,6 +392,8 @@ typedef struct AttnscopeQueryKeyView {
   uint64_t num_pages;
   uint64_t first_sequence;  // as in AttnscopeAttentionView
   uint64_t first_head;      // counts query heads
+  // Keys by a function: key_data, pages, key_type and the keys' strides are then not used. Zeros: none.
+  AttnscopeKeyLoader key_loader;
 } AttnscopeQueryKeyView;
 
 // Activations [batch, tokens, channels]: one side of a block's residual stream. Channels are contiguous.
@@ -358,6 +425,10 @@ typedef struct AttnscopeBufferView {
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousAttention(const void* data, int32_t type, uint64_t batch,
                                                               uint64_t heads, uint64_t queries, uint64_t keys,
                                                               AttnscopeAttentionView* view);
+// `data` [batch, heads, queries, keys], bytes; batch, heads, queries and keys that are 1 serve all.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousKeyMask(const uint8_t* data, uint64_t batch, uint64_t heads,
+                                                            uint64_t queries, uint64_t keys,
+                                                            AttnscopeKeyMaskView* mask);
 // `query_data` [batch, heads, queries, head_dim], `key_data` [batch, kv_heads, keys, head_dim].
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousQueryKey(const void* query_data, const void* key_data, int32_t type,
                                                              uint64_t batch, uint64_t heads, uint64_t kv_heads,
@@ -468,7 +539,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddLogits(AttnscopeAccumula
                                                                const AttnscopeRunner* runner);
 // The same from queries and keys, whose products are never all in memory. `params` and `runner` may be null.
 // O(batch * heads * queries * keys * head_dim). Errors: those of AddLogits; INVALID_ARGUMENT for heads that kv_heads
-// does not divide, a head_dim beyond 1 to 256, pages that do not hold `keys` keys, or pages with a batch other than 1.
+// does not divide, a head_dim beyond 1 to 1024, pages that do not hold `keys` keys, or pages with a batch other than 1.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddQueriesKeys(AttnscopeAccumulator* accumulator,
                                                                     const AttnscopeQueryKeyView* view,
                                                                     const AttnscopeSoftmaxParams* params,

@@ -224,7 +224,7 @@ inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
           kSequence, {.digits = 0, .report_key = "infinite_residuals"}),
     Entry(Metric::kGradientNorm, "gradient_norm", "L2 norm of the layer's gradients", kOther, kBuffer,
           {.title = "Gradient Norm", .axis = "Norm", .scale = kLog, .report_key = "gradient_norms"}),
-    Entry(Metric::kMaskedRows, "masked_rows", "Rows that may see no key", kCount, kRow, {.digits = 0}),
+    Entry(Metric::kMaskedRows, "masked_rows", "Rows that may see no key", kCount, kRow, {.column = 170, .digits = 0}),
     Entry(Metric::kNullMass, "null_mass", "Mean share of a row that a learned sink takes", kMean, kRowWithNullMass,
           {.column = 105, .title = "Null Mass", .axis = "Share", .scale = kShare}),
     Entry(Metric::kMaxLogit, "max_logit", "Largest unmasked logit, with its sign", kSignedMaximum, kLogit,

@@ -10,8 +10,10 @@
 #include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/limits.h"
-#include "tools/analysis/float32.h"
+#include "tools/analysis/block_rows.h"
 #include "tools/analysis/last_tensor.h"
+#include "tools/analysis/weight_notes.h"
+#include "tools/files/float32.h"
 
 namespace attnscope::tools {
 namespace {
@@ -51,8 +53,15 @@ BlockSteps StepsOf(const AttentionPart& part, size_t max_keys, const AnalysisOpt
 
 class LayerAnalysis {
  public:
-  LayerAnalysis(const LayerPlan& plan, const LayerShare& share, const AnalysisOptions& options, LastTensor* last_tensor)
-      : plan_(plan), share_(share), options_(options), last_tensor_(last_tensor) {}
+  LayerAnalysis(int64_t layer, const LayerPlan& plan, const LayerShare& share, const AnalysisOptions& options,
+                LastTensor* last_tensor, WeightNotes* notes)
+      : layer_(layer),
+        plan_(plan),
+        share_(share),
+        options_(options),
+        block_rows_(options.rows, options.pieces, layer),
+        last_tensor_(last_tensor),
+        notes_(notes) {}
 
   Status Run(LayerAccumulator* out) {
     const LayerConfig config = Config();
@@ -133,7 +142,7 @@ class LayerAnalysis {
 
   Status AddBlock(const AttentionPart& part, const uint8_t* elements, const Block& block) {
     const Dtype dtype = part.source.info().dtype;
-    const SoftmaxParams params = ParamsOf(part, block.first_row);
+    const SoftmaxParams params = ParamsOf(part, block);
     AttentionView view =
         ContiguousAttention(nullptr, KernelType(dtype), block.sequences, part.heads, block.rows, part.keys);
     if (dtype == Dtype::kFloat64) {
@@ -148,19 +157,32 @@ class LayerAnalysis {
     }
     view.first_sequence = block.slot;
     view.first_head = options_.pieces.first_head;
-    return part.kind == AttentionKind::kLogits ? accumulator_.AddLogits(view, params, options_.runner)
-                                               : accumulator_.AddWeights(view, params.mask, options_.runner);
+    if (part.kind == AttentionKind::kLogits) return accumulator_.AddLogits(view, params, options_.runner);
+    view.null_mass = options_.rows.null_mass;
+    notes_->Look({.layer = layer_,
+                  .first_sequence = FirstSequenceOf(part) + block.first_sequence,
+                  .first_row = options_.pieces.first_row + block.first_row,
+                  .all_rows = options_.pieces.RowsOf(part),
+                  .weights = &view,
+                  .visibility = &params.mask});
+    return accumulator_.AddWeights(view, params.mask, options_.runner);
   }
 
-  // Of rows that begin with the file's `first_row`: the last query of the whole sequence sees all keys.
-  SoftmaxParams ParamsOf(const AttentionPart& part, size_t first_row) const {
-    SoftmaxParams params;
+  SoftmaxParams ParamsOf(const AttentionPart& part, const Block& block) {
+    SoftmaxParams params = block_rows_.ParamsOf(part, {.first_sequence = FirstSequenceOf(part) + block.first_sequence,
+                                                       .sequences = block.sequences,
+                                                       .first_row = options_.pieces.first_row + block.first_row,
+                                                       .rows = block.rows});
     params.scale = options_.scale;
     params.soft_cap = options_.soft_cap;
-    params.mask.causal = options_.causal;
-    params.mask.causal_offset = static_cast<int64_t>(part.keys + options_.pieces.first_row + first_row) -
-                                static_cast<int64_t>(options_.pieces.RowsOf(part));
     return params;
+  }
+
+  // Among the sequences of the layer.
+  size_t FirstSequenceOf(const AttentionPart& part) const {
+    size_t first = 0;
+    for (const AttentionPart* before = plan_.attention.data(); before != &part; ++before) first += before->batch;
+    return first;
   }
 
   Status AddQueriesKeys(const AttentionPart& part, const ShareItem& item) {
@@ -183,7 +205,7 @@ class LayerAnalysis {
       view.key_data = static_cast<const uint8_t*>(all.key_data) + first_key * ElementBytes(all.key_type);
       view.first_sequence = block.slot;
       view.first_head = options_.pieces.first_head;
-      return accumulator_.AddQueriesKeys(view, ParamsOf(part, block.first_row), options_.runner);
+      return accumulator_.AddQueriesKeys(view, ParamsOf(part, block), options_.runner);
     });
   }
 
@@ -249,10 +271,13 @@ class LayerAnalysis {
     return view;
   }
 
+  const int64_t layer_;
   const LayerPlan& plan_;
   const LayerShare& share_;
   const AnalysisOptions& options_;
+  BlockRows block_rows_;
   LastTensor* last_tensor_;
+  WeightNotes* notes_;
   size_t max_keys_ = 0;  // of all parts
   LayerAccumulator accumulator_;
   std::vector<float> narrowed_;
@@ -264,16 +289,18 @@ class LayerAnalysis {
 Status MeasureShare(const Plan& plan, const Share& share, const AnalysisOptions& options,
                     const std::function<Status(MeasuredLayer layer)>& take) {
   LastTensor last_tensor;
+  WeightNotes notes;
   for (const auto& [index, layer] : plan.layers) {
     const LayerShare& of_layer = share.layers.at(index);
     MeasuredLayer measured;
     measured.layer = index;
     if (!layer.attention.empty()) measured.kind = layer.attention[0].kind;
     measured.open = of_layer.open;
-    Status status = LayerAnalysis(layer, of_layer, options, &last_tensor).Run(&measured.accumulator);
+    Status status = LayerAnalysis(index, layer, of_layer, options, &last_tensor, &notes).Run(&measured.accumulator);
     if (status.ok()) status = take(std::move(measured));
     if (!status.ok()) return status;
   }
+  for (const std::string& note : notes.Finish()) options.on_note(note);
   for (const std::unique_ptr<TensorFile>& file : plan.files) {
     if (Status status = file->CheckUnchanged(); !status.ok()) return status;
   }

@@ -8,19 +8,20 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
 #include "tools/analysis/plan.h"
+#include "tools/analysis/row_rules.h"
 #include "tools/analysis/share.h"
 
 namespace attnscope::tools {
 
 struct AnalysisOptions {
-  // Query i sees the first i + 1 + keys - queries keys: the queries are the last ones.
-  bool causal = false;
+  RowRules rows = {};  // which fit the plan, see FitRowRules
   bool mean_matrix = false;
   // Of logits, and of queries and keys; as in SoftmaxParams, zero is the default.
   double scale = 0.0;
@@ -31,6 +32,8 @@ struct AnalysisOptions {
   size_t block_elements = size_t{16} << 20;
   // Called now and then with the elements measured since the last call, of ShareSize in all.
   std::function<void(size_t elements)> on_progress = [](size_t) {};
+  // Called after the last layer with what people should know of the weights, see WeightNotes.
+  std::function<void(const std::string& note)> on_note = [](const std::string&) {};
 };
 
 // One layer of a share.

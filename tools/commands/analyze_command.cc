@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "attnscope/limits.h"
 #include "tools/commands/command.h"
@@ -126,20 +127,39 @@ Status CheckShare(const AnalyzeOptions& options) {
   return {};
 }
 
+// Measures, and then says what the weights speak against.
+Status MeasureWithProgress(const Plan& plan, const Share& share, AnalysisOptions* analysis, SavedState* state) {
+  std::vector<std::string> notes;
+  Status status;
+  {
+    ProgressBar bar(ShareSize(plan, share));
+    analysis->on_progress = [&bar](size_t elements) { bar.Advance(elements); };
+    analysis->on_note = [&notes](const std::string& note) { notes.push_back(note); };
+    status = MeasureShare(plan, share, *analysis, [state](const MeasuredLayer& layer) {
+      state->layers.push_back(SaveLayer(layer));
+      return Status();
+    });
+  }
+  for (const std::string& note : notes) PrintError("note: " + note);
+  return status;
+}
+
 Status Measure(const AnalyzeOptions& options, SavedState* state) {
   ShareOptions share_options;
   Status status = CheckShare(options);
   if (status.ok()) status = ReadShare(options, &share_options);
   Plan plan;
   Share share;
+  AnalysisOptions analysis;
   if (status.ok()) status = PlanOf(options.measure, &plan);
+  if (status.ok()) status = AnalysisOf(options.measure, share_options.pieces, &plan, &analysis);
   if (status.ok()) status = MakeShare(plan, share_options, &share);
   if (!status.ok()) return status;
   PrintReadings(plan);
   ThreadRunner threads;
   status = ThreadRunner::Create(options.measure.threads, &threads);
   if (!status.ok()) return status;
-  *state = EmptyState(options.measure);
+  *state = EmptyState(analysis);
   state->settings.epoch = options.output.epoch;
   state->settings.stage = options.output.stage;
   if (!options.share.empty()) {
@@ -147,15 +167,8 @@ Status Measure(const AnalyzeOptions& options, SavedState* state) {
     state->share_count = share_options.count;
     state->shares = {share_options.index};
   }
-  ProgressBar bar(ShareSize(plan, share));
-  AnalysisOptions analysis = AnalysisOf(options.measure);
-  analysis.pieces = share_options.pieces;
   analysis.runner = threads.runner();
-  analysis.on_progress = [&bar](size_t elements) { bar.Advance(elements); };
-  return MeasureShare(plan, share, analysis, [state](const MeasuredLayer& layer) {
-    state->layers.push_back(SaveLayer(layer));
-    return Status();
-  });
+  return MeasureWithProgress(plan, share, &analysis, state);
 }
 
 Status Run(const AnalyzeOptions& options, bool* findings) {

@@ -7,7 +7,10 @@
 #include "attnscope/limits.h"
 #include "tools/analysis/reading.h"
 #include "tools/analysis/residual_plan.h"
+#include "tools/analysis/row_rules_text.h"
+#include "tools/commands/row_options.h"
 #include "tools/output/terminal.h"
+#include "tools/state/state_file.h"
 
 namespace attnscope::tools {
 namespace {
@@ -15,6 +18,8 @@ namespace {
 // A number that the softmax can take: the default, or one that is not out of all proportion.
 constexpr double kLeastFactor = 0x1p-96;
 constexpr double kMostFactor = 0x1p96;
+
+static_assert(kMaxRulesText <= kMaxRowOptionsBytes, "states hold what was said of rows");
 
 // Logits, and queries and keys.
 void AddLogitOptions(CommandLine* line, MeasureOptions* options) {
@@ -28,7 +33,7 @@ void AddLogitOptions(CommandLine* line, MeasureOptions* options) {
   line->AddOption("--k-tensor", &options->inputs.key_globs, "Of archives, which tensors are keys. May be repeated")
       .Placeholder("GLOB")
       .OneForEachMention();
-  line->AddOption("--q-heads", &options->inputs.query_heads,
+  line->AddOption("--q-heads,--heads-of-q", &options->inputs.query_heads,
                   "Queries and keys are outputs of projections, [n, heads * head_dim] or [batch, n,\n"
                   "heads * head_dim], with so many heads of queries; of keys with as many, or --kv-heads")
       .Between(size_t{1}, kMaxHeads)
@@ -81,7 +86,7 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
       .OneOf({"bfloat16"})
       .Placeholder("bfloat16");
   AddLogitOptions(line, options);
-  line->AddFlag("--causal", &options->causal, "Ignore the keys after each query; the last query sees all keys");
+  AddRowOptions(line, &options->rows);
   line->AddFlag("--mean-matrix", &options->mean_matrix,
                 "First average over batch and heads, then measure, as many training loops do.\n"
                 "It hides collapsed heads");
@@ -111,6 +116,11 @@ std::vector<std::string> InputPaths(const MeasureOptions& options) {
   for (const std::vector<std::string>& names : options.inputs.residuals) {
     for (const std::string& name : names) add(ExpandPattern(name));
   }
+  const RowOptions& rows = options.rows;
+  for (const std::string& path :
+       {rows.key_lengths, rows.first_keys, rows.query_lengths, rows.segments, rows.mask, rows.sinks}) {
+    if (!path.empty()) paths.push_back(path);
+  }
   return paths;
 }
 
@@ -129,21 +139,26 @@ void PrintReadings(const Plan& plan) {
   for (const std::string& note : plan.notes) PrintError("note: " + note);
 }
 
-AnalysisOptions AnalysisOf(const MeasureOptions& options) {
+Status AnalysisOf(const MeasureOptions& options, const Pieces& pieces, Plan* plan, AnalysisOptions* out) {
   AnalysisOptions analysis;
-  analysis.causal = options.causal;
+  Status status = ReadRowRules(options.rows, &analysis.rows);
+  if (status.ok()) status = FitRowRules(pieces, plan, &analysis.rows);
+  if (!status.ok()) return status;
+  analysis.pieces = pieces;
   analysis.mean_matrix = options.mean_matrix;
   analysis.scale = options.scale;
   analysis.soft_cap = options.soft_cap;
-  return analysis;
+  *out = std::move(analysis);
+  return {};
 }
 
-SavedState EmptyState(const MeasureOptions& options) {
+SavedState EmptyState(const AnalysisOptions& analysis) {
   SavedState state;
-  state.settings.causal = options.causal;
-  state.settings.mean_matrix = options.mean_matrix;
-  state.settings.scale = options.scale;
-  state.settings.soft_cap = options.soft_cap;
+  state.settings.causal = analysis.rows.causal;
+  state.settings.row_options = analysis.rows.text;
+  state.settings.mean_matrix = analysis.mean_matrix;
+  state.settings.scale = analysis.scale;
+  state.settings.soft_cap = analysis.soft_cap;
   return state;
 }
 

@@ -23,7 +23,7 @@ struct MeasureOptions {
   size_t threads = 0;
   double scale = 0.0;
   double soft_cap = 0.0;
-  bool causal = false;
+  RowOptions rows;
   bool token_major = false;
   bool mean_matrix = false;
   ShareBy share_by = ShareBy::kAuto;
@@ -41,11 +41,12 @@ Status PlanOf(const MeasureOptions& options, Plan* plan);
 // Says on standard error how the files are read: a line for each tensor, and notes.
 void PrintReadings(const Plan& plan);
 
-// The options of the analysis, without a runner.
-AnalysisOptions AnalysisOf(const MeasureOptions& options);
+// The options of the analysis, without a runner: reads what is said of rows, and compares it with the plan, to which
+// notes are added. Errors: as ReadRowRules and FitRowRules.
+Status AnalysisOf(const MeasureOptions& options, const Pieces& pieces, Plan* plan, AnalysisOptions* out);
 
-// A state that is still empty, with the settings of these options.
-SavedState EmptyState(const MeasureOptions& options);
+// A state that is still empty, with the settings of an analysis.
+SavedState EmptyState(const AnalysisOptions& analysis);
 
 }  // namespace attnscope::tools
 

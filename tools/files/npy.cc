@@ -28,6 +28,10 @@ constexpr NamedType kTypes[] = {
     {"f4", Dtype::kFloat32},       {"float32", Dtype::kFloat32}, {"single", Dtype::kFloat32}, {"f", Dtype::kFloat32},
     {"f8", Dtype::kFloat64},       {"float64", Dtype::kFloat64}, {"double", Dtype::kFloat64}, {"d", Dtype::kFloat64},
     {"bfloat16", Dtype::kBFloat16}};
+// No attention, but what options name.
+constexpr NamedType kWholeTypes[] = {{"b1", Dtype::kBool},     {"?", Dtype::kBool},      {"bool", Dtype::kBool},
+                                     {"u1", Dtype::kUInt8},    {"uint8", Dtype::kUInt8}, {"i4", Dtype::kInt32},
+                                     {"int32", Dtype::kInt32}, {"i8", Dtype::kInt64},    {"int64", Dtype::kInt64}};
 
 // Why an element type is not read, and what to do.
 std::string ProblemOf(std::string_view descr, std::string_view name) {
@@ -51,6 +55,10 @@ void SetType(std::string_view descr, TensorInfo* info) {
     return;
   }
   info->problem = ProblemOf(descr, name);
+  for (const NamedType& type : kWholeTypes) {
+    if (type.name == name) info->whole_dtype = type.dtype;
+  }
+  if (info->whole_dtype != Dtype::kOther) info->is_big_endian = descr[0] == '>';
   info->may_be_bfloat16 = name == "V2";
   if (info->may_be_bfloat16) {
     info->dtype = Dtype::kBFloat16;

@@ -19,6 +19,14 @@ std::string TypeText(const TensorInfo& info) {
       return "float32";
     case Dtype::kFloat64:
       return "float64";
+    case Dtype::kBool:
+      return "bool";
+    case Dtype::kUInt8:
+      return "uint8";
+    case Dtype::kInt32:
+      return "int32";
+    case Dtype::kInt64:
+      return "int64";
     case Dtype::kOther:
       break;
   }

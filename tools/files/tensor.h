@@ -22,7 +22,7 @@ static_assert(std::endian::native == std::endian::little, "big-endian machines w
 
 using Bytes = std::span<const uint8_t>;
 
-enum class Dtype : uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kOther };
+enum class Dtype : uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kBool, kUInt8, kInt32, kInt64, kOther };
 
 // What a file has in place of a dtype that holds the same values.
 enum class Storage : uint8_t { kSame, kFloat8E4M3, kFloat8E5M2 };
@@ -37,9 +37,14 @@ constexpr size_t ElementBytes(Dtype dtype) {
     case Dtype::kBFloat16:
       return 2;
     case Dtype::kFloat32:
+    case Dtype::kInt32:
       return 4;
     case Dtype::kFloat64:
+    case Dtype::kInt64:
       return 8;
+    case Dtype::kBool:
+    case Dtype::kUInt8:
+      return 1;
     case Dtype::kOther:
       break;
   }
@@ -59,6 +64,8 @@ struct TensorInfo {
   std::string problem;
   // Of a problem: whole numbers, text or objects, which are no attention of any shape.
   bool is_never_attention = false;
+  // Of a problem: the type of whole numbers or truth values, which options may name (see number_file.h).
+  Dtype whole_dtype = Dtype::kOther;
   bool may_be_bfloat16 = false;  // of a problem: two bytes of no type, which is how numpy writes bfloat16
 };
 

@@ -44,6 +44,7 @@ struct SavedLayer {
 struct StateSettings {
   bool causal = false;
   bool mean_matrix = false;
+  std::string row_options = {};  // what else was said of rows, as TextOfRules has it
   double scale = 0.0;
   double soft_cap = 0.0;
   double tolerance_float32 = LayerConfig().tolerance_float32;

@@ -16,6 +16,7 @@ namespace attnscope::tools {
 
 // Of what a state may hold; what writes one must keep to them.
 inline constexpr size_t kMaxStageBytes = 4096;
+inline constexpr size_t kMaxRowOptionsBytes = 4096;
 inline constexpr size_t kMaxShares = 1'000'000;
 inline constexpr size_t kMaxNamesBytes = 16384;  // of a list of numbers
 

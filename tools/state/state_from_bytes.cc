@@ -199,7 +199,7 @@ void TakeLayer(bool mean_matrix, const NumberMap& map, Reader* in, SavedLayer* l
   for (uint64_t i = 0; i < matrices && in->ok(); ++i) TakeMatrix(map, in, layer);
 }
 
-void TakeSettings(Reader* in, StateSettings* settings) {
+void TakeSettings(uint32_t version, Reader* in, StateSettings* settings) {
   const uint64_t flags = in->TakeCount("flags", kCausal | kMeanMatrix | kHasEpoch);
   settings->causal = (flags & kCausal) != 0;
   settings->mean_matrix = (flags & kMeanMatrix) != 0;
@@ -211,6 +211,7 @@ void TakeSettings(Reader* in, StateSettings* settings) {
   const auto epoch = in->Take<int64_t>();
   if ((flags & kHasEpoch) != 0) settings->epoch = epoch;
   settings->stage = in->TakeText("length of the stage's name", kMaxStageBytes);
+  if (version >= 3) settings->row_options = in->TakeText("length of the options of rows", kMaxRowOptionsBytes);
 }
 
 void TakeShares(Reader* in, SavedState* state) {
@@ -272,9 +273,10 @@ Status StateFromBytes(Bytes bytes, SavedState* out) {
   if (Status status = CheckHeader(bytes); !status.ok()) return status;
   Reader in(bytes);
   SavedState state;
-  TakeSettings(&in, &state.settings);
+  const auto version = LoadLittleEndian<uint32_t>(bytes, kVersionAt);
+  TakeSettings(version, &in, &state.settings);
   TakeShares(&in, &state);
-  const NumberMap map = TakeContents(LoadLittleEndian<uint32_t>(bytes, kVersionAt), &in, &state.contents);
+  const NumberMap map = TakeContents(version, &in, &state.contents);
   constexpr size_t kLayerBytes = 6 * sizeof(uint64_t);
   const uint64_t layers = in.TakeLength("layers", UINT64_MAX, kLayerBytes);
   for (uint64_t i = 0; i < layers && in.ok(); ++i) {

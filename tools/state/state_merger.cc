@@ -116,6 +116,7 @@ Status StateMerger::CheckSettings(const std::string& name, const StateSettings& 
     return a == b ? Status() : Differ(what, first_, Text(a), name, Text(b));
   };
   Status status = differ("--causal", ours.causal, settings.causal);
+  if (status.ok()) status = differ("what is said of rows", ours.row_options, settings.row_options);
   if (status.ok()) status = differ("--mean-matrix", ours.mean_matrix, settings.mean_matrix);
   if (status.ok()) status = differ("--scale", ours.scale, settings.scale);
   if (status.ok()) status = differ("--soft-cap", ours.soft_cap, settings.soft_cap);

@@ -89,6 +89,7 @@ std::string StateToBytes(const SavedState& state) {
   }
   out.Put(settings.epoch.value_or(0));
   out.PutText(settings.stage);
+  out.PutText(settings.row_options);
   out.Put(static_cast<uint64_t>(state.share_by));
   out.Put(uint64_t{state.share_count});
   out.Put(uint64_t{state.shares.size()});

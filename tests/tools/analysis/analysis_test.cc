@@ -236,7 +236,7 @@ TEST_F(AnalysisTest, CausalMaskEndsWithTheKeys) {
   const std::string path = Write(
       "L0.npy", Npy("<f4", {2, 5}, BytesOf(std::vector<float>{.25f, .25f, .25f, .25f, kNaN, .2f, .2f, .2f, .2f, .2f})));
   AnalysisOptions options;
-  options.causal = true;
+  options.rows.causal = true;
   const MetricValues layer = Run({.files = {path}}, options).layers.at(0).stats.layer;
   EXPECT_EQ(layer[Metric::kInvalidRows], 0.0);
   EXPECT_NEAR(layer[Metric::kEntropy], (std::log(4.0) + std::log(5.0)) / 2, 2e-6);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // float64 to float32, which is what the kernels read.
-#ifndef ATTNSCOPE_TOOLS_ANALYSIS_FLOAT32_H_
-#define ATTNSCOPE_TOOLS_ANALYSIS_FLOAT32_H_
+#ifndef ATTNSCOPE_TOOLS_FILES_FLOAT32_H_
+#define ATTNSCOPE_TOOLS_FILES_FLOAT32_H_
 
 #include <span>
 
@@ -15,4 +15,4 @@ void NarrowToFloat32(std::span<const double> from, float* to);
 
 }  // namespace attnscope::tools
 
-#endif  // ATTNSCOPE_TOOLS_ANALYSIS_FLOAT32_H_
+#endif  // ATTNSCOPE_TOOLS_FILES_FLOAT32_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/analysis/float32.h"
+#include "tools/files/float32.h"
 
 #include <gtest/gtest.h>
 

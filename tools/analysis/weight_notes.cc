@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/analysis/weight_notes.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/row_visibility.h"
+
+namespace attnscope::tools {
+namespace {
+
+// Elements of a layer that one question may look at.
+constexpr int64_t kBudget = int64_t{1} << 24;
+// Keys behind the diagonal that must be zero to be a triangle.
+constexpr size_t kLeastTriangle = 3;
+
+// One row of one head.
+class WeightRow {
+ public:
+  WeightRow(const AttentionView& view, size_t sequence, size_t head, size_t row)
+      : bytes_(ElementBytes(view.type)),
+        data_(static_cast<const uint8_t*>(view.data) +
+              (static_cast<int64_t>(sequence) * view.batch_stride + static_cast<int64_t>(head) * view.head_stride +
+               static_cast<int64_t>(row) * view.query_stride) *
+                  static_cast<int64_t>(bytes_)) {}
+
+  // Not zero of either sign.
+  bool HasWeight(size_t key) const {
+    if (bytes_ == sizeof(uint16_t)) return (Bits<uint16_t>(key) & 0x7FFF) != 0;
+    return (Bits<uint32_t>(key) & 0x7FFFFFFF) != 0;
+  }
+  // The first of keys [begin, end) that has weight, or end.
+  size_t First(size_t begin, size_t end) const {
+    while (begin < end && !HasWeight(begin)) ++begin;
+    return begin;
+  }
+  // Behind the last of keys [begin, end) that has weight, or begin.
+  size_t EndOfLast(size_t begin, size_t end) const {
+    while (end > begin && !HasWeight(end - 1)) --end;
+    return end;
+  }
+
+ private:
+  template <typename T>
+  T Bits(size_t key) const {
+    T bits;
+    std::memcpy(&bits, data_ + key * bytes_, sizeof(bits));
+    return bits;
+  }
+
+  size_t bytes_;
+  const uint8_t* data_;
+};
+
+RowVisibility VisibilityOf(const NotedBlock& block, size_t sequence) {
+  return {*block.visibility, block.weights->queries, block.weights->keys, sequence, 0};
+}
+
+std::string Place(const NotedBlock& block, size_t sequence) {
+  return "layer " + std::to_string(block.layer) + ", sequence " + std::to_string(block.first_sequence + sequence);
+}
+
+std::string KeysText(size_t begin, size_t end) {
+  return end - begin == 1 ? "key " + std::to_string(begin)
+                          : "keys " + std::to_string(begin) + " to " + std::to_string(end - 1);
+}
+
+// Whether anything but lengths was said.
+bool HasShape(const Visibility& visibility) {
+  return visibility.causal || visibility.window > 0 || visibility.segments != nullptr;
+}
+
+// The options that limit what rows see, for a message.
+std::string OptionsText(const Visibility& visibility) {
+  std::string text;
+  const auto add = [&text](bool is_set, const char* option) {
+    if (is_set) text += (text.empty() ? "" : ", ") + std::string(option);
+  };
+  add(visibility.causal, "--causal");
+  add(visibility.window > 0, visibility.window_kind == WindowKind::kChunked ? "--chunked" : "--window");
+  add(visibility.key_lengths != nullptr, "--key-lengths");
+  add(visibility.first_keys != nullptr, "--first-keys");
+  add(visibility.segments != nullptr, "--segments");
+  return text;
+}
+
+}  // namespace
+
+void WeightNotes::Look(const NotedBlock& block) {
+  if (block.layer != layer_) {
+    EndLayer();
+    layer_ = block.layer;
+    padding_budget_ = behind_budget_ = outside_budget_ = kBudget;
+  }
+  for (size_t sequence = 0; sequence < block.weights->batch; ++sequence) {
+    LookForPadding(block, sequence);
+    if (!HasShape(*block.visibility)) LookBehindDiagonal(block, sequence);
+    LookOutside(block, sequence);
+  }
+}
+
+std::vector<std::string> WeightNotes::Finish() {
+  EndLayer();
+  std::vector<std::string> lines;
+  for (const Finding& finding : {padding_, triangle_, outside_}) {
+    if (finding.layers == 0) continue;
+    const size_t more = finding.layers - 1;
+    lines.push_back(finding.first);
+    if (more > 0) lines.back() += " (and " + std::to_string(more) + (more == 1 ? " more layer)" : " more layers)");
+  }
+  return lines;
+}
+
+void WeightNotes::EndLayer() {
+  if (has_weight_ && !has_behind_ && behind_ >= kLeastTriangle) {
+    Add(layer_,
+        "layer " + std::to_string(layer_) +
+            ": no query gives any weight to the keys behind it; if it may not see them, --causal says so",
+        &triangle_);
+  }
+  has_weight_ = has_behind_ = is_whole_ = false;
+  behind_ = 0;
+}
+
+void WeightNotes::LookForPadding(const NotedBlock& block, size_t sequence) {
+  const AttentionView& weights = *block.weights;
+  if (block.first_row == 0) {
+    is_whole_ = true;
+    weighted_ = visible_ = {};
+  }
+  if (!is_whole_) return;
+  const RowVisibility visibility = VisibilityOf(block, sequence);
+  if (visibility.by_key()) {
+    is_whole_ = false;
+    return;
+  }
+  // Later rows see later keys: the last one mostly answers for all.
+  for (size_t row = weights.queries; row-- > 0;) {
+    const KeyRange range = visibility.Range(row);
+    if (range.empty()) continue;
+    visible_.Add(range.begin, range.end);
+    for (size_t head = 0; head < weights.heads && padding_budget_ > 0; ++head) {
+      const WeightRow of_head(weights, sequence, head, row);
+      const size_t from = std::clamp(weighted_.end, range.begin, range.end);
+      const size_t to = std::clamp(weighted_.begin, range.begin, range.end);
+      const size_t end = of_head.EndOfLast(from, range.end);
+      const size_t begin = of_head.First(range.begin, to);
+      padding_budget_ -= static_cast<int64_t>(range.end - end + begin - range.begin + 1);
+      if (end > from) weighted_.Add(end - 1, end);
+      if (begin < to) weighted_.Add(begin, begin + 1);
+    }
+  }
+  has_weight_ |= weighted_.end > 0;
+  if (padding_budget_ <= 0) is_whole_ = false;
+  if (!is_whole_ || block.first_row + weights.queries < block.all_rows || weighted_.end == 0) return;
+  if (weighted_.end < visible_.end) {
+    Add(block.layer,
+        Place(block, sequence) + ": no query gives " + KeysText(weighted_.end, visible_.end) +
+            " any weight; if this is padding, --key-lengths says so",
+        &padding_);
+  } else if (weighted_.begin > visible_.begin) {
+    Add(block.layer,
+        Place(block, sequence) + ": no query gives " + KeysText(visible_.begin, weighted_.begin) +
+            " any weight; if this is padding, --first-keys says so",
+        &padding_);
+  }
+}
+
+void WeightNotes::LookBehindDiagonal(const NotedBlock& block, size_t sequence) {
+  const AttentionView& weights = *block.weights;
+  const RowVisibility visibility = VisibilityOf(block, sequence);
+  if (visibility.by_key()) return;
+  for (size_t row = 0; row < weights.queries; ++row) {
+    const KeyRange range = visibility.Range(row);
+    // The last query stands at the last key.
+    const size_t behind = weights.keys + block.first_row + row + 1;
+    const size_t first = std::max(behind - std::min(behind, block.all_rows), range.begin);
+    for (size_t head = 0; head < weights.heads; ++head) {
+      if (has_behind_ || behind_budget_ <= 0 || first >= range.end) break;
+      const WeightRow of_head(weights, sequence, head, row);
+      const size_t found = of_head.First(first, range.end);
+      has_behind_ = found < range.end;
+      behind_ += range.end - first;
+      behind_budget_ -= static_cast<int64_t>(found - first) + 1;
+    }
+  }
+}
+
+void WeightNotes::LookOutside(const NotedBlock& block, size_t sequence) {
+  const AttentionView& weights = *block.weights;
+  const RowVisibility visibility = VisibilityOf(block, sequence);
+  if (visibility.by_key()) return;
+  for (size_t row = 0; row < weights.queries; ++row) {
+    const KeyRange range = visibility.Range(row);
+    if (range.empty()) continue;  // padding may hold anything
+    for (size_t head = 0; head < weights.heads; ++head) {
+      if (outside_.layer == block.layer || outside_budget_ <= 0) return;
+      const WeightRow of_head(weights, sequence, head, row);
+      outside_budget_ -= static_cast<int64_t>(weights.keys - range.size()) + 1;
+      size_t key = of_head.First(0, range.begin);
+      if (key == range.begin) key = of_head.First(range.end, weights.keys);
+      if (key == weights.keys) continue;
+      Add(block.layer,
+          Place(block, sequence) + ", head " + std::to_string(head) + ": query " +
+              std::to_string(block.first_row + row) + " gives weight to key " + std::to_string(key) +
+              ", which it does not see by " + OptionsText(*block.visibility) + "; such weights are left out",
+          &outside_);
+    }
+  }
+}
+
+void WeightNotes::Add(int64_t layer, const std::string& text, Finding* finding) {
+  if (finding->layer == layer) return;
+  if (finding->layers == 0) finding->first = text;
+  finding->layer = layer;
+  ++finding->layers;
+}
+
+}  // namespace attnscope::tools

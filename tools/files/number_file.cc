@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/files/number_file.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "tools/files/decode.h"
+#include "tools/files/float32.h"
+#include "tools/files/mapped_file.h"
+#include "tools/files/npy.h"
+
+namespace attnscope::tools {
+namespace {
+
+template <typename T>
+std::vector<T> ElementsOf(const TensorData& data) {
+  std::vector<T> elements(data.bytes().size() / sizeof(T));
+  if (!elements.empty()) std::memcpy(elements.data(), data.bytes().data(), elements.size() * sizeof(T));
+  return elements;
+}
+
+float WidenHalf(uint16_t bits) {
+  const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
+  const uint32_t exponent = bits >> 10 & 31;
+  const uint32_t fraction = bits & 1023;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
+  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+  return sign == 0 ? magnitude : -magnitude;
+}
+
+float WidenBFloat(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+
+template <typename T, typename To, typename Widen>
+void WidenAll(const TensorData& data, const Widen& widen, std::vector<To>* out) {
+  const std::vector<T> elements = ElementsOf<T>(data);
+  out->resize(elements.size());
+  std::transform(elements.begin(), elements.end(), out->begin(), widen);
+}
+
+void Fill(const TensorData& data, NumberArray* out) {
+  switch (out->dtype) {
+    case Dtype::kBool:
+    case Dtype::kUInt8:
+      out->bytes = ElementsOf<uint8_t>(data);
+      return;
+    case Dtype::kInt32:
+      WidenAll<int32_t>(
+          data, [](int32_t value) { return int64_t{value}; }, &out->whole);
+      return;
+    case Dtype::kInt64:
+      out->whole = ElementsOf<int64_t>(data);
+      return;
+    case Dtype::kFloat16:
+      WidenAll<uint16_t>(data, WidenHalf, &out->floats);
+      return;
+    case Dtype::kBFloat16:
+      WidenAll<uint16_t>(data, WidenBFloat, &out->floats);
+      return;
+    case Dtype::kFloat32:
+      out->floats = ElementsOf<float>(data);
+      return;
+    case Dtype::kFloat64:
+      out->floats.resize(data.bytes().size() / sizeof(double));
+      NarrowToFloat32({reinterpret_cast<const double*>(data.bytes().data()), out->floats.size()}, out->floats.data());
+      return;
+    case Dtype::kOther:
+      return;
+  }
+}
+
+Status ReadArray(Bytes bytes, NumberArray* out) {
+  size_t header_bytes = 0;
+  Status status = NpyHeaderBytes(bytes.first(std::min(kNpyPreludeBytes, bytes.size())), &header_bytes);
+  if (!status.ok()) return status;
+  if (header_bytes > bytes.size()) return {StatusCode::kDataLoss, "is truncated within its header"};
+  TensorInfo info;
+  status = ParseNpyHeader(bytes.first(header_bytes), &info);
+  if (!status.ok()) return status;
+  if (info.whole_dtype != Dtype::kOther) {
+    info.dtype = info.whole_dtype;
+  } else if (!info.problem.empty()) {
+    return {StatusCode::kInvalidArgument, info.problem};
+  }
+  size_t needed = 0;
+  status = TensorBytes(info, &needed);
+  if (!status.ok()) return status;
+  const Bytes elements = bytes.subspan(header_bytes);
+  if (elements.size() != needed) {
+    return {StatusCode::kDataLoss, "shape " + ShapeText(info.shape) + " needs " + std::to_string(needed) +
+                                       " bytes of elements, the file has " + std::to_string(elements.size())};
+  }
+  TensorData data;
+  status = TensorData::FromMapped(elements, ElementBytes(info.dtype), &data);
+  if (status.ok()) status = DecodeElements(info, &data);
+  if (!status.ok()) return status;
+  out->dtype = info.dtype;
+  out->shape = info.shape;
+  Fill(data, out);
+  return {};
+}
+
+}  // namespace
+
+Status ReadNumberFile(const std::string& path, NumberArray* out) {
+  MappedFile file;
+  Status status = MappedFile::Open(path, &file);
+  if (!status.ok()) return status;
+  NumberArray array;
+  status = ReadArray(file.bytes(), &array);
+  if (!status.ok()) return {status.code(), path + ": " + status.message()};
+  *out = std::move(array);
+  return {};
+}
+
+}  // namespace attnscope::tools
