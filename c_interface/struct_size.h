@@ -48,6 +48,10 @@ inline constexpr size_t kFirstSize<AttnscopeSoftmaxParams> = 40;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeQueryKeyView> = 176;
 template <>
+inline constexpr size_t kFirstSize<AttnscopeFloat8Keys> = 64;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeGgmlBlockKeys> = 40;
+template <>
 inline constexpr size_t kFirstSize<AttnscopeActivationView> = 56;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeBufferView> = 24;

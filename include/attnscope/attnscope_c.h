@@ -225,8 +225,9 @@ typedef struct AttnscopeMetricInfo {
 // What there is to know about a metric; its texts are static. Errors: INVALID_ARGUMENT for a number that is no metric.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out);
 
-// ---- Views (attnscope/attention_view.h, query_key_view.h, softmax_params.h): descriptions of buffers that someone
-// else owns. They hold no memory, are cheap to copy, and must outlive only the call that they are passed to.
+// ---- Views (attnscope/attention_view.h, visibility.h, softmax_params.h, query_key_view.h): descriptions of buffers
+// that someone else owns. They hold no memory, are cheap to copy, and must outlive only the call that they are passed
+// to.
 
 // The type of a buffer's elements.
 typedef enum AttnscopeElementType {
@@ -361,6 +362,48 @@ typedef struct AttnscopeKeyLoader {
                float* to);
   const void* context;
 } AttnscopeKeyLoader;
+
+// 8-bit floats: PyTorch's float8_e4m3fn and float8_e5m2.
+typedef enum AttnscopeFloat8 {
+  ATTNSCOPE_FLOAT8_E4M3FN = 0,
+  ATTNSCOPE_FLOAT8_E5M2 = 1,
+} AttnscopeFloat8;
+
+// Keys [batch, kv_heads, keys, head_dim] of 8-bit floats with any strides, in bytes. Key = scale * float8.
+typedef struct AttnscopeFloat8Keys {
+  uint32_t struct_size;
+  int32_t type;  // AttnscopeFloat8
+  const uint8_t* data;
+  int64_t batch_stride;
+  int64_t head_stride;
+  int64_t key_stride;
+  int64_t dim_stride;
+  float scale;               // 0: 1
+  uint32_t reserved;         // 0
+  const float* head_scales;  // [kv_heads], in place of `scale`; null: none
+} AttnscopeFloat8Keys;
+
+// Blocks of 32 elements, as in ggml's files and caches.
+typedef enum AttnscopeGgmlBlock {
+  ATTNSCOPE_GGML_Q8_0 = 0,  // a float16 scale, then 32 signed bytes
+  ATTNSCOPE_GGML_Q4_0 = 1,  // a float16 scale, then 16 bytes of two elements each
+} AttnscopeGgmlBlock;
+
+// Keys [batch, kv_heads, keys] of head_dim elements each, in blocks one behind the other; strides in bytes.
+typedef struct AttnscopeGgmlBlockKeys {
+  uint32_t struct_size;
+  int32_t type;  // AttnscopeGgmlBlock
+  const void* data;
+  int64_t batch_stride;
+  int64_t head_stride;
+  int64_t key_stride;
+} AttnscopeGgmlBlockKeys;
+
+// Loaders of these keys (attnscope/key_loaders.h): the struct too must outlive the calls that use the loader. Any other
+// type needs a function of your own. Thread-safe. Errors: INVALID_ARGUMENT for a type that there is not.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyLoaderOfFloat8(const AttnscopeFloat8Keys* keys, AttnscopeKeyLoader* out);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyLoaderOfGgmlBlocks(const AttnscopeGgmlBlockKeys* keys,
+                                                                AttnscopeKeyLoader* out);
 
 // Queries [batch, heads, queries, head_dim] and keys [batch, kv_heads, keys, head_dim] of one layer, any strides; where
 // the elements of a query and of a key are contiguous it is fastest. Query head h attends to the keys of head
