@@ -44,10 +44,12 @@ inline Causal MeansOfCausal(double queries, double keys) {
   return {sums.log_visible / queries, sums.uniform_top5 / queries};
 }
 
+// Rows that may see keys: masked ones are no sign of anything.
+inline double RowsThatSee(const MetricValues& values) { return Rows(values) - OrZero(values[Metric::kMaskedRows]); }
+
 // Rows that entered the means.
 inline double MeasuredRows(const MetricValues& values) {
-  return Rows(values) - OrZero(values[Metric::kInvalidRows]) - OrZero(values[Metric::kEmptyRows]) -
-         OrZero(values[Metric::kMaskedRows]);
+  return RowsThatSee(values) - OrZero(values[Metric::kInvalidRows]) - OrZero(values[Metric::kEmptyRows]);
 }
 
 // Of them in a matrix, on average.

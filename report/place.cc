@@ -55,7 +55,7 @@ bool HasAnything(const MetricValues& values) {
 
 std::string LackOfEvidence(const PathologyInfo& info, const Thresholds& thresholds, const MetricValues& values) {
   if (info.subject == Subject::kRows) {
-    const double share = values[Metric::kUnnormalizedRows] / Rows(values);
+    const double share = values[Metric::kUnnormalizedRows] / RowsThatSee(values);
     if (share > thresholds.unnormalized_row_share_warning) return NoDistributions(share);
   }
   for (const Evidence& evidence : info.evidence) {

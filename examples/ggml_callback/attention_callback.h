@@ -53,8 +53,7 @@ attnscope::Status Measure(const Tensor& tensor, size_t layer, const AttentionCal
   attnscope::Status status = attnscope::AttentionFromGgml(attnscope::LayoutOfGgml(tensor), &view);
   if (!status.ok()) return status;
   view.keys = std::min(view.keys, callback.past + view.queries);
-  const attnscope::Mask mask = {.causal = true, .causal_offset = static_cast<int64_t>(callback.past)};
-  return callback.monitor->AddWeights(layer, view, mask);
+  return callback.monitor->AddWeights(layer, view, {.causal = true});
 }
 
 // ggml_backend_sched_eval_callback. Always lets the graph go on.

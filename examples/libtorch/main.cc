@@ -29,9 +29,8 @@ using attnscope::Status;
 Status Feed(AttentionMonitor& monitor, const example::LayerTensors& tensors) {
   attnscope::QueryKeyView view;
   Status status = attnscope::QueriesKeysFromDLPack(*tensors.queries, *tensors.keys, &view);
-  const attnscope::Mask mask = {.causal = true, .causal_offset = static_cast<int64_t>(tensors.past)};
   const attnscope::Runner threads = {.run = &example::Transformer::Run, .threads = example::Transformer::Threads()};
-  if (status.ok()) status = monitor.AddQueriesKeys(tensors.layer, view, {.mask = mask}, threads);
+  if (status.ok()) status = monitor.AddQueriesKeys(tensors.layer, view, {.mask = {.causal = true}}, threads);
   attnscope::ActivationView before;
   attnscope::ActivationView after;
   if (status.ok()) status = attnscope::ActivationFromDLPack(*tensors.before, &before);

@@ -66,6 +66,7 @@ static inline AttnscopeAttentionView WeightsView(void) {
 
 /* One function for each of the other sources. */
 void TestStructs(void);
+void TestVisibility(void);
 void TestReports(const char* png_path);
 
 #endif /* ATTNSCOPE_TESTS_C_INTERFACE_C_TEST_H_ */

@@ -136,6 +136,9 @@ static AttnscopeStatus FillContiguous(void* out) {
 static AttnscopeStatus FillTokenMajor(void* out) {
   return AttnscopeTokenMajorQueryKey(kWeights, kWeights, ATTNSCOPE_FLOAT32, 1, 2, 1, 3, 2, 4, out);
 }
+static AttnscopeStatus FillKeyMask(void* out) {
+  return AttnscopeContiguousKeyMask((const uint8_t*)kWeights, 1, kHeads, kQueries, kKeys, out);
+}
 static AttnscopeStatus FillActivation(void* out) {
   return AttnscopeContiguousActivation(kWeights, ATTNSCOPE_FLOAT32, 1, kQueries, kKeys, out);
 }
@@ -158,6 +161,7 @@ static void TestOutputSizes(void) {
   TestOutput("view", FillAttention, 88, sizeof(AttnscopeAttentionView));
   TestOutput("view", FillContiguous, 176, sizeof(AttnscopeQueryKeyView));
   TestOutput("view", FillTokenMajor, 176, sizeof(AttnscopeQueryKeyView));
+  TestOutput("mask", FillKeyMask, 48, sizeof(AttnscopeKeyMaskView));
   TestOutput("view", FillActivation, 56, sizeof(AttnscopeActivationView));
   TestOutput("view", FillGgmlAttention, 88, sizeof(AttnscopeAttentionView));
   TestOutput("view", FillGgmlProducts, 176, sizeof(AttnscopeQueryKeyView));
@@ -185,6 +189,18 @@ static AttnscopeStatus UseQueriesKeys(const void* in) {
 static AttnscopeStatus UseMask(const void* in) {
   return MeasuredRows(AttnscopeAccumulatorAddWeights(accumulator, &weights, in, NULL), kHeads * kQueries);
 }
+static AttnscopeStatus UseKeyMask(const void* in) {
+  const AttnscopeMask mask = {.struct_size = sizeof mask, .key_mask = in};
+  return UseMask(&mask);
+}
+static AttnscopeStatus UseFloat8(const void* in) {
+  AttnscopeKeyLoader loader;
+  return AttnscopeKeyLoaderOfFloat8(in, &loader);
+}
+static AttnscopeStatus UseBlocks(const void* in) {
+  AttnscopeKeyLoader loader;
+  return AttnscopeKeyLoaderOfGgmlBlocks(in, &loader);
+}
 static AttnscopeStatus UseRunner(const void* in) { return AttnscopeAccumulatorReserve(accumulator, in); }
 static AttnscopeStatus UseRunnerSize(const void* in) {
   uint64_t bytes = 0;
@@ -196,6 +212,10 @@ static AttnscopeStatus UseParams(const void* in) {
 static AttnscopeStatus UseParamsMask(const void* in) {
   const AttnscopeSoftmaxParams params = {.struct_size = sizeof params, .mask = in};
   return UseParams(&params);
+}
+static AttnscopeStatus UseParamsKeyMask(const void* in) {
+  const AttnscopeMask mask = {.struct_size = sizeof mask, .key_mask = in};
+  return UseParamsMask(&mask);
 }
 static AttnscopeStatus UseParamsBias(const void* in) {
   const AttnscopeSoftmaxParams params = {.struct_size = sizeof params, .bias = in};
@@ -243,6 +263,10 @@ static AttnscopeStatus UseFigureThresholds(const void* in) {
 
 static void TestInputSizes(void) {
   const AttnscopeMask mask = {.struct_size = sizeof mask, .causal = 1, .causal_offset = 3};
+  AttnscopeKeyMaskView key_mask = {.struct_size = sizeof key_mask};
+  CHECK_OK(FillKeyMask(&key_mask));
+  const AttnscopeFloat8Keys float8 = {.struct_size = sizeof float8};
+  const AttnscopeGgmlBlockKeys blocks = {.struct_size = sizeof blocks};
   const AttnscopeBiasView bias = {.struct_size = sizeof bias, .data = kWeights};
   const AttnscopeSoftmaxParams params = {.struct_size = sizeof params, .scale = 0.5};
   const AttnscopeRunner runner = {.struct_size = sizeof runner, .threads = 2};
@@ -254,6 +278,10 @@ static void TestInputSizes(void) {
   TestInput("view", UseQueriesKeys, &queries_keys, 176, sizeof queries_keys);
   TestInput("mask", UseMask, &mask, 24, sizeof mask);
   TestInput("params->mask", UseParamsMask, &mask, 24, sizeof mask);
+  TestInput("mask->key_mask", UseKeyMask, &key_mask, 48, sizeof key_mask);
+  TestInput("params->mask->key_mask", UseParamsKeyMask, &key_mask, 48, sizeof key_mask);
+  TestInput("keys", UseFloat8, &float8, 64, sizeof float8);
+  TestInput("keys", UseBlocks, &blocks, 40, sizeof blocks);
   TestInput("params->bias", UseParamsBias, &bias, 40, sizeof bias);
   TestInput("params", UseParams, &params, 40, sizeof params);
   TestInput("runner", UseRunner, &runner, 32, sizeof runner);
@@ -300,6 +328,8 @@ static void RefuseField(Use use, const void* full, size_t own, size_t offset, co
 static void TestFields(void) {
   const int32_t kNoTypes[5] = {-1, 3, 255, INT32_MAX, INT32_MIN};
   AttnscopeMask mask = {.struct_size = sizeof mask};
+  AttnscopeKeyMaskView key_mask = {.struct_size = sizeof key_mask};
+  AttnscopeFloat8Keys float8 = {.struct_size = sizeof float8};
   AttnscopeBiasView bias = {.struct_size = sizeof bias, .data = kWeights};
   AttnscopeSoftmaxParams params = {.struct_size = sizeof params};
   AttnscopeRunner runner = {.struct_size = sizeof runner, .threads = 1};
@@ -315,6 +345,10 @@ static void TestFields(void) {
   REFUSE_TYPE(UseAfter, stream, type, "after->type");
   REFUSE_TYPE(UseGradient, gradient, type, "gradient->type");
   REFUSE_FLAG(UseMask, mask, causal, "mask->causal");
+  REFUSE_FLAG(UseMask, mask, has_causal_offset, "mask->has_causal_offset");
+  REFUSE_FLAG(UseMask, mask, has_window_after, "mask->has_window_after");
+  REFUSE_FLAG(UseMask, mask, keys_were_evicted, "mask->keys_were_evicted");
+  REFUSE_FLAG(UseWeights, weights, null_mass, "weights->null_mass");
   REFUSE_FLAG(UseParamsMask, mask, causal, "params->mask->causal");
   REFUSE_FLAG(UseLayer, layer, mean_matrix, "config->mean_matrix");
   REFUSE_FLAG(UseMonitorLayer, layer, mean_matrix, "config->layer->mean_matrix");
@@ -322,6 +356,9 @@ static void TestFields(void) {
   REFUSE_FLAG(UseMonitor, monitor, per_head, "config->per_head");
   REFUSE_FLAG(UseFigure, figure, plain, "options->plain");
   REFUSE_FLAG(UseFigure, figure, dark, "options->dark");
+  REFUSE_RESERVED(UseWeights, weights, "weights->reserved");
+  REFUSE_RESERVED(UseKeyMask, key_mask, "mask->key_mask->reserved");
+  REFUSE_RESERVED(UseFloat8, float8, "keys->reserved");
   REFUSE_RESERVED(UseParams, params, "params->reserved");
   REFUSE_RESERVED(UseQueriesKeys, queries_keys, "view->reserved");
   REFUSE_RESERVED(UseRunner, runner, "runner->reserved");
@@ -330,6 +367,8 @@ static void TestFields(void) {
   REFUSE_RESERVED(UseFigureThresholds, thresholds, "options->thresholds->reserved");
   REFUSE_RESERVED(UseMonitor, monitor, "config->reserved");
   REFUSE_RESERVED(UseFigure, figure, "options->reserved");
+  AttnscopeMask of_kind = {.struct_size = sizeof of_kind, .window_kind = 2};
+  CHECK_INVALID(UseMask(&of_kind), "mask->window_kind is 2, expected an AttnscopeWindowKind, 0 or 1");
   CHECK_INVALID(UseMonitorLayer(NULL), "config->layer is null");
   /* A view's maker copies a type that there is not, and the call that takes the view refuses it. */
   AttnscopeAttentionView view = {.struct_size = sizeof view};

@@ -169,6 +169,56 @@ TEST(JudgeTest, EmptyRowsAreNoAttention) {
             "critical: no attention in layer 3: empty_rows 64 of 64, 100 %, is above 50 %");
 }
 
+// Padding: no evidence, no illness, and it does not hide what the other rows are.
+TEST(JudgeTest, MaskedRowsAreNoSignOfAnything) {
+  const auto with = [](double rows, double masked, double empty) {
+    return JudgeLayer({{Metric::kMaxRowWeight, 0.95},
+                       {Metric::kRows, rows},
+                       {Metric::kMaskedRows, masked},
+                       {Metric::kInvalidRows, 0.0},
+                       {Metric::kEmptyRows, empty},
+                       {Metric::kUnnormalizedRows, 0.0},
+                       {Metric::kKeys, 64.0}});
+  };
+  EXPECT_EQ(Said(with(64.0, 50.0, 0.0), Pathology::kOneHotCollapse), "needs 16 rows, has 14");
+  EXPECT_EQ(Said(with(64.0, 48.0, 0.0), Pathology::kOneHotCollapse),
+            "critical: one-hot collapse in layer 3: max_row_weight 0.95 is above 0.9");
+  EXPECT_EQ(Said(with(64.0, 64.0, 0.0), Pathology::kNoAttention), "empty_rows is missing");
+  EXPECT_EQ(Said(with(64.0, 48.0, 0.0), Pathology::kNoAttention), "healthy");
+  EXPECT_EQ(Said(with(64.0, 48.0, 12.0), Pathology::kNoAttention),
+            "critical: no attention in layer 3: empty_rows 12 of 16, 75 %, is above 50 %");
+}
+
+// Under a window of four keys, four share all attention there is.
+TEST(JudgeTest, FewVisibleKeysAreNoCollapse) {
+  MetricValues values = Uniform(64.0, 64.0, /*causal=*/false);
+  values[Metric::kEntropy] = std::log(4.0);
+  values[Metric::kEffectiveRank] = 4.0;
+  EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse), "needs 8 keys of a row, has 4");
+  // A collapse leaves little entropy beside what could be, however few keys its own numbers tell of.
+  values[Metric::kEntropy] = 0.1;
+  values[Metric::kEffectiveRank] = 1.1;
+  values[Metric::kNormalizedEntropy] = 0.1;
+  EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse),
+            "warning: one-hot collapse in layer 3: effective_rank 1.1 is below 5");
+}
+
+// The exponent of an entropy is no rank where a sink has most of the row.
+TEST(JudgeTest, RowsOfASinkHaveNoRank) {
+  MetricValues values = Uniform(64.0, 64.0, /*causal=*/false);
+  values[Metric::kEffectiveRank] = 1.9;
+  values[Metric::kNormalizedEntropy] = 0.03;
+  values[Metric::kNullMass] = 0.09;
+  EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse),
+            "critical: one-hot collapse in layer 3: normalized_entropy 0.03 is below 0.05");
+  values[Metric::kNullMass] = 0.888;
+  EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse), "healthy");
+  EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kUniformAttention), "a learned sink has 88.8 % of the rows");
+  values[Metric::kMaxRowWeight] = 0.6;
+  EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse),
+            "warning: one-hot collapse in layer 3: max_row_weight 0.6 is above 0.5");
+}
+
 TEST(JudgeTest, CountsAreShownAsTheirShares) {
   EXPECT_EQ(Said(JudgeLayer({{Metric::kRows, 1024.0}, {Metric::kInvalidRows, 896.0}}), Pathology::kBadNumbers),
             "critical: bad numbers in layer 3: invalid_rows 896 of 1024, 87.5 %, is above 1 %");

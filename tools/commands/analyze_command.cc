@@ -66,6 +66,8 @@ constexpr const char* kDetails =
     "  attnscope analyze --qk L0_q.npy L0_k.npy --qk L1_q.npy L1_k.npy --causal\n"
     "  attnscope analyze --qk dump.safetensors --q-tensor '*.query' --k-tensor '*.key' --scale 0.125 --soft-cap 50\n"
     "  attnscope analyze --qk llama.safetensors --q-heads 32 --kv-heads 8 --causal\n"
+    "  attnscope analyze --logits gpt-oss.safetensors --causal --window 0/2:128 --sinks sinks.npy\n"
+    "  attnscope analyze padded.npz --causal --key-lengths 512,317,96\n"
     "  attnscope analyze L0_attn.npy --residual L0_in.npy L0_out.npy --fail-on critical\n"
     "  attnscope analyze run_L*_attn.npy --residual 'run_L*_in.npy' 'run_L*_out.npy'\n"
     "  attnscope analyze --residual hidden_states.npz\n"
