@@ -87,6 +87,7 @@ void KeepBadNumbers(const Place& place, std::optional<Verdict>* worst) {
 
 // "sink_mass is missing"
 std::string MissingText(Metric metric, const Place& place) {
+  if (place.values.Has(metric) && internal::RowsThatSee(place.values) == 0.0) return "no row may see a key";
   const auto& of_distributions = internal::kOfDistributions;
   if (std::find(of_distributions.begin(), of_distributions.end(), metric) != of_distributions.end() &&
       internal::SinkTakesEntropy(place.given)) {

@@ -332,8 +332,8 @@ typedef struct AttnscopeBiasView {
 // The logits that enter the softmax, and that the logit metrics are of:
 //   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
 // where x_ij is a given logit, or the product of query i and key j. A key is masked by value where the given x_ij, or
-// the bias, is -infinity, or at or below masked_below, or is the lowest finite number of float16: it is then not seen,
-// as if the mask had said so. Products of queries and keys mask nothing.
+// the bias, is -infinity, or at or below masked_below, or, in float16, is its lowest finite number: it is then not
+// seen, as if the mask had said so. Products of queries and keys mask nothing.
 typedef struct AttnscopeSoftmaxParams {
   uint32_t struct_size;
   uint32_t reserved;              // 0

@@ -374,7 +374,8 @@ static void TestMonitorFeeds(void) {
   AttnscopeAccumulator* watched = NewAccumulator();
   const AttnscopeAttentionView view = WeightsView();
   AttnscopeQueryKeyView products = {.struct_size = sizeof products};
-  CHECK_OK(AttnscopeContiguousQueryKey(kWeights, kWeights, ATTNSCOPE_FLOAT32, 1, kHeads, 1, kQueries, 3, 4, &products));
+  CHECK_OK(
+      AttnscopeContiguousQueryKey(kWeights, kWeights, ATTNSCOPE_FLOAT32, 1, kHeads, 1, kQueries, kKeys, 4, &products));
   AttnscopeActivationView before = {.struct_size = sizeof before};
   AttnscopeActivationView after = {.struct_size = sizeof after};
   CHECK_OK(AttnscopeContiguousActivation(kWeights[0], ATTNSCOPE_FLOAT32, 1, kQueries, kKeys, &before));

@@ -277,8 +277,8 @@ static void TestInputSizes(void) {
   TestInput("logits", UseLogits, &weights, 88, sizeof weights);
   TestInput("view", UseQueriesKeys, &queries_keys, 176, sizeof queries_keys);
   TestInput("mask", UseMask, &mask, 24, sizeof mask);
-  TestInput("params->mask", UseParamsMask, &mask, 24, sizeof mask);
   TestInput("mask->key_mask", UseKeyMask, &key_mask, 48, sizeof key_mask);
+  TestInput("params->mask", UseParamsMask, &mask, 24, sizeof mask);
   TestInput("params->mask->key_mask", UseParamsKeyMask, &key_mask, 48, sizeof key_mask);
   TestInput("keys", UseFloat8, &float8, 64, sizeof float8);
   TestInput("keys", UseBlocks, &blocks, 40, sizeof blocks);

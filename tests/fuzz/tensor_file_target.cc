@@ -14,6 +14,7 @@
 #include "tests/support/analyze_files.h"
 #include "tests/support/tensor_writers.h"
 #include "tools/analysis/plan.h"
+#include "tools/files/number_file.h"
 #include "tools/files/tensor_file.h"
 
 namespace attnscope::fuzz {
@@ -21,6 +22,7 @@ namespace {
 
 using tools::AnalysisOptions;
 using tools::Dtype;
+using tools::NumberArray;
 using tools::Plan;
 using tools::PlanInputs;
 using tools::Share;
@@ -125,11 +127,14 @@ void RunTensorFile(const char* name, const uint8_t* data, size_t size) {
     return;
   }
   CheckTensors(*opened);
+  NumberArray numbers;
+  if (const Status status = tools::ReadNumberFile(path, &numbers); !status.ok()) CheckError(status, path + ": ");
 
   const uint64_t choice = Hash(data, size);
   const auto chosen = [choice](int bit) { return (choice >> bit & 1) != 0; };
   AnalysisOptions options;
-  options.causal = chosen(0);
+  options.rows.causal = chosen(0);
+  if (chosen(10)) options.rows.windows = {{.layers = {{}}, .kind = WindowKind::kSliding, .window = 3}};
   options.mean_matrix = chosen(1);
   options.scale = chosen(2) ? 0.25 : 0.0;
   options.soft_cap = chosen(3) ? 30.0 : 0.0;

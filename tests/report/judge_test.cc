@@ -183,7 +183,7 @@ TEST(JudgeTest, MaskedRowsAreNoSignOfAnything) {
   EXPECT_EQ(Said(with(64.0, 50.0, 0.0), Pathology::kOneHotCollapse), "needs 16 rows, has 14");
   EXPECT_EQ(Said(with(64.0, 48.0, 0.0), Pathology::kOneHotCollapse),
             "critical: one-hot collapse in layer 3: max_row_weight 0.95 is above 0.9");
-  EXPECT_EQ(Said(with(64.0, 64.0, 0.0), Pathology::kNoAttention), "empty_rows is missing");
+  EXPECT_EQ(Said(with(64.0, 64.0, 0.0), Pathology::kNoAttention), "no row may see a key");
   EXPECT_EQ(Said(with(64.0, 48.0, 0.0), Pathology::kNoAttention), "healthy");
   EXPECT_EQ(Said(with(64.0, 48.0, 12.0), Pathology::kNoAttention),
             "critical: no attention in layer 3: empty_rows 12 of 16, 75 %, is above 50 %");

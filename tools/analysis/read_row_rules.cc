@@ -170,11 +170,16 @@ Status ReadMask(const std::string& path, double masked_below, RowMask* out) {
   bool adds = false;
   for (const float value : array.floats) {
     const bool is_masked = static_cast<double>(value) <= masked_below || std::isinf(value) ||
-                           (value == kLowestFloat16 && !std::isinf(masked_below));
+                           (array.dtype == Dtype::kFloat16 && value == kLowestFloat16 && !std::isinf(masked_below));
     mask.shown.push_back(is_masked ? 0 : 1);
     adds |= !is_masked && value != 0.0f;
   }
-  if (adds) mask.added = std::move(array.floats);
+  if (adds) {
+    mask.added = std::move(array.floats);
+    for (size_t i = 0; i < mask.added.size(); ++i) {
+      if (mask.shown[i] == 0) mask.added[i] = -std::numeric_limits<float>::infinity();
+    }
+  }
   if (adds && mask.shape[3] == 1) {
     return Invalid(mask.option +
                    ": adds a number to whole rows, which a softmax does not see; it needs an axis of keys");

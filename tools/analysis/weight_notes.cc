@@ -152,7 +152,9 @@ void WeightNotes::LookForPadding(const NotedBlock& block, size_t sequence) {
   }
   has_weight_ |= weighted_.end > 0;
   if (padding_budget_ <= 0) is_whole_ = false;
-  if (!is_whole_ || block.first_row + weights.queries < block.all_rows || weighted_.end == 0) return;
+  // One row, as of a decode step, tells nothing.
+  if (!is_whole_ || block.first_row + weights.queries < block.all_rows || block.all_rows < 2) return;
+  if (weighted_.end == 0) return;
   if (weighted_.end < visible_.end) {
     Add(block.layer,
         Place(block, sequence) + ": no query gives " + KeysText(weighted_.end, visible_.end) +

@@ -193,7 +193,7 @@ TEST_F(AnalysisTest, BlocksAndThreadsDoNotMatter) {
   for (const bool causal : {false, true}) {
     for (const bool mean_matrix : {false, true}) {
       AnalysisOptions options;
-      options.causal = causal;
+      options.rows.causal = causal;
       options.mean_matrix = mean_matrix;
       const Report expected = Run({.files = {single}}, options);
       for (const size_t block_elements : {size_t{1}, size_t{40000}, size_t{70000}}) {

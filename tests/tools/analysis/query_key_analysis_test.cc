@@ -75,7 +75,7 @@ TEST_F(QueryKeyAnalysisTest, GoldenNumbers) {
   for (const auto& [run, keys] : {std::pair<std::string, double>{"use_short", 19}, {"use_long", 128}}) {
     for (const bool causal : {false, true}) {
       AnalysisOptions options;
-      options.causal = causal;
+      options.rows.causal = causal;
       const std::string kind = causal ? "logits_causal" : "logits";
       ExpectGoldenReport(Run({.logit_files = {DataFile(run, 0, "logits"), DataFile(run, 1, "logits")}}, options), run,
                          kind, keys);
@@ -149,7 +149,8 @@ TEST_F(QueryKeyAnalysisTest, Refusals) {
   ExpectError({.query_key_files = {{q, Zeros("L0_k.npy", {3, 5, 16})}}}, "do not fit");
   ExpectError({.query_key_files = {{q, Zeros("L0_k.npy", {2, 5, 16})}}, .kv_heads = 4}, "--kv-heads says 4");
   ExpectError({.query_key_files = {{q, Zeros("L0_k.npy", {5, 64})}}, .kv_heads = 4}, "token-major");
-  ExpectError({.query_key_files = {{Zeros("wide_L0_q.npy", {5, 300}), Zeros("L0_k.npy", {5, 300})}}}, "head_dim 300");
+  ExpectError({.query_key_files = {{Zeros("wide_L0_q.npy", {5, 1025}), Zeros("L0_k.npy", {5, 1025})}}},
+              "head_dim 1025, more than 1024");
   ExpectError({.query_key_files = {{q, Zeros("L0_k.npy", {5})}}}, "has shape [5]");
   ExpectError({.query_key_files = {{q}}}, "archive of both");
   ExpectError({.query_key_files = {{q, (folder_ / "none.npy").string()}}}, "none.npy");

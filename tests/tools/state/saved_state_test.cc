@@ -38,7 +38,7 @@ class SavedStateTest : public TemporaryFolderTest {
       state.shares = {options.index};
     }
     AnalysisOptions analysis;
-    analysis.causal = causal;
+    analysis.rows.causal = causal;
     analysis.mean_matrix = options.mean_matrix;
     analysis.pieces = options.pieces;
     analysis.block_elements = 10000;  // several blocks
