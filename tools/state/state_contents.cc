@@ -69,8 +69,6 @@ std::string ReadNames(std::string_view text, NumberList list, NumberMap* map, St
     start = end + 1;
   }
   if (list != NumberList::kRowSums) return "";
-  // Before there were masked rows, they were counted as empty.
-  contents->Set(list, static_cast<size_t>(RowSumOf<Metric::kMaskedRows>()), true);
   // Without these it cannot be told whether a state is complete.
   for (const std::string_view name : {"measured_rows", "invalid_rows", "empty_rows"}) {
     if (!seen.contains(name)) return "there is no " + std::string(name);

@@ -262,6 +262,8 @@ TEST_F(SavedStateTest, WhatDoesNotBelongTogetherIsRefused) {
   ExpectRefusal(state, with([](SavedState& s) { s.settings.scale = 0.125; }), "--scale is 0 in the first and 0.125 in");
   ExpectRefusal(state, with([](SavedState& s) { s.settings.soft_cap = 50; }), "--soft-cap is 0 in the first and 50 in");
   ExpectRefusal(state, with([](SavedState& s) { s.settings.epoch = 3; }), "--epoch is none in the first and 3 in");
+  ExpectRefusal(state, with([](SavedState& s) { s.settings.row_options = "--window 4"; }),
+                "what is said of rows is none in the first and --window 4 in the second");
   ExpectRefusal(state, with([](SavedState& s) { s.settings.stage = "val"; }), "--stage is none in the first and val");
   ExpectRefusal(state, with([](SavedState& s) { s.settings.saturation_bound = 0.9; }), "bound is 0.99 in the first");
   ExpectRefusal(state, with([](SavedState& s) { s.settings.tolerance_float32 = 1; }), "tolerance is 0.001 in");

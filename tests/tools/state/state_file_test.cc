@@ -33,6 +33,7 @@ SavedState Example() {
   state.settings.causal = true;
   state.settings.epoch = -3;
   state.settings.stage = "validation";
+  state.settings.row_options = "--window 4";
   state.share_by = ShareBy::kRows;
   state.share_count = 8;
   state.shares = {2, 5};
@@ -100,6 +101,7 @@ TEST(StateFileTest, ReadsWhatItWrote) {
   EXPECT_EQ(StateToBytes(state), bytes);
   EXPECT_EQ(state.settings.epoch, -3);
   EXPECT_EQ(state.settings.stage, "validation");
+  EXPECT_EQ(state.settings.row_options, "--window 4");
   EXPECT_EQ(state.shares, (std::vector<size_t>{2, 5}));
   ASSERT_EQ(state.layers.size(), 2u);
   EXPECT_EQ(state.layers[1].matrices[1].columns, (std::vector<double>{0.5, 0.25, 4.0}));
@@ -121,12 +123,14 @@ TEST(StateFileTest, BytesAreAsDocumented) {
   EXPECT_EQ(static_cast<int64_t>(u64(80)), -3) << "epoch";
   EXPECT_EQ(u64(88), 10u);
   EXPECT_EQ(bytes.substr(96, 16), std::string("validation\0\0\0\0\0\0", 16));
-  EXPECT_EQ(u64(112), 3u) << "by rows";
-  EXPECT_EQ(u64(120), 8u);
-  EXPECT_EQ(u64(128), 2u);
-  EXPECT_EQ(u64(144), 5u) << "the second share";
+  EXPECT_EQ(u64(112), 10u);
+  EXPECT_EQ(bytes.substr(120, 16), std::string("--window 4\0\0\0\0\0\0", 16));
+  EXPECT_EQ(u64(136), 3u) << "by rows";
+  EXPECT_EQ(u64(144), 8u);
+  EXPECT_EQ(u64(152), 2u);
+  EXPECT_EQ(u64(168), 5u) << "the second share";
   // The names of the numbers, each list behind its length.
-  size_t at = 152;
+  size_t at = 176;
   for (const std::string_view names : kNames) {
     EXPECT_EQ(u64(at), names.size());
     EXPECT_EQ(bytes.substr(at + 8, names.size()), names);
