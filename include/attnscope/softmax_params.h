@@ -31,8 +31,8 @@ struct BiasView {
 // and 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
 //
 // A key is masked by value where the given x_ij, or the bias, is -infinity, or at or below `masked_below`, or, in
-// float16, is its lowest finite number: attention masks are often finite. It is then not seen, as if a Visibility had said
-// so, and passes no soft cap. Products of queries and keys mask nothing.
+// float16, is its lowest finite number: attention masks are often finite. It is then not seen, as if a Visibility had
+// said so, and passes no soft cap. Products of queries and keys mask nothing.
 struct SoftmaxParams {
   // Zero: 1 for logits, 1 / sqrt(head_dim) for queries and keys. Otherwise 2^-96 to 2^96.
   double scale = 0.0;
