@@ -80,6 +80,7 @@ void AttentionCall::MakeMask(CallBytes* bytes) {
   if (kind == 0) return;
   has_mask_ = true;
   mask_.causal = kind == 1 || kind == 2 || kind == 4 ? 1 : 0;
+  mask_.has_causal_offset = 1;  // also where it is 0: rows are cut into calls
   // INT64_MIN has a meaning of its own.
   if (kind == 2) mask_.causal_offset = bytes->OneOf<int64_t>({4, -2, 1000, -1000, INT64_MAX, INT64_MIN + 1});
   if (kind < 3) return;
@@ -177,8 +178,13 @@ void AttentionCall::MakeParams(CallBytes* bytes) {
   const ElementType type = ChooseType(bytes);
   buffers_.emplace_back(layout, ContentOf(type, bytes), [this](size_t b, size_t row) { return VisibleKeys(b, row); });
   has_bias_ = true;
-  bias_ = {sizeof(bias_),     static_cast<int32_t>(type), buffers_.back().data(),
-           layout.strides[0], layout.strides[1],          layout.strides[2]};
+  bias_ = {sizeof(bias_),
+           static_cast<int32_t>(type),
+           buffers_.back().data(),
+           layout.strides[0],
+           layout.strides[1],
+           layout.strides[2],
+           nullptr};
 }
 
 void AttentionCall::Lie(const AttnscopeLayerConfig& config, CallBytes* bytes) {
@@ -211,7 +217,7 @@ void AttentionCall::Lie(const AttnscopeLayerConfig& config, CallBytes* bytes) {
       break;
     case 6:
       if (is_qk) {
-        q.head_dim = bytes->OneOf<uint64_t>({0, 257, UINT64_MAX});
+        q.head_dim = bytes->OneOf<uint64_t>({0, ATTNSCOPE_MAX_HEAD_DIM + 1, UINT64_MAX});
       } else {
         m.type = no_type;
       }

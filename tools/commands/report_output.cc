@@ -17,9 +17,11 @@ void NoteStrangeLayers(const Report& report) {
   for (const LayerReport& layer : report.layers) {
     const MetricValues& values = layer.stats.layer;
     const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalizedRows];
-    if (strange > 0.5 * values[Metric::kRows]) {
+    const double masked = values.Has(Metric::kMaskedRows) ? values[Metric::kMaskedRows] : 0.0;
+    if (strange > 0.5 * (values[Metric::kRows] - masked)) {
       PrintError("note: most rows of layer " + std::to_string(layer.layer) +
-                 " are no distributions: are these post-softmax weights?");
+                 " are no distributions: are these post-softmax weights? Where a learned sink has the rest, "
+                 "--null-mass says so");
     }
   }
 }
