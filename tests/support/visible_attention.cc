@@ -12,6 +12,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/elements.h"
 #include "tests/support/exact_logits.h"
+#include "tests/support/target_test.h"
 
 namespace attnscope::test {
 namespace {
@@ -195,9 +196,11 @@ void VisibleAttention::ExpectCutsDoNotMatter(InputKind kind, uint64_t seed, cons
 void ExpectExactOfAllInputs(const AttentionSizes& sizes, const SoftmaxParams& params, uint64_t seed,
                             const std::string& what) {
   for (const ElementType type : kAllTypes) {
+    if (kSlowBuild && type != ElementType::kFloat32) continue;
     const VisibleAttention attention(sizes, params, type, seed);
     for (const InputKind kind : kAllInputs) {
       attention.ExpectExact(kind, what);
+      if (type != ElementType::kFloat32) continue;
       attention.ExpectCutsDoNotMatter(kind, seed, what + ", " + NameOf(kind) + TextOf(params.mask, sizes.batch));
     }
   }

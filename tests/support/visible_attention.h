@@ -75,7 +75,7 @@ class VisibleAttention {
   std::vector<uint8_t> weights_, logits_, queries_, keys_;
 };
 
-// All inputs of every type, cut and whole, against the oracle.
+// All inputs of every type against the oracle, and those of float32 cut.
 void ExpectExactOfAllInputs(const AttentionSizes& sizes, const SoftmaxParams& params, uint64_t seed,
                             const std::string& what);
 
