@@ -194,6 +194,8 @@ TEST_P(VisibilityTest, ByteMasks) {
 // A ring buffer that has come around, with gaps.
 TEST_P(VisibilityTest, Positions) {
   const AttentionSizes sizes;
+  std::vector<uint8_t> cell_bytes(sizes.queries + 2 * sizes.keys);
+  for (size_t i = 0; i < cell_bytes.size(); ++i) cell_bytes[i] = i % 3 == 0 ? 0 : 1;
   for (const int64_t oldest : {0, 20, 63}) {
     for (const int64_t turn : {1, 36}) {
       std::vector<int64_t> positions(sizes.batch * sizes.keys);
@@ -217,6 +219,9 @@ TEST_P(VisibilityTest, Positions) {
         visibility = cells;
         visibility.first_keys = lengths;
         Check(visibility, "positions, first keys");
+        visibility = cells;
+        visibility.key_mask = {.data = cell_bytes.data(), .query_stride = 1, .key_stride = 2};
+        Check(visibility, "positions, bytes of cells");
       }
     }
   }
