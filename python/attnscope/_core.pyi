@@ -13,7 +13,7 @@ Thresholds = dict[str, float]
 class AddActivations(TypedDict, total=False):
     copy: bool
 
-class AddWeights(AddActivations, total=False):
+class AddRows(AddActivations, total=False):
     causal: bool
     causal_offset: int | None
     key_lengths: Sequence[int] | NDArray[Any] | None
@@ -30,7 +30,10 @@ class AddWeights(AddActivations, total=False):
     first_head: int
     threads: int
 
-class AddLogits(AddWeights, total=False):
+class AddWeights(AddRows, total=False):
+    null_mass: bool
+
+class AddLogits(AddRows, total=False):
     scale: float
     soft_cap: float
     bias: Array | None

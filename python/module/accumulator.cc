@@ -51,7 +51,10 @@ Accumulator::Accumulator(const LayerConfig& config) { Check(LayerAccumulator::Cr
 
 void Accumulator::Remember(tools::AttentionKind kind, const SoftmaxParams& params) {
   if (manner_.kind.has_value()) return;
-  manner_ = {.kind = kind, .causal = params.mask.causal, .scale = params.scale, .soft_cap = params.soft_cap};
+  manner_.kind = kind;
+  manner_.causal = params.mask.causal;
+  manner_.scale = params.scale;
+  manner_.soft_cap = params.soft_cap;
 }
 
 Status Accumulator::AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) {

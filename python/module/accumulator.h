@@ -63,6 +63,7 @@ class Accumulator final : public RowSink {
     bool causal = false;
     double scale = 0.0;
     double soft_cap = 0.0;
+    std::string row_options = {};  // of a state that was read
   };
   void Remember(tools::AttentionKind kind, const SoftmaxParams& params);
 

@@ -50,6 +50,9 @@ struct Keyword {
   const char* name;
   Source least;  // the first source that has it
   void (*set)(const char* name, nb::handle value, CallOptions* out);
+  Source most = Source::kQueriesKeys;  // the last one
+
+  bool IsOf(Source source) const { return least <= source && source <= most; }
 };
 
 #define ATTNSCOPE_SETTER(statement) [](const char* name, nb::handle value, CallOptions* out) { statement; }
@@ -73,6 +76,7 @@ constexpr Keyword kKeywords[] = {
     {"mask", Source::kWeights, ATTNSCOPE_KEEPER(mask)},
     {"key_positions", Source::kWeights, ATTNSCOPE_KEEPER(key_positions)},
     {"keys_were_evicted", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.keys_were_evicted = Truth(name, value))},
+    {"null_mass", Source::kWeights, ATTNSCOPE_SETTER(out->null_mass = Truth(name, value)), Source::kWeights},
     {"scale", Source::kLogits, ATTNSCOPE_SETTER(out->params.scale = Real(name, value))},
     {"soft_cap", Source::kLogits, ATTNSCOPE_SETTER(out->params.soft_cap = Real(name, value))},
     {"bias", Source::kLogits, ATTNSCOPE_KEEPER(bias)},
@@ -86,7 +90,7 @@ constexpr Keyword kKeywords[] = {
 std::string NamesOf(Source source) {
   std::string names;
   for (const Keyword& keyword : kKeywords) {
-    if (keyword.least > source) continue;
+    if (!keyword.IsOf(source)) continue;
     if (!names.empty()) names += ", ";
     names += keyword.name;
   }
@@ -95,7 +99,7 @@ std::string NamesOf(Source source) {
 
 const Keyword* Find(std::string_view name, Source source) {
   for (const Keyword& keyword : kKeywords) {
-    if (keyword.least <= source && name == keyword.name) return &keyword;
+    if (keyword.IsOf(source) && name == keyword.name) return &keyword;
   }
   return nullptr;
 }

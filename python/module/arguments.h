@@ -17,7 +17,7 @@
 
 namespace attnscope::python {
 
-// What rows are added from. Each has the keywords of those before it.
+// What rows are added from. Each has nearly all keywords of those before it.
 enum class Source : uint8_t { kActivations, kWeights, kLogits, kQueriesKeys };
 
 // Of the attention that a call adds.
@@ -34,6 +34,7 @@ struct CallOptions {
   size_t first_head = 0;
   size_t threads = 1;
   bool copy = false;
+  bool null_mass = false;  // of weights: sums below 1 are meant
   // Which keys are seen, and what the softmax does. The arrays are set by Fit.
   SoftmaxParams params;
   nb::object key_lengths;

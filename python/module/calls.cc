@@ -25,6 +25,7 @@ AttentionView ReadAttention(const char* name, const Tensor& tensor, CallOptions*
   Check(name, AttentionFromDLPack(tensor.dl(), &view));
   view.first_sequence = options->first_sequence;
   view.first_head = options->first_head;
+  view.null_mass = options->null_mass;
   options->Fit({view.batch, view.heads, view.queries, view.keys});
   return view;
 }

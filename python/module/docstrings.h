@@ -40,6 +40,7 @@ The keys of a row must be contiguous. Of what the keywords hide nothing is read.
   segments: [0, ..., keys], where packed documents begin (cu_seqlens); a query sees its own.
   mask: booleans [batch, heads, queries, keys] or its last dimensions, any of them may be 1; False hides a key.
   key_positions: [keys] or [batch, keys], the position of each cell of a ring buffer; -1: an empty one.
+  null_mass: sums below 1 are meant, as a learned sink has the rest; then null_mass is measured.
   keys_were_evicted: keys of the open sequence were removed since the last call.
   first_sequence, first_head: which sequence and head of the accumulator the first ones of this array are.
   threads: how many threads measure; 0: one for each processor. Results do not depend on it, to the last bit.

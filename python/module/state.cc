@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an accumulator measured as bytes: pickles, and the states of the command.
+#include <nanobind/stl/string.h>
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -62,8 +64,8 @@ nb::tuple Accumulator::GetState() {
   const int kind = manner_.kind.has_value() ? static_cast<int>(*manner_.kind) : -1;
   return nb::make_tuple(nb::make_tuple(config.heads, config.max_keys, config.max_batch, config.mean_matrix,
                                        config.tolerance_float32, config.tolerance_half, config.saturation_bound),
-                        nb::make_tuple(kind, manner_.causal, manner_.scale, manner_.soft_cap), BytesOf(sums),
-                        BytesOf(maxima));
+                        nb::make_tuple(kind, manner_.causal, manner_.scale, manner_.soft_cap, manner_.row_options),
+                        BytesOf(sums), BytesOf(maxima));
 }
 
 void Accumulator::SetState(Accumulator* memory, const nb::tuple& state) {
@@ -86,6 +88,7 @@ void Accumulator::SetState(Accumulator* memory, const nb::tuple& state) {
     made->manner_.causal = nb::cast<bool>(manner[1]);
     made->manner_.scale = nb::cast<double>(manner[2]);
     made->manner_.soft_cap = nb::cast<double>(manner[3]);
+    made->manner_.row_options = nb::cast<std::string>(manner[4]);
   } catch (...) {
     made->~Accumulator();
     throw;
@@ -109,6 +112,7 @@ nb::bytes Accumulator::SaveState(int64_t layer, const std::string& stage, std::o
   tools::SavedState state;
   state.settings = {.causal = manner_.causal,
                     .mean_matrix = config.mean_matrix,
+                    .row_options = manner_.row_options,
                     .scale = manner_.scale,
                     .soft_cap = manner_.soft_cap,
                     .tolerance_float32 = config.tolerance_float32,
@@ -136,8 +140,11 @@ void Accumulator::LoadState(Accumulator* memory, const nb::bytes& bytes, std::op
                                                .saturation_bound = settings.saturation_bound});
   std::copy(saved.sums.begin(), saved.sums.end(), made->layer_.sums().begin());
   std::copy(saved.maxima.begin(), saved.maxima.end(), made->layer_.maxima().begin());
-  made->manner_ = {
-      .kind = saved.kind, .causal = settings.causal, .scale = settings.scale, .soft_cap = settings.soft_cap};
+  made->manner_ = {.kind = saved.kind,
+                   .causal = settings.causal,
+                   .scale = settings.scale,
+                   .soft_cap = settings.soft_cap,
+                   .row_options = settings.row_options};
 }
 
 }  // namespace attnscope::python

@@ -294,3 +294,11 @@ def test_sinks_and_finite_masks(rng):
     layer = attnscope.LayerAccumulator(heads=3, max_keys=40)
     layer.add_logits(logits, bias=distances, bias_factors=slopes)
     oracle.assert_close(layer.stats(), oracle.metrics(softmax(logits + slopes[:, None, None] * distances)))
+
+
+def test_weights_of_sinks(rng):
+    weights = (0.7 * softmax(rng.normal(size=(1, 2, 24, 40)))).astype(numpy.float32)
+    layer = attnscope.LayerAccumulator(heads=2, max_keys=40)
+    layer.add_weights(weights, null_mass=True)
+    values = layer.stats().layer
+    assert values["null_mass"] == pytest.approx(0.3, abs=1e-5) and values["unnormalized_rows"] == 0

@@ -10,7 +10,7 @@ import attnscope
 from attnscope import _core
 
 STUBS = ast.parse(pathlib.Path(_core.__file__).with_name("_core.pyi").read_text())
-FOR_TYPES_ALONE = {"AddActivations", "AddWeights", "AddLogits"}
+FOR_TYPES_ALONE = {"AddActivations", "AddRows", "AddWeights", "AddLogits"}
 DUNDERS = {"__init__", "__getstate__", "__setstate__"}
 
 
@@ -39,10 +39,12 @@ def test_members_of_classes(name):
 
 
 def test_keywords():
-    with pytest.raises(TypeError) as error:
-        _core.LayerAccumulator().add_queries_keys(None, None, no_such=1)
-    said = set(str(error.value).split("it has ")[1].split(", "))
-    assert said == set().union(*(members(classes()[name]) for name in FOR_TYPES_ALONE))
+    layer = _core.LayerAccumulator()
+    rows = members(classes()["AddActivations"]) | members(classes()["AddRows"])
+    for call, own in ((layer.add_weights, "AddWeights"), (layer.add_logits, "AddLogits")):
+        with pytest.raises(TypeError) as error:
+            call(None, no_such=1)
+        assert set(str(error.value).split("it has ")[1].split(", ")) == rows | members(classes()[own])
 
 
 def test_whatever_is_public_is_documented():
