@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "kernels/accumulator/state_layout.h"
+
 namespace attnscope {
 
 class WatchedLayer::Hold {
@@ -63,13 +65,25 @@ Status WatchedLayer::EndSequence(size_t sequence) {
   return lanes_[0].accumulator.EndSequence(sequence);
 }
 
+double WatchedLayer::StepNorm() const {
+  double squares = 0.0;
+  for (size_t i = 0; i < num_lanes_; ++i) squares += lanes_[i].step_squares;
+  // A small step behind a large one may round to less than nothing; NaN stays.
+  return squares < 0.0 ? 0.0 : std::sqrt(squares);
+}
+
+double WatchedLayer::MeanNorm() const {
+  const bool is_open = has_gradient_.load(std::memory_order_acquire);
+  const uint64_t steps = gradient_steps_ + (is_open ? 1 : 0);
+  if (steps == 0) return std::nan("");
+  return (gradient_norms_ + (is_open ? StepNorm() : 0.0)) / static_cast<double>(steps);
+}
+
 void WatchedLayer::FoldGradient() {
   if (!has_gradient_.exchange(false, std::memory_order_acquire)) return;
-  double squares = 0.0;
-  for (size_t i = 0; i < num_lanes_; ++i) squares += std::exchange(lanes_[i].step_squares, 0.0);
-  // A small step behind a large one may round to less than nothing; NaN stays.
-  gradient_norms_ += squares < 0.0 ? 0.0 : std::sqrt(squares);
+  gradient_norms_ += StepNorm();
   ++gradient_steps_;
+  for (size_t i = 0; i < num_lanes_; ++i) lanes_[i].step_squares = 0.0;
 }
 
 void WatchedLayer::EndStep() {
@@ -88,18 +102,23 @@ WatchedLayer::Window WatchedLayer::Take() {
   if (window.samples == 0) return window;
   lanes_[0].accumulator.EndSequence();
   window.stats = lanes_[0].accumulator.Stats();
-  if (gradient_steps_ > 0) {
-    window.stats.layer[Metric::kGradientNorm] =
-        std::exchange(gradient_norms_, 0.0) / static_cast<double>(std::exchange(gradient_steps_, 0));
-  }
+  if (gradient_steps_ > 0) window.stats.layer[Metric::kGradientNorm] = MeanNorm();
+  gradient_norms_ = 0.0;
+  gradient_steps_ = 0;
   lanes_[0].accumulator.Reset();
   return window;
 }
 
 Status WatchedLayer::MergeInto(LayerAccumulator* out) const {
   const Hold hold(*this);
+  const double squares = out->gradient_squares();
   for (size_t i = 0; i < num_lanes_; ++i) {
     if (Status status = out->Merge(lanes_[i].accumulator); !status.ok()) return status;
+  }
+  // The lanes have added the squares of all steps.
+  const double norm = MeanNorm();
+  if (gradient_steps_ > 0 || has_gradient_.load(std::memory_order_relaxed)) {
+    out->sums()[static_cast<size_t>(LayerSum::kGradientSquares)] = squares + norm * norm;
   }
   return {};
 }

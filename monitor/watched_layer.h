@@ -60,6 +60,7 @@ class WatchedLayer {
   void EndStep();
   // What was fed since the last call.
   Window Take();
+  // Of gradients the mean norm of a step, as Take has it: as the square that ranks add up.
   Status MergeInto(LayerAccumulator* out) const;
 
  private:
@@ -101,9 +102,13 @@ class WatchedLayer {
     return status;
   }
 
-  // Ends the gradient of a step. All lanes are held.
+  // The norm of the step that has not ended. All lanes are held, here and in what follows.
+  double StepNorm() const;
+  // The mean of the window's norms, one a step that had a gradient; NaN if none had.
+  double MeanNorm() const;
+  // Ends the gradient of a step.
   void FoldGradient();
-  // Moves everything to the first lane. All lanes are held.
+  // Moves everything to the first lane.
   void Gather();
 
   std::unique_ptr<Lane[]> lanes_;

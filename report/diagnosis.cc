@@ -204,8 +204,8 @@ Usual UsualOf(const Baseline& baseline, const Thresholds& thresholds) {
   for (const Thresholds& bounds : {thresholds, internal::Tightened(thresholds, kMargin)}) {
     for (const Verdict& verdict : JudgeBy({bounds, nullptr, {}}, baseline.median).verdicts) {
       if (verdict.pathology == Pathology::kBadNumbers) continue;
-      Severity& worst = usual[{verdict.layer, verdict.head, verdict.pathology}];
-      worst = std::max(worst, verdict.severity);
+      Severity& severity = usual[{verdict.layer, verdict.head, verdict.pathology}];
+      severity = std::max(severity, verdict.severity);
     }
   }
   return usual;

@@ -21,7 +21,9 @@ constexpr MetricRange RangeOf(const MetricInfo& info) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   constexpr double kLargest = std::numeric_limits<double>::max();
   constexpr double kRounding = 0.03;
-  if (info.metric == Metric::kLogitMean || info.metric == Metric::kLogSumExp) return {-kInfinity, kInfinity};
+  for (const Metric logit : {Metric::kLogitMean, Metric::kLogSumExp, Metric::kMaxLogit}) {
+    if (info.metric == logit) return {-kInfinity, kInfinity};
+  }
   if (info.is_count) return {0.0, kLargest};
   if (info.scale == MetricScale::kShare) return {-kRounding, 1.0 + kRounding};
   if (info.metric == Metric::kEffectiveRank) return {1.0 - kRounding, kLargest};

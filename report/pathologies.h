@@ -245,7 +245,13 @@ inline constexpr std::array<PathologyInfo, kNumPathologies> kPathologies = {{
       {Severity::kWarning, {.relation = Relation::kFromBaseline, .threshold = &Thresholds::baseline_spreads_warning}}},
      {},
      {}},
-    // "Growing logits" (max_logit above 100) comes with its metric, which is not measured yet.
+    {Pathology::kGrowingLogits,
+     "growing logits",
+     Subject::kLogits,
+     {{Severity::kCritical, {Metric::kMaxLogit, Relation::kAbove, &Thresholds::max_logit_critical}},
+      {Severity::kWarning, {Metric::kMaxLogit, Relation::kAbove, &Thresholds::max_logit_warning}}},
+     {{"rows", &MeasuredRows, &Thresholds::min_rows}},
+     {Metric::kMaxLogit, Metric::kMaxAbsLogit}},
 }};
 static_assert([] {
   for (size_t i = 0; i < kNumPathologies; ++i) {
@@ -306,6 +312,8 @@ inline constexpr std::array kThresholds = {
     ThresholdInfo{"first_block_residual_ratio_critical", &Thresholds::first_block_residual_ratio_critical},
     ThresholdInfo{"baseline_spreads_warning", &Thresholds::baseline_spreads_warning},
     ThresholdInfo{"baseline_spreads_critical", &Thresholds::baseline_spreads_critical},
+    ThresholdInfo{"max_logit_warning", &Thresholds::max_logit_warning},
+    ThresholdInfo{"max_logit_critical", &Thresholds::max_logit_critical},
 };
 static_assert(sizeof(Thresholds) == kThresholds.size() * sizeof(double), "a bound is missing from the list");
 

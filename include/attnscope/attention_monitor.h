@@ -163,8 +163,9 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   Status CloseWindow();
 
   // Adds what the open window holds of one layer to an accumulator that was made with the same LayerConfig: to merge
-  // ranks, by its arrays, before or beside the records. Errors: kOutOfRange for a layer that is not watched, and those
-  // of LayerAccumulator::Merge. O(lanes * max_batch * heads * max_keys) at most.
+  // ranks, by its arrays, before or beside the records. Of gradients it adds the square of the mean norm of a step, as
+  // records have it, so that ranks which hold parts of a gradient add squares. Errors: kOutOfRange for a layer that is
+  // not watched, and those of LayerAccumulator::Merge. O(lanes * max_batch * heads * max_keys) at most.
   Status MergeInto(size_t layer, LayerAccumulator* out) const;
 
  private:

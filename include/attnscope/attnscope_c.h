@@ -662,8 +662,9 @@ typedef enum AttnscopePathology {
   ATTNSCOPE_NO_DISTRIBUTIONS = 7,
   ATTNSCOPE_NO_ATTENTION = 8,
   ATTNSCOPE_LEFT_ITS_BASELINE = 9,
+  ATTNSCOPE_GROWING_LOGITS = 10,
 } AttnscopePathology;
-enum { ATTNSCOPE_NUM_PATHOLOGIES = 10 };
+enum { ATTNSCOPE_NUM_PATHOLOGIES = 11 };
 
 // How many the library has: a newer one may have more. Thread-safe.
 ATTNSCOPE_EXPORT size_t AttnscopeNumPathologies(void);
@@ -718,6 +719,8 @@ typedef struct AttnscopeThresholds {
   double first_block_residual_ratio_critical;
   double baseline_spreads_warning;
   double baseline_spreads_critical;
+  double max_logit_warning;
+  double max_logit_critical;
 } AttnscopeThresholds;
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThresholdsDefaults(AttnscopeThresholds* thresholds);
 

@@ -32,9 +32,10 @@ enum class Pathology : uint8_t {
   kNoDistributions,   // rows whose sum is not 1
   kNoAttention,       // rows of zeros
   kLeftBaseline,      // no longer as it was while the model was healthy: only beside a baseline
+  kGrowingLogits,     // logits on their way to saturate the softmax, or to overflow
 };
 
-inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kLeftBaseline) + 1;
+inline constexpr size_t kNumPathologies = static_cast<size_t>(Pathology::kGrowingLogits) + 1;
 
 // How bad it is; worse is larger.
 enum class Severity : uint8_t { kHealthy = 0, kWarning = 1, kCritical = 2 };
@@ -92,6 +93,9 @@ struct Thresholds {
   // Left its baseline: so many spreads away from the baseline's median, on either side.
   double baseline_spreads_warning = 6.0;
   double baseline_spreads_critical = 12.0;
+  // Growing logits: max_logit above. At 100 QK-Clip begins to rescale queries and keys (Kimi K2, arXiv 2507.20534).
+  double max_logit_warning = 100.0;
+  double max_logit_critical = 1000.0;
 };
 
 // One finding.

@@ -36,10 +36,9 @@ enum class FigureKind : uint8_t {
   // One report or more, of one model at different times: each metric over time, one line for each layer, coloured by
   // depth. A mark is where a layer's verdict began, or first became critical. Time is the reports' steps or epochs,
   // whichever have more different values (steps, if as many), else the order in which the reports are given. Reports
-  // are
-  // sorted by it; of those of one time, as of a run that was resumed, the last that is given is shown. Missing values
-  // are
-  // bridged by a thin dashed line. Reports of several stages are an error.
+  // are sorted by it; of those of one time and stage, as of a run that was resumed, the last that is given is shown.
+  // Missing values are bridged by a thin dashed line. Reports of up to four stages, such as training and validation,
+  // are a set of lines each, told apart by dashes and markers; more are an error.
   kHistory,
 };
 

@@ -2,6 +2,7 @@
 #include "render/chart/headline.h"
 
 #include <algorithm>
+#include <array>
 
 #include "render/chart/flag.h"
 
@@ -13,6 +14,7 @@ constexpr double kCaptionGap = 9.0;  // points, between them
 // In sizes of the caption's text.
 constexpr double kMarkGap = 0.4;
 constexpr double kPartGap = 1.6;
+constexpr double kLineKey = 3.4;  // the length of a line's sample
 
 std::string Counted(size_t count, std::string_view more, std::string_view what) {
   return std::to_string(count) + std::string(more) + std::string(what);
@@ -72,8 +74,15 @@ void Headline::AddVerdicts(const std::vector<Verdict>& verdicts, const std::stri
 
 void Headline::AddBandKey() { caption_.push_back({Severity::kHealthy, "healthy range", Mark::kBand}); }
 
+void Headline::AddLineKey(const std::string& text, Dashes dashes, Marker marker) {
+  caption_.push_back({Severity::kHealthy, text, Mark::kLine, dashes, marker});
+}
+
 // What is before a remark's text, in sizes of the text.
-double Headline::BeforeText(const Remark& remark) { return remark.mark == Mark::kNone ? 0.0 : 1.0 + kMarkGap; }
+double Headline::BeforeText(const Remark& remark) {
+  if (remark.mark == Mark::kNone) return 0.0;
+  return (remark.mark == Mark::kLine ? kLineKey : 1.0) + kMarkGap;
+}
 
 double Headline::TitleBaseline() const { return style_.outer_gap() + CapHeight(Face::kBold, style_.figure_title()); }
 
@@ -89,6 +98,18 @@ void Headline::Draw(double width, Canvas* canvas) const {
       title_, {0.5 * width, TitleBaseline()},
       {.face = Face::kBold, .size = size, .color = style_.theme.text, .align = Align::kCenter, .part = Part::kTitle});
   if (!caption_.empty()) DrawCaption(width, canvas);
+}
+
+// With a marker at each end, so that the dashes between them are seen.
+void Headline::DrawLineKey(const Remark& remark, Point left, double size, Canvas* canvas) const {
+  const double right = left.x + kLineKey * size;
+  Shape key;
+  key.part = Part::kLegendKey;
+  key.stroke = StrokeOf(remark.dashes, style_.curve_width());
+  key.line.AddPolyline(std::array<Point, 2>{{left, {right, left.y}}});
+  const double marker = std::min(style_.marker_size(), 0.8 * size);
+  for (const double x : {left.x, right}) AddMarker(remark.marker, {x, left.y}, marker, &key.fill);
+  canvas->Draw(key, style_.theme.text);
 }
 
 void Headline::DrawCaption(double width, Canvas* canvas) const {
@@ -113,6 +134,8 @@ void Headline::DrawCaption(double width, Canvas* canvas) const {
       patch.part = Part::kLegendKey;
       patch.fill.AddBox({x, center.y - 0.5 * size, x + size, center.y + 0.5 * size});
       canvas->Draw(patch, style_.theme.band);
+    } else if (remark.mark == Mark::kLine) {
+      DrawLineKey(remark, {x, center.y}, size, canvas);
     } else if (remark.mark == Mark::kFlag) {
       DrawFlag(remark.severity, center, 0.9 * size, ColorOf(remark.severity, style_.theme), canvas);
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attnscope/diagnosis.h"
+#include "render/chart/marker.h"
 #include "render/chart/style.h"
 #include "render/draw/canvas.h"
 
@@ -26,6 +27,8 @@ class Headline {
 
   // Explains the shading of healthy ranges, in figures without legends.
   void AddBandKey();
+  // Explains what lines of such dashes and markers are, whatever their colour.
+  void AddLineKey(const std::string& text, Dashes dashes, Marker marker);
 
   // Where the figure below it may begin.
   double Bottom() const;
@@ -33,15 +36,18 @@ class Headline {
   void Draw(double width, Canvas* canvas) const;
 
  private:
-  enum class Mark : uint8_t { kFlag, kBand, kNone };
+  enum class Mark : uint8_t { kFlag, kBand, kLine, kNone };
   struct Remark {
     Severity severity;  // whose flag is in front
     std::string text;
     Mark mark = Mark::kFlag;
+    Dashes dashes = Dashes::kNone;  // of a line
+    Marker marker = Marker::kCircle;
   };
 
   void AddVerdicts(const std::vector<Verdict>& verdicts, const std::string& when);
   static double BeforeText(const Remark& remark);
+  void DrawLineKey(const Remark& remark, Point left, double size, Canvas* canvas) const;
   double TitleBaseline() const;
   void DrawCaption(double width, Canvas* canvas) const;
 

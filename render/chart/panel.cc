@@ -66,8 +66,9 @@ Curve Panel::MakeCurve(const Series& series) const {
   std::vector<std::vector<CurvePoint>> runs;
   std::vector<std::array<Point, 2>> bridges;
   bool is_broken = true;
-  for (size_t i = 0; i < std::min(series.values.size(), positions_.size()); ++i) {
-    const double value = series.values[i];
+  for (size_t v = 0; v < std::min(series.values.size(), positions_.size()); ++v) {
+    const double value = series.values[v];
+    const size_t i = series.IndexOf(v);
     if (!std::isfinite(value)) {
       is_broken = true;
       continue;
@@ -182,7 +183,7 @@ void Panel::FitValueLabels(const Series& series, const Curve& curve, LabelPlacer
 
 std::optional<Point> Panel::PointOf(const Ring& ring) const {
   const Series& series = spec_.series[ring.series];
-  const double value = series.values[ring.flag.index];
+  const double value = series.values[ring.value];
   const Scale& scale = series.on_right_axis ? right_scale_ : left_scale_;
   if (!std::isfinite(value) || (scale.log && value <= 0.0)) return std::nullopt;
   return Point{XOf(positions_[ring.flag.index]), YOf(value, scale)};

@@ -26,7 +26,7 @@ namespace attnscope::render {
 
 struct Series {
   std::string name;
-  std::vector<double> values;  // one for each position; what is not finite is missing
+  std::vector<double> values;  // one for each position, or of `at`; what is not finite is missing
   Marker marker = Marker::kCircle;
   Color color;
   bool on_right_axis = false;
@@ -35,6 +35,11 @@ struct Series {
   Dashes dashes = Dashes::kNone;
   double width = 1.0;       // times the style's
   bool has_markers = true;  // if not, only points that stand alone are marked
+  // Positions that have a value, by their index, ascending: others are none of this series, and not missing. Empty:
+  // all.
+  std::vector<size_t> at = {};
+
+  size_t IndexOf(size_t i) const { return at.empty() ? i : at[i]; }
 };
 
 // The positions from `first` to before `end`, by their index.
@@ -66,6 +71,7 @@ struct Band {
 // A point of a curve that is ringed, and named where there is room.
 struct Ring {
   size_t series = 0;
+  size_t value = 0;  // among the series' values
   Flag flag;
   std::string label;
 };

@@ -18,6 +18,7 @@
 #include "render/figures/heads.h"
 #include "render/figures/history.h"
 #include "render/figures/summary.h"
+#include "render/figures/timeline.h"
 
 namespace attnscope {
 namespace {
@@ -29,19 +30,6 @@ constexpr double kMinScale = 0.1;
 constexpr double kMaxScale = 16.0;
 constexpr double kMaxPixels = 268435456.0;  // 2^28
 constexpr double kUnitsPerInch = 100.0;
-
-// Lines of a history are of one stage: training beside validation would be a zigzag.
-Status CheckStages(std::span<const Report> reports) {
-  const Report* first = nullptr;
-  for (const Report& report : reports) {
-    if (report.stage.empty()) continue;
-    if (first == nullptr) first = &report;
-    if (report.stage == first->stage) continue;
-    return {StatusCode::kInvalidArgument,
-            "reports are of stage \"" + first->stage + "\" and of stage \"" + report.stage + "\"; a history is of one"};
-  }
-  return {};
-}
 
 Status Check(FigureKind kind, std::span<const Report> reports, const FigureOptions& options) {
   const auto error = [](const std::string& message) { return Status(StatusCode::kInvalidArgument, message); };
@@ -64,7 +52,11 @@ Status Check(FigureKind kind, std::span<const Report> reports, const FigureOptio
                  (kind == FigureKind::kHistory ? "one or more" : "one"));
   }
   if (kind == FigureKind::kHistory) {
-    if (Status status = CheckStages(reports); !status.ok()) return status;
+    const size_t stages = render::CountStages(reports);
+    if (stages > render::kMostStages) {
+      return error("reports are of " + std::to_string(stages) + " stages; a history shows at most " +
+                   std::to_string(render::kMostStages) + " beside one another");
+    }
   }
   for (size_t i = 0; i < reports.size(); ++i) {
     const std::vector<LayerReport>& layers = reports[i].layers;

@@ -2,9 +2,9 @@
 #include "render/figures/history.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,11 +40,23 @@ double ValueOf(const Report& report, int64_t layer, Metric metric) {
 }
 
 bool IsMeasured(const Timeline& timeline, Metric metric) {
-  return std::any_of(timeline.reports.begin(), timeline.reports.end(), [&](const Report* report) {
+  const auto has = [&](const Report* report) {
     return std::any_of(report->layers.begin(), report->layers.end(),
                        [&](const LayerReport& layer) { return std::isfinite(layer.stats.layer[metric]); });
-  });
+  };
+  return std::any_of(timeline.runs.begin(), timeline.runs.end(),
+                     [&](const StageRun& run) { return std::any_of(run.reports.begin(), run.reports.end(), has); });
 }
+
+// How the lines of each stage look, beside the colour, which is their layer's.
+struct StageLook {
+  Dashes dashes;
+  Marker marker;
+};
+constexpr std::array<StageLook, kMostStages> kStageLooks = {{{Dashes::kNone, Marker::kCircle},
+                                                             {Dashes::kLong, Marker::kSquare},
+                                                             {Dashes::kShort, Marker::kTriangle},
+                                                             {Dashes::kMedium, Marker::kDiamond}}};
 
 // The part of the colour map that stands out from the background.
 struct DepthColors {
@@ -61,21 +73,40 @@ DepthColors DepthColorsOn(const Color& background) {
   return ContrastTo(background) == Rgb(0x000000) ? DepthColors{10, 216} : DepthColors{64, kColorMapSteps - 1};
 }
 
-// The order in which layers are drawn: those with onsets last, so that no other hides them.
-struct DrawingOrder {
-  std::vector<size_t> layers;
-  size_t first_ill = 0;  // index in `layers`
+std::string NameOfStage(const StageRun& run) { return run.stage.empty() ? "no stage" : run.stage; }
+
+// One line of each panel.
+struct Line {
+  size_t run;
+  size_t layer;  // index among the timeline's layers
 };
 
-DrawingOrder MakeDrawingOrder(const Timeline& timeline, const std::vector<Onset>& onsets) {
-  std::vector<bool> is_ill(timeline.layers.size());
-  for (const Onset& onset : onsets) is_ill[onset.layer] = true;
+// The order in which lines are drawn: those with onsets last, so that no other hides them.
+struct DrawingOrder {
+  std::vector<Line> lines;
+  size_t first_ill = 0;  // index in `lines`
+
+  // The index of a line.
+  size_t Find(size_t run, size_t layer) const {
+    const auto is_it = [&](const Line& line) { return line.run == run && line.layer == layer; };
+    return static_cast<size_t>(std::find_if(lines.begin(), lines.end(), is_it) - lines.begin());
+  }
+};
+
+// The onsets of each run.
+using Onsets = std::vector<std::vector<Onset>>;
+
+DrawingOrder MakeDrawingOrder(const Timeline& timeline, const Onsets& onsets) {
   DrawingOrder order;
-  order.layers.resize(timeline.layers.size());
-  std::iota(order.layers.begin(), order.layers.end(), size_t{0});
-  const auto first_ill =
-      std::stable_partition(order.layers.begin(), order.layers.end(), [&](size_t layer) { return !is_ill[layer]; });
-  order.first_ill = static_cast<size_t>(first_ill - order.layers.begin());
+  for (size_t run = 0; run < timeline.runs.size(); ++run) {
+    for (size_t layer = 0; layer < timeline.layers.size(); ++layer) order.lines.push_back({run, layer});
+  }
+  const auto is_well = [&](const Line& line) {
+    return std::none_of(onsets[line.run].begin(), onsets[line.run].end(),
+                        [&](const Onset& onset) { return onset.layer == line.layer; });
+  };
+  const auto first_ill = std::stable_partition(order.lines.begin(), order.lines.end(), is_well);
+  order.first_ill = static_cast<size_t>(first_ill - order.lines.begin());
   return order;
 }
 
@@ -83,17 +114,21 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
                    const FigureLook& look) {
   const DepthColors colors = DepthColorsOn(look.theme.background);
   // Many lines are thin, and without markers.
-  const size_t layers = order.layers.size();
-  const double width = layers <= 16 ? 1.0 : layers <= 48 ? 0.75 : 0.55;
+  const size_t lines = order.lines.size();
+  const double width = lines <= 16 ? 1.0 : lines <= 48 ? 0.75 : 0.55;
   PanelSpec spec = {.title = std::string(info.title),
                     .left = {std::string(info.axis), look.theme.text, KindOf(info.scale)}};
-  for (size_t i = 0; i < layers; ++i) {
-    const size_t layer = order.layers[i];
-    Series series = {.name = "", .values = {}, .color = colors.Of(layer, layers)};
+  for (size_t i = 0; i < lines; ++i) {
+    const Line& line = order.lines[i];
+    const StageRun& run = timeline.runs[line.run];
+    Series series = {.name = "", .values = {}, .color = colors.Of(line.layer, timeline.layers.size())};
     series.width = i < order.first_ill ? width : 1.0;
-    series.has_markers = layers <= 16;
-    for (const Report* report : timeline.reports) {
-      series.values.push_back(ValueOf(*report, timeline.layers[layer], info.metric));
+    series.has_markers = lines <= 16;
+    series.marker = kStageLooks[line.run].marker;
+    series.dashes = kStageLooks[line.run].dashes;
+    series.at = run.at;
+    for (const Report* report : run.reports) {
+      series.values.push_back(ValueOf(*report, timeline.layers[line.layer], info.metric));
     }
     spec.series.push_back(std::move(series));
   }
@@ -107,17 +142,19 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
   return spec;
 }
 
-void AddOnsets(const std::vector<Onset>& onsets, const MetricInfo& info, const Timeline& timeline,
-               const DrawingOrder& order, PanelSpec* spec) {
-  std::vector<size_t> series_of(order.layers.size());
-  for (size_t i = 0; i < series_of.size(); ++i) series_of[order.layers[i]] = i;
+void AddOnsets(const Onsets& onsets, const MetricInfo& info, const Timeline& timeline, const DrawingOrder& order,
+               PanelSpec* spec) {
   std::vector<Severity> worst(timeline.times.size(), Severity::kHealthy);
-  for (const Onset& onset : onsets) {
-    if (!internal::IsShownBy(onset.verdict, info.metric)) continue;
-    const Severity severity = onset.verdict.severity;
-    worst[onset.time] = std::max(worst[onset.time], severity);
-    spec->rings.push_back(
-        {series_of[onset.layer], {onset.time, severity}, "layer " + FormatInteger(timeline.layers[onset.layer])});
+  for (size_t run = 0; run < onsets.size(); ++run) {
+    for (const Onset& onset : onsets[run]) {
+      if (!internal::IsShownBy(onset.verdict, info.metric)) continue;
+      const Severity severity = onset.verdict.severity;
+      const size_t time = timeline.runs[run].at[onset.report];
+      worst[time] = std::max(worst[time], severity);
+      std::string label = "layer " + FormatInteger(timeline.layers[onset.layer]);
+      if (onsets.size() > 1) label += ", " + NameOfStage(timeline.runs[run]);
+      spec->rings.push_back({order.Find(run, onset.layer), onset.report, {time, severity}, std::move(label)});
+    }
   }
   std::stable_sort(spec->rings.begin(), spec->rings.end(), [](const Ring& a, const Ring& b) {
     return static_cast<int>(a.flag.severity) > static_cast<int>(b.flag.severity);
@@ -125,6 +162,27 @@ void AddOnsets(const std::vector<Onset>& onsets, const MetricInfo& info, const T
   for (size_t i = 0; i < worst.size(); ++i) {
     if (worst[i] != Severity::kHealthy) spec->flags.push_back({i, worst[i]});
   }
+}
+
+// What is said of the last report of each stage, or of the one that is the worst of them.
+void AddLatest(const Timeline& timeline, const FigureLook& look, Headline* headline) {
+  const StageRun* worst = nullptr;
+  Diagnosis said;
+  for (const StageRun& run : timeline.runs) {
+    if (run.reports.empty()) continue;
+    Diagnosis diagnosis = Judge(*run.reports.back(), look.thresholds, look.baseline);
+    // Of equally ill ones the first, and rather one that was judged.
+    const auto rank = [](const Diagnosis& d) {
+      return std::pair(WorstSeverity(d.verdicts), d.outcome != Outcome::kNotJudged);
+    };
+    if (worst != nullptr && rank(diagnosis) <= rank(said)) continue;
+    worst = &run;
+    said = std::move(diagnosis);
+  }
+  if (worst == nullptr) return;
+  std::string when = timeline.unit + " " + FormatInteger(timeline.times[worst->at.back()]);
+  if (timeline.runs.size() > 1) when += ", " + NameOfStage(*worst);
+  headline->AddDiagnosis(said, when + ": ");
 }
 
 ColorBar MakeBar(const Timeline& timeline, const DepthColors& colors) {
@@ -154,8 +212,10 @@ Style HistoryStyle(const FigureLook& look, double width, double height, size_t c
 
 void DrawHistory(std::span<const Report> reports, const FigureLook& look, double width, double height, Canvas* canvas) {
   const Timeline timeline = MakeTimeline(reports);
-  std::vector<Onset> onsets;
-  if (!look.plain) onsets = FindOnsets(timeline, look.thresholds, look.baseline);
+  Onsets onsets(timeline.runs.size());
+  for (size_t run = 0; !look.plain && run < onsets.size(); ++run) {
+    onsets[run] = FindOnsets(timeline, timeline.runs[run], look.thresholds, look.baseline);
+  }
   const DrawingOrder order = MakeDrawingOrder(timeline, onsets);
   std::vector<PanelSpec> specs;
   const auto add = [&](const MetricInfo& info) {
@@ -171,9 +231,13 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   const Style style = HistoryStyle(look, width, height, columns);
 
   Headline headline("Transformer Attention over Time", style);
+  if (timeline.runs.size() > 1) {
+    for (size_t run = 0; run < timeline.runs.size(); ++run) {
+      headline.AddLineKey(NameOfStage(timeline.runs[run]), kStageLooks[run].dashes, kStageLooks[run].marker);
+    }
+  }
   if (!look.plain && !timeline.layers.empty()) {
-    const std::string when = timeline.unit + " " + FormatInteger(timeline.times.back()) + ": ";
-    headline.AddDiagnosis(Judge(*timeline.reports.back(), look.thresholds, look.baseline), when);
+    AddLatest(timeline, look, &headline);
     if (std::any_of(specs.begin(), specs.end(), [](const PanelSpec& spec) { return !spec.bands.empty(); })) {
       headline.AddBandKey();
     }

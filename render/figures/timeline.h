@@ -17,28 +17,42 @@ namespace attnscope::render {
 // The first of a layer's verdicts of one kind, or the first that is worse than all before: one that comes and goes is
 // told once.
 struct Onset {
-  size_t time = 0;   // index of the report
-  size_t layer = 0;  // index among the timeline's layers
+  size_t report = 0;  // index in its run
+  size_t layer = 0;   // index among the timeline's layers
   Verdict verdict = {};
 };
 
-struct Timeline {
-  std::string unit;                    // "Step", "Epoch" or "Report"
-  std::vector<int64_t> times;          // strictly ascending
-  std::vector<const Report*> reports;  // one for each time
-  std::vector<int64_t> layers;         // those of any report, ascending
-  std::vector<std::string> notes;      // what is not as given, for people
+// The reports of one stage, in the order of time.
+struct StageRun {
+  std::string stage = {};                   // empty where reports do not name one, or not all of several
+  std::vector<const Report*> reports = {};  // of different times
+  std::vector<size_t> at = {};              // the time of each, as an index of the timeline's
 };
 
-// Orders the reports by their steps or their epochs, whichever have more different values (steps, if as many), else as
-// they are given, counted from 1. Of several reports of one time the last that is given counts, as of a run that was
-// resumed; reports without the number are left out; notes say so. Numbers that do not tell at least half of the reports
-// from their predecessors are none. The reports must outlive the result.
+struct Timeline {
+  std::string unit;                 // "Step", "Epoch" or "Report"
+  std::vector<int64_t> times;       // those of any run, strictly ascending
+  std::vector<StageRun> runs = {};  // at least one; several in the order in which their stages come first
+  std::vector<int64_t> layers;      // those of any report, ascending
+  std::vector<std::string> notes;   // what is not as given, for people
+};
+
+// Training beside validation: as many lines as can be told apart.
+inline constexpr size_t kMostStages = 4;
+
+// How many stages reports are of: 1 if they name one at most, else those without a name are a stage too.
+size_t CountStages(std::span<const Report> reports);
+
+// Orders the reports of each stage by their steps or their epochs, whichever have more different values (steps, if as
+// many), else as they are given, counted from 1. Of several reports of one time and stage the last that is given
+// counts, as of a run that was resumed; reports without the number are left out; notes say so. Numbers that do not tell
+// at least half of the reports from their predecessors are none. The reports must outlive the result.
 Timeline MakeTimeline(std::span<const Report> reports);
 
-// All onsets, by time; those of one time worst first. A head's verdict counts as its layer's.
-// `baseline` may be null.
-std::vector<Onset> FindOnsets(const Timeline& timeline, const Thresholds& thresholds, const Baseline* baseline);
+// All onsets of a run, by time; those of one time worst first. A head's verdict counts as its layer's. `baseline` may
+// be null.
+std::vector<Onset> FindOnsets(const Timeline& timeline, const StageRun& run, const Thresholds& thresholds,
+                              const Baseline* baseline);
 
 }  // namespace attnscope::render
 

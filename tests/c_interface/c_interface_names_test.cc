@@ -285,6 +285,8 @@ TEST(CInterfaceTest, ThresholdsHaveTheSameBounds) {
   EXPECT_SAME(first_block_residual_ratio_critical);
   EXPECT_SAME(baseline_spreads_warning);
   EXPECT_SAME(baseline_spreads_critical);
+  EXPECT_SAME(max_logit_warning);
+  EXPECT_SAME(max_logit_critical);
 #undef EXPECT_SAME
   EXPECT_EQ(bounds * sizeof(double), sizeof(Thresholds));
 }

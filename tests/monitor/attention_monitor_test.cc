@@ -557,6 +557,33 @@ TEST_F(AttentionMonitorTest, TheGradientsNormIsOneSteps) {
   EXPECT_EQ(TakeRecords().at(0)["metrics"]["gradient_norm"], 4.0);
 }
 
+// Merged windows have one step's norm too, however many steps they had; ranks that hold parts of it add squares.
+TEST_F(AttentionMonitorTest, MergedGradientNormsAreOneSteps) {
+  config_.lanes = 2;
+  config_.window_steps = 100;
+  AttentionMonitor a = Created();
+  AttentionMonitor b = Created();
+  const std::vector<float> three(9, 1.0f);
+  const std::vector<float> four(16, 1.0f);
+  for (uint64_t step = 0; step < 16; ++step) {
+    ASSERT_TRUE(a.AddGradient(0, {.data = three.data(), .size = three.size()}).ok());
+    ASSERT_TRUE(b.AddGradient(0, {.data = four.data(), .size = four.size()}).ok());
+    if (step == 15) break;  // the last has not ended
+    ASSERT_TRUE(a.EndStep(step).ok());
+    ASSERT_TRUE(b.EndStep(step).ok());
+  }
+  LayerAccumulator merged = CreateLayer(config_.layer);
+  ASSERT_TRUE(a.MergeInto(0, &merged).ok());
+  EXPECT_DOUBLE_EQ(merged.Stats().layer[Metric::kGradientNorm], 3.0);
+  ASSERT_TRUE(b.MergeInto(0, &merged).ok());
+  EXPECT_DOUBLE_EQ(merged.Stats().layer[Metric::kGradientNorm], 5.0);
+  LayerAccumulator nothing = CreateLayer(config_.layer);
+  ASSERT_TRUE(a.MergeInto(1, &nothing).ok());
+  EXPECT_FALSE(nothing.Stats().layer.Has(Metric::kGradientNorm));
+  ASSERT_TRUE(a.CloseWindow().ok());
+  EXPECT_EQ(TakeRecords().at(0)["metrics"]["gradient_norm"], 3.0) << "merging changes nothing";
+}
+
 TEST_F(AttentionMonitorTest, RefusesWhatMakesNoSense) {
   const MonitorConfig good = config_;
   const auto expect = [&](StatusCode code, const std::string& message) {

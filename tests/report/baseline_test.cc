@@ -33,6 +33,7 @@ MetricValues Head(double rank) {
   values[Metric::kSinkMass] = 0.05;
   values[Metric::kColEntropy] = 5.0;
   values[Metric::kSaturationRatio] = 0.01;
+  values[Metric::kMaxLogit] = 12.0;
   values[Metric::kRows] = 1024.0;
   values[Metric::kMatrices] = 4.0;
   values[Metric::kKeys] = 256.0;
@@ -177,6 +178,24 @@ TEST(BaselineTest, AFindingSaysWhereFromAndWhereTo) {
   EXPECT_TRUE(std::isnan(Diagnose(Model()).at(0).baseline));
 }
 
+// Logits that are small, or negative, are all the same: none saturates anything.
+TEST(BaselineTest, SmallLogitsAreAlike) {
+  const auto said = [](double before, double now) {
+    Report past = Model();
+    Report report = Model();
+    past.layers[1].stats.heads[4][Metric::kMaxLogit] = before;
+    report.layers[1].stats.heads[4][Metric::kMaxLogit] = now;
+    const Baseline baseline = Of({past});
+    const std::vector<Verdict> verdicts = Diagnose(report, {}, &baseline);
+    return verdicts.empty() ? "" : verdicts[0].message;
+  };
+  EXPECT_EQ(said(-5.0, 0.9), "");
+  EXPECT_EQ(said(0.1, -30.0), "");
+  EXPECT_EQ(said(20.0, 35.0), "");
+  EXPECT_EQ(said(20.0, 40.0),
+            "warning: left its baseline in layer 1, head 4: max_logit 40 is above 36.44, its baseline is 20");
+}
+
 TEST(BaselineTest, WorseThanTheBaselineIsAFinding) {
   Report past = Model();
   past.layers[1].stats.heads[4][Metric::kSinkMass] = 0.7;
@@ -282,7 +301,9 @@ TEST(BaselineTest, WhatCannotBeComparedIsSaid) {
   Report report = Model();
   MetricValues& head = report.layers[1].stats.heads[4];
   head[Metric::kKeys] = 600.0;
-  head[Metric::kNormalizedEntropy] = head[Metric::kSaturationRatio] = std::nan("");
+  for (const Metric metric : {Metric::kNormalizedEntropy, Metric::kSaturationRatio, Metric::kMaxLogit}) {
+    head[metric] = std::nan("");
+  }
   EXPECT_EQ(NotCompared(Judge(report, {}, &baseline), 1, 4), "its rows are of 600 keys, those of the baseline of 256");
   head[Metric::kKeys] = 500.0;
   EXPECT_EQ(NotCompared(Judge(report, {}, &baseline), 1, 4), "");

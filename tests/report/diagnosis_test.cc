@@ -33,6 +33,7 @@ MetricValues Healthy() {
   values[Metric::kMatrices] = 1.0;
   values[Metric::kKeys] = 1000.0;
   values[Metric::kSaturationRatio] = 0.1;
+  values[Metric::kMaxLogit] = 20.0;
   values[Metric::kResidualRatio] = 0.5;
   return values;
 }
@@ -64,6 +65,8 @@ const std::vector<Bound>& Bounds() {
       {Pathology::kExplodingUpdate, Severity::kCritical, Metric::kResidualRatio, true, 10.0, false},
       {Pathology::kSaturatedSoftmax, Severity::kWarning, Metric::kSaturationRatio, true, 0.5, true},
       {Pathology::kSaturatedSoftmax, Severity::kCritical, Metric::kSaturationRatio, true, 0.9, true},
+      {Pathology::kGrowingLogits, Severity::kWarning, Metric::kMaxLogit, true, 100.0, true},
+      {Pathology::kGrowingLogits, Severity::kCritical, Metric::kMaxLogit, true, 1000.0, true},
       {Pathology::kBadNumbers, Severity::kWarning, Metric::kInvalidRows, true, 0.0, true},
       {Pathology::kBadNumbers, Severity::kCritical, Metric::kInvalidRows, true, 10.0, true, 1000.0},
       {Pathology::kNoDistributions, Severity::kWarning, Metric::kUnnormalizedRows, true, 10.0, true, 1000.0},

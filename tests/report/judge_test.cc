@@ -266,6 +266,26 @@ TEST(JudgeTest, TheFirstBlockHasBoundsOfItsOwn) {
                   .starts_with("warning"));
 }
 
+// Its sign is its own: all logits of a row may be negative.
+TEST(JudgeTest, ANegativeLargestLogitIsHealthy) {
+  const Diagnosis diagnosis = JudgeLayer({{Metric::kMaxLogit, -40.0}, {Metric::kRows, 100.0}});
+  EXPECT_EQ(Said(diagnosis, Pathology::kGrowingLogits), "healthy");
+  EXPECT_TRUE(diagnosis.verdicts.empty()) << diagnosis.verdicts[0].message;
+  EXPECT_EQ(Said(JudgeLayer({{Metric::kMaxLogit, 101.0}, {Metric::kRows, 15.0}}), Pathology::kGrowingLogits),
+            "needs 16 rows, has 15");
+}
+
+// Padding: rows that may see no key are no evidence, and dilute no share.
+TEST(JudgeTest, MaskedRowsDoNotCount) {
+  Given given = {{Metric::kMaxRowWeight, 0.2}, {Metric::kRows, 115.0}, {Metric::kMaskedRows, 100.0}};
+  EXPECT_EQ(Said(JudgeLayer(given), Pathology::kOneHotCollapse), "needs 16 rows, has 15");
+  given[1].second = 1100.0;
+  given[2].second = 1000.0;
+  given.emplace_back(Metric::kEmptyRows, 2.0);
+  EXPECT_EQ(Said(JudgeLayer(given), Pathology::kNoAttention),
+            "warning: no attention in layer 3: empty_rows 2 of 100, 2 %, is above 1 %");
+}
+
 // Decoding: of one row, the sink is its largest weight.
 TEST(JudgeTest, MatricesOfFewRowsHaveNoSink) {
   Given given = {{Metric::kSinkMass, 0.9}, {Metric::kRows, 64.0}, {Metric::kMatrices, 64.0}, {Metric::kKeys, 100.0}};

@@ -103,7 +103,7 @@ Status CheckPair(const PlanInputs& inputs, const TensorRef& queries, const Tenso
   }
   if (q.head_dim > kMaxHeadDim) {
     return Invalid("--qk: " + pair + " have head_dim " + std::to_string(q.head_dim) + ", more than " +
-                   std::to_string(kMaxHeadDim) + advice);
+                   std::to_string(kMaxHeadDim) + "; of an archive, --q-tensor and --k-tensor measure others" + advice);
   }
   return {};
 }

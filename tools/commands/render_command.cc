@@ -30,8 +30,8 @@ constexpr const char* kDetails =
     "  heads    maps of layers by heads of one report that has them\n"
     "  history  each metric of several reports over \"step\" (or \"global_step\"), else over \"num_epochs\" (or "
     "\"epoch\"),\n"
-    "           else in the order given. Of a run that was resumed the last report of each step. One stage: see "
-    "--stage\n"
+    "           else in the order given. Of a run that was resumed the last report of each step. Training beside\n"
+    "           validation is a set of lines each; --stage shows one\n"
     "\n"
     "Examples:\n"
     "  attnscope render report.json -o summary.png\n"
@@ -72,27 +72,14 @@ Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
   return reports->empty() ? Status(StatusCode::kNotFound, "no report is of --stage " + stage) : Status();
 }
 
-// What a history does not show as it was given.
-Status CheckHistory(const std::vector<Report>& reports) {
-  std::string stage;
-  for (const Report& report : reports) {
-    if (!stage.empty() && !report.stage.empty() && report.stage != stage) {
-      // NOLINTBEGIN(performance-inefficient-string-concatenation): it ends the loop
-      return {StatusCode::kInvalidArgument, "the reports are of stage " + stage + " and of stage " + report.stage +
-                                                ", whose lines would be one zigzag; give --stage " + stage +
-                                                " or --stage " + report.stage};
-      // NOLINTEND(performance-inefficient-string-concatenation)
-    }
-    if (stage.empty()) stage = report.stage;
-  }
-  for (const std::string& note : render::MakeTimeline(reports).notes) PrintError("note: " + note);
-  return {};
-}
-
 // A picture that would show nothing, or not all that was asked for, is none.
 Status CheckReports(const RenderOptions& options, const std::vector<Report>& reports) {
   const FigureKind kind = KindOf(options.kind);
-  if (kind == FigureKind::kHistory) return CheckHistory(reports);
+  if (kind == FigureKind::kHistory) {
+    // What it does not show as it was given.
+    for (const std::string& note : render::MakeTimeline(reports).notes) PrintError("note: " + note);
+    return {};
+  }
   if (reports.size() != 1) {
     return {StatusCode::kInvalidArgument, "--figure " + options.kind + " shows one report, but " +
                                               std::to_string(reports.size()) +

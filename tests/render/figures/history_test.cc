@@ -81,6 +81,50 @@ TEST(History, MarksWhereAVerdictBegan) {
   EXPECT_EQ(plain.Count("layer 4"), 0);
 }
 
+// Training beside validation: a solid and a dashed line for each layer, of one colour.
+TEST(History, StagesAreASetOfLinesEach) {
+  std::vector<Report> reports = Series(3, 8, 100);
+  for (Report& report : reports) report.stage = "train";
+  for (size_t t = 1; t < 8; t += 3) {
+    reports.push_back(reports[t]);
+    reports.back().stage = "val";
+    for (LayerReport& layer : reports.back().layers) layer.stats.layer[Metric::kMaxRowWeight] *= 0.9;
+  }
+  RecordingCanvas canvas = Drawn(reports);
+  EXPECT_EQ(canvas.Count("train"), 1);
+  EXPECT_EQ(canvas.Count("val"), 1);
+  std::vector<Shape> curves;
+  std::vector<Color> colors;
+  for (const auto& [shape, color] : canvas.shapes) {
+    if (shape.part != Part::kCurve) continue;
+    curves.push_back(shape);
+    colors.push_back(color);
+  }
+  ASSERT_EQ(curves.size(), 2U * 2U * 3U) << "two panels; what validation has no report of is no gap that is bridged";
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(curves[i].stroke.dash, 0.0);
+    EXPECT_GT(curves[i + 3].stroke.dash, 0.0);
+    EXPECT_EQ(colors[i], colors[i + 3]) << "the layer's";
+  }
+  EXPECT_EQ(canvas.Count("Epoch 8, train: no findings"), 1);
+  // A verdict of validation alone is said to be so, and marked on its line.
+  reports.back().layers[1].stats.layer[Metric::kMaxRowWeight] = 0.95;
+  canvas = Drawn(reports);
+  EXPECT_EQ(canvas.Count("Epoch 8, val: critical: one-hot collapse in layer 1: max_row_weight 0.95 is above 0.9"), 1);
+  EXPECT_EQ(canvas.Count("layer 1, val"), 2);
+  ExpectTidy(canvas, 2000, 1500);
+  // A stage is another, and so are two that are too many.
+  for (const char* stage : {"a", "b", "c"}) {
+    reports.push_back(reports[0]);
+    reports.back().stage = stage;
+  }
+  std::string svg;
+  EXPECT_EQ(RenderFigureSvg(FigureKind::kHistory, reports, {}, &svg).message(),
+            "reports are of 5 stages; a history shows at most 4 beside one another");
+  reports.pop_back();
+  EXPECT_TRUE(RenderFigureSvg(FigureKind::kHistory, reports, {}, &svg).ok());
+}
+
 // The lines of ill layers are drawn last; their rings must follow them.
 TEST(History, RingsAreOnTheLineOfTheirLayer) {
   std::vector<Report> reports = Series(5, 8, 100);

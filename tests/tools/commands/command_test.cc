@@ -91,7 +91,8 @@ TEST_F(CommandTest, AnalyzePrintsTableAndVerdicts) {
             "not judged\n"
             "  sink collapse: needs 32 rows, has 19 (8 heads of layers 0, 1)\n"
             "  vanishing layer, exploding update: residual_ratio is missing (layers 0, 1)\n"
-            "  saturated softmax: saturation_ratio is missing (layers 0, 1)\n");
+            "  saturated softmax: saturation_ratio is missing (layers 0, 1)\n"
+            "  growing logits: max_logit is missing (layers 0, 1)\n");
 }
 
 TEST_F(CommandTest, HeadsArePrintedOnlyIfAskedForButAlwaysReported) {

@@ -117,7 +117,7 @@ TEST_F(CommandTest, LogsThatAreNotWhole) {
   EXPECT_EQ(Read(Path("resumed.svg")), Read(Path("clean.svg")));
 }
 
-TEST_F(CommandTest, AHistoryIsOfOneStage) {
+TEST_F(CommandTest, AHistoryHasASetOfLinesForEachStage) {
   std::string both;
   std::string train;
   for (int epoch = 1; epoch <= 4; ++epoch) {
@@ -129,7 +129,9 @@ TEST_F(CommandTest, AHistoryIsOfOneStage) {
     }
   }
   const std::string log = Write("both.jsonl", both);
-  ExpectError({"render", log, "--figure", "history", "-o", Path("a.svg")}, "give --stage train or --stage val");
+  RunOk({"render", log, "--figure", "history", "-o", Path("a.svg")});
+  EXPECT_NE(Read(Path("a.svg")).find(">train<"), std::string::npos);
+  EXPECT_NE(Read(Path("a.svg")).find(">val<"), std::string::npos);
   RunOk({"render", log, "--figure", "history", "-o", Path("a.svg"), "--stage", "train"});
   RunOk({"render", Write("train.jsonl", train), "--figure", "history", "-o", Path("b.svg")});
   EXPECT_EQ(Read(Path("a.svg")), Read(Path("b.svg")));
