@@ -56,10 +56,10 @@ TEST(RenderFigure, RefusesNumbersOfReportsThatAFigureCannotShow) {
   ExpectRefused(FigureKind::kSummary, {Report(), Report()}, {}, "reports holds 2 reports; this figure shows one");
   ExpectRefused(FigureKind::kHeads, {Report(), Report()}, {}, "reports holds 2 reports");
   ExpectRefused(FigureKind::kHistory, {}, {}, "this figure shows one or more");
-  std::vector<Report> stages(3);
-  stages[0].stage = "train";
-  stages[2].stage = "val";
-  ExpectRefused(FigureKind::kHistory, stages, {}, "reports are of stage \"train\" and of stage \"val\"");
+  std::vector<Report> stages(5);
+  for (size_t i = 0; i < stages.size(); ++i) stages[i].stage = "stage " + std::to_string(i);
+  ExpectRefused(FigureKind::kHistory, stages, {}, "reports are of 5 stages; a history shows at most 4");
+}, "reports are of stage \"train\" and of stage \"val\"");
 }
 
 TEST(RenderFigure, RefusesLayersOutOfOrderAndSizesOutOfRange) {

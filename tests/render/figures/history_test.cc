@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
+#include "attnscope/figure.h"
 #include "tests/support/figure_checks.h"
 #include "tests/support/random_report.h"
 
