@@ -16,12 +16,11 @@ namespace attnscope::internal {
 // What the values do not tell.
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-inline double OrZero(double value) { return std::isnan(value) ? 0.0 : value; }
-
-// Those that may see a key: padding is neither evidence nor illness.
-inline double Rows(const MetricValues& values) { return values[Metric::kRows] - OrZero(values[Metric::kMaskedRows]); }
+inline double Rows(const MetricValues& values) { return values[Metric::kRows]; }
 inline double Keys(const MetricValues& values) { return values[Metric::kKeys]; }
 inline double LogKeys(const MetricValues& values) { return std::log(Keys(values)); }
+
+inline double OrZero(double value) { return std::isnan(value) ? 0.0 : value; }
 
 // Whether each row sees all keys. H_i / log v_i is never less than H_i / log n_k, and equal if v_i is n_k.
 inline bool SeesAllKeys(const MetricValues& values) {
