@@ -5,10 +5,12 @@
 //
 //   over_sgemm     time of the diagnosis over that of sgemm
 //   of_full        time under a causal mask over the time without
+//   of_causal      time under a causal mask with a window of 1024 keys over the time without the window
 //   speedup        time of one thread over that of two
 //   sgemm_flops    of sgemm, multiplications and additions; flops: of the diagnosis, counting only those of the product
 //
-// Names: <what>/<head size>/<n>.
+// Names: <what>/<head size>/<n>. `latent` is the absorbed form of latent attention (DeepSeek): 128 query heads of 576,
+// one head of keys whose rows stand 640 apart, a chunk of n queries beside 2048 keys.
 #include <benchmark/benchmark.h>
 #include <cblas.h>
 #include <unistd.h>
@@ -52,11 +54,12 @@ class Head {
   }
 
   // All metrics; ends the sequence.
-  void Diagnose(bool causal, bool two_threads) {
+  void Diagnose(bool causal, bool two_threads, int64_t window = 0) {
     const QueryKeyView view =
         ContiguousQueryKey(queries_.data(), keys_.data(), ElementType::kFloat32, 1, 1, 1, tokens_, tokens_, head_dim_);
     SoftmaxParams params;
     params.mask.causal = causal;
+    params.mask.window = window;
     Check(layer_.AddQueriesKeys(view, params, two_threads ? threads_.runner() : Runner()));
     layer_.EndSequence();
   }
@@ -103,6 +106,36 @@ void Causal(benchmark::State& state, size_t head_dim, size_t tokens) {
   state.counters["of_full"] = turns.Median(0) / turns.Median(1);
 }
 
+void Window(benchmark::State& state, size_t head_dim, size_t tokens) {
+  Head head(tokens, head_dim);
+  Interleaved turns({[&] { head.Diagnose(true, false, 1024); }, [&] { head.Diagnose(true, false); }});
+  RunTurns(state, turns);
+  state.counters["of_causal"] = turns.Median(0) / turns.Median(1);
+}
+
+void Latent(benchmark::State& state, size_t queries) {
+  constexpr size_t kHeads = 128, kHeadDim = 576, kKeys = 2048, kKeyStride = 640;
+  const std::vector<float> query_data = GaussianFloats(1, kHeads * queries * kHeadDim);
+  const std::vector<float> key_data = GaussianFloats(2, kKeys * kKeyStride);
+  std::vector<float> products(kHeads * queries * kKeys);
+  LayerAccumulator layer;
+  Check(LayerAccumulator::Create({.heads = kHeads, .max_keys = kKeys}, &layer));
+  QueryKeyView view = ContiguousQueryKey(query_data.data(), key_data.data(), ElementType::kFloat32, 1, kHeads, 1,
+                                         queries, kKeys, kHeadDim);
+  view.key_stride = static_cast<int64_t>(kKeyStride);
+  const auto multiply = [&] {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(kHeads * queries),
+                static_cast<blasint>(kKeys), static_cast<blasint>(kHeadDim), 1.0f, query_data.data(),
+                static_cast<blasint>(kHeadDim), key_data.data(), static_cast<blasint>(kKeyStride), 0.0f,
+                products.data(), static_cast<blasint>(kKeys));
+    benchmark::DoNotOptimize(products.data());
+  };
+  // Chunk after chunk of one sequence.
+  Interleaved turns({[&] { Check(layer.AddQueriesKeys(view)); }, multiply});
+  RunTurns(state, turns);
+  state.counters["over_sgemm"] = turns.Median(0) / turns.Median(1);
+}
+
 void TwoThreads(benchmark::State& state, size_t head_dim, size_t tokens) {
   Head head(tokens, head_dim);
   Interleaved turns({[&] { head.Diagnose(false, true); }, [&] { head.Diagnose(false, false); }});
@@ -111,6 +144,18 @@ void TwoThreads(benchmark::State& state, size_t head_dim, size_t tokens) {
 }
 
 void RegisterAll() {
+  for (const size_t tokens : {size_t{4096}, size_t{16384}}) {
+    const std::string name = "query_key_window/128/" + std::to_string(tokens);
+    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { Window(state, 128, tokens); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+  for (const size_t queries : {size_t{1}, size_t{16}}) {
+    const std::string name = "query_key_latent/576/" + std::to_string(queries);
+    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { Latent(state, queries); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+  }
   const struct {
     const char* name;
     void (*run)(benchmark::State& state, size_t head_dim, size_t tokens);

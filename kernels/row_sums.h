@@ -55,6 +55,32 @@ consteval RowSum RowSumOf() {
   return static_cast<RowSum>(kIsSwept ? kSweptSums.IndexOf(kMetric) : kNumSweptSums + kLogitSums.IndexOf(kMetric));
 }
 
+// Swept sums that are zero of ordinary rows: counts of those that are none, and of rows with a sink.
+consteval bool IsOfOddRows(size_t index) {
+  if (index == static_cast<size_t>(RowSum::kNullMassRows)) return true;
+  for (const MetricInfo& info : AllMetrics()) {
+    if (!kSweptSums.holds(info) || kSweptSums.IndexOf(info.metric) != index) continue;
+    return info.kind == MetricKind::kCount || info.unit == MetricUnit::kRowWithNullMass;
+  }
+  return false;
+}
+template <bool kOfOddRows>
+consteval size_t CountSweptSums() {
+  size_t count = 0;
+  for (size_t i = 0; i < kNumSweptSums; ++i) count += IsOfOddRows(i) == kOfOddRows ? 1 : 0;
+  return count;
+}
+// Their indices, or those of the others.
+template <bool kOfOddRows>
+consteval std::array<uint8_t, CountSweptSums<kOfOddRows>()> SweptSums() {
+  std::array<uint8_t, CountSweptSums<kOfOddRows>()> indices = {};
+  size_t count = 0;
+  for (size_t i = 0; i < kNumSweptSums; ++i) {
+    if (IsOfOddRows(i) == kOfOddRows) indices[count++] = static_cast<uint8_t>(i);
+  }
+  return indices;
+}
+
 // What saved states call a row sum.
 constexpr std::string_view RowSumName(size_t index) {
   return index < kNumSweptSums ? kSweptSums.Name(index) : kLogitSums.Name(index - kNumSweptSums);

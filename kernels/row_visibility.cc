@@ -47,7 +47,8 @@ RowVisibility::RowVisibility(const Visibility& visibility, size_t queries, size_
   if (first_key_ == end_key_) first_key_ = end_key_ = 0;
   if (visibility.query_lengths != nullptr) end_row_ = static_cast<size_t>(visibility.query_lengths[sequence]);
   if (mask_.data != nullptr) {
-    mask_.data += static_cast<int64_t>(sequence) * mask_.batch_stride + static_cast<int64_t>(head) * mask_.head_stride;
+    masks_ = mask_.data + static_cast<int64_t>(sequence) * mask_.batch_stride;
+    SelectHead(head);
   }
 }
 
@@ -55,7 +56,10 @@ RowVisibility RowVisibility::From(size_t row) const {
   RowVisibility from = *this;
   from.first_position_ = Position(row);
   if (end_row_ != SIZE_MAX) from.end_row_ = end_row_ - std::min(end_row_, row);
-  if (mask_.data != nullptr) from.mask_.data += static_cast<int64_t>(row) * mask_.query_stride;
+  if (mask_.data != nullptr) {
+    from.masks_ += static_cast<int64_t>(row) * mask_.query_stride;
+    from.mask_.data += static_cast<int64_t>(row) * mask_.query_stride;
+  }
   return from;
 }
 
@@ -78,13 +82,11 @@ void RowVisibility::Narrow(int64_t position, int64_t* begin, int64_t* end) const
   *end = std::min(*end, behind[0]);
 }
 
-size_t RowVisibility::EndOfColumns(size_t rows) const {
-  rows = std::min(rows, end_row_);
-  if (rows == 0) return 0;
-  if (!has_begin_) return Columns(rows - 1).end;
-  size_t end = 0;  // rows beyond the last segment see nothing
-  for (size_t row = 0; row < rows; ++row) end = std::max(end, Columns(row).end);
-  return end;
+// Rows beyond the last segment see nothing, so the last row need not see furthest.
+KeyRange RowVisibility::ColumnsOfWindows(size_t first, size_t end) const {
+  KeyRange columns;
+  for (size_t row = first; row < end; ++row) columns = Union(columns, PositionRange(row));
+  return columns;
 }
 
 KeyRange RowVisibility::RangeOfRows(size_t rows) const {

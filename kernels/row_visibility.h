@@ -51,10 +51,16 @@ class RowVisibility {
   const uint8_t* Show(size_t row, const KeyRange& range, uint8_t* shown) const;
   // [keys], where each key's sum belongs among the columns; null: key j to column j.
   const int64_t* positions() const { return positions_; }
-  // Columns that may receive weights of this row.
-  KeyRange Columns(size_t row) const { return PositionRange(row); }
-  // Where the columns end that rows [0, rows) may add to. O(rows), or O(1) where later rows see further.
-  size_t EndOfColumns(size_t rows) const;
+  // Columns that may receive weights of rows [first, first + count). O(count), or O(1) where later rows see further.
+  KeyRange Columns(size_t first, size_t count) const {
+    const size_t end = std::min(first + count, end_row_);
+    if (first >= end) return {};
+    return has_begin_ ? ColumnsOfWindows(first, end) : PositionRange(end - 1);
+  }
+  // The same for another head of the sequence.
+  void SelectHead(size_t head) {
+    if (masks_ != nullptr) mask_.data = masks_ + static_cast<int64_t>(head) * mask_.head_stride;
+  }
   // The union of the ranges of rows [0, rows). O(rows).
   KeyRange RangeOfRows(size_t rows) const;
   // The first key of the sequence, by position.
@@ -76,6 +82,8 @@ class RowVisibility {
   int64_t Position(size_t row) const {
     return first_position_ + std::min(static_cast<int64_t>(row), INT64_MAX - std::max<int64_t>(first_position_, 0));
   }
+  // Of rows [first, end).
+  KeyRange ColumnsOfWindows(size_t first, size_t end) const;
   // By what else there is than causality.
   void Narrow(int64_t position, int64_t* begin, int64_t* end) const;
 
@@ -94,7 +102,8 @@ class RowVisibility {
   size_t num_segments_ = 0;
   const int64_t* positions_ = nullptr;
   size_t num_cells_ = 0;
-  KeyMaskView mask_;  // of this matrix: `data` is its row 0
+  const uint8_t* masks_ = nullptr;  // of head 0 of the sequence, row 0
+  KeyMaskView mask_;                // of this matrix: `data` is its row 0
 };
 
 }  // namespace attnscope

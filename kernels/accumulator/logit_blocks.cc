@@ -2,6 +2,7 @@
 #include "kernels/accumulator/logit_blocks.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "kernels/accumulator/state_layout.h"
@@ -23,24 +24,26 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
   range.null_mass = source.has_sinks();
   range.tolerance = tolerance;
   range.softmax = scratch.Measures(in_scratch);
+  // What all rows share.
+  SoftmaxRow common;
+  common.type = logits.type;
+  common.bias_type = source.bias().type;
+  common.bias_factor = source.BiasFactor(chunk.first_head + head);
+  common.sink = source.Sink(chunk.first_head + head);
+  const auto logit_bytes = static_cast<int64_t>(ElementBytes(logits.type));
+  const int64_t row_bytes = logits.query_stride * logit_bytes;
+  const auto* x = static_cast<const uint8_t*>(ElementOf(logits, 0, head, first));
   SoftmaxRow rows[kRowsPerBlock];
-  for (size_t i = 0; i < range.rows; ++i) {
+  for (size_t i = 0; i < range.rows; ++i, x += row_bytes) {
     const size_t row = first + i;
     const KeyRange keys = range.visible.Range(i);
-    const auto at_keys = [&keys](const void* data, ElementType type) {
-      return data == nullptr ? nullptr : static_cast<const uint8_t*>(data) + keys.begin * ElementBytes(type);
-    };
-    rows[i].logits = at_keys(ElementOf(logits, 0, head, row), logits.type);
-    rows[i].type = logits.type;
-    rows[i].ahead = row + 1 < logits.queries ? at_keys(ElementOf(logits, 0, head, row + 1), logits.type) : nullptr;
-    rows[i].bias =
-        at_keys(source.BiasRow(chunk.sequence, chunk.first_head + head, chunk.first_row + row), source.bias().type);
-    rows[i].bias_type = source.bias().type;
-    rows[i].bias_factor = source.BiasFactor(chunk.first_head + head);
-    if (range.visible.by_key() && !keys.empty()) rows[i].shown = range.visible.Show(i, keys, scratch.Shown(i));
-    rows[i].keys = keys.size();
-    rows[i].weights = scratch.Row(in_scratch + i) + keys.begin;
-    rows[i].sink = source.Sink(chunk.first_head + head);
+    SoftmaxRow& to = rows[i] = common;
+    to.logits = x + static_cast<int64_t>(keys.begin) * logit_bytes;
+    to.ahead = row + 1 < logits.queries ? static_cast<const uint8_t*>(to.logits) + row_bytes : nullptr;
+    to.bias = source.BiasRow(chunk.sequence, chunk.first_head + head, chunk.first_row + row, keys.begin);
+    if (range.visible.by_key() && !keys.empty()) to.shown = range.visible.Show(i, keys, scratch.Shown(i));
+    to.keys = keys.size();
+    to.weights = scratch.Row(in_scratch + i) + keys.begin;
   }
   SoftmaxRows(rows, range.rows, source.scale(), scratch.softmax(), scratch.Measures(in_scratch));
   return range;
@@ -53,6 +56,8 @@ void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double satur
     double& maximum = open_maxima[static_cast<size_t>(which)];
     maximum = std::max(maximum, value);
   };
+  double max = -HUGE_VAL;
+  double max_abs = 0.0;
   for (size_t i = 0; i < num_rows; ++i) {
     const SoftmaxMeasures& row = measures[i];
     if (!row.valid || row.keys == 0) continue;
@@ -62,9 +67,12 @@ void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double satur
     add(RowSum::kLogits, static_cast<double>(row.keys));
     add(RowSumOf<Metric::kLogitMean>(), row.sum);
     add(RowSum::kLogitSquares, row.squares);
-    raise(OpenMax::kMaxAbsLogit, row.max_abs);
-    raise(OpenMax::kMaxLogit, PackSigned(row.max));
+    max_abs = std::max(max_abs, row.max_abs);
+    max = std::max(max, row.max);
   }
+  if (max == -HUGE_VAL) return;  // none was measured
+  raise(OpenMax::kMaxAbsLogit, max_abs);
+  raise(OpenMax::kMaxLogit, PackSigned(max));
 }
 
 }  // namespace attnscope

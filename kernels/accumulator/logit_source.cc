@@ -36,11 +36,12 @@ LogitSource::LogitSource(const AttentionView& shape, size_t heads_per_group, con
                          const SoftmaxParams& params)
     : shape_(shape), heads_per_group_(heads_per_group), scale_(scale), params_(params) {}
 
-const void* LogitSource::BiasRow(size_t sequence, size_t head, size_t row) const {
+const void* LogitSource::BiasRow(size_t sequence, size_t head, size_t row, size_t key) const {
   const BiasView& bias = params_.bias;
   if (bias.data == nullptr) return nullptr;
   const int64_t offset = static_cast<int64_t>(sequence) * bias.batch_stride +
-                         static_cast<int64_t>(head) * bias.head_stride + static_cast<int64_t>(row) * bias.query_stride;
+                         static_cast<int64_t>(head) * bias.head_stride + static_cast<int64_t>(row) * bias.query_stride +
+                         static_cast<int64_t>(key);
   return static_cast<const uint8_t*>(bias.data) + offset * static_cast<int64_t>(ElementBytes(bias.type));
 }
 
@@ -49,8 +50,8 @@ bool LogitSource::IsMaskedByValue(size_t sequence, size_t head, size_t row, size
     const double logit = ElementAsDouble(ElementOf(shape_, sequence, head, row), shape_.type, key);
     if (logit <= scale_.masked_logit) return true;
   }
-  const void* bias = BiasRow(sequence, head, row);
-  return bias != nullptr && ElementAsDouble(bias, params_.bias.type, key) <= scale_.masked_bias;
+  const void* bias = BiasRow(sequence, head, row, key);
+  return bias != nullptr && ElementAsDouble(bias, params_.bias.type, 0) <= scale_.masked_bias;
 }
 
 LogitViewSource::LogitViewSource(const AttentionView& logits, const SoftmaxParams& params)

@@ -32,8 +32,8 @@ class LogitSource {
   RowVisibility Visible(size_t sequence, size_t head, size_t first_row) const {
     return RowVisibility(params_.mask, shape_.queries, shape_.keys, sequence, head).From(first_row);
   }
-  // The bias of one row, or null.
-  const void* BiasRow(size_t sequence, size_t head, size_t row) const;
+  // The bias of one row from key `key` on, or null.
+  const void* BiasRow(size_t sequence, size_t head, size_t row, size_t key) const;
   // Whether a logit's or a bias's value hides that key from a row that may see it.
   bool IsMaskedByValue(size_t sequence, size_t head, size_t row, size_t key) const;
   bool has_sinks() const { return params_.sinks != nullptr; }

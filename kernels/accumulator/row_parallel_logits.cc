@@ -70,7 +70,8 @@ void RowParallelLogits::SweepChunk(const LogitSource& source, size_t task, Swept
       block.columns = swept.columns.get() + index * ColumnStride(storage_.config().max_keys);
       double* row_sums = storage_.OpenRowSums(source.shape().first_sequence + chunk.sequence,
                                               source.shape().first_head + chunk.first_head + head);
-      for (size_t row = 0; row < kRowsPerBlock; ++row) block.Append(range, row, kRowsPerBlock, row_sums);
+      block.reached = range.visible.Columns(0, kRowsPerBlock);
+      block.Append(range, 0, kRowsPerBlock, row_sums);
       SweepDetached(block, scratch_[task].workspace.get(), &swept.results[index]);
     }
   }
@@ -82,7 +83,7 @@ void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& sw
   const size_t blocks = chunk.num_rows / kRowsPerBlock;
   // The same columns of every block, also where later rows see more: each column is one task's alone.
   const size_t all_rows = source.shape().queries;
-  const size_t most_keys = source.Visible(chunk.sequence, chunk.first_head, 0).EndOfColumns(all_rows);
+  const size_t most_keys = source.Visible(chunk.sequence, chunk.first_head, 0).Columns(0, all_rows).end;
   const size_t share = (most_keys / tasks / kColumnsOfLine + 1) * kColumnsOfLine;
   for (size_t head = 0; head < chunk.num_heads; ++head) {
     const size_t of_layer = source.shape().first_head + chunk.first_head + head;

@@ -28,11 +28,15 @@ void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility,
   // Each task adds every tasks-th matrix. Matrices share nothing, so their order does not matter.
   auto add = [&](size_t task) {
     PendingRows pending(buffers_.OfTask(task));
-    for (size_t i = task; i < matrices; i += tasks) {
+    RowRange range = RowsOf(view, visibility, task / view.heads, 0);
+    range.tolerance = storage_.Tolerance(view.type);
+    for (size_t i = task, of_range = task / view.heads; i < matrices; i += tasks) {
       const size_t sequence = i / view.heads;
       const size_t head = i % view.heads;
-      RowRange range = RowsOf(view, visibility, sequence, head);
-      range.tolerance = storage_.Tolerance(view.type);
+      if (sequence != of_range) range.visible = RowVisibility(visibility, view.queries, view.keys, sequence, head);
+      of_range = sequence;
+      range.visible.SelectHead(head);
+      if (view.keys != 0) range.data = ElementOf(view, sequence, head, 0);
       pending.Add(range, storage_.Open(view.first_sequence + sequence, view.first_head + head, range));
     }
     pending.Sweep();

@@ -35,12 +35,23 @@ inline constexpr size_t kPanelRows = 8;
 #endif
 inline size_t ProductColumns() { return 3 * hn::Lanes(hn::ScalableTag<float>()); }
 
-// products[0, ProductColumns()) of one row of a panel.
+// Dimensions that are multiplied at a time: of wider heads, so that this much of a tile of keys (36 KiB with 16 lanes)
+// stays in L1 while all panels pass by. Sums wait in memory meanwhile, so that chains go on where they were.
+inline constexpr size_t kDimsAtOnce = 192;
+inline constexpr size_t kMostDimsAtOnce = 256;
+
+// products[0, ProductColumns()) of one row of a panel; with kGoOn, of further dimensions.
+template <bool kGoOn>
 HWY_INLINE void MultiplyRow(const float* HWY_RESTRICT queries, const float* HWY_RESTRICT keys, size_t head_dim,
                             float* HWY_RESTRICT products) {
   const hn::ScalableTag<float> df;
   const size_t N = hn::Lanes(df);
   auto sum0 = hn::Zero(df), sum1 = hn::Zero(df), sum2 = hn::Zero(df);
+  if constexpr (kGoOn) {
+    sum0 = hn::LoadU(df, products);
+    sum1 = hn::LoadU(df, products + N);
+    sum2 = hn::LoadU(df, products + 2 * N);
+  }
   for (size_t i = 0; i < head_dim; ++i) {
     const auto query = hn::Set(df, queries[i * kPanelRows]);
     sum0 = hn::MulAdd(query, hn::Load(df, keys), sum0);
@@ -54,16 +65,22 @@ HWY_INLINE void MultiplyRow(const float* HWY_RESTRICT queries, const float* HWY_
 }
 
 // products[row * stride, + ProductColumns()) of the first num_rows rows of a panel. The same chains as MultiplyRow.
+template <bool kGoOn>
 HWY_INLINE void MultiplyPanel(const float* HWY_RESTRICT queries, const float* HWY_RESTRICT keys, size_t head_dim,
                               size_t num_rows, float* HWY_RESTRICT products, size_t stride) {
 #if HWY_HAVE_SCALABLE
   // Vectors whose size is not known have no arrays: row by row, a load for each multiply-add.
-  for (size_t row = 0; row < num_rows; ++row) MultiplyRow(queries + row, keys, head_dim, products + row * stride);
+  for (size_t row = 0; row < num_rows; ++row)
+    MultiplyRow<kGoOn>(queries + row, keys, head_dim, products + row * stride);
 #else
   const hn::ScalableTag<float> df;
   const size_t N = hn::Lanes(df);
   hn::Vec<decltype(df)> sums[kPanelRows][3];
-  for (auto& of_row : sums) of_row[0] = of_row[1] = of_row[2] = hn::Zero(df);
+  for (size_t row = 0; row < kPanelRows; ++row) {
+    for (size_t i = 0; i < 3; ++i) {
+      sums[row][i] = kGoOn && row < num_rows ? hn::LoadU(df, products + row * stride + i * N) : hn::Zero(df);
+    }
+  }
   for (size_t i = 0; i < head_dim; ++i) {
     const auto key0 = hn::Load(df, keys);
     const auto key1 = hn::Load(df, keys + N);
@@ -82,6 +99,14 @@ HWY_INLINE void MultiplyPanel(const float* HWY_RESTRICT queries, const float* HW
     for (size_t i = 0; i < 3; ++i) hn::StoreU(sums[row][i], df, products + row * stride + i * N);
   }
 #endif
+}
+
+// The products of a panel's first num_rows rows, of some dimensions, the first ones unless `go_on`.
+HWY_INLINE void MultiplyDimensions(const float* HWY_RESTRICT queries, const float* HWY_RESTRICT keys, size_t dims,
+                                   bool go_on, size_t num_rows, float* HWY_RESTRICT products, size_t stride) {
+  if (HWY_UNLIKELY(go_on)) return MultiplyPanel<true>(queries, keys, dims, num_rows, products, stride);
+  if (num_rows == 1) return MultiplyRow<false>(queries, keys, dims, products);
+  MultiplyPanel<false>(queries, keys, dims, num_rows, products, stride);
 }
 
 // packed[panel][dimension][kPanelRows]; rows beyond the last repeat it.
@@ -229,20 +254,21 @@ HWY_INLINE void MultiplyAll(const ProductBlock& block, const float* HWY_RESTRICT
     PackKeys(tile, view.head_dim, packed_keys);
     if (first + columns < range.end) tile = FindKeys(view, keys, first + columns, range.end, kTileVectors, copies);
     size_t prefetched = 0;
-    for (size_t panel = 0; panel < rows; panel += kPanelRows) {
-      const size_t num_rows = HWY_MIN(kPanelRows, rows - panel);
-      const size_t prefetch_end = HWY_MIN(columns, prefetched + ahead);
-      PrefetchKeys(tile, prefetched, prefetch_end, view.head_dim);
-      prefetched = prefetch_end;
-      const KeyRange& of_panel = panels[panel / kPanelRows];
-      if (of_panel.end <= first || of_panel.begin >= first + columns) continue;
-      const float* queries = packed_queries + panel * view.head_dim;
-      float* to = products + panel * stride + first;
-      if (num_rows == 1) {
-        MultiplyRow(queries, packed_keys, view.head_dim, to);
-      } else {
-        MultiplyPanel(queries, packed_keys, view.head_dim, num_rows, to, stride);
+    for (size_t dim = 0; dim < view.head_dim;) {
+      const size_t left = view.head_dim - dim;
+      const size_t dims = left <= kMostDimsAtOnce ? left : kDimsAtOnce;
+      for (size_t panel = 0; panel < rows; panel += kPanelRows) {
+        const size_t prefetch_end = HWY_MIN(columns, prefetched + ahead);
+        PrefetchKeys(tile, prefetched, prefetch_end, view.head_dim);
+        prefetched = prefetch_end;
+        const KeyRange& of_panel = panels[panel / kPanelRows];
+        if (of_panel.end <= first || of_panel.begin >= first + columns) continue;
+        const float* queries = packed_queries + panel * view.head_dim + dim * kPanelRows;
+        const float* tile_keys = packed_keys + dim * columns;
+        float* to = products + panel * stride + first;
+        MultiplyDimensions(queries, tile_keys, dims, dim != 0, HWY_MIN(kPanelRows, rows - panel), to, stride);
       }
+      dim += dims;
     }
   }
 }

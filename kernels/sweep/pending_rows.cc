@@ -15,10 +15,12 @@ void PendingRows::Add(const RowRange& range, const OpenMatrix& matrix) {
     const size_t num_rows = std::min(kRowsPerBlock - done, range.rows - first);
     if (block_.num_rows + num_rows > kRowsPerBlock) Sweep();
     block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
-    parts_[num_parts_++] = {matrix.columns, matrix.block, matrix.block_columns, block_.num_rows, num_rows, done};
-    for (size_t i = first; i < first + num_rows; ++i) {
-      BlockRow& row = block_.Append(range, i, num_rows, matrix.row_sums);
-      if (copies) CopyShown(range, i, &row);
+    block_.reached = range.visible.Columns(first, num_rows);
+    parts_[num_parts_++] = {matrix.columns, matrix.block, matrix.block_columns, block_.reached, block_.num_rows,
+                            num_rows,       done};
+    block_.Append(range, first, num_rows, matrix.row_sums);
+    for (size_t i = 0; copies && i < num_rows; ++i) {
+      CopyShown(range, first + i, &block_.rows[block_.num_rows - num_rows + i]);
     }
     first += num_rows;
   }

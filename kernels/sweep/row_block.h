@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_SWEEP_ROW_BLOCK_H_
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <algorithm>
 
@@ -21,8 +22,8 @@ struct BlockRow {
   const void* next;                // the row at the same place of the next block, to prefetch meanwhile; null: none
   size_t visible;                  // weights
   size_t keys;                     // that the row sees, and its entropy is compared with
-  KeyRange columns;                // that the weights are added to
-  const int64_t* positions;        // the column of each weight; null: columns.begin onwards
+  size_t first_column;             // to which the first weight is added
+  const int64_t* positions;        // the column of each weight; null: first_column onwards
   const SoftmaxMeasures* softmax;  // see RowRange
   double* row_sums;                // of the row's matrix
 };
@@ -43,7 +44,8 @@ struct BlockPart {
   double* columns;  // of the matrix: finished blocks
   float* block;     // and the one in progress
   KeyRange* block_columns;
-  size_t first;  // row of the block
+  KeyRange reached;  // columns that these rows add to
+  size_t first;      // row of the block
   size_t num_rows;
   size_t done;  // rows of the matrix's block before these
 };
@@ -55,38 +57,44 @@ struct RowBlock {
   bool null_mass = false;  // sums below 1 are meant
   // Receives the column sums of these rows: [PaddedColumns(keys)], aligned for any vector. Null: none are made.
   float* columns = nullptr;
+  KeyRange reached;               // of `columns`: those that these rows add to
   bool from_first_column = true;  // every row's weights begin at column 0
   size_t num_rows = 0;
   BlockRow rows[kRowsPerBlock];
 
-  // Appends row `index` of a matrix, and the one `ahead` rows behind it to prefetch. Returns it.
-  BlockRow& Append(const RowRange& range, size_t index, size_t ahead, double* row_sums) {
+  // Appends rows [first, first + count) of a matrix.
+  void Append(const RowRange& range, size_t first, size_t count, double* row_sums) {
     type = range.type;
     tolerance = range.tolerance;
     null_mass = range.null_mass;
-    const KeyRange keys = range.visible.Range(index);
-    BlockRow& row = rows[num_rows++];
-    row.data = range.Element(index, keys.begin);
-    row.next = index + ahead < range.rows ? range.Element(index + ahead, keys.begin) : nullptr;
-    row.visible = keys.size();
-    row.softmax = range.softmax == nullptr ? nullptr : range.softmax + index;
-    row.keys = row.softmax != nullptr       ? row.softmax->keys
-               : range.seen_keys != nullptr ? range.seen_keys[index]
-                                            : keys.size();
-    row.positions = range.visible.positions();
-    row.columns = row.positions == nullptr ? keys : range.visible.Columns(index);
-    row.row_sums = row_sums;
-    from_first_column = from_first_column && keys.begin == 0 && row.positions == nullptr;
-    return row;
+    const auto bytes = static_cast<int64_t>(ElementBytes(range.type));
+    const int64_t row_bytes = range.row_stride * bytes;
+    const int64_t block_bytes = static_cast<int64_t>(count) * row_bytes;
+    const auto* data = static_cast<const uint8_t*>(range.Row(first));
+    const size_t rows_ahead = range.rows - count;  // that have a row at the same place of the next block
+    const int64_t* positions = range.visible.positions();
+    bool begins_before = false;
+    for (size_t i = first; i < first + count; ++i, data += row_bytes) {
+      const KeyRange keys = range.visible.Range(i);
+      const uint8_t* first_weight = data + static_cast<int64_t>(keys.begin) * bytes;
+      BlockRow& row = rows[num_rows++];
+      row.data = first_weight;
+      row.next = i < rows_ahead ? first_weight + block_bytes : nullptr;
+      row.visible = row.keys = keys.size();
+      row.first_column = keys.begin;
+      row.positions = positions;
+      row.softmax = nullptr;
+      row.row_sums = row_sums;
+      begins_before |= keys.begin != 0;
+    }
+    from_first_column = from_first_column && !begins_before && positions == nullptr;
+    BlockRow* appended = rows + num_rows - count;
+    for (size_t i = 0; range.softmax != nullptr && i < count; ++i) {
+      appended[i].softmax = range.softmax + first + i;
+      appended[i].keys = range.softmax[first + i].keys;
+    }
+    for (size_t i = 0; range.seen_keys != nullptr && i < count; ++i) appended[i].keys = range.seen_keys[first + i];
   }
-
-  // Column sums that rows [first, first + count) reach.
-  KeyRange Columns(size_t first, size_t count) const {
-    KeyRange columns_of_rows;
-    for (size_t i = first; i < first + count; ++i) columns_of_rows = Union(columns_of_rows, rows[i].columns);
-    return columns_of_rows;
-  }
-  KeyRange Columns() const { return Columns(0, num_rows); }
 };
 
 // What the rows of a block measured. Padded for vectors.

@@ -24,6 +24,17 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// row_sums[j] += values[j][row] for the swept sums j of odd rows, or the others.
+template <bool kOfOddRows>
+HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t row,
+                        double* HWY_RESTRICT row_sums) {
+  static constexpr auto kIndices = SweptSums<kOfOddRows>();
+#if HWY_COMPILER_GCC_ACTUAL
+#pragma GCC unroll 16
+#endif
+  for (size_t i = 0; i < kIndices.size(); ++i) row_sums[kIndices[i]] += values[kIndices[i]][row];
+}
+
 // Adds what the rows of a block measured to their matrices, row by row, in order. Also bends what rounding pushed over
 // an exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees. A
 // sum that is off 1 by rounding may put the exact entropy above this logarithm, but no further than (sum - 1) * (log
@@ -38,6 +49,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     if (block.rows[i].softmax != nullptr) result.entropy_nats[i] = block.rows[i].softmax->entropy_nats;
   }
   HWY_ALIGN_MAX double values[kNumSweptSums][BlockResult::kPaddedRows];
+  bool any_odd = block.null_mass;
   for (size_t i = 0; i < block.num_rows; i += hn::Lanes(dd)) {
     const auto keys = hn::Load(dd, visible + i);
     const auto max = hn::Load(dd, result.max + i);
@@ -77,6 +89,9 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     store(RowSumOf<Metric::kNullMass>(), with_null_mass, hn::Neg(from_one));
     store(RowSum::kNullMassRows, with_null_mass, one);
     hn::Store(entropy, dd, result.entropy_nats + i);
+    const auto ordinary = hn::AndNot(unnormalized, measured);
+    const auto rows = hn::FirstN(dd, HWY_MIN(block.num_rows - i, hn::Lanes(dd)));
+    any_odd |= !hn::AllFalse(dd, hn::AndNot(ordinary, rows));
   }
   for (size_t i = 0; i < block.num_rows; ++i) {
     // Beyond Highway's range of Exp, and far beyond any distribution.
@@ -84,7 +99,8 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     if (HWY_UNLIKELY(measured && result.entropy_nats[i] > 700.0)) {
       values[static_cast<size_t>(RowSumOf<Metric::kEffectiveRank>())][i] = exp(result.entropy_nats[i]);
     }
-    for (size_t j = 0; j < kNumSweptSums; ++j) block.rows[i].row_sums[j] += values[j][i];
+    AddSums<false>(values, i, block.rows[i].row_sums);
+    if (HWY_UNLIKELY(any_odd)) AddSums<true>(values, i, block.rows[i].row_sums);
   }
 }
 

@@ -103,7 +103,7 @@ void AddSlowRowToColumns(const BlockRow& row, ElementType type, const KeyRange& 
   for (size_t i = 0; i < row.visible; ++i) {
     const double weight = ElementAsDouble(row.data, type, i);
     if (weight == 0.0) continue;  // also of cells that have no position
-    const size_t column = row.positions == nullptr ? row.columns.begin + i : static_cast<size_t>(row.positions[i]);
+    const size_t column = row.positions == nullptr ? row.first_column + i : static_cast<size_t>(row.positions[i]);
     if (column >= columns.begin && column < columns.end) sums[column] += weight;
   }
 }

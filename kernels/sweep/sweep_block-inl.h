@@ -98,7 +98,7 @@ HWY_INLINE void AddRowsToColumns(const RowBlock& block, const BlockResult& resul
     if (HWY_UNLIKELY(result.slow[i])) continue;
     const T* data = static_cast<const T*>(row.data);
     if (HWY_LIKELY(row.positions == nullptr)) {
-      AddToColumns(data, row.visible, columns + row.columns.begin);
+      AddToColumns(data, row.visible, columns + row.first_column);
     } else {
       AddToPositions(data, row.visible, row.positions, columns);
     }
@@ -115,8 +115,7 @@ HWY_NOINLINE inline void MeasureSlowRows(const RowBlock& block, BlockResult& res
 // The block's column sums apart from the sweep: where rows begin at different columns, or some are slow.
 template <typename T>
 HWY_NOINLINE void MakeColumns(const RowBlock& block, const BlockResult& result) {
-  const KeyRange columns = block.Columns();
-  memset(block.columns + columns.begin, 0, columns.size() * sizeof(float));
+  memset(block.columns + block.reached.begin, 0, block.reached.size() * sizeof(float));
   AddRowsToColumns<T>(block, result, 0, block.num_rows, block.columns);
 }
 
@@ -179,9 +178,9 @@ HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows,
   }
 }
 
-// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow: all of block.Columns(),
-// and nothing beside them that counts. Without kEntropy rows are
-// a softmax's, which knows their entropies. Not inlined: it is most of the library's code, and two functions call it.
+// Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow: all that block.reached
+// has. Without kEntropy rows are a softmax's, which knows their entropies. Not inlined: it is most of the library's
+// code, and two functions call it.
 template <typename T, bool kEntropy>
 HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, BlockResult& result) {
   SweptRow<T> rows[kRowsPerBlock];

@@ -60,15 +60,14 @@ HWY_INLINE void ExtendColumns(const KeyRange& more, KeyRange& has, float* HWY_RE
 template <typename T>
 HWY_INLINE void AddColumns(const RowBlock& block, const BlockPart& part, const BlockResult& result) {
   double* HWY_RESTRICT finished = part.columns;
-  const KeyRange columns = block.Columns(part.first, part.num_rows);
-  if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, part.first, part.num_rows, columns, finished);
+  if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, part.first, part.num_rows, part.reached, finished);
   if (block.columns != nullptr) {
-    AddFloats(block.columns + columns.begin, columns.size(), finished + columns.begin);
+    AddFloats(block.columns + part.reached.begin, part.reached.size(), finished + part.reached.begin);
     return;
   }
   KeyRange& in_progress = *part.block_columns;
   if (part.done == 0) in_progress = {};
-  ExtendColumns(columns, in_progress, part.block);
+  ExtendColumns(part.reached, in_progress, part.block);
   AddRowsToColumns<T>(block, result, part.first, part.num_rows, part.block);
   if (part.done + part.num_rows != kRowsPerBlock) return;
   AddFloats(part.block + in_progress.begin, in_progress.size(), finished + in_progress.begin);
@@ -110,9 +109,8 @@ void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult
 void AddDetachedRows(const RowBlock& block, BlockResult* result) { AddRows(block, *result); }
 
 void AddDetachedColumns(const RowBlock& block, const BlockResult& result, const KeyRange& range, double* columns) {
-  const KeyRange of_block = block.Columns();
-  const size_t begin = HWY_MAX(range.begin, of_block.begin);
-  const size_t end = HWY_MIN(range.end, of_block.end);
+  const size_t begin = HWY_MAX(range.begin, block.reached.begin);
+  const size_t end = HWY_MIN(range.end, block.reached.end);
   if (begin >= end) return;
   if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, 0, block.num_rows, {begin, end}, columns);
   AddFloats(block.columns + begin, end - begin, columns + begin);

@@ -79,7 +79,7 @@ void OpenSweep::Add(const RowRange& range) {
   pending.Add(range, open);
   pending.Sweep();
   rows_ += range.rows;
-  keys_ = std::max(keys_, range.visible.EndOfColumns(range.rows));
+  keys_ = std::max(keys_, range.visible.Columns(0, range.rows).end);
 }
 
 double OpenSweep::InProgress(size_t key) const {

@@ -133,7 +133,6 @@ TEST(SlowRowTest, AddsToColumns) {
     BlockRow block_row = {};
     block_row.data = bytes.data();
     block_row.visible = 37;
-    block_row.columns = {0, 37};
     AddSlowRowToColumns(block_row, type, {0, 37}, columns.data());
     for (size_t i = 0; i < 37; ++i) {
       EXPECT_EQ(columns[i], static_cast<double>(i) + static_cast<double>(LoadElement(type, bytes.data(), i)));

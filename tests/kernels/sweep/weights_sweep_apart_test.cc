@@ -39,9 +39,8 @@ std::vector<double> SweptApart(const MatrixInMemory& matrix) {
   const RowRange range = matrix.All();
   for (const size_t i : std::initializer_list<size_t>{2, 0, 1}) {
     blocks[i].columns = block_columns.get() + i * padded;
-    for (size_t row = 0; row < kRowsPerBlock; ++row) {
-      blocks[i].Append(range, i * kRowsPerBlock + row, kRowsPerBlock, row_sums.data());
-    }
+    blocks[i].reached = range.visible.Columns(i * kRowsPerBlock, kRowsPerBlock);
+    blocks[i].Append(range, i * kRowsPerBlock, kRowsPerBlock, row_sums.data());
     SweepDetached(blocks[i], workspace.get(), &results[i]);
   }
   for (size_t i = 0; i < kBlocks; ++i) AddDetachedRows(blocks[i], &results[i]);
