@@ -102,10 +102,9 @@ Status CheckSameArguments(std::span<char* const> arguments) {
   return {StatusCode::kInvalidArgument, "some ranks were started with other arguments than others"};
 }
 
-// Files of other shapes, or that say other things of rows, on some node would make all-reduces that do not fit.
-Status CheckSamePlan(const Plan& plan, const RowRules& rows) {
+// Files of other shapes on some node would make all-reduces that do not fit.
+Status CheckSamePlan(const Plan& plan) {
   Fingerprint shapes;
-  shapes.Add(std::string_view(rows.text));
   for (const auto& [index, layer] : plan.layers) {
     shapes.Add(static_cast<uint64_t>(index));
     for (const AttentionPart& part : layer.attention) {
@@ -116,8 +115,15 @@ Status CheckSamePlan(const Plan& plan, const RowRules& rows) {
     for (const ResidualPart& part : layer.residuals) shapes.Add(part.size());
   }
   if (shapes.IsCommon()) return {};
-  return {StatusCode::kInvalidArgument,
-          "the files have other shapes, or say other things of rows, on some ranks than on others"};
+  return {StatusCode::kInvalidArgument, "the files have other shapes on some ranks than on others"};
+}
+
+// Files of masks, lengths or sinks that hold something else on some node.
+Status CheckSameRows(const RowRules& rows) {
+  Fingerprint text;
+  text.Add(std::string_view(rows.text));
+  if (text.IsCommon()) return {};
+  return {StatusCode::kInvalidArgument, "what is said of rows is something else on some ranks than on others"};
 }
 
 Status MakePlanAndShare(const Options& options, Plan* plan, AnalysisOptions* analysis, Share* share) {
@@ -172,7 +178,7 @@ int Run(const Options& options) {
   Share share;
   AnalysisOptions analysis;
   if (!AllOk(MakePlanAndShare(options, &plan, &analysis, &share))) return kExitError;
-  if (!AllOk(CheckSamePlan(plan, analysis.rows))) return kExitError;
+  if (!AllOk(CheckSamePlan(plan)) || !AllOk(CheckSameRows(analysis.rows))) return kExitError;
   if (Rank() == 0) PrintReadings(plan);
   const SavedState state = AddUp(options, analysis, Measure(options, plan, share, &analysis));
   MPI_Barrier(MPI_COMM_WORLD);  // from here on no rank can fail but the one that writes

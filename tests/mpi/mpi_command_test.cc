@@ -136,15 +136,19 @@ TEST_F(MpiCommandTest, AFileThatIsBadForOneRankStopsAll) {
 // Rank 1's node has no such file, or another one.
 TEST_F(MpiCommandTest, NodesThatSeeOtherFiles) {
   for (const char* folder : {"a", "b"}) std::filesystem::create_directory(Path(folder));
-  const auto run = [&] {
+  const auto run = [&](const std::string& options = "") {
     return Run(Job(2, {"sh", "-c",
                        "cd " + folder_.string() + "; [ $OMPI_COMM_WORLD_RANK = 0 ] && cd a || cd b; exec " +
-                           ATTNSCOPE_MPI_COMMAND + " L0.npy -o ../r.json"}));
+                           ATTNSCOPE_MPI_COMMAND + " L0.npy -o ../r.json" + options}));
   };
   Write("a/L0.npy", Read(kShort0));
   ExpectFailure(run(), "attnscope: rank 1: L0.npy: No such file or directory");
   Write("b/L0.npy", Read(DataFile("use_long", 0, "attn")));
   ExpectFailure(run(), "the files have other shapes on some ranks than on others");
+  Write("b/L0.npy", Read(kShort0));
+  Write("a/segments.npy", Npy("<i4", {2}, std::string("\0\0\0\0\4\0\0\0", 8)));
+  Write("b/segments.npy", Npy("<i4", {2}, std::string("\0\0\0\0\5\0\0\0", 8)));
+  ExpectFailure(run(" --segments segments.npy"), "what is said of rows is something else on some ranks than on others");
 }
 
 TEST_F(MpiCommandTest, ReportsThatCannotBeWritten) {
