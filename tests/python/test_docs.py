@@ -28,3 +28,16 @@ def test_sample(code, tmp_path):
     assert made.returncode == 0, made.stderr
     for path in re.findall(r'save\("(.*?)"\)', code):
         assert (tmp_path / path).stat().st_size > 1000
+
+
+def test_the_notebook_prints_what_it_says(tmp_path):
+    """Its cells run one after another in one process, in a folder that looks like the clone."""
+    page = (SOURCE / "docs/notebook.md").read_text()
+    cells = re.findall(r"```(python|text)\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "tests").symlink_to(SOURCE / "tests")
+    code = "".join(cell if kind == "python" else "print('=====')\n" for kind, cell in cells)
+    made = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    printed = [text for text in made.stdout.split("=====\n") if text]
+    assert printed == [cell for kind, cell in cells if kind == "text"]
+    assert (tmp_path / "heads.png").stat().st_size > 1000

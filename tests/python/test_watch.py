@@ -240,12 +240,14 @@ def test_whisper(implementation):
 
 
 def test_what_cannot_be_expressed_is_refused_by_name():
-    model = make("llama", "sdpa")
-    model.set_attn_implementation("flex_attention")
-    with torch.no_grad(), pytest.warns(UserWarning, match="flex_attention"), attnscope.watch(model, every=1) as watch:
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    transformers.AttentionInterface.register("one_of_my_own", sdpa_attention_forward)
+    model = make("llama", "one_of_my_own")
+    with torch.no_grad(), pytest.warns(UserWarning, match="one_of_my_own"), attnscope.watch(model, every=1) as watch:
         model(torch.randint(3, 64, (2, 9)))
     assert len(watch.not_measured) == 2
-    with pytest.raises(RuntimeError, match="flex_attention"):
+    with pytest.raises(RuntimeError, match="implementation is one_of_my_own, whose masks are not read"):
         watch.report()
 
 
