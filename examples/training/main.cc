@@ -11,8 +11,10 @@
 //
 //   attnscope render FOLDER/reports.jsonl -o history.png --figure history
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -85,6 +87,9 @@ std::string ReadText(const std::string& path) {
   return text;
 }
 
+// As Python reads and writes it.
+std::string Number(double value) { return std::isfinite(value) ? std::to_string(value) : "NaN"; }
+
 attnscope::Status Run(const Options& options, const example::Recipe& recipe, const std::string& text) {
   example::Watch watch;
   attnscope::Status status = watch.Start(options.folder, kEverySteps);
@@ -99,8 +104,8 @@ attnscope::Status Run(const Options& options, const example::Recipe& recipe, con
       const double validation_loss = trainer.ValidationLoss();
       const double loss = trainer.Step(observer);
       std::printf("step %4d  loss %.3f  validation %.3f\n", static_cast<int>(step), loss, validation_loss);
-      losses << "{\"step\": " << step << ", \"loss\": " << loss << ", \"validation_loss\": " << validation_loss
-             << "}\n";
+      losses << "{\"step\": " << step << ", \"loss\": " << Number(loss)
+             << ", \"validation_loss\": " << Number(validation_loss) << "}" << std::endl;
     }
     status = watch.EndStep(step);
   }

@@ -13,8 +13,10 @@ namespace {
 
 using attnscope::Status;
 
+// Flushed, as a run is followed while it trains, and may end at any step.
 void WriteLine(std::FILE* file, std::string_view line) {
   std::fprintf(file, "%.*s\n", static_cast<int>(line.size()), line.data());
+  std::fflush(file);
 }
 
 // A verdict that came, went or changed. That of a layer whose heads differ names the head.
