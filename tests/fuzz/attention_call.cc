@@ -72,6 +72,80 @@ AttentionCall::AttentionCall(AttentionKind kind, const AttnscopeLayerConfig& con
     const size_t first = kind == AttentionKind::kQueriesKeys ? 176 : 88;  // what the first published header had
     is_struct_refused_ = struct_bytes_ < first || struct_bytes_ > 4096 || struct_bytes_ % 8 != 0 || has_unknown;
   }
+  if (!is_lie_ && !is_resized_) HideMore(lie);
+}
+
+void AttentionCall::HideMore(size_t choice) {
+  const size_t kind = choice % 16;
+  const size_t more = choice / 16;  // 0 to 11
+  if (kind == 0) return;
+  has_mask_ = true;
+  has_params_ = true;
+  mask_.has_causal_offset = 1;
+  mask_.keys_were_evicted = more % 2 == 0 ? 1 : 0;
+  const auto lengths = [&](size_t most) {
+    std::vector<int64_t> each;
+    for (size_t b = 0; b < batch_; ++b) each.push_back(static_cast<int64_t>((3 * more + 5 * b) % (most + 1)));
+    return each;
+  };
+  switch (kind) {
+    case 1:
+    case 2:
+      mask_.window = more == 11 ? INT64_MAX : static_cast<int64_t>(1 + more * more);
+      mask_.window_kind = kind == 1 ? ATTNSCOPE_WINDOW_SLIDING : ATTNSCOPE_WINDOW_CHUNKED;
+      break;
+    case 3:
+      mask_.window_after = more == 11 ? INT64_MAX : static_cast<int64_t>(more);
+      mask_.has_window_after = 1;
+      break;
+    case 4:
+      first_keys_ = lengths(keys_);
+      mask_.first_keys = first_keys_.data();
+      break;
+    case 5:
+      query_lengths_ = lengths(queries_);
+      break;
+    case 6:
+      segments_ = {0, static_cast<int64_t>(more % (keys_ + 1)), static_cast<int64_t>(keys_)};
+      mask_.segments = segments_.data();
+      mask_.num_segments = segments_.size() - 1;
+      break;
+    case 7:
+      for (size_t h = 0; h < heads_; ++h) sinks_.push_back(static_cast<float>(more) - 4.0f * static_cast<float>(h));
+      params_.sinks = sinks_.data();
+      break;
+    default: {  // key by key
+      const bool every_head = kind % 2 == 0;
+      shown_.resize(batch_ * (every_head ? heads_ : 1) * queries_ * keys_);
+      for (size_t i = 0; i < shown_.size(); ++i) shown_[i] = (i + more) * 7 % (2 + more) < 2 ? 1 : 0;
+      const auto matrix = static_cast<int64_t>(queries_ * keys_);
+      key_mask_ = {sizeof(key_mask_),
+                   0,
+                   shown_.data(),
+                   every_head ? matrix * static_cast<int64_t>(heads_) : matrix,
+                   every_head ? matrix : 0,
+                   static_cast<int64_t>(keys_),
+                   1};
+    }
+  }
+}
+
+AttnscopeMask AttentionCall::MaskFrom(size_t first, size_t rows, std::vector<int64_t>* query_lengths,
+                                      AttnscopeKeyMaskView* key_mask) const {
+  AttnscopeMask mask = mask_;
+  const auto offset = static_cast<int64_t>(first);
+  // Saturated, as the sum may overflow: what all rows see stays the same.
+  if (mask.causal_offset < INT64_MAX - offset) mask.causal_offset += offset;
+  for (const int64_t length : query_lengths_) {
+    query_lengths->push_back(std::clamp<int64_t>(length - offset, 0, static_cast<int64_t>(rows)));
+  }
+  if (!query_lengths_.empty()) mask.query_lengths = query_lengths->data();
+  if (key_mask_.data != nullptr) {
+    *key_mask = key_mask_;
+    key_mask->data += offset * key_mask_.query_stride;
+    mask.key_mask = key_mask;
+  }
+  return mask;
 }
 
 void AttentionCall::MakeMask(CallBytes* bytes) {
@@ -242,9 +316,9 @@ size_t AttentionCall::FewestKeys() const {
 AttnscopeStatus AttentionCall::Add(const AttentionSink& sink, size_t first, size_t rows,
                                    const AttnscopeRunner* runner) const {
   const auto offset = static_cast<int64_t>(first);
-  AttnscopeMask mask = mask_;
-  // Saturated, as the sum may overflow: what all rows see stays the same.
-  if (mask.causal_offset < INT64_MAX - offset) mask.causal_offset += offset;
+  std::vector<int64_t> query_lengths;
+  AttnscopeKeyMaskView key_mask = {};
+  const AttnscopeMask mask = MaskFrom(first, rows, &query_lengths, &key_mask);
   AttnscopeBiasView bias = bias_;
   if (has_bias_ && first != 0) {
     bias.data = Advanced(bias.data, offset * bias.query_stride, static_cast<ElementType>(bias.type));

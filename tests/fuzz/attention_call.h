@@ -51,6 +51,11 @@ class AttentionCall {
   void MakeQueriesKeys(const AttnscopeLayerConfig& config, CallBytes* bytes);
   void MakePages(size_t kv_heads, size_t head_dim, CallBytes* bytes);
   void MakeParams(CallBytes* bytes);
+  // Hides some of what the rows saw before, so that nothing more is read.
+  void HideMore(size_t choice);
+  // What is said of rows, of those from `first` on.
+  AttnscopeMask MaskFrom(size_t first, size_t rows, std::vector<int64_t>* query_lengths,
+                         AttnscopeKeyMaskView* key_mask) const;
   void Lie(const AttnscopeLayerConfig& config, CallBytes* bytes);
   Content ContentOf(ElementType type, CallBytes* bytes);
   size_t VisibleKeys(size_t sequence, size_t row) const;
@@ -73,6 +78,12 @@ class AttentionCall {
   bool has_mask_ = false;
   AttnscopeMask mask_ = {};
   std::vector<int64_t> key_lengths_;
+  std::vector<int64_t> first_keys_;
+  std::vector<int64_t> query_lengths_;
+  std::vector<int64_t> segments_;
+  std::vector<uint8_t> shown_;
+  AttnscopeKeyMaskView key_mask_ = {};
+  std::vector<float> sinks_;
   bool has_params_ = false;
   bool has_bias_ = false;
   AttnscopeBiasView bias_ = {};
