@@ -46,6 +46,8 @@ class RowVisibility {
     return PositionRange(row);
   }
   bool by_key() const { return by_key_; }
+  // Whether all rows see the same range.
+  bool is_same_for_all() const { return !by_position_ && end_row_ == SIZE_MAX; }
   // shown[i] = whether the row sees key range.begin + i, 0 or not, of its own Range. Returns where that stands: `shown`
   // itself, or the caller's mask, if this is such an array. O(range).
   const uint8_t* Show(size_t row, const KeyRange& range, uint8_t* shown) const;

@@ -79,6 +79,7 @@ size_t LayerStorage::OpenRows(size_t sequence, size_t head) const {
 void LayerStorage::AddColumns(size_t sequence, size_t head, const RowVisibility& visible, size_t rows) {
   double& keys = maxima_[layout_.OpenKeys(sequence, head)];
   keys = std::max(keys, static_cast<double>(visible.Columns(0, rows).end));
+  if (visible.first_key() == 0) return;
   double& first_key = OpenMaxima(sequence, head)[static_cast<size_t>(OpenMax::kFirstKey)];
   first_key = std::max(first_key, static_cast<double>(visible.first_key()));
 }

@@ -73,9 +73,11 @@ struct RowBlock {
     const auto* data = static_cast<const uint8_t*>(range.Row(first));
     const size_t rows_ahead = range.rows - count;  // that have a row at the same place of the next block
     const int64_t* positions = range.visible.positions();
-    bool begins_before = false;
+    const bool same = range.visible.is_same_for_all();
+    KeyRange keys = range.visible.Range(first);
+    size_t any_begin = keys.begin;
     for (size_t i = first; i < first + count; ++i, data += row_bytes) {
-      const KeyRange keys = range.visible.Range(i);
+      if (!same) keys = range.visible.Range(i);
       const uint8_t* first_weight = data + static_cast<int64_t>(keys.begin) * bytes;
       BlockRow& row = rows[num_rows++];
       row.data = first_weight;
@@ -85,9 +87,9 @@ struct RowBlock {
       row.positions = positions;
       row.softmax = nullptr;
       row.row_sums = row_sums;
-      begins_before |= keys.begin != 0;
+      any_begin |= keys.begin;
     }
-    from_first_column = from_first_column && !begins_before && positions == nullptr;
+    from_first_column = from_first_column && any_begin == 0 && positions == nullptr;
     BlockRow* appended = rows + num_rows - count;
     for (size_t i = 0; range.softmax != nullptr && i < count; ++i) {
       appended[i].softmax = range.softmax + first + i;
