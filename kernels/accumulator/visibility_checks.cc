@@ -95,7 +95,8 @@ Status CheckKeyMask(const MatrixShape& shape, const KeyMaskView& mask) {
 bool SaysNothing(const Visibility& visibility) {
   return visibility.key_lengths == nullptr && visibility.first_keys == nullptr && visibility.query_lengths == nullptr &&
          visibility.window == 0 && visibility.window_after == -1 && visibility.window_kind == WindowKind::kSliding &&
-         visibility.segments == nullptr && visibility.num_segments == 0 && visibility.key_positions == nullptr;
+         visibility.segments == nullptr && visibility.num_segments == 0 && visibility.key_positions == nullptr &&
+         visibility.key_mask.data == nullptr;
 }
 
 }  // namespace
