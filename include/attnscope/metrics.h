@@ -207,7 +207,7 @@ inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
           {.title = "Max |Logit|", .axis = "Logit", .scale = kLog}),
     Entry(Metric::kSaturationRatio, "saturation_ratio", "Share of rows whose largest weight is at least 0.99", kMean,
           kLogitRow, {.column = 120, .title = "Saturation Ratio", .axis = "Share", .scale = kShare}),
-    Entry(Metric::kLogSumExp, "logsumexp", "Mean log of a row's softmax denominator", kMean, kLogitRow,
+    Entry(Metric::kLogSumExp, "logsumexp", "Mean log of the sum of exp(logit) over a row's keys", kMean, kLogitRow,
           {.title = "Log-Sum-Exp", .axis = "Logit"}),
     Entry(Metric::kResidualRatio, "residual_ratio", "Mean size of a block's update over its input", kMean, kSequence,
           {.column = 130,
