@@ -88,14 +88,14 @@ struct Thresholds {
   double uniform_min_keys = 8.0;    // mean number of keys that a row may see
   // Exploding update of the first block, layer 0, which adds to embeddings: they are small, so that healthy ratios are
   // far above 1. Bounds that calibration found, see docs/verdicts.md.
-  double first_block_residual_ratio_warning = 50.0;
+  double first_block_residual_ratio_warning = 100.0;
   double first_block_residual_ratio_critical = 500.0;
   // Left its baseline: so many spreads away from the baseline's median, on either side.
   double baseline_spreads_warning = 6.0;
   double baseline_spreads_critical = 12.0;
   // Growing logits: max_logit above. At 100 QK-Clip begins to rescale queries and keys (Kimi K2, arXiv 2507.20534).
   double max_logit_warning = 100.0;
-  double max_logit_critical = 1000.0;
+  double max_logit_critical = 500.0;
 };
 
 // One finding.

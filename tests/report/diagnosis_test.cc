@@ -66,7 +66,7 @@ const std::vector<Bound>& Bounds() {
       {Pathology::kSaturatedSoftmax, Severity::kWarning, Metric::kSaturationRatio, true, 0.5, true},
       {Pathology::kSaturatedSoftmax, Severity::kCritical, Metric::kSaturationRatio, true, 0.9, true},
       {Pathology::kGrowingLogits, Severity::kWarning, Metric::kMaxLogit, true, 100.0, true},
-      {Pathology::kGrowingLogits, Severity::kCritical, Metric::kMaxLogit, true, 1000.0, true},
+      {Pathology::kGrowingLogits, Severity::kCritical, Metric::kMaxLogit, true, 500.0, true},
       {Pathology::kBadNumbers, Severity::kWarning, Metric::kInvalidRows, true, 0.0, true},
       {Pathology::kBadNumbers, Severity::kCritical, Metric::kInvalidRows, true, 10.0, true, 1000.0},
       {Pathology::kNoDistributions, Severity::kWarning, Metric::kUnnormalizedRows, true, 10.0, true, 1000.0},

@@ -247,8 +247,8 @@ TEST(JudgeTest, TheFirstBlockHasBoundsOfItsOwn) {
     return Said(Judge(report, thresholds), Pathology::kExplodingUpdate);
   };
   EXPECT_EQ(said(0, 14.0), "healthy");
-  EXPECT_EQ(said(0, 50.0), "healthy");
-  EXPECT_EQ(said(0, 51.0), "warning: exploding update in layer 0: residual_ratio 51 is above 50");
+  EXPECT_EQ(said(0, 100.0), "healthy");
+  EXPECT_EQ(said(0, 101.0), "warning: exploding update in layer 0: residual_ratio 101 is above 100");
   EXPECT_EQ(said(0, 501.0), "critical: exploding update in layer 0: residual_ratio 501 is above 500");
   EXPECT_EQ(said(1, 14.0), "critical: exploding update in layer 1: residual_ratio 14 is above 10");
   // Each is judged by its own bounds alone, on or off.
@@ -260,7 +260,7 @@ TEST(JudgeTest, TheFirstBlockHasBoundsOfItsOwn) {
   thresholds = {};
   thresholds.exploding_residual_ratio_warning = thresholds.exploding_residual_ratio_critical = std::nan("");
   EXPECT_EQ(said(4, 1e9, thresholds), "its bounds are switched off");
-  EXPECT_EQ(said(0, 51.0, thresholds), "warning: exploding update in layer 0: residual_ratio 51 is above 50");
+  EXPECT_EQ(said(0, 101.0, thresholds), "warning: exploding update in layer 0: residual_ratio 101 is above 100");
   // Vanishing is the same everywhere.
   EXPECT_TRUE(Said(Judge(ReportOf(Values({{Metric::kResidualRatio, 0.05}}))), Pathology::kVanishingLayer)
                   .starts_with("warning"));
