@@ -324,8 +324,9 @@ TEST(JudgeTest, UniformAttentionIsCriticalUnderEachMaskThatIsKnown) {
       EXPECT_EQ(Judge(ReportOf(values)).verdicts.at(0).severity, Severity::kWarning) << keys << causal;
     }
   }
-  // A window of 20 of 200 keys: neither causal nor full, so that the bound is not known.
-  MetricValues window = Uniform(200.0, 20.0, false);
+  // A window of 60 of 200 keys: neither causal nor full, so that the bound is not known. By that of a causal mask it
+  // would be critical.
+  MetricValues window = Uniform(200.0, 60.0, false);
   window[Metric::kKeys] = 200.0;
   EXPECT_EQ(Judge(ReportOf(window)).verdicts.at(0).severity, Severity::kWarning);
 }
