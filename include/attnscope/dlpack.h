@@ -10,9 +10,10 @@
 //   if (status.ok()) status = accumulator.AddWeights(view);
 //   weights->deleter(weights);
 //
-// A tensor must be in memory that the CPU reads, of float32, float16 or bfloat16. Leading dimensions of size 1 may be
-// left out. Errors: kInvalidArgument, naming the tensor and what is wrong with it; `*out` is then unchanged. A view
-// lasts as long as its tensor. Functions look at the description alone, in O(1), and are thread-safe.
+// A tensor must be in memory that the CPU reads, of float32, float16 or bfloat16, or a mask's bools or bytes. Leading
+// dimensions of size 1 may be left out. Errors: kInvalidArgument, naming the tensor and what is wrong with it; `*out`
+// is then unchanged. A view lasts as long as its tensor. Functions look at the description alone, in O(1), and are
+// thread-safe.
 #ifndef ATTNSCOPE_DLPACK_H_
 #define ATTNSCOPE_DLPACK_H_
 
@@ -24,6 +25,7 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/query_key_view.h"
+#include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
 
 namespace attnscope {
@@ -56,8 +58,8 @@ inline Status ReadDLPackType(const char* name, DLDataType type, ElementType* out
   return {};
 }
 
-// `least` to `most` dimensions.
-inline Status ReadDLPack(const char* name, const DLTensor& tensor, int least, int most, DLPackLayout* out) {
+// `least` to `most` dimensions, of whatever type.
+inline Status ReadDLPackShape(const char* name, const DLTensor& tensor, int least, int most, DLPackLayout* out) {
   constexpr int kCudaHost = 3;   // kDLCUDAHost, whose name differs between versions
   constexpr int kRocmHost = 11;  // kDLROCMHost
   const int device = static_cast<int>(tensor.device.device_type);
@@ -65,7 +67,6 @@ inline Status ReadDLPack(const char* name, const DLTensor& tensor, int least, in
     return DLPackError(name, "is on a device of type " + std::to_string(device) + ", expected memory of the CPU");
   }
   DLPackLayout layout;
-  if (Status status = ReadDLPackType(name, tensor.dtype, &layout.type); !status.ok()) return status;
   if (tensor.ndim < least || tensor.ndim > most) {
     return DLPackError(name, "has " + std::to_string(tensor.ndim) + " dimensions, expected " + std::to_string(least) +
                                  " to " + std::to_string(most));
@@ -83,6 +84,27 @@ inline Status ReadDLPack(const char* name, const DLTensor& tensor, int least, in
   }
   if (tensor.data != nullptr) layout.data = static_cast<const char*>(tensor.data) + tensor.byte_offset;
   *out = layout;
+  return {};
+}
+
+inline Status ReadDLPack(const char* name, const DLTensor& tensor, int least, int most, DLPackLayout* out) {
+  DLPackLayout layout;
+  if (Status status = ReadDLPackShape(name, tensor, least, most, &layout); !status.ok()) return status;
+  if (Status status = ReadDLPackType(name, tensor.dtype, &layout.type); !status.ok()) return status;
+  *out = layout;
+  return {};
+}
+
+// Makes a mask [batch, heads, queries, keys] fit a view: dimensions of size 1 repeat, the others are the view's.
+template <class View>
+Status BroadcastDLPack(const char* name, const View& view, DLPackLayout* layout) {
+  const size_t sizes[4] = {view.batch, view.heads, view.queries, view.keys};
+  for (int i = 0; i < 4; ++i) {
+    if (layout->sizes[i] == 1) layout->strides[i] = 0;
+    if (layout->sizes[i] == 1 || layout->sizes[i] == sizes[i]) continue;
+    return DLPackError(name, "has size " + std::to_string(layout->sizes[i]) + " in dimension " + std::to_string(i) +
+                                 " of [batch, heads, queries, keys], expected 1 or " + std::to_string(sizes[i]));
+  }
   return {};
 }
 
@@ -147,6 +169,48 @@ inline Status QueriesKeysFromDLPack(const DLTensor& queries, const DLTensor& key
   view.key_stride = k.strides[2];
   view.key_dim_stride = k.strides[3];
   *out = view;
+  return {};
+}
+
+// A mask of bools or bytes for a view of weights, logits, or queries and keys: [batch, heads, queries, keys] or its
+// last dimensions, any strides; where its size is 1 it is the same for all. Anything but 0 shows a key.
+template <class View>
+Status KeyMaskFromDLPack(const DLTensor& tensor, const View& view, KeyMaskView* out) {
+  constexpr int kBool = 6;  // kDLBool, which older versions do not name
+  internal::DLPackLayout layout;
+  if (Status status = internal::ReadDLPackShape("mask", tensor, 0, 4, &layout); !status.ok()) return status;
+  const int code = tensor.dtype.code;
+  if (tensor.dtype.lanes != 1 || tensor.dtype.bits != 8 || (code != kBool && code != kDLUInt && code != kDLInt)) {
+    return internal::DLPackError("mask", "has type code " + std::to_string(code) + ", " +
+                                             std::to_string(tensor.dtype.bits) +
+                                             " bits, expected bools or bytes; a mask that is added is a bias");
+  }
+  if (Status status = internal::BroadcastDLPack("mask", view, &layout); !status.ok()) return status;
+  *out = {.data = static_cast<const uint8_t*>(layout.data),
+          .batch_stride = layout.strides[0],
+          .head_stride = layout.strides[1],
+          .query_stride = layout.strides[2],
+          .key_stride = layout.strides[3]};
+  return {};
+}
+
+// The same of floats that are added to logits: masks of -infinity or of large negative numbers, relative positions. The
+// keys of a query must be contiguous.
+template <class View>
+Status BiasFromDLPack(const DLTensor& tensor, const View& view, BiasView* out) {
+  internal::DLPackLayout layout;
+  if (Status status = internal::ReadDLPack("bias", tensor, 1, 4, &layout); !status.ok()) return status;
+  if (Status status = internal::CheckDLPackRows("bias", layout); !status.ok()) return status;
+  if (layout.sizes[3] != view.keys) {
+    return internal::DLPackError(
+        "bias", "has " + std::to_string(layout.sizes[3]) + " keys, expected " + std::to_string(view.keys));
+  }
+  if (Status status = internal::BroadcastDLPack("bias", view, &layout); !status.ok()) return status;
+  *out = {.data = layout.data,
+          .type = layout.type,
+          .batch_stride = layout.strides[0],
+          .head_stride = layout.strides[1],
+          .query_stride = layout.strides[2]};
   return {};
 }
 

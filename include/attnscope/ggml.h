@@ -18,6 +18,7 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/query_key_view.h"
+#include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
 
 namespace attnscope {
@@ -138,6 +139,33 @@ inline Status QueriesKeysFromGgml(const GgmlLayout& queries, const GgmlLayout& k
   view.key_head_stride = k.strides[2];
   view.key_batch_stride = k.strides[3];
   *out = view;
+  return {};
+}
+
+// The mask of a SOFT_MAX or FLASH_ATTN_EXT node, which is added to the logits: ne = [keys, queries, heads or 1, batch
+// or 1], each row's keys contiguous. ggml pads keys and queries, so there may be more of both than the view has. Times
+// the heads' slopes (ALiBi) where `head_factors` of the bias are set.
+template <class View>
+Status BiasFromGgml(const GgmlLayout& layout, const View& view, BiasView* out) {
+  internal::GgmlElements read;
+  if (Status status = internal::ReadGgml("mask", layout, &read); !status.ok()) return status;
+  if (read.sizes[0] > 1 && read.strides[0] != 1) {
+    return internal::GgmlError("mask", ".nb[0] is " + std::to_string(layout.nb[0]) + ", expected an element's size");
+  }
+  const size_t least[4] = {view.keys, view.queries, view.heads, view.batch};
+  for (size_t i = 0; i < 4; ++i) {
+    const bool repeats = i >= 2 && read.sizes[i] == 1;
+    const bool fits = i < 2 ? read.sizes[i] >= least[i] : read.sizes[i] == least[i];
+    if (repeats) read.strides[i] = 0;
+    if (repeats || fits) continue;
+    return internal::GgmlError("mask", ".ne[" + std::to_string(i) + "] is " + std::to_string(read.sizes[i]) +
+                                           ", expected " + (i < 2 ? "at least " : "1 or ") + std::to_string(least[i]));
+  }
+  *out = {.data = layout.data,
+          .type = read.type,
+          .batch_stride = read.strides[3],
+          .head_stride = read.strides[2],
+          .query_stride = read.strides[1]};
   return {};
 }
 

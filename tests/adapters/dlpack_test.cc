@@ -110,6 +110,65 @@ TEST(DLPackTest, QueriesAndKeys) {
             "queries have batch 1 and head size 10, keys 1 and 11");
 }
 
+// Masks of every shape that repeats: the same as one that is written out.
+TEST(DLPackTest, MasksRepeatWhereTheirSizeIsOne) {
+  const AttentionView view = ContiguousAttention(kValues.data(), ElementType::kFloat32, 2, 3, 4, 10);
+  std::vector<uint8_t> bytes(2 * 3 * 4 * 10);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = i % 3 == 0 || i % 10 == 9 ? 0 : 1;
+  for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
+           {2, 3, 4, 10}, {2, 1, 4, 10}, {2, 1, 1, 10}, {1, 3, 4, 1}, {4, 10}, {10}, {}}) {
+    Tensor tensor(bytes.data(), shape);
+    tensor.dl.dtype = {6, 8, 1};  // kDLBool
+    Visibility mask;
+    ASSERT_TRUE(KeyMaskFromDLPack(tensor.dl, view, &mask.key_mask).ok());
+    // Written out, by NumPy's rule: shapes end together.
+    std::vector<uint8_t> all(2 * 3 * 4 * 10);
+    for (size_t i = 0; i < all.size(); ++i) {
+      const size_t index[4] = {i / 120, i / 40 % 3, i / 10 % 4, i % 10};
+      size_t at = 0;
+      for (size_t d = 0; d < shape.size(); ++d) {
+        const auto size = static_cast<size_t>(shape[d]);
+        at = at * size + (size == 1 ? 0 : index[4 - shape.size() + d]);
+      }
+      all[i] = bytes[at];
+    }
+    Visibility exact;
+    exact.key_mask = {.data = all.data(), .batch_stride = 120, .head_stride = 40, .query_stride = 10, .key_stride = 1};
+    LayerAccumulator layer = CreateLayer({.heads = 3, .max_keys = 10, .max_batch = 2});
+    LayerAccumulator written_out = CreateLayer({.heads = 3, .max_keys = 10, .max_batch = 2});
+    ASSERT_TRUE(layer.AddWeights(view, mask).ok());
+    ASSERT_TRUE(written_out.AddWeights(view, exact).ok());
+    EXPECT_EQ(StateOf(layer), StateOf(written_out)) << shape.size();
+  }
+}
+
+TEST(DLPackTest, MasksThatDoNotFit) {
+  const AttentionView view = ContiguousAttention(kValues.data(), ElementType::kFloat32, 2, 3, 4, 10);
+  KeyMaskView mask;
+  Tensor tensor(kValues.data(), {3, 4, 9});
+  EXPECT_NE(KeyMaskFromDLPack(tensor.dl, view, &mask).message().find("expected bools or bytes"), std::string::npos);
+  tensor.dl.dtype = {kDLUInt, 8, 1};
+  EXPECT_EQ(KeyMaskFromDLPack(tensor.dl, view, &mask).message(),
+            "mask has size 9 in dimension 3 of [batch, heads, queries, keys], expected 1 or 10");
+  EXPECT_EQ(mask.data, nullptr);
+}
+
+TEST(DLPackTest, Biases) {
+  const AttentionView view = ContiguousAttention(kValues.data(), ElementType::kFloat32, 2, 3, 4, 10);
+  BiasView bias;
+  const Tensor tensor(kValues.data(), {3, 1, 10});
+  ASSERT_TRUE(BiasFromDLPack(tensor.dl, view, &bias).ok());
+  EXPECT_EQ(bias.data, kValues.data());
+  EXPECT_EQ(bias.batch_stride, 0);
+  EXPECT_EQ(bias.head_stride, 10);
+  EXPECT_EQ(bias.query_stride, 0);
+  const Tensor narrow(kValues.data(), {4, 1});
+  EXPECT_EQ(BiasFromDLPack(narrow.dl, view, &bias).message(), "bias has 1 keys, expected 10");
+  const Tensor wrong(kValues.data(), {5, 10});
+  EXPECT_EQ(BiasFromDLPack(wrong.dl, view, &bias).message(),
+            "bias has size 5 in dimension 2 of [batch, heads, queries, keys], expected 1 or 4");
+}
+
 TEST(DLPackTest, ActivationsAndBuffers) {
   const Tensor tensor(kValues.data(), {2, 3, 8}, {40, 10, 1});
   ActivationView view;

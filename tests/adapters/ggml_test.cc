@@ -149,6 +149,26 @@ TEST(GgmlQueriesKeysTest, ViewsOfTheCache) {
             "queries have head size 16 and batch 1, keys 8 and 1");
 }
 
+// llama.cpp's mask: keys and queries padded, one for all heads.
+TEST(GgmlBiasTest, PaddedMaskOfAllHeads) {
+  const std::vector<float> mask(2 * 64 * 256);
+  const AttentionView view = ContiguousAttention(mask.data(), ElementType::kFloat32, 2, 8, 5, 200);
+  const int64_t ne[4] = {256, 64, 1, 2};
+  const size_t nb[4] = {4, 1024, 65536, 65536};
+  BiasView bias;
+  ASSERT_TRUE(BiasFromGgml({kGgmlFloat32, ne, nb, mask.data()}, view, &bias).ok());
+  EXPECT_EQ(bias.data, mask.data());
+  EXPECT_EQ(bias.query_stride, 256);
+  EXPECT_EQ(bias.head_stride, 0);
+  EXPECT_EQ(bias.batch_stride, 64 * 256);
+  const int64_t short_ne[4] = {199, 64, 1, 2};
+  EXPECT_EQ(BiasFromGgml({kGgmlFloat32, short_ne, nb, mask.data()}, view, &bias).message(),
+            "mask.ne[0] is 199, expected at least 200");
+  const int64_t other_ne[4] = {256, 64, 4, 2};
+  EXPECT_EQ(BiasFromGgml({kGgmlFloat32, other_ne, nb, mask.data()}, view, &bias).message(),
+            "mask.ne[2] is 4, expected 1 or 8");
+}
+
 TEST(GgmlErrorsTest, NameTheFieldAndItsValue) {
   Stored stored(kF32, {kKeys, kQueries, kHeads, 1}, {0, 1, 2, 3}, 0);
   const Tensor good = stored.tensor();
