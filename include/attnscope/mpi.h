@@ -88,7 +88,7 @@ inline Status Agree(const LayerAccumulator& layer, bool* any_open, MPI_Comm comm
 // all ranks' accumulators, or all but one: else the next call would count again what this one has added up.
 //
 // Bytes reduced on each rank, H heads, S = max_batch, K = max_keys (one head and sequence in mean-matrix mode): 176 +
-// 208 H if no rank has open rows; else 160 S H more, and 16 K for each open matrix. Three small all-reduces, and one or
+// 240 H if no rank has open rows; else 200 S H more, and 16 K for each open matrix. Three small all-reduces, and one or
 // two for each run of matrices that are open. No copy, no allocation by attnscope.
 //
 // Errors, on every rank alike: kInvalidArgument if the configurations differ, naming the field; the accumulator is then

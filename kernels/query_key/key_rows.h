@@ -16,6 +16,7 @@ class KeyRows {
  public:
   KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head)
       : view_(&view), sequence_(sequence), kv_head_(kv_head) {
+    if (has_loader()) return;  // strides may be anything
     offset_ = static_cast<int64_t>(kv_head) * view.key_head_stride;
     if (view.pages == nullptr) offset_ += static_cast<int64_t>(sequence) * view.key_batch_stride;
     if (view.pages == nullptr) page_end_ = view.keys;

@@ -78,7 +78,7 @@ TEST(MpiAllReduceTest, WholeSequences) {
   }
   reduced_bytes = 0;
   AllReduceOk(mine);
-  EXPECT_EQ(reduced_bytes, 176 + 208 * kHeads) << "as the header says";
+  EXPECT_EQ(reduced_bytes, 176 + 240 * kHeads) << "as the header says";
   ExpectSame(mine.Stats(), all.Stats());
 }
 
@@ -94,7 +94,7 @@ TEST(MpiAllReduceTest, RowsOfOneSequence) {
   reduced_bytes = 0;
   AllReduceOk(mine);
   // Of two sequences that could be open one is.
-  EXPECT_EQ(reduced_bytes, 176 + 208 * kHeads + 2 * (160 * kHeads) + 16 * kHeads * kKeys) << "as the header says";
+  EXPECT_EQ(reduced_bytes, 176 + 240 * kHeads + 2 * (200 * kHeads) + 16 * kHeads * kKeys) << "as the header says";
   mine.EndSequence();
   all.EndSequence();
   ExpectSame(mine.Stats(), all.Stats());
@@ -124,7 +124,7 @@ TEST(MpiAllReduceTest, HeadsOfSequencesThatOthersDoNotHave) {
 }
 
 // Rows that see no key are counted, though their sequence has no columns.
-TEST(MpiAllReduceTest, EmptyRowsOfOneRank) {
+TEST(MpiAllReduceTest, MaskedRowsOfOneRank) {
   const std::vector<float> weights = Weights(3);
   LayerAccumulator mine = CreateLayer(kConfig);
   const int64_t no_keys = 0;
@@ -132,7 +132,7 @@ TEST(MpiAllReduceTest, EmptyRowsOfOneRank) {
     ASSERT_TRUE(mine.AddWeights(View(weights), {.key_lengths = &no_keys}).ok());
   }
   AllReduceOk(mine);
-  EXPECT_EQ(mine.Stats().layer[Metric::kEmptyRows], static_cast<double>(kHeads * kQueries));
+  EXPECT_EQ(mine.Stats().layer[Metric::kMaskedRows], static_cast<double>(kHeads * kQueries));
 }
 
 TEST(MpiAllReduceTest, MeanMatrixResidualsAndGradients) {
