@@ -144,13 +144,13 @@ bool CheckStats(const MetricValues& stats, const RowBank& bank, const std::vecto
 bool CheckCounts(const MetricValues& stats, const RowBank& bank) {
   const auto rows = static_cast<uint64_t>(stats[Metric::kRows]);
   const auto invalid = static_cast<uint64_t>(stats[Metric::kInvalidRows]);
-  const auto empty = static_cast<uint64_t>(stats[Metric::kEmptyRows]);
+  const auto empty = static_cast<uint64_t>(stats[Metric::kEmptyRows] + stats[Metric::kMaskedRows]);
   const uint64_t fed = bank.Count([](const ExactRow&) { return true; });
   std::printf("rows in: %zu; stats: %zu measured + %zu invalid + %zu empty = %zu\n", static_cast<size_t>(fed),
               static_cast<size_t>(rows - invalid - empty), static_cast<size_t>(invalid), static_cast<size_t>(empty),
               static_cast<size_t>(rows));
   return rows == fed && invalid == bank.Count([](const ExactRow& row) { return row.invalid; }) &&
-         empty == bank.Count([](const ExactRow& row) { return !row.invalid && row.empty; });
+         empty == bank.Count([](const ExactRow& row) { return !row.invalid && (row.empty || row.masked); });
 }
 
 bool Run(size_t rows) {

@@ -18,12 +18,15 @@ ExactRow WindowOracle::AddRow(RowKind kind, const std::vector<long double>& row,
   *weights = softmax.weights;
   ExactRow exact = ExactRowOf(softmax.weights);
   exact.visible = softmax.keys;
+  exact.masked = softmax.valid && softmax.keys == 0;
+  exact.empty = exact.empty && !exact.masked;
   if (exact.measured()) {
     logits_.rows += 1.0L;
     logits_.count += static_cast<long double>(softmax.keys);
     logits_.sum += softmax.sum;
     logits_.squares += softmax.squares;
     logits_.max_abs = std::max(logits_.max_abs, softmax.max_abs);
+    logits_.max = std::max(logits_.max, softmax.max);
     logits_.saturated += softmax.max_weight >= 0.99L ? 1.0L : 0.0L;
     logits_.log_sum_exp += softmax.log_sum_exp;
   }
@@ -59,6 +62,7 @@ MetricValues WindowOracle::Take() {
   values[Metric::kLogitStd] =
       static_cast<double>(std::sqrt(std::max(0.0L, logits.squares / logits.count - mean * mean)));
   values[Metric::kMaxAbsLogit] = static_cast<double>(logits.max_abs);
+  values[Metric::kMaxLogit] = static_cast<double>(logits.max);
   values[Metric::kSaturationRatio] = static_cast<double>(logits.saturated / logits.rows);
   values[Metric::kLogSumExp] = static_cast<double>(logits.log_sum_exp / logits.rows);
   return values;

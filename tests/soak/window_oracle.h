@@ -35,6 +35,7 @@ class WindowOracle {
     long double sum = 0.0L;
     long double squares = 0.0L;
     long double max_abs = 0.0L;
+    long double max = -HUGE_VALL;
     long double saturated = 0.0L;
     long double log_sum_exp = 0.0L;
   };
