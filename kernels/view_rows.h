@@ -47,7 +47,7 @@ inline RowRange RowsOf(const AttentionView& view, const Visibility& visibility, 
   RowRange range;
   if (view.keys != 0) {
     range.data = ElementOf(view, sequence, head, 0);
-    range.row_stride = view.query_stride;
+    if (view.queries > 1) range.row_stride = view.query_stride;  // that of one row may be anything
   }
   range.type = view.type;
   range.rows = view.queries;

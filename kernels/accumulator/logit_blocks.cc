@@ -31,8 +31,7 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
   common.bias_factor = source.BiasFactor(chunk.first_head + head);
   common.sink = source.Sink(chunk.first_head + head);
   const auto logit_bytes = static_cast<int64_t>(ElementBytes(logits.type));
-  const int64_t row_bytes =
-      logits.queries > 1 ? logits.query_stride * logit_bytes : 0;  // of one row it may be anything
+  const int64_t row_bytes = logits.query_stride * logit_bytes;
   const auto* x = static_cast<const uint8_t*>(ElementOf(logits, 0, head, first));
   SoftmaxRow rows[kRowsPerBlock];
   for (size_t i = 0; i < range.rows; ++i, x += row_bytes) {

@@ -66,6 +66,7 @@ AttentionView LogitViewSource::Prepare(const LogitChunk& chunk, const LogitScrat
   AttentionView logits = shape();
   logits.data = logits.keys == 0 ? nullptr : ElementOf(shape(), chunk.sequence, chunk.first_head, chunk.first_row);
   if (logits.data == nullptr) logits.query_stride = logits.head_stride = 0;
+  if (logits.queries <= 1) logits.query_stride = 0;  // that of one row may be anything
   logits.queries -= chunk.first_row;
   return logits;
 }

@@ -68,7 +68,7 @@ struct RowBlock {
     tolerance = range.tolerance;
     null_mass = range.null_mass;
     const auto bytes = static_cast<int64_t>(ElementBytes(range.type));
-    const int64_t row_bytes = range.rows > 1 ? range.row_stride * bytes : 0;  // of one row it may be anything
+    const int64_t row_bytes = range.row_stride * bytes;
     const int64_t block_bytes = static_cast<int64_t>(count) * row_bytes;
     const auto* data = static_cast<const uint8_t*>(range.Row(first));
     const size_t rows_ahead = range.rows - count;  // that have a row at the same place of the next block
