@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/row_visibility.h"
 
+#include <algorithm>
+
 namespace attnscope {
 namespace {
 

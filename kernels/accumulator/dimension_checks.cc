@@ -6,11 +6,8 @@
 #include "attnscope/limits.h"
 
 namespace attnscope {
-namespace {
 
 Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
-}  // namespace
 
 Status CheckDimensions(const std::string& name, const void* data, std::initializer_list<Dimension> dimensions) {
   size_t elements = 1;

@@ -13,6 +13,9 @@
 
 namespace attnscope {
 
+// An argument that makes no sense; `message` names it and its value.
+Status Invalid(std::string message);
+
 struct Dimension {
   const char* name;
   size_t size;

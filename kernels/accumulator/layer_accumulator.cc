@@ -10,6 +10,7 @@
 
 #include "attnscope/limits.h"
 #include "kernels/accumulator/activation_sums.h"
+#include "kernels/accumulator/dimension_checks.h"
 #include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_source.h"
@@ -47,6 +48,23 @@ size_t CountRowsWithoutKeys(const View& view, LayerStorage* storage) {
   return view.queries - counted;
 }
 
+// A mean matrix has the keys of the longest sequence.
+size_t LongestKeys(const MatrixShape& shape, const Visibility& visibility) {
+  size_t keys = 0;
+  for (size_t sequence = 0; sequence < shape.batch; ++sequence) {
+    keys = std::max(keys, KeysOfSequence(shape, visibility, sequence));
+  }
+  return keys;
+}
+
+Status CheckOpenKeys(const LayerStorage& storage, const char* name, size_t keys, size_t open, size_t head) {
+  const size_t before = storage.OpenKeys(open, head);
+  if (keys >= before || keys == 0) return {};
+  return Invalid(std::string(name) + " have " + std::to_string(keys) + " keys, but open sequence " +
+                 std::to_string(open) + " has had " + std::to_string(before) +
+                 ": end it by EndSequence, or set mask.keys_were_evicted if the cache has dropped keys");
+}
+
 // An open sequence whose keys are fewer than they were has lost some, and column sums with them: unless that was told,
 // it is another sequence that nobody ended, or a view of the wrong keys. Rows without any key lose none.
 template <class View>
@@ -55,21 +73,12 @@ Status CheckOpenKeys(const LayerStorage& storage, const char* name, const View& 
       visibility.key_positions != nullptr) {
     return {};
   }
-  const MatrixShape shape = {view.batch, view.heads, view.queries, view.keys};
-  const bool mean_matrix = storage.config().mean_matrix;
-  size_t keys = 0;
+  const MatrixShape shape = ShapeOf(view);
+  if (storage.config().mean_matrix) return CheckOpenKeys(storage, name, LongestKeys(shape, visibility), 0, 0);
   for (size_t sequence = 0; sequence < view.batch; ++sequence) {
-    // A mean matrix has the keys of the longest sequence.
-    keys = mean_matrix ? std::max(keys, KeysOfSequence(shape, visibility, sequence))
-                       : KeysOfSequence(shape, visibility, sequence);
-    if (mean_matrix && sequence + 1 != view.batch) continue;
-    const size_t open = mean_matrix ? 0 : view.first_sequence + sequence;
-    const size_t before = storage.OpenKeys(open, mean_matrix ? 0 : view.first_head);
-    if (keys >= before || keys == 0) continue;
-    return {StatusCode::kInvalidArgument,
-            std::string(name) + " have " + std::to_string(keys) + " keys, but open sequence " + std::to_string(open) +
-                " has had " + std::to_string(before) +
-                ": end it by EndSequence, or set mask.keys_were_evicted if the cache has dropped keys"};
+    Status status = CheckOpenKeys(storage, name, KeysOfSequence(shape, visibility, sequence),
+                                  view.first_sequence + sequence, view.first_head);
+    if (!status.ok()) return status;
   }
   return {};
 }

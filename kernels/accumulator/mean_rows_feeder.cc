@@ -40,30 +40,30 @@ void MeanRowsFeeder::Add(RowRange range, size_t first, const uint8_t* seen) {
   const RowRange block = range;
   range.rows = 1;
   for (size_t row = 0; row < block.rows; ++row) {
-    size_t num_seen = 0;
+    size_t end = 0;
+    const uint8_t* any = SeenByAny(first + row, &end);
+    const uint8_t* of_row = seen == nullptr ? any : seen + row * shape_.keys;
+    const auto num_seen =
+        static_cast<size_t>(std::count(of_row, of_row + (seen == nullptr ? end : shape_.keys), uint8_t{1}));
     range.data = block.Row(row);
-    range.visible = RowVisibility(CountSeen(first + row, &num_seen));
-    if (seen != nullptr) {
-      const uint8_t* of_row = seen + row * shape_.keys;
-      num_seen = static_cast<size_t>(std::count(of_row, of_row + shape_.keys, uint8_t{1}));
-    }
+    range.visible = RowVisibility(end);
     range.seen_keys = &num_seen;
     pending_.Add(range, storage_.Open(0, 0, range));
     pending_.Sweep();
   }
 }
 
-size_t MeanRowsFeeder::CountSeen(size_t row, size_t* seen) {
+const uint8_t* MeanRowsFeeder::SeenByAny(size_t row, size_t* end) {
   // Scratch for copies of weights is free: the rows of the mean are none.
   auto* any = reinterpret_cast<uint8_t*>(scratch_.shown_weights);
   std::fill_n(any, shape_.keys, uint8_t{0});
-  size_t end = 0;
+  *end = 0;
   for (size_t sequence = 0; sequence < shape_.batch; ++sequence) {
     for (size_t head = 0; head < shape_.heads; ++head) {
       const RowVisibility visible(visibility_, shape_.queries, shape_.keys, sequence, head);
       const KeyRange range = visible.Range(row);
       if (range.empty()) break;  // the heads of a sequence differ by masks alone
-      end = std::max(end, range.end);
+      *end = std::max(*end, range.end);
       if (!visible.by_key()) {
         std::fill(any + range.begin, any + range.end, uint8_t{1});
         break;
@@ -74,8 +74,7 @@ size_t MeanRowsFeeder::CountSeen(size_t row, size_t* seen) {
       }
     }
   }
-  *seen = static_cast<size_t>(std::count(any, any + end, uint8_t{1}));
-  return end;
+  return any;
 }
 
 }  // namespace attnscope

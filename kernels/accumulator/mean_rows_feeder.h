@@ -28,8 +28,8 @@ class MeanRowsFeeder {
   void Add(RowRange range, size_t first, const uint8_t* seen = nullptr);
 
  private:
-  // Where the last key that row `row` sees ends, and how many it sees.
-  size_t CountSeen(size_t row, size_t* seen);
+  // [keys]: 1 for each key that row `row` of some matrix sees, 0 for the others; `end` is where the last of them ends.
+  const uint8_t* SeenByAny(size_t row, size_t* end);
 
   const AttentionView& shape_;
   const Visibility& visibility_;

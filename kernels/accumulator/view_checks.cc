@@ -15,7 +15,6 @@
 namespace attnscope {
 namespace {
 
-Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
 Status OutOfRange(std::string message) { return {StatusCode::kOutOfRange, std::move(message)}; }
 
 Status CheckSize(const char* name, size_t value, size_t least, size_t most) {
@@ -38,12 +37,6 @@ Status CheckPlace(const char* view, const char* name, size_t first, size_t count
   if (first <= capacity && count <= capacity - first) return {};
   return OutOfRange(std::string(view) + " hold " + std::to_string(count) + " " + name + " from " +
                     std::to_string(first) + " on, the accumulator was made for " + std::to_string(capacity));
-}
-
-// What a view's matrices are made of: `View` is AttentionView or QueryKeyView.
-template <class View>
-MatrixShape ShapeOf(const View& view) {
-  return {view.batch, view.heads, view.queries, view.keys};
 }
 
 // Where a view's matrices go: `View` is AttentionView or QueryKeyView.

@@ -11,8 +11,6 @@
 namespace attnscope {
 namespace {
 
-Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
-
 std::string Element(const char* name, size_t index, int64_t value) {
   return "mask." + std::string(name) + "[" + std::to_string(index) + "] is " + std::to_string(value);
 }

@@ -19,6 +19,12 @@ struct MatrixShape {
   size_t keys = 0;
 };
 
+// What a view's matrices are made of: `View` is AttentionView or QueryKeyView.
+template <class View>
+MatrixShape ShapeOf(const View& view) {
+  return {view.batch, view.heads, view.queries, view.keys};
+}
+
 // Ok, or an error that names the field and its value. O(batch + segments), and O(keys) for positions.
 Status CheckVisibility(const LayerConfig& config, const MatrixShape& shape, const Visibility& visibility);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "render/chart/frame.h"
 #include "render/chart/number_format.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/draw/svg_canvas.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/fuzz/tensor_file_target.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>

@@ -4,6 +4,7 @@
 // for all or for one rank, and with a rank that is killed. A job that fails says why, ends, and leaves no file.
 #include <stdlib.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "tests/support/command_fixture.h"

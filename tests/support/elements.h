@@ -5,6 +5,7 @@
 #ifndef ATTNSCOPE_TESTS_SUPPORT_ELEMENTS_H_
 #define ATTNSCOPE_TESTS_SUPPORT_ELEMENTS_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_TESTS_SUPPORT_RANDOM_REPORT_H_
 #define ATTNSCOPE_TESTS_SUPPORT_RANDOM_REPORT_H_
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>

@@ -155,6 +155,13 @@ std::vector<float> MixedRows(uint64_t seed, size_t rows, size_t keys) {
   return values;
 }
 
+std::vector<float> Normals(uint64_t seed, size_t count, double sigma, double mean) {
+  Random random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) value = static_cast<float>(mean + sigma * random.Normal());
+  return values;
+}
+
 std::vector<float> SoftmaxRows(uint64_t seed, size_t rows, size_t keys, double sigma) {
   Random random(seed);
   std::vector<float> values(rows * keys);

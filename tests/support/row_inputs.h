@@ -34,6 +34,8 @@ std::span<const RowInput> AllRowInputs();
 // By name, which must be there.
 const RowInput& RowInputOf(const char* name);
 
+// `count` values of the normal distribution.
+std::vector<float> Normals(uint64_t seed, size_t count, double sigma = 1.0, double mean = 0.0);
 // [rows, keys], each row by another input.
 std::vector<float> MixedRows(uint64_t seed, size_t rows, size_t keys);
 // [rows, keys], softmax of Gaussian logits.

@@ -108,13 +108,6 @@ class SoftmaxRowsFixture : public TargetTest {
       moments_{"moments"};
 };
 
-inline std::vector<float> Normals(uint64_t seed, size_t keys, double sigma, double mean = 0.0) {
-  Random random(seed);
-  std::vector<float> values(keys);
-  for (float& value : values) value = static_cast<float>(mean + sigma * random.Normal());
-  return values;
-}
-
 }  // namespace attnscope::test
 
 #endif  // ATTNSCOPE_TESTS_SUPPORT_SOFTMAX_ROWS_FIXTURE_H_

@@ -3,6 +3,7 @@
 // The golden numbers of real logits, and of the real queries and keys that made them, on every target.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>

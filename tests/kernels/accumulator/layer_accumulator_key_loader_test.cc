@@ -28,13 +28,6 @@ ATTNSCOPE_FOR_EACH_TARGET(KeyLoaderTest);
 
 constexpr size_t kMostKeysOfACall = 1024;  // "a few hundred"
 
-std::vector<float> Normals(uint64_t seed, size_t count) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.Normal());
-  return values;
-}
-
 // Keys [batch, kv_heads, keys, head_dim], and how often the function was asked for each of [batch, kv_heads, keys].
 class CountedKeys {
  public:

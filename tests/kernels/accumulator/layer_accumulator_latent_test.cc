@@ -24,13 +24,6 @@ constexpr size_t kHeads = 128;
 constexpr size_t kHeadDim = 576;
 constexpr size_t kKeyStride = 640;
 
-std::vector<float> Normals(uint64_t seed, size_t count) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.Normal());
-  return values;
-}
-
 void Check(size_t queries, size_t keys) {
   const std::vector<float> query_data = Normals(1, kHeads * queries * kHeadDim);
   const std::vector<float> key_data = Normals(2, keys * kKeyStride);

@@ -24,13 +24,6 @@ namespace {
 using LogitCutsTest = TargetTest;
 ATTNSCOPE_FOR_EACH_TARGET(LogitCutsTest);
 
-std::vector<float> Normals(uint64_t seed, size_t count, double sigma = 1.0) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(sigma * random.Normal());
-  return values;
-}
-
 // Queries and keys of two sequences, four heads in two groups, with a bias.
 class Attention {
  public:

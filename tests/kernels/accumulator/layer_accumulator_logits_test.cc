@@ -26,13 +26,6 @@ ATTNSCOPE_FOR_EACH_TARGET(LogitsTest);
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-std::vector<float> Normals(uint64_t seed, size_t count, double sigma = 1.0) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(sigma * random.Normal());
-  return values;
-}
-
 // One shape of attention, and every way of masking it.
 struct Shape {
   size_t batch = 2;

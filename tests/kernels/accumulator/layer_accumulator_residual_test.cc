@@ -22,13 +22,6 @@ namespace {
 using LayerAccumulatorResidualTest = TargetTest;
 ATTNSCOPE_FOR_EACH_TARGET(LayerAccumulatorResidualTest);
 
-std::vector<float> Normals(uint64_t seed, size_t count) {
-  Random random(seed);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.Normal());
-  return values;
-}
-
 struct ExactRatios {
   long double sequences = 0.0L;  // mean over sequences
   long double tokens = 0.0L;     // mean over tokens

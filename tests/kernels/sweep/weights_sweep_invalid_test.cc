@@ -4,6 +4,7 @@
 // weights and empty rows are measured as documented.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <limits>

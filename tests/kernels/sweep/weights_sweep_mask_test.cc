@@ -4,6 +4,7 @@
 // decoding row by row with growing keys gives the bits of the whole causal matrix.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>

@@ -4,7 +4,9 @@
 // a curve, no legend covers a point.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <random>
 #include <string>
 #include <utility>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/figures/timeline.h"
 
+#include <optional>
+
 #include <gtest/gtest.h>
 
 namespace attnscope::render {

@@ -4,6 +4,8 @@
 // every size, and the counts of rows that are no distributions.
 #include "tools/analysis/analysis.h"
 
+#include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "attnscope/thread_runner.h"

@@ -4,6 +4,8 @@
 // what is refused.
 #include "tools/analysis/query_key_plan.h"
 
+#include <cstring>
+
 #include "tests/support/analyze_files.h"
 #include "tests/support/data_file.h"
 #include "tests/support/golden.h"

@@ -2,6 +2,10 @@
 //
 // The attnscope program as its users meet it: run as a process of its own, with files, pipes and exit codes.
 #include <fcntl.h>
+
+#include <functional>
+#include <limits>
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>

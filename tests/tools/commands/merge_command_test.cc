@@ -3,6 +3,9 @@
 // attnscope analyze --state-out and attnscope merge as their users meet them: the outputs of one process, trees of
 // merges, and refusals that name the files.
 #include "tests/support/command_fixture.h"
+
+#include <algorithm>
+
 #include "tests/support/report_difference.h"
 
 namespace attnscope::tools {

@@ -4,6 +4,7 @@
 // pictures of both.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
