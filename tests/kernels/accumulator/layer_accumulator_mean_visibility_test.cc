@@ -25,14 +25,43 @@ namespace {
 using MeanVisibilityTest = TargetTest;
 ATTNSCOPE_FOR_EACH_TARGET(MeanVisibilityTest);
 
-ExactMatrix ExactMeanOfLogits(const AttentionView& logits, const SoftmaxParams& params) {
+std::vector<std::vector<long double>> LogitsOf(const AttentionView& logits, const SoftmaxParams& params,
+                                               size_t sequence, size_t head) {
+  return ExactLogitsOf(logits, params, sequence, head);
+}
+
+std::vector<std::vector<long double>> LogitsOf(const QueryKeyView& view, const SoftmaxParams& params, size_t sequence,
+                                               size_t head) {
+  long double error = 0.0L;  // far below what is allowed here
+  return ExactLogitsOf(view, params, sequence, head, &error);
+}
+
+// `View` is AttentionView, of logits, or QueryKeyView.
+template <class View>
+ExactMatrix ExactMeanOfSoftmax(const View& view, const SoftmaxParams& params) {
   std::vector<std::vector<ExactWeights>> matrices;
-  for (size_t i = 0; i < logits.batch * logits.heads; ++i) {
-    const size_t sequence = i / logits.heads, head = i % logits.heads;
-    matrices.push_back(ExactWeightsOf({logits.queries, logits.keys}, params, sequence, head,
-                                      ExactLogitsOf(logits, params, sequence, head), nullptr));
+  for (size_t i = 0; i < view.batch * view.heads; ++i) {
+    const size_t sequence = i / view.heads, head = i % view.heads;
+    matrices.push_back(ExactWeightsOf({view.queries, view.keys}, params, sequence, head,
+                                      LogitsOf(view, params, sequence, head), nullptr));
   }
   return ExactMeanOf(matrices);
+}
+
+template <class View>
+void ExpectMeanOfSoftmax(const MetricValues& actual, const View& view, const SoftmaxParams& params,
+                         const std::string& what) {
+  const ExactMatrix exact = ExactMeanOfSoftmax(view, params);
+  const MetricValues expected = ExactMetrics(std::span(&exact, 1), 1e-3);
+  for (const MetricInfo& info : AllMetrics()) {
+    if (info.group != MetricGroup::kAttention || info.metric == Metric::kSinkRate) continue;
+    EXPECT_EQ(actual.Has(info.metric), expected.Has(info.metric)) << info.name << ", " << what;
+    if (!expected.Has(info.metric)) continue;
+    const double magnitude = std::max(1.0, std::abs(expected[info.metric]));
+    // Weights are float32 before their mean is.
+    EXPECT_TRUE(Within(actual[info.metric], expected[info.metric], info.is_count ? 0.0 : 4e-6 * magnitude))
+        << info.name << ", " << what;
+  }
 }
 
 void Check(const AttentionSizes& sizes, const SoftmaxParams& params, VisibleAttention& attention,
@@ -44,18 +73,10 @@ void Check(const AttentionSizes& sizes, const SoftmaxParams& params, VisibleAtte
   ExpectMean(from_weights.Stats(), ExactMeanOf(attention.weights(), params.mask), 1e-3, what + ", weights");
   LayerAccumulator from_logits = CreateLayer(config);
   ASSERT_TRUE(attention.AddAll(InputKind::kLogits, from_logits).ok()) << what;
-  // Weights are float32 before their mean is.
-  const ExactMatrix exact = ExactMeanOfLogits(attention.logits(), params);
-  const MetricValues expected = ExactMetrics(std::span(&exact, 1), 1e-3);
-  const MetricValues actual = from_logits.Stats().layer;
-  for (const MetricInfo& info : AllMetrics()) {
-    if (info.group != MetricGroup::kAttention || info.metric == Metric::kSinkRate) continue;
-    EXPECT_EQ(actual.Has(info.metric), expected.Has(info.metric)) << info.name << ", logits, " << what;
-    if (!expected.Has(info.metric)) continue;
-    const double magnitude = std::max(1.0, std::abs(expected[info.metric]));
-    EXPECT_TRUE(Within(actual[info.metric], expected[info.metric], info.is_count ? 0.0 : 4e-6 * magnitude))
-        << info.name << ", logits, " << what;
-  }
+  ExpectMeanOfSoftmax(from_logits.Stats().layer, attention.logits(), params, "logits, " + what);
+  LayerAccumulator from_products = CreateLayer(config);
+  ASSERT_TRUE(attention.AddAll(InputKind::kQueriesKeys, from_products).ok()) << what;
+  ExpectMeanOfSoftmax(from_products.Stats().layer, attention.queries_keys(), params, "queries, " + what);
   for (const InputKind kind : kAllInputs) {
     LayerAccumulator whole = CreateLayer(config), cut = CreateLayer(config);
     ASSERT_TRUE(attention.AddAll(kind, whole).ok());
