@@ -3,11 +3,13 @@
 // The part of the C interface that needs attnscope::render.
 #include "attnscope/figure.h"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "attnscope/limits.h"
 #include "c_interface/fields.h"
 #include "c_interface/handles.h"
 #include "c_interface/struct_size.h"
@@ -28,6 +30,7 @@ namespace {
 static_assert(static_cast<int>(FigureKind::kSummary) == ATTNSCOPE_FIGURE_SUMMARY);
 static_assert(static_cast<int>(FigureKind::kHeads) == ATTNSCOPE_FIGURE_HEADS);
 static_assert(static_cast<int>(FigureKind::kHistory) == ATTNSCOPE_FIGURE_HISTORY);
+static_assert(static_cast<int>(FigureKind::kKeys) == ATTNSCOPE_FIGURE_KEYS);
 
 AttnscopeFigureOptions DefaultOptions() {
   const FigureOptions defaults;
@@ -55,31 +58,89 @@ Status ReadOptions(const AttnscopeFigureOptions* options, FigureOptions* out) {
   return Read("options->thresholds", read.thresholds, &out->thresholds);
 }
 
-// The arguments of a call that draws several reports, read.
+std::string Indexed(const char* array, size_t i) { return std::string(array) + "[" + std::to_string(i) + "]"; }
+
+// An array of pointers, none of them null.
+template <typename T>
+Status CheckPointers(const char* name, const T* const* pointers, size_t count) {
+  if (pointers == nullptr && count != 0) return NullArgument(name);
+  for (size_t i = 0; i < count; ++i) {
+    if (pointers[i] == nullptr) return NullArgument(Indexed(name, i).c_str());
+  }
+  return {};
+}
+
+Status ReadProfile(const std::string& name, const AttnscopeKeyProfile* in, KeyProfile* out) {
+  AttnscopeKeyProfile read = {};
+  if (Status status = ReadStruct(name.c_str(), in, &read); !status.ok()) return status;
+  if (Status status = CheckReserved(name.c_str(), read.reserved); !status.ok()) return status;
+  if (read.keys > kMaxKeys) {
+    return {StatusCode::kInvalidArgument,
+            name + "->keys is " + std::to_string(read.keys) + "; at most " + std::to_string(kMaxKeys) + " are allowed"};
+  }
+  if (read.mean == nullptr && read.keys != 0) return NullArgument((name + "->mean").c_str());
+  out->layer = read.layer;
+  out->heads = read.heads;
+  out->mean.assign(read.mean, read.mean + read.keys);
+  out->largest_head = read.largest_head;
+  if (read.largest != nullptr) out->largest.assign(read.largest, read.largest + read.keys);
+  return {};
+}
+
+// The arguments of a call that draws, read.
 struct Drawing {
-  Status Read(int32_t c_kind, const AttnscopeReport* const* handles, size_t count,
-              const AttnscopeFigureOptions* c_options) {
-    if (c_kind < ATTNSCOPE_FIGURE_SUMMARY || c_kind > ATTNSCOPE_FIGURE_HISTORY) {
+  Status ReadKind(int32_t c_kind) {
+    if (c_kind < ATTNSCOPE_FIGURE_SUMMARY || c_kind > ATTNSCOPE_FIGURE_KEYS) {
       return {StatusCode::kInvalidArgument,
-              "kind is " + std::to_string(c_kind) + ", expected an AttnscopeFigureKind, 0 to 2"};
+              "kind is " + std::to_string(c_kind) + ", expected an AttnscopeFigureKind, 0 to 3"};
     }
     kind = static_cast<FigureKind>(c_kind);
-    if (handles == nullptr && count != 0) return NullArgument("reports");
-    for (size_t i = 0; i < count; ++i) {
-      if (handles[i] == nullptr) return NullArgument(("reports[" + std::to_string(i) + "]").c_str());
-    }
+    return {};
+  }
+
+  Status ReadReports(const AttnscopeReport* const* handles, size_t count) {
+    if (Status status = CheckPointers("reports", handles, count); !status.ok()) return status;
     if (count == 1) {
-      reports = {&handles[0]->report, 1};
+      data.reports = {&handles[0]->report, 1};
     } else {
       for (size_t i = 0; i < count; ++i) copies.push_back(handles[i]->report);
-      reports = copies;
+      data.reports = copies;
     }
-    return ReadOptions(c_options, &options);
+    return {};
+  }
+
+  Status ReadKeys(const AttnscopeKeyProfile* const* pointers, size_t count) {
+    count = std::min(count, kMostProfiles + 1);  // more are refused, and need not be read
+    if (Status status = CheckPointers("keys", pointers, count); !status.ok()) return status;
+    for (size_t i = 0; i < count; ++i) {
+      Status status = ReadProfile(Indexed("keys", i), pointers[i], &keys.emplace_back());
+      if (!status.ok()) return status;
+    }
+    data.keys = keys;
+    return {};
+  }
+
+  Status Read(int32_t c_kind, const AttnscopeReport* const* handles, size_t count,
+              const AttnscopeFigureOptions* c_options) {
+    Status status = ReadKind(c_kind);
+    if (status.ok()) status = ReadReports(handles, count);
+    return status.ok() ? ReadOptions(c_options, &options) : status;
+  }
+
+  Status Read(int32_t c_kind, const AttnscopeFigureData* c_data, const AttnscopeFigureOptions* c_options) {
+    AttnscopeFigureData read = {};
+    Status status = ReadKind(c_kind);
+    if (status.ok()) status = ReadStruct("data", c_data, &read);
+    if (status.ok()) status = CheckReserved("data", read.reserved);
+    if (status.ok()) status = ReadReports(read.reports, read.num_reports);
+    if (status.ok()) status = ReadKeys(read.keys, read.num_keys);
+    return status.ok() ? ReadOptions(c_options, &options) : status;
   }
 
   FigureKind kind = FigureKind::kSummary;
-  std::span<const Report> reports;
+  FigureData data;
   std::vector<Report> copies;  // of several reports, since a figure takes an array
+  std::vector<KeyProfile> keys;
   FigureOptions options;
 };
 
@@ -93,12 +154,12 @@ Status RenderSummary(const AttnscopeReport* report, const AttnscopeFigureOptions
 
 Status Draw(const Drawing& drawing, int32_t format, AttnscopeFigure* figure) {
   if (format == ATTNSCOPE_FORMAT_SVG) {
-    Status status = RenderFigureSvg(drawing.kind, drawing.reports, drawing.options, &figure->svg);
+    Status status = RenderFigureSvgOf(drawing.kind, drawing.data, drawing.options, &figure->svg);
     figure->bytes = figure->svg.data();
     figure->size = figure->svg.size();
     return status;
   }
-  Status status = RenderFigure(drawing.kind, drawing.reports, drawing.options, &figure->image);
+  Status status = RenderFigureOf(drawing.kind, drawing.data, drawing.options, &figure->image);
   if (!status.ok()) return status;
   if (format == ATTNSCOPE_FORMAT_PNG) {
     status = EncodePng(figure->image, &figure->png);
@@ -108,6 +169,30 @@ Status Draw(const Drawing& drawing, int32_t format, AttnscopeFigure* figure) {
   figure->bytes = bytes.data();
   figure->size = bytes.size();
   return status;
+}
+
+template <typename... Arguments>
+Status Create(int32_t format, AttnscopeFigure** out, const Arguments&... arguments) {
+  if (out == nullptr) return NullArgument("out");
+  if (format < ATTNSCOPE_FORMAT_RGB || format > ATTNSCOPE_FORMAT_SVG) {
+    return {StatusCode::kInvalidArgument,
+            "format is " + std::to_string(format) + ", expected an AttnscopeFigureFormat, 0 to 2"};
+  }
+  Drawing drawing;
+  Status status = drawing.Read(arguments...);
+  if (!status.ok()) return status;
+  auto figure = std::make_unique<AttnscopeFigure>();
+  if (status = Draw(drawing, format, figure.get()); !status.ok()) return status;
+  *out = figure.release();
+  return {};
+}
+
+template <typename... Arguments>
+Status Write(const char* path, const Arguments&... arguments) {
+  if (path == nullptr) return NullArgument("path");
+  Drawing drawing;
+  Status status = drawing.Read(arguments...);
+  return status.ok() ? WriteFigureOf(drawing.kind, drawing.data, drawing.options, path) : status;
 }
 
 }  // namespace
@@ -123,20 +208,12 @@ AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options) 
 AttnscopeStatus AttnscopeFigureCreate(int32_t kind, int32_t format, const AttnscopeReport* const* reports,
                                       size_t num_reports, const AttnscopeFigureOptions* options,
                                       AttnscopeFigure** out) {
-  return Guarded([&]() -> Status {
-    if (out == nullptr) return NullArgument("out");
-    if (format < ATTNSCOPE_FORMAT_RGB || format > ATTNSCOPE_FORMAT_SVG) {
-      return {StatusCode::kInvalidArgument,
-              "format is " + std::to_string(format) + ", expected an AttnscopeFigureFormat, 0 to 2"};
-    }
-    Drawing drawing;
-    Status status = drawing.Read(kind, reports, num_reports, options);
-    if (!status.ok()) return status;
-    auto figure = std::make_unique<AttnscopeFigure>();
-    if (status = Draw(drawing, format, figure.get()); !status.ok()) return status;
-    *out = figure.release();
-    return {};
-  });
+  return Guarded([&] { return c_interface::Create(format, out, kind, reports, num_reports, options); });
+}
+
+AttnscopeStatus AttnscopeFigureCreateOf(int32_t kind, int32_t format, const AttnscopeFigureData* data,
+                                        const AttnscopeFigureOptions* options, AttnscopeFigure** out) {
+  return Guarded([&] { return c_interface::Create(format, out, kind, data, options); });
 }
 
 void AttnscopeFigureDestroy(AttnscopeFigure* figure) { delete figure; }
@@ -166,12 +243,12 @@ AttnscopeStatus AttnscopeFigurePixels(const AttnscopeFigure* figure, int32_t* wi
 
 AttnscopeStatus AttnscopeFigureWrite(int32_t kind, const AttnscopeReport* const* reports, size_t num_reports,
                                      const AttnscopeFigureOptions* options, const char* path) {
-  return Guarded([&]() -> Status {
-    if (path == nullptr) return NullArgument("path");
-    Drawing drawing;
-    Status status = drawing.Read(kind, reports, num_reports, options);
-    return status.ok() ? WriteFigure(drawing.kind, drawing.reports, drawing.options, path) : status;
-  });
+  return Guarded([&] { return c_interface::Write(path, kind, reports, num_reports, options); });
+}
+
+AttnscopeStatus AttnscopeFigureWriteOf(int32_t kind, const AttnscopeFigureData* data,
+                                       const AttnscopeFigureOptions* options, const char* path) {
+  return Guarded([&] { return c_interface::Write(path, kind, data, options); });
 }
 
 AttnscopeStatus AttnscopeReportWritePng(const AttnscopeReport* report, const AttnscopeFigureOptions* options,

@@ -71,6 +71,10 @@ template <>
 inline constexpr size_t kFirstSize<AttnscopeMetricInfo> = 48;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeFigureOptions> = 24;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeKeyProfile> = 56;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeFigureData> = 40;
 
 // The sizes of one struct that the library knows.
 struct KnownSizes {

@@ -185,7 +185,7 @@ int Run(const Options& options) {
   int code = 0;
   if (Rank() == 0) {
     bool findings = false;
-    const Status status = PutOut(options.output, state, &findings);
+    const Status status = PutOut(options.output, state, {}, &findings);
     if (!status.ok()) PrintRankError(status.message());
     code = !status.ok() ? kExitError : findings ? kExitFindings : 0;
   }

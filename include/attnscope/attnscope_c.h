@@ -974,6 +974,7 @@ typedef enum AttnscopeFigureKind {
   ATTNSCOPE_FIGURE_SUMMARY = 0,  // one report: six panels over the layer index
   ATTNSCOPE_FIGURE_HEADS = 1,    // one report with heads: maps of layers by heads
   ATTNSCOPE_FIGURE_HISTORY = 2,  // one report or more, of one model at different times: each metric over time
+  ATTNSCOPE_FIGURE_KEYS = 3,     // key profiles: attention received by key position, for each layer
 } AttnscopeFigureKind;
 
 // What a picture becomes.
@@ -998,6 +999,35 @@ typedef struct AttnscopeFigureOptions {
 // 2000 x 1500 at scale 1, light.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options);
 
+// Attention received by the keys of one layer (attnscope/key_profile.h): shares, what a key receives from a mean row.
+typedef struct AttnscopeKeyProfile {
+  uint32_t struct_size;
+  uint32_t reserved;  // 0
+  int64_t layer;
+  uint64_t heads;         // that the mean is over
+  uint64_t keys;          // of the arrays
+  const double* mean;     // [keys], over heads
+  int64_t largest_head;   // the head that gives one key the most; -1: not told
+  const double* largest;  // [keys], of that head; null where it is not told
+} AttnscopeKeyProfile;
+// Makes a profile from the column sums [heads, keys] of a layer's matrices, which may be added over sequences, and from
+// the number of rows [heads] that were added, of all those sequences. Its arrays are the caller's, [keys] each. A head
+// without rows is left out; of one head, `out->largest` is null. Thread-safe. O(heads * keys). Errors:
+// INVALID_ARGUMENT for null, no heads, and a sum or a number of rows that is negative, NaN or infinite.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMakeKeyProfile(int64_t layer, const double* column_sums, const double* rows,
+                                                         uint64_t heads, uint64_t keys, double* mean, double* largest,
+                                                         AttnscopeKeyProfile* out);
+
+// What a figure is drawn from. Each array is one of pointers, and may be null where it is empty.
+typedef struct AttnscopeFigureData {
+  uint32_t struct_size;
+  uint32_t reserved;  // 0
+  const AttnscopeReport* const* reports;
+  uint64_t num_reports;
+  const AttnscopeKeyProfile* const* keys;  // of ATTNSCOPE_FIGURE_KEYS, at most 36 whose layers ascend
+  uint64_t num_keys;
+} AttnscopeFigureData;
+
 // A figure that was drawn.
 typedef struct AttnscopeFigure AttnscopeFigure;
 // Draws `reports` [num_reports] as an AttnscopeFigureKind in an AttnscopeFigureFormat; `options` may be null. Errors:
@@ -1006,6 +1036,10 @@ typedef struct AttnscopeFigure AttnscopeFigure;
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureCreate(int32_t kind, int32_t format,
                                                        const AttnscopeReport* const* reports, size_t num_reports,
                                                        const AttnscopeFigureOptions* options, AttnscopeFigure** out);
+// The same of any data. Errors: INVALID_ARGUMENT also for what the kind does not show, or too many or too few of what
+// it does.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureCreateOf(int32_t kind, int32_t format, const AttnscopeFigureData* data,
+                                                         const AttnscopeFigureOptions* options, AttnscopeFigure** out);
 ATTNSCOPE_EXPORT void AttnscopeFigureDestroy(AttnscopeFigure* figure);
 // The bytes that its format has; they last as long as the figure.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureBytes(const AttnscopeFigure* figure, const uint8_t** bytes,
@@ -1018,6 +1052,8 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigurePixels(const AttnscopeFigure* fi
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWrite(int32_t kind, const AttnscopeReport* const* reports,
                                                       size_t num_reports, const AttnscopeFigureOptions* options,
                                                       const char* path);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWriteOf(int32_t kind, const AttnscopeFigureData* data,
+                                                        const AttnscopeFigureOptions* options, const char* path);
 
 // The summary of one report as a PNG file at `path`, whatever that ends in. `options` may be null. Errors: as
 // AttnscopeFigureWrite.

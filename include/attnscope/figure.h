@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The pictures of reports, drawn by attnscope's own rasterizer or written as SVG. Link attnscope::render.
+// The pictures of reports, and of attention itself, drawn by attnscope's own rasterizer or written as SVG. Link
+// attnscope::render.
 //
 //   using attnscope::FigureKind;
 //   attnscope::Status status = attnscope::WriteFigure(FigureKind::kSummary, {&report, 1}, {}, "summary.svg");
 #ifndef ATTNSCOPE_FIGURE_H_
 #define ATTNSCOPE_FIGURE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,6 +17,7 @@
 #include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
 #include "attnscope/export.h"
+#include "attnscope/key_profile.h"
 #include "attnscope/report.h"
 #include "attnscope/status.h"
 
@@ -40,7 +43,17 @@ enum class FigureKind : uint8_t {
   // Missing values are bridged by a thin dashed line. Reports of up to four stages, such as training and validation,
   // are a set of lines each, told apart by dashes and markers; more are an error.
   kHistory,
+  // Key profiles, at most kMostProfiles: attention received by key position, one panel for each layer, on logarithmic
+  // axes that
+  // are the same for all. The mean over heads, the largest head, and the bound of sinks. Where keys are too many to be
+  // told apart, a point is the largest of several, which a note says; less than a hundredth of an even share is drawn
+  // as
+  // nothing. A report, if there is one, decides what stands under the title.
+  kKeys,
 };
+
+// Key profiles that a figure has room for.
+inline constexpr size_t kMostProfiles = 36;
 
 // 8-bit sRGB pixels, rows from top to bottom, three bytes a pixel (red, green, blue), no padding.
 struct Image {
@@ -65,16 +78,29 @@ struct FigureOptions {
   const Baseline* baseline = nullptr;  // beside which the verdicts are made, as by Judge; null: none
 };
 
+// What a figure is drawn from: arrays that must outlive the call only.
+struct FigureData {
+  std::span<const Report> reports = {};
+  std::span<const KeyProfile> keys = {};  // of kKeys, whose layers ascend
+};
+
 // Draws a figure. The same reports and options give the same bytes on every machine. Errors: kInvalidArgument for a
 // size or scale beyond its range, a number of reports that the kind cannot show, or layers that do not ascend;
 // kOutOfMemory. `*out` is then unchanged. Thread-safe. O(pixels + values).
 ATTNSCOPE_EXPORT Status RenderFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
                                      Image* out);
 
+// The same of any data. Errors: kInvalidArgument also for what the kind does not show, or too many or too few of what
+// it does.
+ATTNSCOPE_EXPORT Status RenderFigureOf(FigureKind kind, const FigureData& data, const FigureOptions& options,
+                                       Image* out);
+
 // The same drawing as a standalone SVG document: text is text, every element's class tells what it is. `scale` only
 // sets the size that the document asks for. Errors and determinism as RenderFigure's.
 ATTNSCOPE_EXPORT Status RenderFigureSvg(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
                                         std::string* out);
+ATTNSCOPE_EXPORT Status RenderFigureSvgOf(FigureKind kind, const FigureData& data, const FigureOptions& options,
+                                          std::string* out);
 
 // The image as a PNG file in memory, with its resolution. Errors: kInvalidArgument if the image's sizes do not fit its
 // pixels, kOutOfMemory; `*out` is then unchanged. Thread-safe.
@@ -88,6 +114,8 @@ ATTNSCOPE_EXPORT Status WritePng(const Image& image, const std::string& path);
 // above.
 ATTNSCOPE_EXPORT Status WriteFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
                                     const std::string& path);
+ATTNSCOPE_EXPORT Status WriteFigureOf(FigureKind kind, const FigureData& data, const FigureOptions& options,
+                                      const std::string& path);
 
 }  // namespace attnscope
 

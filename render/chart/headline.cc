@@ -74,6 +74,12 @@ void Headline::AddVerdicts(const std::vector<Verdict>& verdicts, const std::stri
 
 void Headline::AddBandKey() { caption_.push_back({Severity::kHealthy, "healthy range", Mark::kBand}); }
 
+void Headline::AddCurveKey(const std::string& text, Dashes dashes, std::optional<Marker> marker, const Color& color) {
+  caption_.push_back({Severity::kHealthy, text, Mark::kLine, dashes, marker, color});
+}
+
+void Headline::AddNote(const std::string& text) { caption_.push_back({Severity::kHealthy, text, Mark::kNone}); }
+
 void Headline::AddLineKey(const std::string& text, Dashes dashes, Marker marker) {
   caption_.push_back({Severity::kHealthy, text, Mark::kLine, dashes, marker});
 }
@@ -100,7 +106,7 @@ void Headline::Draw(double width, Canvas* canvas) const {
   if (!caption_.empty()) DrawCaption(width, canvas);
 }
 
-// With a marker at each end, so that the dashes between them are seen.
+// With a marker at each end, so that the dashes between them are seen; of a curve that has one, in the middle.
 void Headline::DrawLineKey(const Remark& remark, Point left, double size, Canvas* canvas) const {
   const double right = left.x + kLineKey * size;
   Shape key;
@@ -108,8 +114,11 @@ void Headline::DrawLineKey(const Remark& remark, Point left, double size, Canvas
   key.stroke = StrokeOf(remark.dashes, style_.curve_width());
   key.line.AddPolyline(std::array<Point, 2>{{left, {right, left.y}}});
   const double marker = std::min(style_.marker_size(), 0.8 * size);
-  for (const double x : {left.x, right}) AddMarker(remark.marker, {x, left.y}, marker, &key.fill);
-  canvas->Draw(key, style_.theme.text);
+  if (remark.marker && remark.color) AddMarker(*remark.marker, {0.5 * (left.x + right), left.y}, marker, &key.fill);
+  for (const double x : {left.x, right}) {
+    if (remark.marker && !remark.color) AddMarker(*remark.marker, {x, left.y}, marker, &key.fill);
+  }
+  canvas->Draw(key, remark.color.value_or(style_.theme.text));
 }
 
 void Headline::DrawCaption(double width, Canvas* canvas) const {

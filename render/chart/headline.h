@@ -5,6 +5,7 @@
 #define ATTNSCOPE_RENDER_CHART_HEADLINE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,11 @@ class Headline {
   void AddBandKey();
   // Explains what lines of such dashes and markers are, whatever their colour.
   void AddLineKey(const std::string& text, Dashes dashes, Marker marker);
+  // The same for lines of one colour, of which one point is marked, or none.
+  void AddCurveKey(const std::string& text, Dashes dashes, std::optional<Marker> marker, const Color& color);
+
+  // Something else that is to be known of the figure.
+  void AddNote(const std::string& text);
 
   // Where the figure below it may begin.
   double Bottom() const;
@@ -42,7 +48,8 @@ class Headline {
     std::string text;
     Mark mark = Mark::kFlag;
     Dashes dashes = Dashes::kNone;  // of a line
-    Marker marker = Marker::kCircle;
+    std::optional<Marker> marker = Marker::kCircle;
+    std::optional<Color> color = std::nullopt;  // none: that of texts
   };
 
   void AddVerdicts(const std::vector<Verdict>& verdicts, const std::string& when);

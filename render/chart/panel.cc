@@ -85,7 +85,9 @@ Curve Panel::MakeCurve(const Series& series) const {
     is_broken = false;
     runs.back().push_back({at, i, off_scale});
   }
-  const double gaps = std::max<double>(1.0, static_cast<double>(positions_.size()) - 1.0);
+  // One value stands alone, however many positions others have.
+  const size_t points = series.values.size() == 1 ? 1 : positions_.size();
+  const double gaps = std::max<double>(1.0, static_cast<double>(points) - 1.0);
   return Curve(std::move(runs), std::move(bridges), {series.marker, series.dashes, series.width, series.has_markers},
                place_.plot.Width() / gaps, style_);
 }
@@ -115,10 +117,12 @@ void Panel::Fit(const PanelPlace& place) {
 Legend Panel::MakeLegend(int max_columns, double max_width) const {
   std::vector<LegendEntry> entries;
   for (const Series& series : spec_.series) {
+    if (series.name.empty()) continue;
     const bool is_measured = IsMeasured(series);
     entries.push_back({is_measured ? series.name : series.name + " (not measured)", series.color,
                        is_measured ? style_.theme.text : style_.theme.muted,
-                       StrokeOf(series.dashes, style_.curve_width()), series.marker});
+                       StrokeOf(series.dashes, style_.curve_width()),
+                       series.has_markers ? std::optional(series.marker) : std::nullopt});
   }
   for (const Bound& bound : spec_.bounds) {
     entries.push_back({bound.name, bound.color, style_.theme.text, BoundStroke(bound), std::nullopt});

@@ -25,7 +25,7 @@
 namespace attnscope::render {
 
 struct Series {
-  std::string name;
+  std::string name;            // in the legend; empty: not there
   std::vector<double> values;  // one for each position, or of `at`; what is not finite is missing
   Marker marker = Marker::kCircle;
   Color color;
@@ -99,9 +99,11 @@ struct PanelSpec {
   // For series with on_right_axis. Then both axes are linear and share their grid lines.
   std::optional<Axis> right = std::nullopt;
   std::vector<Series> series = {};
-  // The range of the left axis includes the bounds and, if it is logarithmic, the ends of bands that widen it.
+  // The range of the left axis includes the bounds and, if it is logarithmic, the ends of bands that widen it, and
+  // other panels' values, where they are to be compared.
   std::vector<Bound> bounds = {};
   std::vector<Band> bands = {};  // of one position from the highest to the lowest
+  std::vector<double> other_values = {};
   // Marked above the plot. Ascending, one for each index at most.
   std::vector<Flag> flags = {};
   std::vector<Ring> rings = {};  // the most important first

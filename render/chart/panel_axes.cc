@@ -91,13 +91,16 @@ Scale Panel::FitAxis(const Axis& axis, bool is_right, double height) const {
   if (axis.kind == Axis::Kind::kShare && extent.low >= 0.0 && extent.high <= 1.0) return {0.0, 1.0, false};
   if (axis.kind != Axis::Kind::kLog) return FitLinear(extent.low, extent.high, margin, margin);
 
-  const bool has_off_scale = extent.low <= 0.0;
+  const auto is_off_scale = [](double value) { return value <= 0.0; };
+  const bool has_off_scale =
+      extent.low <= 0.0 || std::any_of(spec_.other_values.begin(), spec_.other_values.end(), is_off_scale);
   Extent positive;
   const auto add = [&](double value) {
     if (std::isfinite(value) && value > 0.0) positive.Add(std::clamp(value, kSmallestLogValue, kLargestValue));
   };
   for (const Series& series : spec_.series) std::for_each(series.values.begin(), series.values.end(), add);
   for (const Bound& bound : spec_.bounds) add(bound.value);
+  std::for_each(spec_.other_values.begin(), spec_.other_values.end(), add);
   for (const Band& band : spec_.bands) {
     if (!band.widens_axis) continue;
     add(band.low);

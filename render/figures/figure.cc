@@ -17,6 +17,7 @@
 #include "render/figures/figure_look.h"
 #include "render/figures/heads.h"
 #include "render/figures/history.h"
+#include "render/figures/keys.h"
 #include "render/figures/summary.h"
 #include "render/figures/timeline.h"
 
@@ -31,40 +32,90 @@ constexpr double kMaxScale = 16.0;
 constexpr double kMaxPixels = 268435456.0;  // 2^28
 constexpr double kUnitsPerInch = 100.0;
 
-Status Check(FigureKind kind, std::span<const Report> reports, const FigureOptions& options) {
-  const auto error = [](const std::string& message) { return Status(StatusCode::kInvalidArgument, message); };
+Status Invalid(const std::string& message) { return {StatusCode::kInvalidArgument, message}; }
+
+Status CheckSize(const FigureOptions& options) {
   if (options.width < kMinWidth || options.width > kMaxSide) {
-    return error("options.width is " + std::to_string(options.width) + "; it must be from 400 to 20000");
+    return Invalid("options.width is " + std::to_string(options.width) + "; it must be from 400 to 20000");
   }
   if (options.height < kMinHeight || options.height > kMaxSide) {
-    return error("options.height is " + std::to_string(options.height) + "; it must be from 300 to 20000");
+    return Invalid("options.height is " + std::to_string(options.height) + "; it must be from 300 to 20000");
   }
   if (!(options.scale >= kMinScale && options.scale <= kMaxScale)) {
-    return error("options.scale is " + std::to_string(options.scale) + "; it must be from 0.1 to 16");
+    return Invalid("options.scale is " + std::to_string(options.scale) + "; it must be from 0.1 to 16");
   }
   const double pixels = options.width * options.scale * options.height * options.scale;
   if (pixels > kMaxPixels) {
-    return error("options.width x options.height at options.scale " + std::to_string(options.scale) + " is " +
-                 std::to_string(static_cast<int64_t>(pixels)) + " pixels; at most 2^28 are allowed");
+    return Invalid("options.width x options.height at options.scale " + std::to_string(options.scale) + " is " +
+                   std::to_string(static_cast<int64_t>(pixels)) + " pixels; at most 2^28 are allowed");
   }
-  if (kind == FigureKind::kHistory ? reports.empty() : reports.size() != 1) {
-    return error("reports holds " + std::to_string(reports.size()) + " reports; this figure shows " +
-                 (kind == FigureKind::kHistory ? "one or more" : "one"));
+  return {};
+}
+
+// How many of one thing a kind shows.
+struct Room {
+  size_t least = 0;
+  size_t most = 0;
+};
+
+Status CheckCount(const char* field, const char* things, size_t count, const Room& room) {
+  if (count >= room.least && count <= room.most) return {};
+  std::string expected = "this figure shows ";
+  if (room.most == 0) {
+    expected += "none";
+  } else if (room.least == room.most) {
+    expected += "one";
+  } else if (room.most == SIZE_MAX) {
+    expected += "one or more";
+  } else {
+    expected += std::to_string(room.least) + " to " + std::to_string(room.most);
   }
+  return Invalid(std::string(field) + " holds " + std::to_string(count) + " " + things + "; " + expected);
+}
+
+Status CheckCounts(FigureKind kind, const FigureData& data) {
+  const bool is_of_reports = kind != FigureKind::kKeys;
+  const Room reports = !is_of_reports ? Room{0, 1} : kind == FigureKind::kHistory ? Room{1, SIZE_MAX} : Room{1, 1};
+  const Room keys = kind == FigureKind::kKeys ? Room{1, kMostProfiles} : Room{};
+  if (Status status = CheckCount("reports", "reports", data.reports.size(), reports); !status.ok()) return status;
+  return CheckCount("keys", "profiles", data.keys.size(), keys);
+}
+
+// The layers of `all`, `name`[i]`field`, ascend.
+template <typename Layers>
+Status CheckAscending(const std::string& name, const Layers& all) {
+  const auto ascends = [](const auto& a, const auto& b) { return a.layer < b.layer; };
+  const auto found = std::adjacent_find(all.begin(), all.end(), std::not_fn(ascends));
+  if (found == all.end()) return {};
+  return Invalid(name + " must ascend, but " + std::to_string(found->layer) + " stands before " +
+                 std::to_string(std::next(found)->layer));
+}
+
+Status CheckProfiles(std::span<const KeyProfile> profiles) {
+  for (size_t i = 0; i < profiles.size(); ++i) {
+    const KeyProfile& profile = profiles[i];
+    if (profile.largest.empty() || profile.largest.size() == profile.mean.size()) continue;
+    return Invalid("keys[" + std::to_string(i) + "].largest has " + std::to_string(profile.largest.size()) +
+                   " keys, but .mean has " + std::to_string(profile.mean.size()));
+  }
+  return CheckAscending("layers of keys", profiles);
+}
+
+Status Check(FigureKind kind, const FigureData& data, const FigureOptions& options) {
+  Status status = CheckSize(options);
+  if (status.ok()) status = CheckCounts(kind, data);
+  if (status.ok()) status = CheckProfiles(data.keys);
+  if (!status.ok()) return status;
   if (kind == FigureKind::kHistory) {
-    const size_t stages = render::CountStages(reports);
+    const size_t stages = render::CountStages(data.reports);
     if (stages > render::kMostStages) {
-      return error("reports are of " + std::to_string(stages) + " stages; a history shows at most " +
-                   std::to_string(render::kMostStages) + " beside one another");
+      return Invalid("reports are of " + std::to_string(stages) + " stages; a history shows at most " +
+                     std::to_string(render::kMostStages) + " beside one another");
     }
   }
-  for (size_t i = 0; i < reports.size(); ++i) {
-    const std::vector<LayerReport>& layers = reports[i].layers;
-    const auto ascends = [](const LayerReport& a, const LayerReport& b) { return a.layer < b.layer; };
-    const auto found = std::adjacent_find(layers.begin(), layers.end(), std::not_fn(ascends));
-    if (found == layers.end()) continue;
-    return error("reports[" + std::to_string(i) + "].layers must ascend, but " + std::to_string(found->layer) +
-                 " stands before " + std::to_string(std::next(found)->layer));
+  for (size_t i = 0; i < data.reports.size(); ++i) {
+    status = CheckAscending("reports[" + std::to_string(i) + "].layers", data.reports[i].layers);
+    if (!status.ok()) return status;
   }
   return {};
 }
@@ -81,17 +132,20 @@ render::FigureLook LookOf(const FigureOptions& options) {
           .baseline = options.baseline};
 }
 
-void DrawFigure(FigureKind kind, std::span<const Report> reports, const render::FigureLook& look,
-                const FigureOptions& options, render::Canvas* canvas) {
+void DrawFigure(FigureKind kind, const FigureData& data, const render::FigureLook& look, const FigureOptions& options,
+                render::Canvas* canvas) {
   const double width = options.width;
   const double height = options.height;
   switch (kind) {
     case FigureKind::kSummary:
-      return render::DrawSummary(reports[0], look, width, height, canvas);
+      return render::DrawSummary(data.reports[0], look, width, height, canvas);
     case FigureKind::kHeads:
-      return render::DrawHeads(reports[0], look, width, height, canvas);
+      return render::DrawHeads(data.reports[0], look, width, height, canvas);
     case FigureKind::kHistory:
-      return render::DrawHistory(reports, look, width, height, canvas);
+      return render::DrawHistory(data.reports, look, width, height, canvas);
+    case FigureKind::kKeys:
+      return render::DrawKeys(data.keys, data.reports.empty() ? nullptr : data.reports.data(), look, width, height,
+                              canvas);
   }
 }
 
@@ -101,6 +155,8 @@ std::string_view TitleOf(FigureKind kind) {
       return "Transformer attention diagnostics";
     case FigureKind::kHeads:
       return "Transformer attention by layer and head";
+    case FigureKind::kKeys:
+      return "Transformer attention by key position";
     case FigureKind::kHistory:
       break;
   }
@@ -117,8 +173,8 @@ void FillWith(const render::Color& color, Image* image) {
 
 }  // namespace
 
-Status RenderFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options, Image* out) {
-  if (Status status = Check(kind, reports, options); !status.ok()) return status;
+Status RenderFigureOf(FigureKind kind, const FigureData& data, const FigureOptions& options, Image* out) {
+  if (Status status = Check(kind, data, options); !status.ok()) return status;
   try {
     const render::FigureLook look = LookOf(options);
     Image image;
@@ -129,7 +185,7 @@ Status RenderFigure(FigureKind kind, std::span<const Report> reports, const Figu
     image.rgb.assign(3 * static_cast<size_t>(image.width) * static_cast<size_t>(image.height), 0xFF);
     if (options.dark) FillWith(look.theme.background, &image);
     render::RasterCanvas canvas(options.scale, &image);
-    DrawFigure(kind, reports, look, options, &canvas);
+    DrawFigure(kind, data, look, options, &canvas);
     *out = std::move(image);
   } catch (const std::bad_alloc&) {
     return NoMemory(options);
@@ -137,13 +193,12 @@ Status RenderFigure(FigureKind kind, std::span<const Report> reports, const Figu
   return {};
 }
 
-Status RenderFigureSvg(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
-                       std::string* out) {
-  if (Status status = Check(kind, reports, options); !status.ok()) return status;
+Status RenderFigureSvgOf(FigureKind kind, const FigureData& data, const FigureOptions& options, std::string* out) {
+  if (Status status = Check(kind, data, options); !status.ok()) return status;
   try {
     const render::FigureLook look = LookOf(options);
     render::SvgCanvas canvas(options.width, options.height, options.scale, look.theme.background);
-    DrawFigure(kind, reports, look, options, &canvas);
+    DrawFigure(kind, data, look, options, &canvas);
     *out = canvas.Document(TitleOf(kind));
   } catch (const std::bad_alloc&) {
     return NoMemory(options);
@@ -151,16 +206,29 @@ Status RenderFigureSvg(FigureKind kind, std::span<const Report> reports, const F
   return {};
 }
 
-Status WriteFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
-                   const std::string& path) {
+Status WriteFigureOf(FigureKind kind, const FigureData& data, const FigureOptions& options, const std::string& path) {
   if (path.ends_with(".svg")) {
     std::string svg;
-    Status status = RenderFigureSvg(kind, reports, options, &svg);
+    Status status = RenderFigureSvgOf(kind, data, options, &svg);
     return status.ok() ? WriteFileAtomically(path, svg) : status;
   }
   Image image;
-  Status status = RenderFigure(kind, reports, options, &image);
+  Status status = RenderFigureOf(kind, data, options, &image);
   return status.ok() ? WritePng(image, path) : status;
+}
+
+Status RenderFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options, Image* out) {
+  return RenderFigureOf(kind, {.reports = reports}, options, out);
+}
+
+Status RenderFigureSvg(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
+                       std::string* out) {
+  return RenderFigureSvgOf(kind, {.reports = reports}, options, out);
+}
+
+Status WriteFigure(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
+                   const std::string& path) {
+  return WriteFigureOf(kind, {.reports = reports}, options, path);
 }
 
 Status RenderSummary(const Report& report, const FigureOptions& options, Image* out) {

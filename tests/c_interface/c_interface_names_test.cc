@@ -18,6 +18,7 @@
 #include "attnscope/attnscope_c.h"
 #include "attnscope/figure.h"
 #include "attnscope/layer_accumulator.h"
+#include "tests/support/key_profiles.h"
 
 namespace attnscope {
 namespace {
@@ -172,6 +173,31 @@ TEST(CInterfaceTest, ScratchIsAsLarge) {
 }
 
 // Each kind in each format, with other options than the defaults.
+TEST(CInterfaceTest, DrawsKeyProfilesAsCppDoes) {
+  const std::vector<KeyProfile> profiles = ExampleProfiles(3, 50);
+  std::vector<AttnscopeKeyProfile> c_profiles;
+  std::vector<const AttnscopeKeyProfile*> pointers;
+  for (const KeyProfile& profile : profiles) {
+    c_profiles.push_back({sizeof(AttnscopeKeyProfile), 0, profile.layer, profile.heads, profile.mean.size(),
+                          profile.mean.data(), profile.largest_head, profile.largest.data()});
+  }
+  for (const AttnscopeKeyProfile& profile : c_profiles) pointers.push_back(&profile);
+  AttnscopeFigureData data = {};
+  data.struct_size = sizeof(data);
+  data.keys = pointers.data();
+  data.num_keys = pointers.size();
+  std::string svg;
+  ASSERT_TRUE(RenderFigureSvgOf(FigureKind::kKeys, {.keys = profiles}, {}, &svg).ok());
+  AttnscopeFigure* figure = nullptr;
+  ASSERT_EQ(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, &data, nullptr, &figure), ATTNSCOPE_OK)
+      << AttnscopeLastError();
+  const uint8_t* bytes = nullptr;
+  size_t size = 0;
+  ASSERT_EQ(AttnscopeFigureBytes(figure, &bytes, &size), ATTNSCOPE_OK);
+  EXPECT_TRUE(std::string_view(reinterpret_cast<const char*>(bytes), size) == svg);
+  AttnscopeFigureDestroy(figure);
+}
+
 TEST(CInterfaceTest, FiguresAreTheSameBytes) {
   Report report;
   AttnscopeReport* c_report = nullptr;

@@ -328,6 +328,50 @@ static void TestFigureOptions(void) {
   AttnscopeReportDestroy(report);
 }
 
+/* From column sums to a picture of them. */
+static void TestKeys(const char* path) {
+  const double sums[2 * 3] = {2.0, 1.0, 1.0, 0.5, 1.0, 0.5};
+  const double rows[2] = {4.0, 2.0};
+  double mean[3];
+  double largest[3];
+  AttnscopeKeyProfile profile = {.struct_size = sizeof profile};
+  CHECK_OK(AttnscopeMakeKeyProfile(5, sums, rows, 2, 3, mean, largest, &profile));
+  CHECK(profile.layer == 5 && profile.heads == 2 && profile.keys == 3 && profile.largest_head == 0);
+  CHECK(profile.mean == mean && profile.largest == largest);
+  CHECK(mean[0] == 0.375 && mean[1] == 0.375 && mean[2] == 0.25 && largest[0] == 0.5 && largest[2] == 0.25);
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, NULL, rows, 2, 3, mean, largest, &profile), "column_sums is null");
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, sums, NULL, 2, 3, mean, largest, &profile), "rows is null");
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, sums, rows, 2, 3, NULL, largest, &profile), "mean is null");
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, sums, rows, 2, 3, mean, NULL, &profile), "largest is null");
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, sums, rows, 2, 3, mean, largest, NULL), "out is null");
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, sums, rows, 0, 3, mean, largest, &profile), "rows is empty");
+  CHECK_INVALID(AttnscopeMakeKeyProfile(5, sums, rows, 2, UINT64_MAX, mean, largest, &profile), "heads is 2 and keys");
+  const AttnscopeKeyProfile* const profiles[2] = {&profile, NULL};
+  AttnscopeFigureData data = {.struct_size = sizeof data, .keys = profiles, .num_keys = 1};
+  const AttnscopeFigureOptions options = SmallFigure();
+  CHECK_OK(AttnscopeFigureWriteOf(ATTNSCOPE_FIGURE_KEYS, &data, &options, path));
+  remove(path);
+  AttnscopeFigure* figure = NULL;
+  data.num_keys = 2;
+  CHECK_INVALID(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, &data, NULL, &figure),
+                "keys[1] is null");
+  data.keys = NULL;
+  CHECK_INVALID(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, &data, NULL, &figure),
+                "keys is null");
+  data.num_keys = 0;
+  CHECK_INVALID(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, &data, NULL, &figure),
+                "keys holds 0 profiles");
+  CHECK_INVALID(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, NULL, NULL, &figure),
+                "data is null");
+  CHECK_INVALID(AttnscopeFigureWriteOf(ATTNSCOPE_FIGURE_KEYS, &data, NULL, NULL), "path is null");
+  profile.mean = NULL;
+  data.keys = profiles;
+  data.num_keys = 1;
+  CHECK_INVALID(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, &data, NULL, &figure),
+                "keys[0]->mean is null");
+  CHECK(figure == NULL);
+}
+
 static void TestHistory(const char* path) {
   AttnscopeReport* reports[3] = {NewReport(), NewReport(), NewReport()};
   for (int i = 0; i < 3; ++i) CHECK_OK(AttnscopeReportSetStep(reports[i], 100 * (i + 1)));
@@ -354,8 +398,8 @@ static void TestHistory(const char* path) {
   const AttnscopeReport* const with_null[2] = {reports[0], NULL};
   CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, with_null, 2, NULL, &figure),
                 "reports[1] is null");
-  CHECK_INVALID(AttnscopeFigureCreate(3, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
-                "kind is 3, expected an AttnscopeFigureKind, 0 to 2");
+  CHECK_INVALID(AttnscopeFigureCreate(4, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
+                "kind is 4, expected an AttnscopeFigureKind, 0 to 3");
   CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, 7, all, 1, NULL, &figure),
                 "format is 7, expected an AttnscopeFigureFormat, 0 to 2");
   CHECK(figure == NULL);
@@ -382,4 +426,5 @@ void TestReports(const char* png_path) {
   TestFigureOptions();
   snprintf(path, sizeof path, "%s.svg", png_path);
   TestHistory(path);
+  TestKeys(path);
 }

@@ -123,6 +123,13 @@ static AttnscopeStatus FillLayer(void* out) { return AttnscopeLayerConfigDefault
 static AttnscopeStatus FillMonitor(void* out) { return AttnscopeMonitorConfigDefaults(out); }
 static AttnscopeStatus FillThresholds(void* out) { return AttnscopeThresholdsDefaults(out); }
 static AttnscopeStatus FillFigure(void* out) { return AttnscopeFigureOptionsDefaults(out); }
+static const double kColumnSums[kHeads * kKeys] = {1.0, 1.0, 0.5, 0.5, 0.0, 0.0, 3.0, 0.0};
+static const double kRows[kHeads] = {3.0, 3.0};
+static AttnscopeStatus FillProfile(void* out) {
+  static double mean[kKeys];
+  static double largest[kKeys];
+  return AttnscopeMakeKeyProfile(2, kColumnSums, kRows, kHeads, kKeys, mean, largest, out);
+}
 static AttnscopeStatus FillConfig(void* out) { return AttnscopeAccumulatorConfig(accumulator, out); }
 static AttnscopeStatus FillRunner(void* out) { return AttnscopeThreadPoolRunner(pool, out); }
 static AttnscopeStatus FillVerdict(void* out) { return AttnscopeReportVerdict(report, 0, out); }
@@ -154,6 +161,7 @@ static void TestOutputSizes(void) {
   TestOutput("config", FillMonitor, 152, sizeof(AttnscopeMonitorConfig));
   TestOutput("thresholds", FillThresholds, 152, sizeof(AttnscopeThresholds));
   TestOutput("options", FillFigure, 24, sizeof(AttnscopeFigureOptions));
+  TestOutput("out", FillProfile, 56, sizeof(AttnscopeKeyProfile));
   TestOutput("out", FillConfig, 56, sizeof(AttnscopeLayerConfig));
   TestOutput("out", FillRunner, 32, sizeof(AttnscopeRunner));
   TestOutput("out", FillVerdict, 56, sizeof(AttnscopeVerdict));
@@ -261,7 +269,25 @@ static AttnscopeStatus UseFigureThresholds(const void* in) {
   return UseFigure(&options);
 }
 
+static AttnscopeStatus UseFigureData(const void* in) {
+  AttnscopeFigure* made = NULL;
+  const AttnscopeStatus status = AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, in, NULL, &made);
+  AttnscopeFigureDestroy(made);
+  return status;
+}
+static AttnscopeStatus UseProfile(const void* in) {
+  const AttnscopeKeyProfile* const profiles[1] = {in};
+  const AttnscopeFigureData data = {.struct_size = sizeof data, .keys = profiles, .num_keys = 1};
+  return UseFigureData(&data);
+}
+
 static void TestInputSizes(void) {
+  AttnscopeKeyProfile profile = {.struct_size = sizeof profile};
+  CHECK_OK(FillProfile(&profile));
+  const AttnscopeKeyProfile* const profiles[1] = {&profile};
+  const AttnscopeFigureData data = {.struct_size = sizeof data, .keys = profiles, .num_keys = 1};
+  TestInput("keys[0]", UseProfile, &profile, 56, sizeof profile);
+  TestInput("data", UseFigureData, &data, 40, sizeof data);
   const AttnscopeMask mask = {.struct_size = sizeof mask, .causal = 1, .causal_offset = 3};
   AttnscopeKeyMaskView key_mask = {.struct_size = sizeof key_mask};
   CHECK_OK(FillKeyMask(&key_mask));

@@ -200,6 +200,9 @@ void Session::PassNull(CallBytes bytes) {
   CheckRefused(AttnscopeThresholdsDefaults(nullptr));
   CheckRefused(AttnscopeMonitorConfigDefaults(nullptr));
   CheckRefused(AttnscopeFigureOptionsDefaults(nullptr));
+  CheckRefused(AttnscopeMakeKeyProfile(0, nullptr, nullptr, 1, 1, nullptr, nullptr, nullptr));
+  CheckRefused(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, nullptr, nullptr, nullptr));
+  CheckRefused(AttnscopeFigureWriteOf(ATTNSCOPE_FIGURE_KEYS, nullptr, nullptr, nullptr));
   CheckRefused(AttnscopeMetricInfoOf(0, nullptr));
   CheckRefused(AttnscopeContiguousAttention(nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, nullptr));
   CheckRefused(AttnscopeContiguousQueryKey(nullptr, nullptr, ATTNSCOPE_FLOAT32, 1, 1, 1, 1, 1, 1, nullptr));

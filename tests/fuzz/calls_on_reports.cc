@@ -117,17 +117,63 @@ void CheckContents(const AttnscopeReport* report) {
   CheckStatus(AttnscopeReportStep(report, &time));
 }
 
+// Key profiles, right and wrong.
+class AttentionToDraw {
+ public:
+  explicit AttentionToDraw(CallBytes* bytes) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    for (double& share : shares_) share = bytes->OneOf({0.5, 0.1, 0.0, 1e-9, 1.0, kNan, -1.0, 1e300, kInfinity});
+    for (size_t i = 0; i < kProfiles; ++i) {
+      AttnscopeKeyProfile& profile = profiles_[i];
+      profile.struct_size = bytes->OneOf<uint32_t>({sizeof(profile), sizeof(profile), sizeof(profile), 8, 0});
+      profile.layer = bytes->OneOf<int64_t>({static_cast<int64_t>(i), INT64_MAX, INT64_MIN, -1});
+      profile.heads = bytes->OneOf<uint64_t>({8, 1, 0, UINT64_MAX});
+      profile.keys = bytes->OneOf<uint64_t>({kKeys, 3, 1, 0, UINT64_MAX});
+      profile.mean = bytes->OneIn(20) ? nullptr : shares_;
+      profile.largest_head = bytes->OneOf<int64_t>({3, -1, INT64_MAX, INT64_MIN});
+      profile.largest = bytes->OneIn(4) ? nullptr : shares_;
+      pointers_[i] = bytes->OneIn(20) ? nullptr : &profile;
+    }
+    count_ = bytes->OneOf<uint64_t>({1, kProfiles, 0});
+  }
+
+  AttnscopeFigureData Data(const AttnscopeReport* const* reports, size_t count) const {
+    AttnscopeFigureData data = {};
+    data.struct_size = sizeof(data);
+    data.reports = reports;
+    data.num_reports = count;
+    data.keys = pointers_;
+    data.num_keys = count_;
+    return data;
+  }
+
+ private:
+  static constexpr size_t kProfiles = 3;
+  static constexpr size_t kKeys = 40;
+  double shares_[kKeys] = {};
+  AttnscopeKeyProfile profiles_[kProfiles] = {};
+  const AttnscopeKeyProfile* pointers_[kProfiles] = {};
+  uint64_t count_ = 0;
+};
+
 // A figure of these reports in one of the formats; what it says of itself must agree.
 void DrawFigure(const AttnscopeReport* const* reports, size_t count, const AttnscopeFigureOptions& options,
                 CallBytes* bytes) {
-  const auto kind = bytes->OneOf<int>({ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FIGURE_SUMMARY, 3});
+  const auto kind = bytes->OneOf<int>(
+      {ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FIGURE_SUMMARY, ATTNSCOPE_FIGURE_KEYS, 4});
   const auto format = bytes->OneOf<int>({ATTNSCOPE_FORMAT_RGB, ATTNSCOPE_FORMAT_SVG, ATTNSCOPE_FORMAT_PNG, 3, 255});
   AttnscopeFigure* figure = nullptr;
-  const AttnscopeStatus status = AttnscopeFigureCreate(kind, format, reports, count, &options, &figure);
+  AttentionToDraw attention(bytes);
+  const bool is_of_attention = kind == ATTNSCOPE_FIGURE_KEYS;
+  const AttnscopeFigureData to_draw = attention.Data(reports, count);
+  const AttnscopeStatus status = is_of_attention
+                                     ? AttnscopeFigureCreateOf(kind, format, &to_draw, &options, &figure)
+                                     : AttnscopeFigureCreate(kind, format, reports, count, &options, &figure);
   CheckStatus(status);
   FUZZ_CHECK((status == ATTNSCOPE_OK) == (figure != nullptr), "a figure, or an error");
   if (status != ATTNSCOPE_OK) return;
-  FUZZ_CHECK(kind <= 2 && format <= 2 && (kind == ATTNSCOPE_FIGURE_HISTORY || count == 1), "an error");
+  FUZZ_CHECK(kind <= 3 && format <= 2 && (is_of_attention || kind == ATTNSCOPE_FIGURE_HISTORY || count == 1),
+             "an error");
   const uint8_t* data = nullptr;
   size_t size = 0;
   FUZZ_CHECK(AttnscopeFigureBytes(figure, &data, &size) == ATTNSCOPE_OK && size > 8, AttnscopeLastError());

@@ -41,10 +41,9 @@ Image Load(const std::string& path) {
 
 }  // namespace
 
-void ExpectGolden(const std::string& name, FigureKind kind, const std::vector<Report>& reports,
-                  const FigureOptions& options) {
+void ExpectGoldenOf(const std::string& name, FigureKind kind, const FigureData& data, const FigureOptions& options) {
   Image actual;
-  const Status status = RenderFigure(kind, reports, options, &actual);
+  const Status status = RenderFigureOf(kind, data, options, &actual);
   ASSERT_TRUE(status.ok()) << status.message();
   const Image expected = Load(DataFile(name + ".png"));
   if (expected.width == actual.width && expected.rgb == actual.rgb) return;

@@ -14,8 +14,11 @@ namespace attnscope {
 // Draws the figure and compares it with tests/data/NAME.png. Where they differ, the test fails, and leaves the new
 // picture and one of the differences in the temporary folder: look at them, and let the new one replace the stored one
 // if the change is meant.
-void ExpectGolden(const std::string& name, FigureKind kind, const std::vector<Report>& reports,
-                  const FigureOptions& options);
+void ExpectGoldenOf(const std::string& name, FigureKind kind, const FigureData& data, const FigureOptions& options);
+inline void ExpectGolden(const std::string& name, FigureKind kind, const std::vector<Report>& reports,
+                         const FigureOptions& options) {
+  ExpectGoldenOf(name, kind, {.reports = reports}, options);
+}
 
 }  // namespace attnscope
 

@@ -78,6 +78,10 @@ class LayerAnalysis {
       status = AddResidual(part);
       if (!status.ok()) return Named(part.before, status);
     }
+    if (HasKeys()) {
+      status = options_.pictures->EndKeys(layer_, accumulator_);
+      if (!status.ok()) return status;
+    }
     *out = std::move(accumulator_);
     return {};
   }
@@ -118,6 +122,10 @@ class LayerAnalysis {
     return ForEachBlock(part, item, [&](const Block& block) { return AddBlock(part, elements, block); });
   }
 
+  bool HasKeys() const {
+    return options_.pictures != nullptr && options_.pictures->HasKeys(layer_) && !plan_.attention.empty();
+  }
+
   // Cuts an item into blocks, and ends its sequences unless other shares have rows of them.
   template <typename Add>
   Status ForEachBlock(const AttentionPart& part, const ShareItem& item, const Add& add) {
@@ -133,7 +141,9 @@ class LayerAnalysis {
         options_.on_progress(sequences * part.heads * std::min(steps.rows, end_row - row) * part.keys);
       }
       if (item.open.has_value()) continue;
-      for (size_t i = 0; i < (options_.mean_matrix ? 1 : sequences); ++i) {
+      const size_t ending = options_.mean_matrix ? 1 : sequences;
+      if (HasKeys()) options_.pictures->AddColumns(slot, ending, &accumulator_);
+      for (size_t i = 0; i < ending; ++i) {
         if (Status status = accumulator_.EndSequence(slot + i); !status.ok()) return status;
       }
     }

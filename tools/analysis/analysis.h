@@ -14,6 +14,7 @@
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
+#include "tools/analysis/attention_pictures.h"
 #include "tools/analysis/plan.h"
 #include "tools/analysis/row_rules.h"
 #include "tools/analysis/share.h"
@@ -26,7 +27,8 @@ struct AnalysisOptions {
   // Of logits, and of queries and keys; as in SoftmaxParams, zero is the default.
   double scale = 0.0;
   double soft_cap = 0.0;
-  Pieces pieces = {};  // those of the share
+  Pieces pieces = {};                     // those of the share
+  AttentionPictures* pictures = nullptr;  // collects what is to be drawn; null: nothing is. Not with open sequences
   Runner runner = {};
   // About how much is measured at once, and at most copied of float64; results do not depend on it. 64 MB of float32.
   size_t block_elements = size_t{16} << 20;

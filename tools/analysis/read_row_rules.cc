@@ -2,7 +2,6 @@
 //
 // The texts of options, and the files that they name.
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <span>
@@ -18,41 +17,6 @@ namespace {
 // The lowest finite number of float16, which attention masks hold in place of -infinity.
 constexpr float kLowestFloat16 = -65504.0f;
 
-bool ReadWhole(std::string_view text, int64_t* out) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, *out);
-  return error == std::errc() && stop == end;
-}
-
-// Calls `take` with each of the texts between commas; false as soon as it does.
-template <typename Take>
-bool ForEachPart(std::string_view text, const Take& take) {
-  for (;;) {
-    const std::string_view part = text.substr(0, text.find(','));
-    if (!take(part)) return false;
-    if (part.size() == text.size()) return true;
-    text.remove_prefix(part.size() + 1);
-  }
-}
-
-// "4", "0-11", "0/2", "1-30/2".
-bool ReadLayerSet(std::string_view text, LayerSet* out) {
-  LayerSet set;
-  const size_t slash = text.find('/');
-  const bool has_step = slash != std::string_view::npos;
-  if (has_step && (!ReadWhole(text.substr(slash + 1), &set.step) || set.step < 1)) return false;
-  const std::string_view range = text.substr(0, slash);
-  const size_t dash = range.find('-');
-  if (!ReadWhole(range.substr(0, dash), &set.first) || set.first < 0) return false;
-  if (dash != std::string_view::npos) {
-    if (!ReadWhole(range.substr(dash + 1), &set.last) || set.last < set.first) return false;
-  } else if (!has_step) {
-    set.last = set.first;
-  }
-  *out = set;
-  return true;
-}
-
 Status ReadWindow(const char* option, const std::string& text, WindowKind kind, RowRules* rules) {
   LayerWindow window = {.kind = kind};
   const size_t colon = text.find(':');
@@ -61,12 +25,7 @@ Status ReadWindow(const char* option, const std::string& text, WindowKind kind, 
   if (colon == std::string::npos) {
     window.layers.push_back({});
   } else {
-    is_good = is_good && ForEachPart(std::string_view(text).substr(0, colon), [&window](std::string_view part) {
-                LayerSet set;
-                if (!ReadLayerSet(part, &set)) return false;
-                window.layers.push_back(set);
-                return true;
-              });
+    is_good = is_good && ReadLayerSets(std::string_view(text).substr(0, colon), &window.layers);
   }
   if (!is_good) {
     return Invalid(std::string(option) + " " + text +

@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
 #include "attnscope/visibility.h"
+#include "tools/analysis/layer_set.h"
 #include "tools/analysis/plan.h"
 #include "tools/analysis/share.h"
 #include "tools/files/number_file.h"
@@ -37,15 +37,6 @@ struct RowOptions {
   std::string sinks = {};
   double masked_below = SoftmaxParams().masked_below;
   bool null_mass = false;
-};
-
-// Layers first, first + step, ... up to last.
-struct LayerSet {
-  int64_t first = 0;
-  int64_t last = std::numeric_limits<int64_t>::max();
-  int64_t step = 1;
-
-  bool Has(int64_t layer) const { return layer >= first && layer <= last && (layer - first) % step == 0; }
 };
 
 // A window of some layers, 0 for none.

@@ -11,6 +11,7 @@
 #include "attnscope/limits.h"
 #include "tools/commands/command.h"
 #include "tools/commands/measure_options.h"
+#include "tools/commands/picture_options.h"
 #include "tools/commands/report_output.h"
 #include "tools/output/terminal.h"
 #include "tools/state/state_file.h"
@@ -73,11 +74,13 @@ constexpr const char* kDetails =
     "  attnscope analyze --residual hidden_states.npz\n"
     "  attnscope analyze dump.npz --epoch 10 --stage val --png logs/\n"
     "    draws logs/val_transformer_diagnostics/summary.png\n"
+    "  attnscope analyze dump.npz --figure keys --show-layers 0,8-11 --png keys.svg\n"
     "  attnscope analyze dump.safetensors --share 2/8 --state-out part2.state\n";
 
 struct AnalyzeOptions {
   MeasureOptions measure;
   OutputOptions output;
+  PictureOptions picture;
   std::string share;  // "I/N"
   std::string rows;   // "FIRST/TOTAL"
   std::string heads;  // "FIRST/TOTAL"
@@ -146,7 +149,34 @@ Status MeasureWithProgress(const Plan& plan, const Share& share, AnalysisOptions
   return status;
 }
 
-Status Measure(const AnalyzeOptions& options, SavedState* state) {
+// Of what is drawn of a part only, or nowhere.
+Status CheckPicture(const AnalyzeOptions& options, const PictureChoice& choice) {
+  const auto invalid = [&](const std::string& message) {
+    return Status(StatusCode::kInvalidArgument, "--figure " + options.picture.figure + " " + message);
+  };
+  if (options.output.png.empty() && options.picture.figure != "summary") return invalid("needs --png");
+  if (choice.keys && !options.share.empty()) return invalid("cannot go with --share: each process has a part only");
+  if (choice.keys && (!options.rows.empty() || !options.heads.empty())) {
+    return invalid("cannot go with --rows and --heads: the files have a part only");
+  }
+  if (options.measure.mean_matrix && options.picture.figure == "heads") {
+    return invalid("cannot go with --mean-matrix, which measures no heads");
+  }
+  return {};
+}
+
+// Sets up what collects the pictures of attention itself, if such are asked for.
+Status MakePictures(const PictureChoice& choice, const Plan& plan, AttentionPictures* pictures,
+                    AnalysisOptions* analysis) {
+  if (!choice.keys) return {};
+  Status status = AttentionPictures::Create(choice, plan, pictures);
+  for (const std::string& note : pictures->notes()) PrintError("note: " + note);
+  analysis->pictures = pictures;
+  return status;
+}
+
+Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, SavedState* state,
+               AttentionPictures* pictures) {
   ShareOptions share_options;
   Status status = CheckShare(options);
   if (status.ok()) status = ReadShare(options, &share_options);
@@ -158,6 +188,8 @@ Status Measure(const AnalyzeOptions& options, SavedState* state) {
   if (status.ok()) status = MakeShare(plan, share_options, &share);
   if (!status.ok()) return status;
   PrintReadings(plan);
+  status = MakePictures(choice, plan, pictures, &analysis);
+  if (!status.ok()) return status;
   ThreadRunner threads;
   status = ThreadRunner::Create(options.measure.threads, &threads);
   if (!status.ok()) return status;
@@ -175,9 +207,16 @@ Status Measure(const AnalyzeOptions& options, SavedState* state) {
 
 Status Run(const AnalyzeOptions& options, bool* findings) {
   SavedState state;
+  PictureChoice choice;
+  AttentionPictures pictures;
+  OutputPicture picture = {.figure = options.picture.figure, .options = {}, .attention = nullptr};
   Status status = CheckOutputs(options.output, InputPaths(options.measure));
-  if (status.ok()) status = Measure(options, &state);
-  return status.ok() ? PutOut(options.output, state, findings) : status;
+  if (status.ok()) status = ReadPictureChoice(options.picture, &choice);
+  if (status.ok()) status = ReadLook(options.picture.look, &picture.options);
+  if (status.ok()) status = CheckPicture(options, choice);
+  if (status.ok()) status = Measure(options, choice, &state, &pictures);
+  if (choice.keys) picture.attention = &pictures;
+  return status.ok() ? PutOut(options.output, state, picture, findings) : status;
 }
 
 }  // namespace
@@ -197,6 +236,7 @@ Command AddAnalyzeCommand(CommandLine* program) {
                   "FILEs hold heads FIRST, FIRST + 1, ... of layers of TOTAL heads, other processes the rest")
       .Placeholder("FIRST/TOTAL");
   AddOutputOptions(line, &options->output);
+  AddPictureOptions(line, &options->picture);
   return {line, [options](bool* findings) { return Run(*options, findings); }};
 }
 

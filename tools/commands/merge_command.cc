@@ -77,7 +77,7 @@ Status Run(const MergeOptions& options, bool* findings) {
   if (!status.ok()) return status;
   if (options.output.epoch.has_value()) merged.settings.epoch = options.output.epoch;
   if (!options.output.stage.empty()) merged.settings.stage = options.output.stage;
-  return PutOut(options.output, merged, findings);
+  return PutOut(options.output, merged, {}, findings);
 }
 
 }  // namespace

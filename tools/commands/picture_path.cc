@@ -6,7 +6,7 @@
 
 namespace attnscope::tools {
 
-Status PicturePath(const std::string& png, const std::string& stage, std::string* path) {
+Status PicturePath(const std::string& png, const std::string& stage, const std::string& figure, std::string* path) {
   std::error_code error;
   if (!png.ends_with('/') && !std::filesystem::is_directory(png, error)) {
     *path = png;
@@ -19,7 +19,7 @@ Status PicturePath(const std::string& png, const std::string& stage, std::string
       std::filesystem::path(png) / ((stage.empty() ? "val" : stage) + "_transformer_diagnostics");
   std::filesystem::create_directories(folder, error);
   if (error) return {StatusCode::kIoError, folder.string() + ": cannot make this folder: " + error.message()};
-  *path = (folder / "summary.png").string();
+  *path = (folder / (figure + ".png")).string();
   return {};
 }
 

@@ -10,10 +10,10 @@
 
 namespace attnscope::tools {
 
-// `png` itself, or, if that is a folder or ends in '/', <png>/<stage>_transformer_diagnostics/summary.png, the key
+// `png` itself, or, if that is a folder or ends in '/', <png>/<stage>_transformer_diagnostics/<figure>.png, the key
 // under which experiment trackers file it; its folders are made. An empty stage stands for "val". Errors:
 // kInvalidArgument for a stage that is no folder's name, kIoError.
-Status PicturePath(const std::string& png, const std::string& stage, std::string* path);
+Status PicturePath(const std::string& png, const std::string& stage, const std::string& figure, std::string* path);
 
 }  // namespace attnscope::tools
 

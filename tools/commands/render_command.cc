@@ -2,16 +2,17 @@
 //
 // attnscope render: the pictures of reports.
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "attnscope/figure.h"
 #include "render/figures/timeline.h"
 #include "tools/commands/command.h"
 #include "tools/commands/output_check.h"
+#include "tools/commands/picture_options.h"
 #include "tools/commands/report_file.h"
 #include "tools/commands/verdict_options.h"
 #include "tools/output/figure_file.h"
@@ -44,28 +45,11 @@ struct RenderOptions {
   std::vector<std::string> reports;
   std::string output;
   std::string kind = "summary";
-  std::string size;
   std::string stage;
   JudgingOptions judging;
   std::optional<int64_t> keys;
-  FigureOptions figure;
+  LookOptions look;
 };
-
-// "1200x900".
-Status ParseSize(const std::string& text, FigureOptions* figure) {
-  const char* const end = text.data() + text.size();
-  const auto width = std::from_chars(text.data(), end, figure->width);
-  if (width.ec == std::errc() && width.ptr != end && *width.ptr == 'x') {
-    const auto height = std::from_chars(width.ptr + 1, end, figure->height);
-    if (height.ec == std::errc() && height.ptr == end) return {};
-  }
-  return {StatusCode::kInvalidArgument, "--size " + text + ": needs WIDTHxHEIGHT, such as 2000x1500"};
-}
-
-FigureKind KindOf(const std::string& name) {
-  if (name == "heads") return FigureKind::kHeads;
-  return name == "history" ? FigureKind::kHistory : FigureKind::kSummary;
-}
 
 Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
   std::erase_if(*reports, [&](const Report& report) { return report.stage != stage; });
@@ -74,7 +58,12 @@ Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
 
 // A picture that would show nothing, or not all that was asked for, is none.
 Status CheckReports(const RenderOptions& options, const std::vector<Report>& reports) {
-  const FigureKind kind = KindOf(options.kind);
+  const FigureKind kind = FigureKindOf(options.kind);
+  if (kind == FigureKind::kKeys) {
+    return {StatusCode::kInvalidArgument,
+            "--figure " + options.kind +
+                " is of attention itself, which reports do not hold: see attnscope analyze --help"};
+  }
   if (kind == FigureKind::kHistory) {
     // What it does not show as it was given.
     for (const std::string& note : render::MakeTimeline(reports).notes) PrintError("note: " + note);
@@ -92,9 +81,9 @@ Status CheckReports(const RenderOptions& options, const std::vector<Report>& rep
   return {};
 }
 
-Status Run(RenderOptions options) {
-  Status status;
-  if (!options.size.empty()) status = ParseSize(options.size, &options.figure);
+Status Run(const RenderOptions& options) {
+  FigureOptions figure;
+  Status status = ReadLook(options.look, &figure);
   std::vector<Report> reports;
   for (const std::string& path : options.reports) {
     if (status.ok()) status = ReadReportsFile(path, &reports);
@@ -104,13 +93,14 @@ Status Run(RenderOptions options) {
   if (status.ok()) status = CheckReports(options, reports);
   Judging judging;
   if (status.ok()) status = ReadJudging(options.judging, reports, options.keys, &judging);
-  options.figure.thresholds = judging.thresholds;
-  options.figure.baseline = judging.beside();
+  figure.thresholds = judging.thresholds;
+  figure.baseline = judging.beside();
   std::vector<std::string> inputs = options.reports;
   const std::vector<std::string> baselines = BaselinePaths(options.judging);
   inputs.insert(inputs.end(), baselines.begin(), baselines.end());
   if (status.ok()) status = CheckOutput("--output", options.output, inputs);
-  return status.ok() ? WriteFigureFile(KindOf(options.kind), reports, options.figure, options.output) : status;
+  return status.ok() ? WriteFigureFile(FigureKindOf(options.kind), {.reports = reports}, figure, options.output)
+                     : status;
 }
 
 }  // namespace
@@ -125,17 +115,14 @@ Command AddRenderCommand(CommandLine* program) {
       .NotEmpty()
       .Placeholder("PATH");
   line->AddOption("--figure", &options->kind, "What to draw, see below")
-      .OneOf({"summary", "heads", "history"})
+      .OneOf({"summary", "heads", "history", "keys"})
       .Placeholder("summary|heads|history")
       .ShowDefault();
   line->AddOption("--stage", &options->stage, "Only reports of this stage (train, val, ...)")
       .NotEmpty()
       .Placeholder("NAME");
-  line->AddFlag("--plain", &options->figure.plain, "Curves and axes only: no healthy ranges, marks or verdict");
-  line->AddFlag("--dark", &options->figure.dark, "For dark backgrounds");
-  line->AddOption("--size", &options->size, "Size of the layout, in 1/100 inch; 2000x1500 if not given")
-      .Placeholder("WxH");
-  line->AddOption("--scale", &options->figure.scale, "Pixels for each 1/100 inch: the density, never the layout")
+  AddLookOptions(line, &options->look);
+  line->AddOption("--scale", &options->look.figure.scale, "Pixels for each 1/100 inch: the density, never the layout")
       .Placeholder("S")
       .ShowDefault();
   AddJudgingOptions(line, &options->judging);

@@ -4,6 +4,7 @@
 #include "attnscope/figure.h"
 #include "attnscope/write_file.h"
 #include "tools/commands/output_check.h"
+#include "tools/commands/picture_options.h"
 #include "tools/commands/picture_path.h"
 #include "tools/output/figure_file.h"
 #include "tools/output/terminal.h"
@@ -27,24 +28,26 @@ void NoteStrangeLayers(const Report& report) {
 }
 
 Status WriteFiles(const OutputOptions& options, const SavedState& state, const Report& report, const Judging& judging,
-                  const std::string& json) {
+                  const OutputPicture& picture, const std::string& json) {
   Status status;
   if (!options.state_path.empty()) status = WriteFileAtomically(options.state_path, StateToBytes(state));
   if (status.ok() && !options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
   if (!status.ok() || options.png.empty()) return status;
-  FigureOptions figure;
+  FigureOptions figure = picture.options;
   figure.thresholds = judging.thresholds;
   figure.baseline = judging.beside();
+  FigureData data = {.reports = {&report, 1}};
+  if (picture.attention != nullptr) data.keys = picture.attention->keys();
   std::string path;
-  status = PicturePath(options.png, report.stage, &path);
-  return status.ok() ? WriteFigureFile(FigureKind::kSummary, {&report, 1}, figure, path) : status;
+  status = PicturePath(options.png, report.stage, picture.figure, &path);
+  return status.ok() ? WriteFigureFile(FigureKindOf(picture.figure), data, figure, path) : status;
 }
 
 }  // namespace
 
 void AddOutputOptions(CommandLine* line, OutputOptions* options) {
   line->AddOption("-o,--output", &options->report_path, "Write the report as JSON").NotEmpty().Placeholder("PATH");
-  line->AddOption("--png", &options->png, "Draw the summary to this file (SVG if it ends in .svg), or into this folder")
+  line->AddOption("--png", &options->png, "Draw a picture to this file (SVG if it ends in .svg), or into this folder")
       .NotEmpty()
       .Placeholder("PATH");
   line->AddOption("--state-out", &options->state_path, "Write what was measured for attnscope merge")
@@ -68,7 +71,7 @@ Status CheckOutputs(const OutputOptions& options, std::span<const std::string> i
   return status.ok() ? CheckJudging(options.verdicts.judging) : status;
 }
 
-Status PutOut(const OutputOptions& options, const SavedState& state, bool* findings) {
+Status PutOut(const OutputOptions& options, const SavedState& state, const OutputPicture& picture, bool* findings) {
   Report report;
   Status status = ReportOf(state, &report);
   if (!status.ok()) return status;
@@ -79,7 +82,7 @@ Status PutOut(const OutputOptions& options, const SavedState& state, bool* findi
   const Diagnosis diagnosis = Judge(report, judging.thresholds, judging.beside());
   // With all heads, printed or not: their verdicts need them.
   const std::string json = ReportToJson(report, diagnosis);
-  status = WriteFiles(options, state, report, judging, json);
+  status = WriteFiles(options, state, report, judging, picture, json);
   if (!status.ok()) return status;
   *findings = IsFailure(options.verdicts, diagnosis);
   return options.json ? PrintOut(json) : PrintReport(options.verdicts, report, diagnosis);

@@ -9,12 +9,21 @@
 #include <span>
 #include <string>
 
+#include "attnscope/figure.h"
 #include "attnscope/status.h"
+#include "tools/analysis/attention_pictures.h"
 #include "tools/commands/command_line.h"
 #include "tools/commands/verdict_options.h"
 #include "tools/state/saved_state.h"
 
 namespace attnscope::tools {
+
+// What --png draws.
+struct OutputPicture {
+  std::string figure = "summary";  // the name of a FigureKind
+  FigureOptions options;
+  const AttentionPictures* attention = nullptr;  // for figures of attention itself
+};
 
 struct OutputOptions {
   std::string report_path;
@@ -36,7 +45,7 @@ Status CheckOutputs(const OutputOptions& options, std::span<const std::string> i
 
 // Writes the files that are asked for, then prints. Sets `*findings` if --fail-on asks for a failure. Errors: of
 // thresholds, before anything is written; of writing.
-Status PutOut(const OutputOptions& options, const SavedState& state, bool* findings);
+Status PutOut(const OutputOptions& options, const SavedState& state, const OutputPicture& picture, bool* findings);
 
 }  // namespace attnscope::tools
 

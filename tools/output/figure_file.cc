@@ -32,11 +32,10 @@ bool Deflate(std::span<const uint8_t> bytes, std::vector<uint8_t>* out) {
 
 }  // namespace
 
-Status WriteFigureFile(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
-                       const std::string& path) {
-  if (path.ends_with(".svg")) return WriteFigure(kind, reports, options, path);
+Status WriteFigureFile(FigureKind kind, const FigureData& data, const FigureOptions& options, const std::string& path) {
+  if (path.ends_with(".svg")) return WriteFigureOf(kind, data, options, path);
   Image image;
-  Status status = RenderFigure(kind, reports, options, &image);
+  Status status = RenderFigureOf(kind, data, options, &image);
   std::vector<uint8_t> png;
   if (status.ok()) status = render::EncodePngWith(std::move(image), &Deflate, &png);
   if (!status.ok()) return status;

@@ -4,18 +4,15 @@
 #ifndef ATTNSCOPE_TOOLS_OUTPUT_FIGURE_FILE_H_
 #define ATTNSCOPE_TOOLS_OUTPUT_FIGURE_FILE_H_
 
-#include <span>
 #include <string>
 
 #include "attnscope/figure.h"
-#include "attnscope/report.h"
 #include "attnscope/status.h"
 
 namespace attnscope::tools {
 
-// As WriteFigure, but PNG files are compressed by libdeflate instead of stb: the same pixels in fewer bytes.
-Status WriteFigureFile(FigureKind kind, std::span<const Report> reports, const FigureOptions& options,
-                       const std::string& path);
+// As WriteFigureOf, but PNG files are compressed by libdeflate instead of stb: the same pixels in fewer bytes.
+Status WriteFigureFile(FigureKind kind, const FigureData& data, const FigureOptions& options, const std::string& path);
 
 }  // namespace attnscope::tools
 

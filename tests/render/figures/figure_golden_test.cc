@@ -15,6 +15,7 @@
 #include "tests/support/data_file.h"
 #include "tests/support/example_report.h"
 #include "tests/support/golden_picture.h"
+#include "tests/support/key_profiles.h"
 
 namespace attnscope {
 namespace {
@@ -72,6 +73,11 @@ TEST(GoldenFigure, Heads) {
 
 TEST(GoldenFigure, History) {
   ExpectGolden("history_golden", FigureKind::kHistory, ExampleHistory(), {.width = 1000, .height = 750});
+}
+
+TEST(GoldenFigure, Keys) {
+  const std::vector<KeyProfile> profiles = ExampleProfiles(6, 200);
+  ExpectGoldenOf("keys_golden", FigureKind::kKeys, {.keys = profiles}, {.width = 1000, .height = 750});
 }
 
 TEST(GoldenFigure, Svg) {

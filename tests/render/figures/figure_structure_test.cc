@@ -119,6 +119,43 @@ TEST(FigureStructure, History) {
   }
 }
 
+// Up to 36 layers with sinks anywhere, gaps, and shares that are none.
+std::vector<KeyProfile> RandomProfiles(uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  std::vector<KeyProfile> profiles;
+  const size_t layers = 1 + random() % kMostProfiles;
+  for (size_t l = 0; l < layers; ++l) {
+    KeyProfile profile;
+    profile.layer = static_cast<int64_t>(3 * l);
+    profile.heads = 1 + random() % 64;
+    const size_t keys = std::array<size_t, 6>{0, 1, 7, 64, 1000, 20000}[random() % 6];
+    const double spread = std::array{0.0, 0.3, 2.0, 30.0}[random() % 4];
+    for (size_t key = 0; key < keys; ++key) {
+      const double share = std::exp(spread * normal(random)) / static_cast<double>(keys);
+      profile.mean.push_back(random() % 50 == 0 ? std::nan("") : random() % 50 == 0 ? 0.0 : share);
+      profile.largest.push_back(random() % 100 == 0 ? 0.9 : share);
+    }
+    profile.largest_head = keys == 0 || random() % 5 == 0 ? -1 : 3;
+    if (profile.largest_head < 0) profile.largest.clear();
+    profiles.push_back(std::move(profile));
+  }
+  return profiles;
+}
+
+TEST(FigureStructure, Keys) {
+  for (uint32_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const FigureOptions options = OptionsOf(seed);
+    const std::vector<KeyProfile> profiles = RandomProfiles(seed);
+    std::string svg;
+    const Status status = RenderFigureSvgOf(FigureKind::kKeys, {.keys = profiles}, options, &svg);
+    ASSERT_TRUE(status.ok()) << status.message();
+    ExpectTidy(ReadSvg(svg), options.width, options.height, kTolerance);
+    if (testing::Test::HasFailure()) break;
+  }
+}
+
 TEST(FigureStructure, ExtremeSizes) {
   for (const auto& [width, height] : {std::pair(400, 300), std::pair(20000, 300), std::pair(400, 20000)}) {
     SCOPED_TRACE(std::to_string(width) + " x " + std::to_string(height));

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "attnscope/summary_figure.h"
+#include "tests/support/key_profiles.h"
 #include "tests/support/random_report.h"
 
 namespace attnscope {
@@ -59,6 +60,36 @@ TEST(RenderFigure, RefusesNumbersOfReportsThatAFigureCannotShow) {
   std::vector<Report> stages(5);
   for (size_t i = 0; i < stages.size(); ++i) stages[i].stage = "stage " + std::to_string(i);
   ExpectRefused(FigureKind::kHistory, stages, {}, "reports are of 5 stages; a history shows at most 4");
+}
+
+void ExpectRefusedOf(FigureKind kind, const FigureData& data, const std::string& part) {
+  Image image;
+  image.width = 77;
+  std::string svg = "unchanged";
+  for (const Status& status : {RenderFigureOf(kind, data, {}, &image), RenderFigureSvgOf(kind, data, {}, &svg),
+                               WriteFigureOf(kind, data, {}, "/no/such/folder/a.png")}) {
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  }
+  EXPECT_EQ(image.width, 77);
+  EXPECT_EQ(svg, "unchanged");
+}
+
+TEST(RenderFigure, RefusesDataThatAFigureCannotShow) {
+  const std::vector<Report> reports(2);
+  std::vector<KeyProfile> profiles = ExampleProfiles(37, 4);
+  ExpectRefusedOf(FigureKind::kKeys, {}, "keys holds 0 profiles; this figure shows 1 to 36");
+  ExpectRefusedOf(FigureKind::kKeys, {.keys = profiles}, "keys holds 37 profiles; this figure shows 1 to 36");
+  profiles.resize(2);
+  ExpectRefusedOf(FigureKind::kKeys, {.reports = reports, .keys = profiles},
+                  "reports holds 2 reports; this figure shows 0 to 1");
+  ExpectRefusedOf(FigureKind::kSummary, {.reports = {reports.data(), 1}, .keys = profiles},
+                  "keys holds 2 profiles; this figure shows none");
+  profiles[1].layer = 0;
+  ExpectRefusedOf(FigureKind::kKeys, {.keys = profiles}, "layers of keys must ascend, but 0 stands before 0");
+  profiles[1].layer = 1;
+  profiles[1].largest.pop_back();
+  ExpectRefusedOf(FigureKind::kKeys, {.keys = profiles}, "keys[1].largest has 3 keys, but .mean has 4");
 }
 
 TEST(RenderFigure, RefusesLayersOutOfOrderAndSizesOutOfRange) {

@@ -57,6 +57,46 @@ TEST_F(CommandTest, RenderHeads) {
   EXPECT_FALSE(std::filesystem::exists(Path("a.png")));
 }
 
+TEST_F(CommandTest, AnalyzeDrawsOtherFiguresThanTheSummary) {
+  RunOk({"analyze", kShort0, kShort1, "--figure", "heads", "--png", Path("heads.svg"), "-o", Path("heads.json")});
+  RunOk({"render", Path("heads.json"), "--figure", "heads", "-o", Path("again.svg")});
+  EXPECT_EQ(Read(Path("heads.svg")), Read(Path("again.svg")));
+  RunOk({"analyze", kShort0, kShort1, "--figure", "keys", "--png", Path("keys.svg"), "--dark", "--size", "800x600"});
+  const std::string keys = Read(Path("keys.svg"));
+  EXPECT_NE(keys.find("viewBox=\"0 0 800 600\""), std::string::npos);
+  EXPECT_NE(keys.find("fill=\"#15181d\""), std::string::npos);
+  EXPECT_NE(keys.find(">Layer 0 - head "), std::string::npos);
+  EXPECT_NE(keys.find(">Layer 1 - head "), std::string::npos);
+  EXPECT_NE(keys.find(">mean over heads</text>"), std::string::npos);
+  RunOk({"analyze", kShort0, kShort1, "--figure", "keys", "--show-layers", "1", "--png", Path("one.svg")});
+  EXPECT_EQ(Read(Path("one.svg")).find(">Layer 0 "), std::string::npos);
+  RunOk({"analyze", kShort0, "--figure", "keys", "--png", Path("logs/")});
+  EXPECT_TRUE(std::filesystem::exists(Path("logs/val_transformer_diagnostics/keys.png")));
+}
+
+TEST_F(CommandTest, FiguresThatAnalyzeCannotDraw) {
+  const auto expect = [this](std::vector<std::string> arguments, const std::string& message) {
+    arguments.insert(arguments.begin(), {"analyze", kShort0, "--png", Path("a.png")});
+    ExpectError(arguments, message);
+    EXPECT_FALSE(std::filesystem::exists(Path("a.png")));
+  };
+  expect({"--figure", "history"}, "--figure");
+  expect({"--figure", "keys", "--show-layers", "5"}, "--show-layers chooses none of the layers 0");
+  expect({"--figure", "keys", "--show-layers", "x"}, "--show-layers x: needs numbers");
+  expect({"--show-layers", "0"}, "--show-layers needs --figure keys");
+  expect({"--figure", "keys", "--share", "0/2", "--state-out", Path("a.state")},
+         "--figure keys cannot go with --share");
+  expect({"--figure", "keys", "--rows", "0/38", "--state-out", Path("a.state")}, "--figure keys cannot go with --rows");
+  expect({"--figure", "heads", "--mean-matrix"}, "--figure heads cannot go with --mean-matrix");
+  expect({"--size", "20"}, "--size 20: needs WIDTHxHEIGHT");
+  ExpectError({"analyze", kShort0, "--figure", "keys"}, "--figure keys needs --png");
+  ExpectError({"render", kStats, "--figure", "keys", "-o", Path("a.png")}, "--figure keys is of attention itself");
+  ExpectError({"analyze", "--residual", DataFile("use_short", 0, "resid_in"), DataFile("use_short", 0, "resid_out"),
+               "--figure", "keys", "--png", Path("a.png")},
+              "the files hold no attention that could be drawn");
+  EXPECT_FALSE(std::filesystem::exists(Path("a.png")));
+}
+
 TEST_F(CommandTest, RenderHistoryOfFilesAndOfJsonLines) {
   const auto line = [](int step, double entropy) {
     return R"({"attention_stats": {"0": {"max_row_weight": 0.2, "entropy": )" + std::to_string(entropy) +

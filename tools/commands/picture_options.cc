@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/commands/picture_options.h"
+
+#include <charconv>
+#include <system_error>
+
+namespace attnscope::tools {
+namespace {
+
+// "1200x900".
+Status ParseSize(const std::string& text, FigureOptions* figure) {
+  const char* const end = text.data() + text.size();
+  const auto width = std::from_chars(text.data(), end, figure->width);
+  if (width.ec == std::errc() && width.ptr != end && *width.ptr == 'x') {
+    const auto height = std::from_chars(width.ptr + 1, end, figure->height);
+    if (height.ec == std::errc() && height.ptr == end) return {};
+  }
+  return {StatusCode::kInvalidArgument, "--size " + text + ": needs WIDTHxHEIGHT, such as 2000x1500"};
+}
+
+Status ReadSets(const char* option, const std::string& text, std::vector<LayerSet>* out) {
+  if (text.empty() || ReadLayerSets(text, out)) return {};
+  return {StatusCode::kInvalidArgument,
+          std::string(option) + " " + text + ": needs numbers, as in 0,4, 0-11 or, of every second from 1 on, 1/2"};
+}
+
+}  // namespace
+
+void AddLookOptions(CommandLine* line, LookOptions* options) {
+  line->AddFlag("--plain", &options->figure.plain, "Curves and axes only: no healthy ranges, marks or verdict");
+  line->AddFlag("--dark", &options->figure.dark, "For dark backgrounds");
+  line->AddOption("--size", &options->size, "Size of the layout, in 1/100 inch; 2000x1500 if not given")
+      .Placeholder("WxH");
+}
+
+Status ReadLook(const LookOptions& options, FigureOptions* out) {
+  FigureOptions figure = options.figure;
+  if (!options.size.empty()) {
+    if (Status status = ParseSize(options.size, &figure); !status.ok()) return status;
+  }
+  *out = figure;
+  return {};
+}
+
+void AddPictureOptions(CommandLine* line, PictureOptions* options) {
+  line->AddOption("--figure", &options->figure,
+                  "What --png draws: six panels over the layers, maps of layers by heads, or attention\n"
+                  "received by key position")
+      .OneOf({"summary", "heads", "keys"})
+      .Placeholder("summary|heads|keys")
+      .ShowDefault();
+  line->AddOption("--show-layers", &options->layers,
+                  "Layers of --figure keys, as in 0,4, 0-11 or 1/2. Default: as many as there is room\nfor")
+      .NotEmpty()
+      .Placeholder("LAYERS");
+  AddLookOptions(line, &options->look);
+}
+
+FigureKind FigureKindOf(const std::string& name) {
+  if (name == "heads") return FigureKind::kHeads;
+  if (name == "keys") return FigureKind::kKeys;
+  return name == "history" ? FigureKind::kHistory : FigureKind::kSummary;
+}
+
+Status ReadPictureChoice(const PictureOptions& options, PictureChoice* out) {
+  PictureChoice choice;
+  choice.keys = options.figure == "keys";
+  if (!choice.keys && !options.layers.empty()) {
+    return {StatusCode::kInvalidArgument, "--show-layers needs --figure keys"};
+  }
+  Status status = ReadSets("--show-layers", options.layers, &choice.layers);
+  if (status.ok()) *out = choice;
+  return status;
+}
+
+}  // namespace attnscope::tools

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a picture shows and how it looks: options of all commands that draw.
+#ifndef ATTNSCOPE_TOOLS_COMMANDS_PICTURE_OPTIONS_H_
+#define ATTNSCOPE_TOOLS_COMMANDS_PICTURE_OPTIONS_H_
+
+#include <string>
+
+#include "attnscope/figure.h"
+#include "attnscope/status.h"
+#include "tools/analysis/attention_pictures.h"
+#include "tools/analysis/plan.h"
+#include "tools/commands/command_line.h"
+
+namespace attnscope::tools {
+
+// How it looks.
+struct LookOptions {
+  std::string size;  // "WIDTHxHEIGHT"; empty: the default
+  FigureOptions figure;
+};
+
+// Adds --plain, --dark and --size; `options` must outlive the parsing.
+void AddLookOptions(CommandLine* line, LookOptions* options);
+
+// Errors: kInvalidArgument for --size.
+Status ReadLook(const LookOptions& options, FigureOptions* out);
+
+// Of attention that is being measured.
+struct PictureOptions {
+  std::string figure = "summary";  // the name of a FigureKind
+  std::string layers;
+  LookOptions look;
+};
+
+// Adds --figure, --show-layers and those of looks.
+void AddPictureOptions(CommandLine* line, PictureOptions* options);
+
+// "summary", "heads", "history", "keys".
+FigureKind FigureKindOf(const std::string& name);
+
+// What has to be collected for the picture. Errors: kInvalidArgument for --show-layers.
+Status ReadPictureChoice(const PictureOptions& options, PictureChoice* out);
+
+}  // namespace attnscope::tools
+
+#endif  // ATTNSCOPE_TOOLS_COMMANDS_PICTURE_OPTIONS_H_
