@@ -90,6 +90,10 @@ Status AttentionMonitor::AddGradient(size_t layer, const BufferView& gradient) {
   return state_ == nullptr ? NotCreated() : state_->FeedGradient(layer, gradient);
 }
 
+void AttentionMonitor::CountRefused(size_t layer) {
+  if (state_ != nullptr) state_->CountRefused(layer);
+}
+
 Status AttentionMonitor::Reserve(const Runner& runner) {
   return state_ == nullptr ? NotCreated() : state_->Reserve(runner);
 }

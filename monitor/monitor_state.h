@@ -41,6 +41,10 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
 
   Status FeedGradient(size_t layer, const BufferView& gradient);
 
+  void CountRefused(size_t layer) {
+    if (layer < layers_.size() && layers_[layer] != nullptr) layers_[layer]->watched.Refuse();
+  }
+
   Status Reserve(const Runner& runner);
   Status EndSequence(size_t sequence);
   // Both may throw std::bad_alloc.

@@ -24,6 +24,7 @@ class WatchedLayer {
     LayerStats stats;
     uint64_t samples = 0;  // calls that were measured
     uint64_t late = 0;     // calls that found no free lane
+    uint64_t refused = 0;  // calls that failed, and what Refuse counted
   };
 
   // Errors: as LayerAccumulator::Create.
@@ -52,6 +53,9 @@ class WatchedLayer {
         },
         check);
   }
+
+  // Counts a sample that could not be measured.
+  void Refuse() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
   // The rest is for one thread at a time.
   Status Reserve(const Runner& runner);
@@ -94,11 +98,15 @@ class WatchedLayer {
       if (lane.busy.exchange(true, std::memory_order_acquire)) continue;
       const Release release(&lane.busy);
       Status status = use(lane);
-      if (status.ok()) ++lane.samples;
+      if (status.ok()) {
+        ++lane.samples;
+      } else {
+        Refuse();
+      }
       return status;
     }
     Status status = check();
-    if (status.ok()) late_.fetch_add(1, std::memory_order_relaxed);
+    (status.ok() ? late_ : refused_).fetch_add(1, std::memory_order_relaxed);
     return status;
   }
 
@@ -114,6 +122,7 @@ class WatchedLayer {
   std::unique_ptr<Lane[]> lanes_;
   size_t num_lanes_ = 0;
   std::atomic<uint64_t> late_{0};
+  std::atomic<uint64_t> refused_{0};
   std::atomic<bool> has_gradient_{false};  // of a step that has not ended
   double gradient_norms_ = 0.0;            // of the window's steps that had one: their sum
   uint64_t gradient_steps_ = 0;

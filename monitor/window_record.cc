@@ -44,6 +44,7 @@ std::string WindowRecord(const WindowInfo& info, const LayerCounts& counts, cons
   record.Count("layer", static_cast<uint64_t>(layer.layer));
   record.Count("samples", counts.samples);
   record.Count("late", counts.late);
+  record.Count("refused", counts.refused);
   record.Count("postponed", counts.postponed);
   record.Number("overhead", info.overhead);
   AppendMetrics(layer.stats.layer, record.Member("metrics"));

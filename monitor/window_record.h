@@ -30,6 +30,7 @@ struct WindowInfo {
 struct LayerCounts {
   uint64_t samples = 0;
   uint64_t late = 0;
+  uint64_t refused = 0;
   uint64_t postponed = 0;
 };
 

@@ -143,6 +143,10 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   Status AddResidual(size_t layer, const ActivationView& before, const ActivationView& after);
   Status AddGradient(size_t layer, const BufferView& gradient);
 
+  // Counts a sample that its caller could not take, such as a tensor that it cannot read: the window's record says so.
+  // Calls that fail are counted as well. Does nothing for layers that are not watched. From any thread.
+  void CountRefused(size_t layer);
+
   // Allocates now, for all layers, what AddLogits and AddQueriesKeys with this runner would allocate in their first
   // call. Not while others feed. Errors: kOutOfMemory.
   Status Reserve(const Runner& runner = {});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tensors as ggml lays them out (permuted views, padded rows, half types), and the example's callback on them.
+// Tensors as ggml lays them out: permuted views, padded rows, half types.
 #include "attnscope/ggml.h"
 
 #include <gtest/gtest.h>
@@ -8,13 +8,9 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "attnscope/attention_monitor.h"
-#include "examples/ggml_callback/attention_callback.h"
 #include "tests/support/accumulator_checks.h"
 #include "tests/support/elements.h"
 #include "tests/support/row_inputs.h"
@@ -31,7 +27,6 @@ struct Tensor {
   int64_t ne[4] = {1, 1, 1, 1};
   size_t nb[4] = {0, 0, 0, 0};
   void* data = nullptr;
-  char name[64] = {};
 };
 
 ElementType ElementTypeOf(Type type) {
@@ -192,71 +187,6 @@ TEST(GgmlErrorsTest, NameTheFieldAndItsValue) {
          "attention.nb[0] is 12, expected an element's size: it is transposed, take it before ggml_transpose or after "
          "ggml_cont");
   EXPECT_EQ(AttentionFromGgml({}, &view).message(), "attention has no sizes or strides");
-}
-
-class GgmlCallbackTest : public ::testing::Test {
- protected:
-  GgmlCallbackTest() {
-    MonitorConfig config = {.layers = 3, .layer = {.heads = kHeads, .max_keys = kKeys}};
-    config.every_steps = 2;
-    config.opaque = &line_;
-    config.on_window = [](void* opaque, std::string_view line) { *static_cast<std::string*>(opaque) = line; };
-    const Status status = AttentionMonitor::Create(config, &monitor_);
-    EXPECT_TRUE(status.ok()) << status.message();
-    callback_.monitor = &monitor_;
-  }
-
-  bool Call(Tensor& tensor, const char* name, bool ask) {
-    std::strncpy(tensor.name, name, sizeof(tensor.name) - 1);
-    return example::OnTensor(&tensor, ask, &callback_);
-  }
-
-  AttentionMonitor monitor_;
-  example::AttentionCallback callback_;
-  std::string line_;
-};
-
-TEST_F(GgmlCallbackTest, AsksForTheSoftmaxOfSampledSteps) {
-  Tensor tensor;
-  EXPECT_TRUE(Call(tensor, "kq_soft_max-2", true));
-  EXPECT_TRUE(Call(tensor, "kq_soft_max_ext-0", true));
-  EXPECT_FALSE(Call(tensor, "kq_soft_max-3", true)) << "no such layer";
-  for (const char* name : {"kq-1", "kq_soft_max", "kq_soft_max-", "kq_soft_max-x", "kq_soft_max-1 (view)", ""}) {
-    EXPECT_FALSE(Call(tensor, name, true)) << name;
-    EXPECT_TRUE(Call(tensor, name, false)) << "the graph goes on";
-  }
-  ASSERT_TRUE(monitor_.EndStep(callback_.step++).ok());
-  EXPECT_FALSE(Call(tensor, "kq_soft_max-2", true)) << "step 1";
-}
-
-// A cache of 24 cells, of which 20 are in use: the rest holds what another sequence left there.
-TEST_F(GgmlCallbackTest, MeasuresTheCellsInUse) {
-  Stored stored(kF16, {kKeys, 2, kHeads, 1}, {0, 1, 2, 3}, 0);
-  callback_.past = 18;
-  for (size_t h = 0; h < kHeads; ++h) {
-    for (size_t i = 0; i < 2; ++i) {
-      for (size_t j = 0; j < kKeys; ++j) {
-        stored.Set(j, i, h, 0, j <= 18 + i ? 1.0f / static_cast<float>(19 + i) : 1000.0f);
-      }
-    }
-  }
-  EXPECT_TRUE(Call(stored.tensor(), "kq_soft_max-1", true));
-  EXPECT_TRUE(Call(stored.tensor(), "kq_soft_max-1", false));
-  ASSERT_TRUE(callback_.status.ok()) << callback_.status.message();
-  ASSERT_TRUE(monitor_.CloseWindow().ok());
-  const nlohmann::json metrics = nlohmann::json::parse(line_)["metrics"];
-  EXPECT_EQ(metrics["rows"], 2 * kHeads);
-  EXPECT_EQ(metrics["keys"], 20);
-  EXPECT_NEAR(metrics["normalized_entropy"].get<double>(), 1.0, 1e-3);
-}
-
-TEST_F(GgmlCallbackTest, KeepsTheFirstErrorAndLetsTheGraphGoOn) {
-  Tensor tensor;
-  tensor.type = static_cast<Type>(kGgmlQ80);
-  EXPECT_TRUE(Call(tensor, "kq_soft_max-1", false));
-  tensor.type = kF32;
-  EXPECT_TRUE(Call(tensor, "kq_soft_max-1", false));
-  EXPECT_TRUE(callback_.status.message().starts_with("attention.type is 8")) << callback_.status.message();
 }
 
 }  // namespace

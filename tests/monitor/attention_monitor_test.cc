@@ -115,6 +115,7 @@ TEST_F(AttentionMonitorTest, RecordsHoldWhatAnAccumulatorMeasures) {
     EXPECT_EQ(record["tokens"], 12);
     EXPECT_EQ(record["samples"], 4);
     EXPECT_EQ(record["late"], 0);
+    EXPECT_EQ(record["refused"], 0);
     EXPECT_EQ(record["postponed"], 0);
     EXPECT_GT(record["overhead"].get<double>(), 0.0);
     EXPECT_LT(record["overhead"].get<double>(), 1.0);
@@ -276,7 +277,27 @@ TEST_F(AttentionMonitorTest, ALateCallWithBadArgumentsIsAnError) {
   ASSERT_TRUE(monitor.CloseWindow().ok());
   const json record = TakeRecords().at(0);
   EXPECT_EQ(record["late"], 1) << "those with bad arguments are none";
+  EXPECT_EQ(record["refused"], 3);
   EXPECT_EQ(record["samples"], 1);
+}
+
+TEST_F(AttentionMonitorTest, RefusedSamplesAreInTheirWindowsRecord) {
+  AttentionMonitor monitor = Created();
+  AttentionView view = ViewOf(rows_, 1, kHeads, 1, kKeys);
+  view.data = nullptr;
+  EXPECT_FALSE(monitor.AddWeights(0, view).ok());
+  monitor.CountRefused(0);
+  monitor.CountRefused(1000);
+  AttentionMonitor().CountRefused(0);
+  ASSERT_TRUE(monitor.CloseWindow().ok());
+  const std::vector<json> records = TakeRecords();
+  ASSERT_EQ(records.size(), 1u) << "no other layer had a call";
+  EXPECT_EQ(records[0]["refused"], 2);
+  EXPECT_EQ(records[0]["samples"], 0);
+  EXPECT_EQ(records[0]["outcome"], "not judged");
+  ASSERT_TRUE(monitor.EndStep(0, 1).ok());
+  ASSERT_TRUE(monitor.CloseWindow().ok());
+  EXPECT_EQ(TakeRecords().at(0)["refused"], 0) << "each is in one window";
 }
 
 // A sample takes 100 ns, all may take 1 % of the time, and a step is 1000: every tenth step or so can be sampled, which
