@@ -263,17 +263,7 @@ HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitSca
                                weights_sum);
     }
   }
-  switch (row.bias_type) {
-    case ElementType::kFloat32:
-      TransformRow<T, float>(scale, row, scratch.high, scratch.low);
-      break;
-    case ElementType::kFloat16:
-      TransformRow<T, hwy::float16_t>(scale, row, scratch.high, scratch.low);
-      break;
-    case ElementType::kBFloat16:
-      TransformRow<T, hwy::bfloat16_t>(scale, row, scratch.high, scratch.low);
-      break;
-  }
+  TransformRow(scale, row, scratch.high, scratch.low);
   return MeasureTransformedRow(row, scale, scratch, weights_sum);
 }
 

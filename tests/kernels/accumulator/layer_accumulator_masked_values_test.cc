@@ -152,6 +152,61 @@ TEST_P(MaskedValuesTest, NothingElseOfAMaskedKeyCounts) {
   }
 }
 
+// Masked keys anywhere among the others, by logit or by bias, with anything in the other of the two: the row measures
+// as it does with -infinity there.
+TEST_P(MaskedValuesTest, AnythingStandsBehindAMask) {
+  Random random(77);
+  for (int round = 0; round < (kSlowBuild ? 300 : 3000) && !HasFailure(); ++round) {
+    const size_t keys = 1 + random.Below(70);
+    const bool by_default = random.Below(2) == 0;
+    const SoftmaxParams params = {.masked_below = by_default ? SoftmaxParams().masked_below : -kInfinity};
+    std::vector<float> logits = Normals(random.Bits(), keys, 3.0), bias = Normals(random.Bits(), keys, 3.0);
+    std::vector<float> plain_logits = logits, plain_bias = bias;
+    const std::vector<float> anything = {kNaN, kInfinity, -kInfinity, -1e9f, kLowestFloat, 0.0f, 3e38f};
+    for (size_t masked = random.Below(6); masked > 0; --masked) {
+      const size_t key = random.Below(keys);
+      const bool by_logit = random.Below(2) == 0;
+      (by_logit ? logits : bias)[key] = by_default && random.Below(2) == 0 ? -1e9f : -kInfinity;
+      (by_logit ? bias : logits)[key] = anything[random.Below(anything.size())];
+      plain_logits[key] = -kInfinity;
+      plain_bias[key] = 0.0f;
+    }
+    const float factor = std::vector<float>{1.0f, 0.5f, -2.0f}[random.Below(3)];
+    const auto state = [&](const std::vector<float>& row, const std::vector<float>& added) {
+      SoftmaxParams biased = params;
+      biased.bias = {.data = added.data(), .head_factors = &factor};
+      LayerAccumulator layer = CreateLayer({.max_keys = keys});
+      EXPECT_TRUE(layer.AddLogits(ContiguousAttention(row.data(), ElementType::kFloat32, 1, 1, 1, keys), biased).ok());
+      return StateOf(layer);
+    };
+    EXPECT_TRUE(SameBits(state(logits, bias), state(plain_logits, plain_bias)))
+        << "round " << round << ", " << keys << " keys, factor " << factor;
+  }
+}
+
+// A bias of +infinity times a factor below 0 masks its key.
+TEST_P(MaskedValuesTest, InfiniteBiasesByTheirSign) {
+  for (size_t keys = 1; keys < 40; ++keys) {
+    for (size_t at = 0; at < keys; ++at) {
+      const std::vector<float> logits = Normals(keys, keys);
+      std::vector<float> bias(keys, 0.25f);
+      bias[at] = kInfinity;
+      for (const float factor : {1.0f, -1.0f}) {
+        LayerAccumulator layer = CreateLayer({.max_keys = keys});
+        const SoftmaxParams params = {.bias = {.data = bias.data(), .head_factors = &factor}};
+        ASSERT_TRUE(
+            layer.AddLogits(ContiguousAttention(logits.data(), ElementType::kFloat32, 1, 1, 1, keys), params).ok());
+        const MetricValues values = layer.Stats().layer;
+        EXPECT_EQ(values[Metric::kInvalidRows], factor > 0.0f ? 1.0 : 0.0) << keys << " keys, " << at;
+        EXPECT_EQ(values[Metric::kMaskedRows], factor < 0.0f && keys == 1 ? 1.0 : 0.0) << keys << " keys, " << at;
+        if (factor < 0.0f && keys > 1) {
+          EXPECT_GT(values[Metric::kEntropy], keys == 2 ? -1.0 : 0.0) << keys << " keys, " << at;
+        }
+      }
+    }
+  }
+}
+
 // NaN and +infinity of keys that are seen make rows invalid, as ever.
 TEST_P(MaskedValuesTest, WhatIsSeenCounts) {
   for (const float bad : {kNaN, kInfinity}) {
