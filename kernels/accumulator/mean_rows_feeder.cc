@@ -43,8 +43,7 @@ void MeanRowsFeeder::Add(RowRange range, size_t first, const uint8_t* seen) {
     size_t end = 0;
     const uint8_t* any = SeenByAny(first + row, &end);
     const uint8_t* of_row = seen == nullptr ? any : seen + row * shape_.keys;
-    const auto num_seen =
-        static_cast<size_t>(std::count(of_row, of_row + (seen == nullptr ? end : shape_.keys), uint8_t{1}));
+    const auto num_seen = static_cast<size_t>(std::count(of_row, of_row + shape_.keys, uint8_t{1}));
     range.data = block.Row(row);
     range.visible = RowVisibility(end);
     range.seen_keys = &num_seen;
