@@ -17,6 +17,7 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/export.h"
+#include "attnscope/key_scores.h"
 #include "attnscope/limits.h"
 #include "attnscope/metrics.h"
 #include "attnscope/query_key_view.h"
@@ -104,6 +105,15 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // heads that kv_heads does not divide, a head_dim beyond 1 to kMaxHeadDim, pages that do not hold `keys` keys, or
   // pages with a batch other than 1.
   Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params = {}, const Runner& runner = {});
+
+  // From now on AddWeights, AddLogits and AddQueriesKeys also add their rows to `scores`, as the calls of KeyScores of
+  // the same names do, from the weights that they have made anyway, until another KeyScores or Detach takes the place.
+  // Their errors are then also those of KeyScores. Sequences end, and states are reset, in each by its own calls. The
+  // scores stay attached, and valid, where `scores` is moved; where something is assigned to it, attach that again.
+  // Errors: kInvalidArgument if one of them is empty, if they have different heads or sequences, if the scores have
+  // fewer keys, or in mean-matrix mode.
+  Status Attach(KeyScores& scores);
+  void Detach();
 
   // Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner: in proportion to max_keys and to the
   // runner's threads, independent of the queries; more for each of several threads than for one, as several may share

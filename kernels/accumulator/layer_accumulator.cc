@@ -15,9 +15,11 @@
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/logits_feeder.h"
+#include "kernels/accumulator/score_checks.h"
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/visibility_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
+#include "kernels/key_scores/score_storage.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/target_choice.h"
 
@@ -92,10 +94,26 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
 
   const LayerConfig& config() const { return storage.config(); }
 
+  // Null: rows are added to no scores.
+  void Attach(std::shared_ptr<ScoreStorage> attached) {
+    scores = std::move(attached);
+    weights.AttachScores(scores.get());
+    logits.AttachScores(scores.get());
+  }
+  template <class View>
+  Status CheckScores(const char* name, const View& view, const Visibility& visibility) const {
+    return scores == nullptr ? Status() : CheckKeysLeft(*scores, name, ScoredCall(view), visibility);
+  }
+  template <class View>
+  void OpenScores(const View& view, const Visibility& visibility) {
+    if (scores != nullptr) RaiseKeys(ScoredCall(view), visibility, scores.get());
+  }
+
   LayerStorage storage;
   FeederBuffers buffers;
   WeightsFeeder weights{storage, buffers};
   LogitsFeeder logits{storage, buffers};
+  std::shared_ptr<ScoreStorage> scores;  // attached ones
 };
 
 LayerAccumulator::LayerAccumulator() = default;
@@ -123,7 +141,9 @@ Status LayerAccumulator::AddWeights(const AttentionView& weights, const Visibili
   if (Status status = CheckAttention(state_->config(), weights, visibility); !status.ok()) return status;
   if (weights.batch == 0 || weights.heads == 0 || weights.queries == 0) return {};
   if (Status status = CheckOpenKeys(state_->storage, "weights", weights, visibility); !status.ok()) return status;
+  if (Status status = state_->CheckScores("weights", weights, visibility); !status.ok()) return status;
   if (!state_->weights.Allocate(runner, visibility)) return NoScratch(runner);
+  state_->OpenScores(weights, visibility);
   AttentionView rows = weights;
   rows.queries = CountRowsWithoutKeys(weights, &state_->storage);
   state_->weights.Add(rows, visibility, runner);
@@ -135,7 +155,9 @@ Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxPar
   if (Status status = CheckLogits(state_->config(), logits, params); !status.ok()) return status;
   if (logits.batch == 0 || logits.heads == 0 || logits.queries == 0) return {};
   if (Status status = CheckOpenKeys(state_->storage, "logits", logits, params.mask); !status.ok()) return status;
+  if (Status status = state_->CheckScores("logits", logits, params.mask); !status.ok()) return status;
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
+  state_->OpenScores(logits, params.mask);
   AttentionView rows = logits;
   rows.queries = CountRowsWithoutKeys(logits, &state_->storage);
   state_->logits.Add(LogitViewSource(rows, params), runner);
@@ -147,11 +169,27 @@ Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxP
   if (Status status = CheckQueriesKeys(state_->config(), view, params); !status.ok()) return status;
   if (view.batch == 0 || view.heads == 0 || view.queries == 0) return {};
   if (Status status = CheckOpenKeys(state_->storage, "queries", view, params.mask); !status.ok()) return status;
+  if (Status status = state_->CheckScores("queries", view, params.mask); !status.ok()) return status;
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
+  state_->OpenScores(view, params.mask);
   QueryKeyView rows = view;
   rows.queries = CountRowsWithoutKeys(view, &state_->storage);
   state_->logits.Add(QueryKeySource(rows, params), runner);
   return {};
+}
+
+Status LayerAccumulator::Attach(KeyScores& scores) {
+  if (state_ == nullptr) return NotCreated();
+  if (scores.storage() == nullptr) {
+    return {StatusCode::kInvalidArgument, "the key scores are empty: they were not made by KeyScores::Create"};
+  }
+  if (Status status = CheckAttachable(state_->config(), scores.config()); !status.ok()) return status;
+  state_->Attach(scores.storage());
+  return {};
+}
+
+void LayerAccumulator::Detach() {
+  if (state_ != nullptr) state_->Attach(nullptr);
 }
 
 size_t LayerAccumulator::ScratchBytes(const Runner& runner) const {

@@ -7,22 +7,12 @@
 #include <utility>
 
 #include "kernels/accumulator/logit_blocks.h"
+#include "kernels/accumulator/logit_groups.h"
 #include "kernels/accumulator/mean_rows_feeder.h"
 #include "kernels/accumulator/run_tasks.h"
 
 namespace attnscope {
 namespace {
-
-// Group `index` of all sequences' groups, with all its rows.
-LogitGroup GroupOf(const LogitSource& source, size_t index) {
-  const size_t groups = source.shape().heads / source.heads_per_group();
-  LogitGroup group;
-  group.sequence = index / groups;
-  group.first_head = index % groups * source.heads_per_group();
-  group.end_head = group.first_head + source.heads_per_group();
-  group.end_row = source.shape().queries;
-  return group;
-}
 
 // seen[key] = 1 where row `row` of the chunk's first head, which gave `range`, sees the key. True if values mask some.
 bool MarkSeen(const PreparedChunk& prepared, const RowRange& range, size_t row, uint8_t* seen) {
@@ -85,16 +75,19 @@ bool LogitsFeeder::Allocate(const Runner& runner) {
 void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
   storage_.LoadBlocks();
   if (storage_.config().mean_matrix) return AddMeanMatrix(source);
-  const size_t groups = source.shape().batch * (source.shape().heads / source.heads_per_group());
   const size_t at_once = TasksAtOnce(runner);
-  if (at_once > 1 && groups % at_once != 0 && groups < 4 * at_once) {
+  LogitGroups groups(source);
+  if (at_once > 1 && groups.size() % at_once != 0 && groups.size() < 4 * at_once) {
     // Whole groups would leave tasks without work.
-    for (size_t i = 0; i < groups; ++i) AddGroupByRows(source, GroupOf(source, i), runner);
-    return;
+    if (scores_ == nullptr) {
+      for (size_t i = 0; i < groups.size(); ++i) AddGroupByRows(source, groups[i], runner);
+      return;
+    }
+    groups = LogitGroups(source, at_once);
   }
-  const size_t tasks = std::min(groups, at_once);
+  const size_t tasks = std::min(groups.size(), at_once);
   auto add = [&](size_t task) {
-    for (size_t i = task; i < groups; i += tasks) AddGroup(source, GroupOf(source, i), task);
+    for (size_t i = task; i < groups.size(); i += tasks) AddGroup(source, groups[i], task);
   };
   RunTasks(runner, tasks, add);
 }
@@ -112,6 +105,7 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
         const RowRange range = MakeWeights(prepared, head, row, storage_.config().tolerance_float32);
         AddLogitSums(range.softmax, range.rows, storage_.config().saturation_bound,
                      storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxima(sequence, of_layer));
+        if (scores_ != nullptr) scores_->AddRows(range, sequence, of_layer, task);
         pending.Add(range, storage_.Open(sequence, of_layer, range));
         if (chunk.num_rows > kRowsPerBlock) pending.Sweep();
       }

@@ -15,6 +15,7 @@
 #include "kernels/accumulator/logit_scratch.h"
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/row_parallel_logits.h"
+#include "kernels/key_scores/score_storage.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/aligned_buffer.h"
 
@@ -29,6 +30,9 @@ class LogitsFeeder {
   size_t ScratchBytes(const Runner& runner) const;
   // Makes room for the tasks of this runner; false if there is no memory.
   bool Allocate(const Runner& runner);
+  // Rows are also added to these scores, which have their keys; null: none. Heads are then shared among tasks, not
+  // rows.
+  void AttachScores(ScoreStorage* scores) { scores_ = scores; }
   // There is room for the runner's tasks.
   void Add(const LogitSource& source, const Runner& runner);
 
@@ -43,6 +47,7 @@ class LogitsFeeder {
 
   LayerStorage& storage_;
   FeederBuffers& buffers_;
+  ScoreStorage* scores_ = nullptr;
   std::vector<LogitScratch> scratch_;  // of each task
   RowParallelLogits row_parallel_;
   // [kRowsPerBlock, max_keys], mean-matrix mode only: sums, and whether a row sees the key in some matrix.

@@ -36,7 +36,7 @@ Status CheckBound(const char* name, double value) {
 Status CheckPlace(const char* view, const char* name, size_t first, size_t count, size_t capacity) {
   if (first <= capacity && count <= capacity - first) return {};
   return OutOfRange(std::string(view) + " hold " + std::to_string(count) + " " + name + " from " +
-                    std::to_string(first) + " on, the accumulator was made for " + std::to_string(capacity));
+                    std::to_string(first) + " on, there is room for " + std::to_string(capacity));
 }
 
 // Where a view's matrices go: `View` is AttentionView or QueryKeyView.
@@ -47,7 +47,7 @@ Status CheckPlaces(const LayerConfig& config, const char* name, const View& view
     return status;
   }
   if (view.keys <= config.max_keys) return {};
-  return OutOfRange(std::string(name) + " have " + std::to_string(view.keys) + " keys, the accumulator was made for " +
+  return OutOfRange(std::string(name) + " have " + std::to_string(view.keys) + " keys, max_keys is " +
                     std::to_string(config.max_keys));
 }
 

@@ -72,8 +72,7 @@ Status CheckPositions(const LayerConfig& config, const MatrixShape& shape, const
       if (positions[key] >= -1 && positions[key] < static_cast<int64_t>(config.max_keys)) continue;
       return Invalid(Element("key_positions", key, positions[key]) + " in sequence " + std::to_string(sequence) +
                      ", expected -1 (none) to " + std::to_string(config.max_keys) +
-                     " - 1, the keys that the accumulator "
-                     "was made for");
+                     " - 1, the keys that there is room for");
     }
     if (visibility.key_positions_stride == 0) break;
   }

@@ -16,6 +16,7 @@ bool WeightsFeeder::Allocate(const Runner& runner, const Visibility& visibility)
   const LayerConfig& config = storage_.config();
   const size_t tasks = std::min(storage_.layout().heads() * storage_.layout().batch(), TasksOfMatrices(runner));
   const bool by_key = visibility.key_mask.data != nullptr || visibility.key_positions != nullptr;
+  if (by_key && scores_ != nullptr && !scores_->AllocateCopies(tasks)) return false;
   // A mean matrix counts the keys that its rows see one by one, wherever they do not see the first ones.
   return by_key || config.mean_matrix ? buffers_.AllocateForShown(config, tasks) : buffers_.Allocate(config, tasks);
 }
@@ -37,6 +38,7 @@ void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility,
       of_range = sequence;
       range.visible.SelectHead(head);
       if (view.keys != 0) range.data = ElementOf(view, sequence, head, 0);
+      if (scores_ != nullptr) scores_->AddRows(range, view.first_sequence + sequence, view.first_head + head, task);
       pending.Add(range, storage_.Open(view.first_sequence + sequence, view.first_head + head, range));
     }
     pending.Sweep();

@@ -8,6 +8,7 @@
 #include "attnscope/runner.h"
 #include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
+#include "kernels/key_scores/score_storage.h"
 
 namespace attnscope {
 
@@ -17,6 +18,8 @@ class WeightsFeeder {
 
   // Makes room for the tasks of this runner, also for masks key by key where there is one; false if there is no memory.
   bool Allocate(const Runner& runner, const Visibility& visibility);
+  // Rows are also added to these scores, which have their keys; null: none.
+  void AttachScores(ScoreStorage* scores) { scores_ = scores; }
   // The arguments are valid, and there is room for the runner's tasks.
   void Add(const AttentionView& view, const Visibility& visibility, const Runner& runner);
 
@@ -25,6 +28,7 @@ class WeightsFeeder {
 
   LayerStorage& storage_;
   FeederBuffers& buffers_;
+  ScoreStorage* scores_ = nullptr;
 };
 
 }  // namespace attnscope

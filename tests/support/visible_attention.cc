@@ -133,8 +133,9 @@ LayerConfig VisibleAttention::config() const {
   return {.heads = sizes_.heads, .max_keys = sizes_.max_keys, .max_batch = sizes_.batch};
 }
 
-Status VisibleAttention::AddRows(InputKind kind, size_t first, size_t count, LayerAccumulator& layer,
-                                 const Runner& runner) const {
+template <class Layer>
+Status VisibleAttention::AddRowsTo(InputKind kind, size_t first, size_t count, Layer& layer,
+                                   const Runner& runner) const {
   std::vector<int64_t> lengths(sizes_.batch);
   SoftmaxParams params = params_;
   if (count != sizes_.queries) params.mask = VisibilityOfRows(params_.mask, sizes_.matrix(), first, count, lengths);
@@ -151,6 +152,9 @@ Status VisibleAttention::AddRows(InputKind kind, size_t first, size_t count, Lay
   if (kind == InputKind::kLogits) return layer.AddLogits(RowsOfView(logits(), first, count), params, runner);
   return layer.AddWeights(RowsOfView(weights(), first, count), params.mask, runner);
 }
+
+template Status VisibleAttention::AddRowsTo(InputKind, size_t, size_t, LayerAccumulator&, const Runner&) const;
+template Status VisibleAttention::AddRowsTo(InputKind, size_t, size_t, KeyScores&, const Runner&) const;
 
 void VisibleAttention::ExpectExact(InputKind kind, const std::string& what) const {
   LayerAccumulator layer = CreateLayer(config());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attnscope/attention_view.h"
+#include "attnscope/key_scores.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/query_key_view.h"
 #include "attnscope/runner.h"
@@ -50,7 +51,13 @@ class VisibleAttention {
   QueryKeyView queries_keys() const;
 
   // Rows [first, first + count) to the layer, on its open sequences.
-  Status AddRows(InputKind kind, size_t first, size_t count, LayerAccumulator& layer, const Runner& runner = {}) const;
+  Status AddRows(InputKind kind, size_t first, size_t count, LayerAccumulator& layer, const Runner& runner = {}) const {
+    return AddRowsTo(kind, first, count, layer, runner);
+  }
+  // The same to the scores of the keys.
+  Status AddRows(InputKind kind, size_t first, size_t count, KeyScores& scores, const Runner& runner = {}) const {
+    return AddRowsTo(kind, first, count, scores, runner);
+  }
   Status AddAll(InputKind kind, LayerAccumulator& layer, const Runner& runner = {}) const {
     return AddRows(kind, 0, sizes_.queries, layer, runner);
   }
@@ -62,6 +69,8 @@ class VisibleAttention {
   void ExpectCutsDoNotMatter(InputKind kind, uint64_t seed, const std::string& what) const;
 
  private:
+  template <class Layer>
+  Status AddRowsTo(InputKind kind, size_t first, size_t count, Layer& layer, const Runner& runner) const;
   void FillWeights(Random& random);
   void HideLogits();
   void HideKeys();
