@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "attnscope/key_scores.h"
 #include "attnscope/layer_accumulator.h"
 #include "bench/inputs.h"
 #include "hwy/highway.h"
@@ -69,6 +70,24 @@ void CountLogits(size_t keys) {
   Count("logits/gaussian/" + std::to_string(keys) + "/float32", [&] { Check(layer.AddLogits(view)); });
 }
 
+// A decode step of 32 query heads on 8 heads of keys, without and with the scores of the keys.
+void CountScoredStep(size_t keys) {
+  constexpr size_t kHeads = 32, kKvHeads = 8, kHeadDim = 128;
+  const std::vector<float> query = GaussianFloats(1, kHeads * kHeadDim);
+  const std::vector<float> cache = GaussianFloats(2, kKvHeads * keys * kHeadDim);
+  const QueryKeyView view =
+      ContiguousQueryKey(query.data(), cache.data(), ElementType::kFloat32, 1, kHeads, kKvHeads, 1, keys, kHeadDim);
+  LayerAccumulator layer;
+  Check(LayerAccumulator::Create({.heads = kHeads, .max_keys = keys}, &layer));
+  const std::string name = "/gaussian/" + std::to_string(keys) + "/float32";
+  Count("decode_queries_keys" + name, [&] { Check(layer.AddQueriesKeys(view)); });
+  layer.Reset();
+  KeyScores scores;
+  Check(KeyScores::Create({.heads = kHeads, .groups = kKvHeads, .max_keys = keys}, &scores));
+  Check(layer.Attach(scores));
+  Count("decode_key_scores" + name, [&] { Check(layer.AddQueriesKeys(view)); });
+}
+
 void CountAll() {
   for (const size_t keys : std::initializer_list<size_t>{128, 300, 512, 1024, 4096, 16384}) {
     for (const RowKind kind : kAllRowKinds) CountWeights(kind, ElementType::kFloat32, keys);
@@ -77,6 +96,7 @@ void CountAll() {
     CountDecodeStep(keys);
     CountLogits(keys);
   }
+  CountScoredStep(4096);
 }
 
 }  // namespace

@@ -12,12 +12,17 @@
 #include "attnscope/attnscope_c.h"
 #include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
+#include "attnscope/key_scores.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/report.h"
 #include "attnscope/thread_runner.h"
 
 struct AttnscopeAccumulator {
   attnscope::LayerAccumulator accumulator;
+};
+
+struct AttnscopeKeyScores {
+  attnscope::KeyScores scores;
 };
 
 struct AttnscopeThreadPool {

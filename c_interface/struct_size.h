@@ -60,6 +60,10 @@ inline constexpr size_t kFirstSize<AttnscopeRunner> = 32;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeLayerConfig> = 56;
 template <>
+inline constexpr size_t kFirstSize<AttnscopeKeyScoresConfig> = 56;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeKeyChoice> = 32;
+template <>
 inline constexpr size_t kFirstSize<AttnscopeThresholds> = 152;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeVerdict> = 56;

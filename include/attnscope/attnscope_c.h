@@ -641,6 +641,108 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumu
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorSums(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorMaxima(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);
 
+// ---- Key scores (attnscope/key_scores.h, which says what a score is, what an engine does to its cache and how it says
+// so here, and has the bounds of the errors): how much attention each key of a cache has received, for engines that
+// evict keys by it. One thread at a time uses scores. Memory is allocated by Create, by the first call that needs
+// scratch or brings a larger runner than before, and by TopKeys.
+
+// What scores are made for.
+typedef struct AttnscopeKeyScoresConfig {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t heads;     // query heads of the layer, 1 to 65536
+  uint64_t groups;    // of neighbouring heads that share their keys and what the cache holds of them: kv_heads, as many
+                      // as heads, or 1. Divides heads; 0: as many as heads
+  uint64_t max_keys;  // most keys that a sequence has at once, 1 to 2^31 - 1; takes 12 bytes for each key, head and
+                      // sequence, or 4 * window
+  uint64_t max_batch;  // sequences that are open at once, 1 to 65536
+  uint64_t window;     // 0: scores are of all rows of a sequence (H2O), else of the last ones (SnapKV), up to 65536
+  double decay;        // of what a row counts for, with each row that follows it: above 0, at most 1 (none)
+} AttnscopeKeyScoresConfig;
+// Fills in the defaults: 1 head, no keys, 1 sequence, no window, no decay. Thread-safe.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresConfigDefaults(AttnscopeKeyScoresConfig* config);
+
+// Which keys a cache is to keep.
+typedef struct AttnscopeKeyChoice {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t heavy;   // those with the largest scores of the keys between these:
+  uint64_t first;   // the first ones, and
+  uint64_t recent;  // the last ones, which are kept whatever their scores
+} AttnscopeKeyChoice;
+
+// In the place of a group: all of them.
+#define ATTNSCOPE_ALL_GROUPS UINT64_MAX
+
+// The scores of one layer's cache.
+typedef struct AttnscopeKeyScores AttnscopeKeyScores;
+// Errors: INVALID_ARGUMENT for a field beyond its range, OUT_OF_MEMORY.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresCreate(const AttnscopeKeyScoresConfig* config,
+                                                          AttnscopeKeyScores** out);
+ATTNSCOPE_EXPORT void AttnscopeKeyScoresDestroy(AttnscopeKeyScores* scores);
+// What they were made with, `groups` resolved.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresConfigOf(const AttnscopeKeyScores* scores,
+                                                            AttnscopeKeyScoresConfig* out);
+
+// Add rows as the functions of accumulators of the same names do, which tell their arguments, complexity and errors.
+// Also INVALID_ARGUMENT for a view with fewer keys than the sequence has: what the cache has dropped was not told.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresAddWeights(AttnscopeKeyScores* scores,
+                                                              const AttnscopeAttentionView* weights,
+                                                              const AttnscopeMask* mask, const AttnscopeRunner* runner);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresAddLogits(AttnscopeKeyScores* scores,
+                                                             const AttnscopeAttentionView* logits,
+                                                             const AttnscopeSoftmaxParams* params,
+                                                             const AttnscopeRunner* runner);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresAddQueriesKeys(AttnscopeKeyScores* scores,
+                                                                  const AttnscopeQueryKeyView* view,
+                                                                  const AttnscopeSoftmaxParams* params,
+                                                                  const AttnscopeRunner* runner);
+// Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner, which may be null; and their allocation.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresScratchBytes(const AttnscopeKeyScores* scores,
+                                                                const AttnscopeRunner* runner, uint64_t* bytes);
+// Errors: OUT_OF_MEMORY.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresReserve(AttnscopeKeyScores* scores, const AttnscopeRunner* runner);
+// From now on rows that are added to the accumulator are also added to the scores, from the same weights, until other
+// scores or Detach take the place; either handle may be destroyed first. Errors: INVALID_ARGUMENT for other heads or
+// sequences than the accumulator's, fewer keys, or mean-matrix mode.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAttach(AttnscopeAccumulator* accumulator,
+                                                            AttnscopeKeyScores* scores);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorDetach(AttnscopeAccumulator* accumulator);
+
+// How many keys a group has, and how many rows a query head has had; 0 without a handle, and beyond the configuration.
+ATTNSCOPE_EXPORT uint64_t AttnscopeKeyScoresKeys(const AttnscopeKeyScores* scores, uint64_t sequence, uint64_t group);
+ATTNSCOPE_EXPORT uint64_t AttnscopeKeyScoresRows(const AttnscopeKeyScores* scores, uint64_t sequence, uint64_t head);
+// out[j] of each of the group's keys: the sum of its query heads' scores, or the score of one query head. `room` is how
+// many `out` can hold. O(heads of the group * keys), with a window times its rows. Errors: OUT_OF_RANGE for a sequence,
+// group or head beyond the configuration, INVALID_ARGUMENT if there is no room for the keys.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresScores(const AttnscopeKeyScores* scores, uint64_t sequence,
+                                                          uint64_t group, double* out, size_t room);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresHeadScores(const AttnscopeKeyScores* scores, uint64_t sequence,
+                                                              uint64_t head, double* out, size_t room);
+// Fills keys[0, *count) with the keys that a group is to keep, ascending; of equal scores the first keys. Errors: those
+// of Scores, OUT_OF_MEMORY.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresTopKeys(const AttnscopeKeyScores* scores, uint64_t sequence,
+                                                           uint64_t group, const AttnscopeKeyChoice* choice,
+                                                           size_t* keys, size_t room, size_t* count);
+
+// What the cache does to the keys of a group, or of ATTNSCOPE_ALL_GROUPS: it keeps only these, or it removes these, so
+// that later keys move down; or it drops these and nothing moves, so that their scores begin again at zero. `keys`
+// [count] ascend. Costs: those of Scores. Errors: OUT_OF_RANGE for a sequence, group or key that there is not,
+// INVALID_ARGUMENT for keys that do not ascend.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresKeep(AttnscopeKeyScores* scores, uint64_t sequence, uint64_t group,
+                                                        const size_t* keys, size_t count);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresRemove(AttnscopeKeyScores* scores, uint64_t sequence, uint64_t group,
+                                                          const size_t* keys, size_t count);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresClear(AttnscopeKeyScores* scores, uint64_t sequence, uint64_t group,
+                                                         const size_t* keys, size_t count);
+// Keys [begin, end) move by `delta`: over others, which are dropped, and leaving zeros, or if they were the last keys,
+// no keys. Errors: those of Keep, OUT_OF_RANGE also for keys that would be before key 0 or beyond max_keys.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresShift(AttnscopeKeyScores* scores, uint64_t sequence, uint64_t group,
+                                                         uint64_t begin, uint64_t end, int64_t delta);
+// Forgets a sequence, or all. Errors: OUT_OF_RANGE for a sequence beyond max_batch.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresEndSequence(AttnscopeKeyScores* scores, uint64_t sequence);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresReset(AttnscopeKeyScores* scores);
+
 // ---- Verdicts (attnscope/diagnosis.h): which layers and heads are ill, of what, and how badly.
 
 // How bad it is; worse is larger.

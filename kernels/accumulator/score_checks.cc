@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "attnscope/limits.h"
+#include "kernels/accumulator/dimension_checks.h"
 #include "kernels/accumulator/view_checks.h"
 
 namespace attnscope {
@@ -12,7 +13,6 @@ namespace {
 
 constexpr size_t kMostWindow = 65536;
 
-Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
 Status OutOfRange(std::string message) { return {StatusCode::kOutOfRange, std::move(message)}; }
 
 // What a layer of the same sizes takes.

@@ -37,9 +37,7 @@ struct ScoredCall {
 
   template <class View>
   explicit ScoredCall(const View& view)
-      : shape{view.batch, view.heads, view.queries, view.keys},
-        first_sequence(view.first_sequence),
-        first_head(view.first_head) {}
+      : shape(ShapeOf(view)), first_sequence(view.first_sequence), first_head(view.first_head) {}
 };
 
 // Whether the sequences have no more keys than the call: else the cache has lost some, and nobody said which.

@@ -422,6 +422,7 @@ int main(int argc, char** argv) {
   TestResidualAndGradient();
   TestMonitor();
   TestMonitorFeeds();
+  TestKeyScores();
   TestStructs();
   TestVisibility();
   TestReports(argc > 1 ? argv[1] : "c_interface_test.png");

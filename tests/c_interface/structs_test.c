@@ -116,10 +116,13 @@ static AttnscopeAttentionView weights;
 static AttnscopeQueryKeyView queries_keys;
 static AttnscopeActivationView stream;
 static AttnscopeLayerConfig layer;
+static AttnscopeKeyScoresConfig key_scores;
+static AttnscopeKeyChoice key_choice;
 static AttnscopeMonitorConfig monitor;
 static AttnscopeFigureOptions figure;
 
 static AttnscopeStatus FillLayer(void* out) { return AttnscopeLayerConfigDefaults(out); }
+static AttnscopeStatus FillKeyScores(void* out) { return AttnscopeKeyScoresConfigDefaults(out); }
 static AttnscopeStatus FillMonitor(void* out) { return AttnscopeMonitorConfigDefaults(out); }
 static AttnscopeStatus FillThresholds(void* out) { return AttnscopeThresholdsDefaults(out); }
 static AttnscopeStatus FillFigure(void* out) { return AttnscopeFigureOptionsDefaults(out); }
@@ -158,6 +161,7 @@ static AttnscopeStatus FillGgmlProducts(void* out) {
 
 static void TestOutputSizes(void) {
   TestOutput("config", FillLayer, 56, sizeof(AttnscopeLayerConfig));
+  TestOutput("config", FillKeyScores, 56, sizeof(AttnscopeKeyScoresConfig));
   TestOutput("config", FillMonitor, 152, sizeof(AttnscopeMonitorConfig));
   TestOutput("thresholds", FillThresholds, 152, sizeof(AttnscopeThresholds));
   TestOutput("options", FillFigure, 24, sizeof(AttnscopeFigureOptions));
@@ -183,6 +187,20 @@ static AttnscopeStatus MeasuredRows(AttnscopeStatus status, double rows) {
     CHECK(IsNear(metrics[ATTNSCOPE_ROWS], rows));
   }
   CHECK_OK(AttnscopeAccumulatorReset(accumulator));
+  return status;
+}
+static AttnscopeStatus UseKeyScores(const void* in) {
+  AttnscopeKeyScores* made = NULL;
+  const AttnscopeStatus status = AttnscopeKeyScoresCreate(in, &made);
+  AttnscopeKeyScoresDestroy(made);
+  return status;
+}
+static AttnscopeStatus UseKeyChoice(const void* in) {
+  AttnscopeKeyScores* made = NULL;
+  CHECK_OK(AttnscopeKeyScoresCreate(&key_scores, &made));
+  size_t count = 0;
+  const AttnscopeStatus status = AttnscopeKeyScoresTopKeys(made, 0, 0, in, NULL, 0, &count);
+  AttnscopeKeyScoresDestroy(made);
   return status;
 }
 static AttnscopeStatus UseWeights(const void* in) {
@@ -299,6 +317,8 @@ static void TestInputSizes(void) {
   const AttnscopeBufferView gradient = {.struct_size = sizeof gradient, .data = kWeights, .size = 4};
   AttnscopeThresholds thresholds = {.struct_size = sizeof thresholds};
   CHECK_OK(AttnscopeThresholdsDefaults(&thresholds));
+  TestInput("config", UseKeyScores, &key_scores, 56, sizeof key_scores);
+  TestInput("choice", UseKeyChoice, &key_choice, 32, sizeof key_choice);
   TestInput("weights", UseWeights, &weights, 88, sizeof weights);
   TestInput("logits", UseLogits, &weights, 88, sizeof weights);
   TestInput("view", UseQueriesKeys, &queries_keys, 176, sizeof queries_keys);
@@ -382,6 +402,8 @@ static void TestFields(void) {
   REFUSE_FLAG(UseMonitor, monitor, per_head, "config->per_head");
   REFUSE_FLAG(UseFigure, figure, plain, "options->plain");
   REFUSE_FLAG(UseFigure, figure, dark, "options->dark");
+  REFUSE_RESERVED(UseKeyScores, key_scores, "config->reserved");
+  REFUSE_RESERVED(UseKeyChoice, key_choice, "choice->reserved");
   REFUSE_RESERVED(UseWeights, weights, "weights->reserved");
   REFUSE_RESERVED(UseKeyMask, key_mask, "mask->key_mask->reserved");
   REFUSE_RESERVED(UseFloat8, float8, "keys->reserved");
@@ -410,6 +432,10 @@ void TestStructs(void) {
   stream.struct_size = sizeof stream;
   CHECK_OK(FillActivation(&stream));
   layer = LayerConfig();
+  key_scores.struct_size = sizeof key_scores;
+  CHECK_OK(FillKeyScores(&key_scores));
+  key_scores.max_keys = kKeys;
+  key_choice.struct_size = sizeof key_choice;
   monitor.struct_size = sizeof monitor;
   CHECK_OK(AttnscopeMonitorConfigDefaults(&monitor));
   monitor.layers = 1;
