@@ -453,20 +453,22 @@ class LlamaProbe {
       cells_of_stream = static_cast<size_t>(root->ne[1]);
     } else if (!caches_.empty()) {
       return Unknown("keys that are not in the cache, such as those of cross attention");
+    } else if (attention.keys->ne[3] != 1) {
+      return Unknown("keys that are not in a cache, in several streams");
     } else if (BeginsUbatch(2 * static_cast<int64_t>(layer) + 1)) {
-      BeginWithoutCache(*attention.keys);
+      BeginWithoutCache(*attention.queries, *attention.keys);
     }
     if (!unknown_.empty()) return Unknown(unknown_);
     return attention.weights != nullptr ? MeasureWeights(attention, layer, *positions, cells_of_stream)
                                         : MeasureQueriesKeys(attention, layer, *positions, cells_of_stream);
   }
 
-  // Models without a cache: key j is that of token j, and all tokens are in one ubatch.
-  void BeginWithoutCache(const ggml_tensor& keys) {
-    const std::vector<int64_t> none(static_cast<size_t>(keys.ne[1]), 0);
+  // Models without a cache: key j is that of token j, with some that are none behind, and all tokens are in one ubatch.
+  void BeginWithoutCache(const ggml_tensor& queries, const ggml_tensor& keys) {
+    const std::vector<int64_t> none(static_cast<size_t>(queries.ne[1]), 0);
     BeginUbatch(none, 1, 1, nullptr);
-    own_positions_.clear();
-    for (Row& row : rows_) own_positions_.push_back(row.position);
+    own_positions_.assign(static_cast<size_t>(std::max(keys.ne[1], queries.ne[1])), -1);
+    for (size_t i = 0; i < rows_.size(); ++i) own_positions_[i] = rows_[i].position;
   }
 
   struct RowRange {

@@ -90,7 +90,10 @@ class Run {
       next_.resize(2, next_[0]);
     }
     if (case_.kind == Kind::kEmbedding || case_.kind == Kind::kEncoder) {
-      Prompt(lengths);  // once more: another text
+      // Once more: another text of each.
+      if (llama_memory_t memory = llama_get_memory(context_.get())) llama_memory_clear(memory, true);
+      for (int s = 0; s < case_.sequences; ++s) truth_.End(s);
+      Prompt(lengths);
       return;
     }
     for (int i = 0; i < kSteps; ++i) {
@@ -386,8 +389,8 @@ bool Check(const Case& the_case, const std::string& folder, double* worst_of_all
     where = run.refusal();
   } else if (what.empty()) {
     worst = run.Compare(&where);
-    if (!run.refusal().empty()) what = "refused: " + run.refusal();
     if (!(worst <= kTolerance)) what = where;
+    if (!run.refusal().empty()) what = "refused: " + run.refusal();
     // Without flash attention: that queries and keys are those of the softmax. Its product is one of half floats.
     if (!(run.worst_weight() <= 5e-2)) what = "weights differ by " + std::to_string(run.worst_weight());
     *worst_of_all = std::max(*worst_of_all, worst);

@@ -108,8 +108,9 @@ E, L, F, H, D, V = 512, 3, 256, 8, 64, 256
 w = GGUFWriter(f"{out}/bert.gguf", "bert"); r = np.random.default_rng(7)
 w.add_context_length(2048); w.add_embedding_length(E); w.add_block_count(L); w.add_feed_forward_length(F)
 w.add_head_count(H); w.add_layer_norm_eps(1e-5); w.add_causal_attention(False); w.add_vocab_size(V)
-w.add_tokenizer_model("no_vocab")
+w.add_tokenizer_model("no_vocab"); w.add_token_type_count(2)
 w.add_tensor("token_embd.weight", mat(r, V, E, 1.0))
+w.add_tensor("token_types.weight", mat(r, 2, E, 0.1, np.float32))
 w.add_tensor("position_embd.weight", mat(r, 2048, E, 1.0, np.float32))
 for n in ["token_embd_norm"] + [f"blk.{i}.{n}" for i in range(L) for n in ("attn_output_norm", "layer_output_norm")]:
     w.add_tensor(n + ".weight", np.ones(E, np.float32))

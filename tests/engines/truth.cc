@@ -172,6 +172,7 @@ void Truth::OnAttention(const ggml_tensor& node) {
     if (layer < last_layer_) ++ubatch_;
     last_layer_ = layer;
     for (const TruthRow& row : ubatches_[ubatch_]) all.push_back({1u << row.sequence, row.position});
+    all.resize(static_cast<size_t>(keys_here));  // padded
   }
   if (ubatch_ >= ubatches_.size() || static_cast<size_t>(rows * streams) != ubatches_[ubatch_].size()) {
     error_ = "the test expected other ubatches";
