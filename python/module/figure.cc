@@ -84,7 +84,7 @@ void Save(const Drawing& drawing, const std::string& path) {
   Status status;
   {
     const nb::gil_scoped_release release;
-    status = tools::WriteFigureFile(drawing.kind, drawing.reports, drawing.options, path);
+    status = tools::WriteFigureFile(drawing.kind, {.reports = drawing.reports}, drawing.options, path);
   }
   Check(status);
 }
