@@ -344,7 +344,7 @@ class LlamaProbe {
     tokens_ += cells.size();
     unknown_.clear();
     runs_.clear();
-    copies_.clear();
+    mask_copies_.clear();
     std::vector<int32_t> rotations;
     if (rotation != nullptr && static_cast<size_t>(rotation->ne[0]) >= cells.size()) {
       rotations = ReadTensor<int32_t>(*rotation);
@@ -422,17 +422,21 @@ class LlamaProbe {
 
   static Status Unknown(std::string what) { return {StatusCode::kInvalidArgument, std::move(what)}; }
 
-  // The bytes of a tensor that the CPU cannot read, or null. Masks are the same for many layers.
-  const void* CopyOf(const ggml_tensor* tensor, bool keep) {
+  // The bytes of a tensor that the CPU cannot read, in `buffer`; null where it can.
+  static const void* CopyOf(const ggml_tensor* tensor, std::vector<char>* buffer) {
     if (tensor == nullptr) return nullptr;
-    ggml_backend_buffer* const buffer = tensor->view_src != nullptr ? tensor->view_src->buffer : tensor->buffer;
-    if (buffer == nullptr || ggml_backend_buffer_is_host(buffer)) return nullptr;
-    const auto [at, is_new] = copies_.try_emplace(tensor);
-    if (is_new || !keep) {
-      at->second.resize(ggml_nbytes(tensor));
-      ggml_backend_tensor_get(tensor, at->second.data(), 0, at->second.size());
-    }
-    return at->second.data();
+    ggml_backend_buffer* const memory = tensor->view_src != nullptr ? tensor->view_src->buffer : tensor->buffer;
+    if (memory == nullptr || ggml_backend_buffer_is_host(memory)) return nullptr;
+    buffer->resize(ggml_nbytes(tensor));
+    ggml_backend_tensor_get(tensor, buffer->data(), 0, buffer->size());
+    return buffer->data();
+  }
+
+  // Masks are the same for many layers: each is copied once a ubatch.
+  const void* CopyOfMask(const ggml_tensor* mask) {
+    const auto [at, is_new] = mask_copies_.try_emplace(mask);
+    if (is_new) return CopyOf(mask, &at->second);
+    return at->second.empty() ? nullptr : at->second.data();
   }
 
   Status MeasureNode(const ggml_tensor& node, size_t layer) {
@@ -531,10 +535,10 @@ class LlamaProbe {
 
   Status MeasureQueriesKeys(const GgmlAttention<ggml_tensor>& attention, size_t layer,
                             const std::vector<int64_t>& positions, size_t cells_of_stream) {
-    const GgmlCopies copies = {.queries = CopyOf(attention.queries, false),
-                               .keys = CopyOf(attention.keys, false),
-                               .mask = CopyOf(attention.mask, true),
-                               .sinks = CopyOf(attention.sinks, false)};
+    const GgmlCopies copies = {.queries = CopyOf(attention.queries, &query_copy_),
+                               .keys = CopyOf(attention.keys, &key_copy_),
+                               .mask = CopyOfMask(attention.mask),
+                               .sinks = CopyOf(attention.sinks, &sink_copy_)};
     GgmlQueriesKeys inputs;
     if (Status status = ReadGgmlQueriesKeys(attention, copies, &inputs); !status.ok()) return status;
     const bool streams = positions.size() > cells_of_stream && cells_of_stream > 0;
@@ -575,11 +579,11 @@ class LlamaProbe {
                         const std::vector<int64_t>& positions, size_t cells_of_stream) {
     AttentionView weights;
     GgmlLayout layout;
-    Status status = HostLayoutOfGgml("weights", *attention.weights, CopyOf(attention.weights, false), &layout);
+    Status status = HostLayoutOfGgml("weights", *attention.weights, CopyOf(attention.weights, &key_copy_), &layout);
     if (status.ok()) status = AttentionFromGgml(layout, &weights);
     SoftmaxParams params;
     std::vector<float> slopes;
-    const GgmlCopies copies = {.mask = CopyOf(attention.mask, true), .sinks = CopyOf(attention.sinks, false)};
+    const GgmlCopies copies = {.mask = CopyOfMask(attention.mask), .sinks = CopyOf(attention.sinks, &sink_copy_)};
     if (status.ok()) status = ReadGgmlMask(attention, copies, weights, &params, &slopes);
     if (!status.ok()) return status;
     const bool streams = positions.size() > cells_of_stream && cells_of_stream > 0;
@@ -631,7 +635,9 @@ class LlamaProbe {
   std::string unknown_;                 // what is not known of its rows; empty: all is
   std::vector<int64_t> own_positions_;  // of its tokens, where there is no cache
   std::map<std::pair<const ggml_tensor*, size_t>, MaskRun> runs_;
-  std::map<const ggml_tensor*, std::vector<char>> copies_;
+  std::map<const ggml_tensor*, std::vector<char>> mask_copies_;
+  // Of the present node, where it is not in memory of the host; of weights in place of keys.
+  std::vector<char> query_copy_, key_copy_, sink_copy_;
 };
 
 }  // namespace attnscope

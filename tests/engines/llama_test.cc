@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // LlamaProbe inside the real llama.cpp against the truth of the tensors that it used (truth.h). Usage:
-// llama_test FOLDER_OF_MODELS [--long] [PART_OF_A_CASE'S_NAME]. Prints a line for each case; exit status 1 if a number
-// is wrong, or something that cannot be known is not refused.
+// llama_test FOLDER_OF_MODELS [--long] [--gpu] [PART_OF_A_CASE'S_NAME]. Prints a line for each case; exit status 1 if a
+// number is wrong, or something that cannot be known is not refused.
 #include <attnscope/llama.h>
 
 #include <algorithm>
@@ -44,15 +44,16 @@ struct Case {
 using Model = std::unique_ptr<llama_model, decltype(&llama_model_free)>;
 using Context = std::unique_ptr<llama_context, decltype(&llama_free)>;
 
+bool on_gpu = false;
+
 llama_model* ModelOf(const std::string& folder, const std::string& name) {
   static std::map<std::string, Model> models;
   auto at = models.find(name);
   if (at == models.end()) {
     const std::string path = folder + "/" + name + ".gguf";
-    at = models
-             .emplace(name,
-                      Model(llama_model_load_from_file(path.c_str(), llama_model_default_params()), &llama_model_free))
-             .first;
+    llama_model_params params = llama_model_default_params();
+    params.n_gpu_layers = on_gpu ? -1 : 0;
+    at = models.emplace(name, Model(llama_model_load_from_file(path.c_str(), params), &llama_model_free)).first;
   }
   return at->second.get();
 }
@@ -437,6 +438,8 @@ int Main(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     if (std::string(argv[i]) == "--long")
       all = true;
+    else if (std::string(argv[i]) == "--gpu")
+      on_gpu = true;
     else
       part = argv[i];
   }
