@@ -137,6 +137,36 @@ void NoteAmbiguousShapes(const PlanInputs& inputs, const std::vector<TensorRef>&
                         "give --axes layers,heads,queries,keys");
 }
 
+// Says, of the first layer that is so, that names tell heads apart which are measured as one.
+void NoteNamedHeads(Plan* plan) {
+  for (const auto& [index, layer] : plan->layers) {
+    if (layer.attention.empty()) continue;
+    const AttentionPart& first = layer.attention.front();
+    const std::optional<int64_t> head = HeadInName(first.source.info().name);
+    if (!head.has_value()) continue;
+    for (const AttentionPart& part : layer.attention) {
+      const std::optional<int64_t> other = HeadInName(part.source.info().name);
+      if (!other.has_value() || other == head) continue;
+      plan->notes.push_back("layer " + std::to_string(index) + ": " + first.source.Describe() + " and " +
+                            part.source.Describe() + " are of different heads by their names, but are measured as " +
+                            "sequences of one, which hides a head that has collapsed; stack them to [heads, n, n]");
+      return;
+    }
+  }
+}
+
+bool IsQueryOrKey(const TensorRef& tensor) { return RoleOf(tensor.info().name) != QueryKeyRole::kNeither; }
+
+constexpr char kQueriesKeysAdvice[] = "--qk measures queries and keys";
+
+// Says, of the first that is so, that weights have the name of something else.
+void NoteQueriesAndKeys(std::span<const TensorRef> weights, Plan* plan) {
+  const auto found = std::find_if(weights.begin(), weights.end(), IsQueryOrKey);
+  if (found == weights.end()) return;
+  plan->notes.push_back(found->Describe() + " is taken for attention weights, but named as queries or keys; " +
+                        kQueriesKeysAdvice);
+}
+
 void NoteRounding(Plan* plan) {
   bool is_rounded = false;
   for (const auto& [index, layer] : plan->layers) {
@@ -167,11 +197,14 @@ Status MakePlan(const PlanInputs& inputs, Plan* out) {
   for (size_t i = 0; i < tensors.size() && status.ok(); ++i) {
     const AttentionKind kind = i < weights ? AttentionKind::kWeights : AttentionKind::kLogits;
     status = PlaceAttention(inputs, tensors[i], axes, kind, tensors.size() == 1, &plan);
+    if (!status.ok() && IsQueryOrKey(tensors[i])) status = Invalid(status.message() + "; " + kQueriesKeysAdvice);
   }
   if (status.ok()) status = PlaceQueriesKeys(inputs, &plan);
   if (status.ok()) status = PlaceResiduals(inputs, &plan);
   if (!status.ok()) return status;
   NoteAmbiguousShapes(inputs, tensors, &plan);
+  NoteNamedHeads(&plan);
+  NoteQueriesAndKeys(std::span(tensors).first(weights), &plan);
   NoteRounding(&plan);
   *out = std::move(plan);
   return {};

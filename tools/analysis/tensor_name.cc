@@ -122,10 +122,10 @@ void MarkOthers(std::vector<Token>* tokens) {
       if (touches && (before->word == "e" || before->word == "m") && token.size == 1) token.is_other = true;
       if (IsOneOf(before->word, kCounted)) token.is_other = true;
     }
-    // "1000steps", "00001-of-00002".
-    if (after != nullptr && (after->word == "steps" || after->word == "of") && FollowsClosely(*after, token)) {
-      token.is_other = true;
-    }
+    if (after == nullptr || after->is_number) continue;
+    // "1000steps", "00001-of-00002", "attn_2d".
+    const bool is_count = (after->word == "steps" || after->word == "of") && FollowsClosely(*after, token);
+    token.is_other |= is_count || (after->word == "d" && after->first == token.end() && token.size == 1);
   }
 }
 
@@ -144,6 +144,17 @@ std::optional<NamedLayer> LayerInName(std::string_view name) {
       std::find_if(tokens.rbegin(), tokens.rend(), [](const Token& t) { return t.is_number && !t.is_other; });
   if (last == tokens.rend()) return std::nullopt;
   return NamedLayer{last->number, false, last->first, last->size};
+}
+
+std::optional<int64_t> HeadInName(std::string_view name) {
+  const std::vector<Token> tokens = TokensOf(name);
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    const Token& word = tokens[i - 1];
+    const bool is_letter = word.word == "h" && word.end() == tokens[i].first && i > 1 && tokens[i - 2].is_number;
+    const bool is_head = is_letter || (word.word == "head" && FollowsClosely(tokens[i], word));
+    if (tokens[i].is_number && is_head) return tokens[i].number;
+  }
+  return std::nullopt;
 }
 
 std::string NameWithoutLayer(std::string_view name, const std::optional<NamedLayer>& layer) {

@@ -52,6 +52,15 @@ CommandOption& CommandOption::WholeNumber() {
   return *this;
 }
 
+CommandOption& CommandOption::Positive() {
+  WholeNumber();
+  option_->check([](const std::string& text) {
+    const bool is_below = text.starts_with('-') || text.find_first_not_of('0') == std::string::npos;
+    return is_below ? text + " is below 1" : std::string();
+  });
+  return *this;
+}
+
 CommandOption& CommandOption::Between(size_t least, size_t most) {
   option_->check(CLI::Range(least, most).description(""));
   return *this;

@@ -42,6 +42,7 @@ class CommandOption {
   CommandOption& NotEmpty();
   CommandOption& AtMostBytes(size_t most);
   CommandOption& WholeNumber();  // of 64 bits with a sign
+  CommandOption& Positive();     // a whole number from 1 on
   CommandOption& Between(size_t least, size_t most);
   CommandOption& Between(double least, double most);
   CommandOption& OneOf(const std::vector<std::string>& texts);

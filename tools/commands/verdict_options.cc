@@ -42,7 +42,7 @@ void AddKeysOption(CommandLine* line, std::optional<int64_t>* keys) {
           "--keys", keys,
           "How many keys (tokens) the rows of a log had that does not say so: N x N attention.\nVerdicts on sinks "
           "and uniform attention need it")
-      .WholeNumber()
+      .Positive()
       .Placeholder("N");
 }
 

@@ -202,6 +202,31 @@ TEST_F(PlanTest, AmbiguousShapesAreNoted) {
   EXPECT_NE(three[0].find("--axes batch,queries,keys"), std::string::npos);
 }
 
+// One head a tensor, as tools that look at single heads write: their mean hides a head that has collapsed.
+TEST_F(PlanTest, HeadsThatAreMeasuredAsOneAreNoted) {
+  const auto notes = [](const std::string& file) { return Make({.files = {file}}).notes; };
+  const std::vector<std::string> heads =
+      notes(Archive("heads.npz", {{"layer0.head0", {2, 2}}, {"layer0.head1", {2, 2}}, {"layer1.head0", {2, 2}}}));
+  ASSERT_EQ(heads.size(), 1u);
+  EXPECT_NE(heads[0].find("layer 0: "), std::string::npos) << heads[0];
+  EXPECT_NE(heads[0].find("'layer0.head1' [2, 2] are of different heads"), std::string::npos) << heads[0];
+  EXPECT_TRUE(notes(Archive("head.npz", {{"layer0.head0.batch0", {2, 2}}, {"layer0.head0.batch1", {2, 2}}})).empty());
+  EXPECT_TRUE(notes(Archive("batch.npz", {{"layer0.batch0", {2, 2}}, {"layer0.batch1", {2, 2}}})).empty());
+  const std::string in = Zeros("in_L7.npy", {7, 5});  // a layer without attention
+  EXPECT_TRUE(Make({.residuals = {{in, Zeros("out_L7.npy", {7, 5})}}}).notes.empty());
+}
+
+// The dump of a model's queries and keys, given as weights.
+TEST_F(PlanTest, QueriesAndKeysThatAreTakenForWeightsAreNoted) {
+  const std::vector<std::string> one = Make({.files = {Zeros("L0_q.npy", {12, 128})}}).notes;
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_NE(one[0].find("named as queries or keys; --qk measures"), std::string::npos) << one[0];
+  EXPECT_TRUE(Make({.files = {Zeros("L0_attn.npy", {12, 12})}}).notes.empty());
+  const std::string both = Archive("qk.npz", {{"layers.0.q", {1, 4, 12, 8}}, {"layers.0.k", {1, 2, 12, 8}}});
+  ExpectError({.files = {both}}, "has 2; choose tensors with --tensor; --qk measures queries and keys");
+  EXPECT_TRUE(Make({.query_key_files = {{both}}}).notes.empty());
+}
+
 TEST_F(PlanTest, HowFilesAreReadIsSaid) {
   const std::string archive = Archive("t5.npz", {{"block.3.layer.0.SelfAttention", {2, 8, 4, 5}}});
   EXPECT_EQ(ReadingsOf(Make({.files = {archive}})),

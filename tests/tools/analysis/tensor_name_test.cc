@@ -58,6 +58,19 @@ TEST(TensorNameTest, DatesStepsAndTypesAreNoLayers) {
   EXPECT_EQ(LayerIn("attn2_bf16"), 2);
   EXPECT_EQ(LayerIn("attn2_float8_e4m3fn"), 2);
   EXPECT_EQ(LayerIn("attn2-00001-of-00002"), 2);
+  EXPECT_EQ(LayerIn("attn5_2d"), 5);
+  EXPECT_EQ(LayerIn("attn_2d"), std::nullopt);
+}
+
+TEST(TensorNameTest, Heads) {
+  EXPECT_EQ(HeadInName("layers.12.attn.head8"), 8);
+  EXPECT_EQ(HeadInName("layer0_head_3"), 3);
+  EXPECT_EQ(HeadInName("L12H3"), 3);
+  EXPECT_EQ(HeadInName("transformer.h.11.attn"), std::nullopt);
+  EXPECT_EQ(HeadInName("h3"), std::nullopt);
+  EXPECT_EQ(HeadInName("layers.3.attn"), std::nullopt);
+  EXPECT_EQ(HeadInName("layer3_heads8"), std::nullopt);  // how many
+  EXPECT_EQ(HeadInName(""), std::nullopt);
 }
 
 TEST(TensorNameTest, NoNumber) {

@@ -295,6 +295,16 @@ TEST_F(OneTruthCommandTest, KeysMakeATrainersSinkKnown) {
   EXPECT_NE(with.out.find("critical: sink collapse in layer 0: sink_mass 0.9844 is above 0.8"), std::string::npos);
   RunOk({"render", file, "-o", Path("a.svg"), "--keys", "64"});
   EXPECT_NE(Read(Path("a.svg")).find("sink collapse"), std::string::npos);
+  // A wrong option is no bad number of the report.
+  for (const char* wrong : {"0", "00", "-3", "6.5", "", "many"}) {
+    for (const char* command : {"diagnose", "render"}) {
+      std::vector<std::string> arguments = {command, file, "--keys", wrong};
+      if (command == std::string("render")) arguments.insert(arguments.end(), {"-o", Path("b.svg")});
+      const Outcome outcome = Run(arguments);
+      EXPECT_EQ(outcome.exit_code, 2) << command << " --keys " << wrong;
+      EXPECT_NE(outcome.err.find("--keys"), std::string::npos) << outcome.err;
+    }
+  }
 }
 
 // Pruned and masked heads are zeros in a dump (robertknight/rten#1321, ml-explore/mlx#2608).
