@@ -124,12 +124,12 @@ static void TestBaselines(void) {
   CHECK_OK(AttnscopeReportAsInBaseline(report, 0, &verdict));
   CHECK(verdict.severity == ATTNSCOPE_CRITICAL && verdict.layer == 5 && isnan(verdict.baseline));
   CHECK_ERROR(AttnscopeReportAsInBaseline(report, usual, &verdict), ATTNSCOPE_OUT_OF_RANGE, "index is");
-  CHECK_OK(AttnscopeReportSetMetric(report, 5, 0, ATTNSCOPE_MAX_ROW_WEIGHT, 0.45));
+  CHECK_OK(AttnscopeReportSetMetric(report, 5, 0, ATTNSCOPE_MAX_ROW_WEIGHT, 0.55));
   CHECK_OK(AttnscopeReportDiagnoseBeside(report, &few, baseline, &verdicts));
   CHECK(verdicts == 1);
   CHECK_OK(AttnscopeReportVerdict(report, 0, &verdict));
   CHECK(verdict.pathology == ATTNSCOPE_LEFT_ITS_BASELINE && verdict.head == 0 && IsNear(verdict.baseline, 0.25));
-  CHECK(IsNear(verdict.bound, 0.4) && IsNear(verdict.value, 0.45));
+  CHECK(IsNear(verdict.bound, 0.5) && IsNear(verdict.value, 0.55));
   CHECK_OK(AttnscopeReportSetMetric(report, 5, 2, ATTNSCOPE_ENTROPY, 1.0));
   CHECK_INVALID(AttnscopeBaselineCheck(baseline, report), "layer 5 has 3 heads, and 2 in the baseline");
   CHECK_INVALID(AttnscopeBaselineCheck(NULL, report), "baseline is null");

@@ -59,46 +59,46 @@ class VerdictTrackerTest : public ::testing::Test {
 };
 
 TEST_F(VerdictTrackerTest, RisesAtOnceAndFallsAfterTwo) {
-  EXPECT_EQ(Changes({0.2, 0.6, 0.6, 0.2, 0.2, 0.2}), ".h>w ..w>h .");
+  EXPECT_EQ(Changes({0.2, 0.85, 0.85, 0.2, 0.2, 0.2}), ".h>w ..w>h .");
   EXPECT_EQ(last_.verdict.message, "healthy: one-hot collapse in layer 7, head 0 has ended");
-  EXPECT_EQ(last_.verdict.value, 0.6) << "of the verdict that has ended";
+  EXPECT_EQ(last_.verdict.value, 0.85) << "of the verdict that has ended";
   EXPECT_EQ(Changes({0.2, 0.95, 0.2, 0.2}), ".h>c .c>h ");
-  EXPECT_EQ(Changes({0.6, 0.95}), "h>w w>c ");
+  EXPECT_EQ(Changes({0.85, 0.95}), "h>w w>c ");
   EXPECT_EQ(last_.verdict.message, "critical: one-hot collapse in layer 7, head 0: max_row_weight 0.95 is above 0.9");
 }
 
-// 0.475 is the warning's bound less its margin.
+// 0.76 is the warning's bound less its margin.
 TEST_F(VerdictTrackerTest, WaveringAroundABoundIsOneChange) {
-  EXPECT_EQ(Changes({0.51, 0.49, 0.51, 0.49, 0.48, 0.476, 0.49}), "h>w ......");
-  EXPECT_EQ(Changes({0.51, 0.474, 0.474}), "h>w .w>h ");
+  EXPECT_EQ(Changes({0.81, 0.79, 0.81, 0.79, 0.77, 0.761, 0.79}), "h>w ......");
+  EXPECT_EQ(Changes({0.81, 0.759, 0.759}), "h>w .w>h ");
 }
 
 TEST_F(VerdictTrackerTest, OneRelapseStartsTheRecoveryAnew) {
-  EXPECT_EQ(Changes({0.6, 0.2, 0.6, 0.2, 0.6, 0.2, 0.2}), "h>w .....w>h ");
-  EXPECT_EQ(Changes({0.6, 0.2, 0.49, 0.2, 0.2}), "h>w ...w>h ") << "0.49 is no recovery";
+  EXPECT_EQ(Changes({0.85, 0.2, 0.85, 0.2, 0.85, 0.2, 0.2}), "h>w .....w>h ");
+  EXPECT_EQ(Changes({0.85, 0.2, 0.79, 0.2, 0.2}), "h>w ...w>h ") << "0.79 is no recovery";
 }
 
 TEST_F(VerdictTrackerTest, FallsToTheWorstOfTheRun) {
-  EXPECT_EQ(Changes({0.95, 0.6, 0.2, 0.2, 0.2}), "h>c .c>w .w>h ");
-  EXPECT_EQ(Changes({0.95, 0.6, 0.6}), "h>c .c>w ");
-  EXPECT_EQ(last_.verdict.message, "warning: one-hot collapse in layer 7, head 0: max_row_weight 0.6 is above 0.5");
+  EXPECT_EQ(Changes({0.95, 0.85, 0.2, 0.2, 0.2}), "h>c .c>w .w>h ");
+  EXPECT_EQ(Changes({0.95, 0.85, 0.85}), "h>c .c>w ");
+  EXPECT_EQ(last_.verdict.message, "warning: one-hot collapse in layer 7, head 0: max_row_weight 0.85 is above 0.8");
 }
 
 TEST_F(VerdictTrackerTest, RisesAfterSeveralWindowsToTheLeastOfThem) {
   config_.worsen_windows = 3;
-  EXPECT_EQ(Changes({0.6, 0.6, 0.2, 0.6, 0.6, 0.6}), ".....h>w ");
-  EXPECT_EQ(Changes({0.95, 0.6, 0.95, 0.95}), "..h>w .");
+  EXPECT_EQ(Changes({0.85, 0.85, 0.2, 0.85, 0.85, 0.85}), ".....h>w ");
+  EXPECT_EQ(Changes({0.95, 0.85, 0.95, 0.95}), "..h>w .");
   EXPECT_EQ(last_.verdict.message, "warning: one-hot collapse in layer 7, head 0");
 }
 
 TEST_F(VerdictTrackerTest, WindowsThatMeasuredNothingChangeNothing) {
-  EXPECT_EQ(Changes({0.6, kNotMeasured, kNotMeasured, kNotMeasured, 0.2, kNotMeasured, 0.2}), "h>w .....w>h ");
+  EXPECT_EQ(Changes({0.85, kNotMeasured, kNotMeasured, kNotMeasured, 0.2, kNotMeasured, 0.2}), "h>w .....w>h ");
 }
 
 TEST_F(VerdictTrackerTest, WithoutMargin) {
   config_.recover_margin = 0.0;
   config_.recover_windows = 1;
-  EXPECT_EQ(Changes({0.51, 0.5, 0.51}), "h>w w>h h>w ");
+  EXPECT_EQ(Changes({0.81, 0.5, 0.81}), "h>w w>h h>w ");
 }
 
 // A layer of which only the residual stream is measured.

@@ -128,7 +128,7 @@ def test_baseline(layer, weights):
     assert baseline.median[0].layer["entropy"] == pytest.approx(usual[0][0].layer["entropy"], rel=0.05)
     assert 0 < baseline.spread[0].layer["normalized_entropy"] < 0.1
     sharp = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
-    sharp.add_logits((1.5 * numpy.log(weights)).astype(numpy.float32))
+    sharp.add_logits((4.0 * numpy.log(weights)).astype(numpy.float32))
     report = attnscope.Report({0: sharp})
     found = [v for v in report.diagnose(baseline=baseline).verdicts if v.pathology == "left its baseline"]
     assert found and found[0].baseline == pytest.approx(baseline.median[0].layer[found[0].metric] if found[0].head is None

@@ -48,14 +48,14 @@ struct Bound {
   double whole = 1.0;  // of a count of rows that a share bounds, as verdicts have it
 };
 
-// The table of metrics.md; the expected bounds are written out, not taken from Thresholds.
+// The table of README.md; the expected bounds are written out, not taken from Thresholds.
 const std::vector<Bound>& Bounds() {
   static const std::vector<Bound> bounds = {
-      {Pathology::kOneHotCollapse, Severity::kWarning, Metric::kMaxRowWeight, true, 0.5, true},
-      {Pathology::kOneHotCollapse, Severity::kWarning, Metric::kEffectiveRank, false, 5.0, true},
+      {Pathology::kOneHotCollapse, Severity::kWarning, Metric::kMaxRowWeight, true, 0.8, true},
+      {Pathology::kOneHotCollapse, Severity::kWarning, Metric::kEffectiveRank, false, 2.0, true},
       {Pathology::kOneHotCollapse, Severity::kCritical, Metric::kMaxRowWeight, true, 0.9, true},
       {Pathology::kOneHotCollapse, Severity::kCritical, Metric::kNormalizedEntropy, false, 0.05, true},
-      {Pathology::kSinkCollapse, Severity::kWarning, Metric::kSinkMass, true, 0.3, true},
+      {Pathology::kSinkCollapse, Severity::kWarning, Metric::kSinkMass, true, 0.5, true},
       {Pathology::kSinkCollapse, Severity::kCritical, Metric::kSinkMass, true, 0.8, true},
       {Pathology::kSinkCollapse, Severity::kCritical, Metric::kColEntropy, false, 0.2 * std::log(1000.0), true},
       {Pathology::kUniformAttention, Severity::kWarning, Metric::kNormalizedEntropy, true, 0.95, true},
@@ -206,7 +206,7 @@ TEST(DiagnosisTest, AResidualStreamWithoutARatioIsBad) {
 
 TEST(DiagnosisTest, FewKeysHaveNoEffectiveRankBound) {
   MetricValues values = Healthy();
-  values[Metric::kEffectiveRank] = 2.0;
+  values[Metric::kEffectiveRank] = 1.9;
   values[Metric::kColEntropy] = std::log(49.0);
   values[Metric::kKeys] = 49.0;
   EXPECT_TRUE(DiagnoseOne(values, Healthy()).empty());
@@ -233,8 +233,8 @@ TEST(DiagnosisTest, WorstComesFirst) {
     report.Layer(layer).stats.layer = Healthy();
     report.Layer(layer).stats.layer[metric] = value;
   };
-  set(0, Metric::kSinkMass, 0.31);       // warning, 3 %
-  set(1, Metric::kSinkMass, 0.79);       // warning, 163 %
+  set(0, Metric::kSinkMass, 0.51);       // warning, 2 %
+  set(1, Metric::kSinkMass, 0.79);       // warning, 58 %
   set(2, Metric::kMaxRowWeight, 0.901);  // critical, 0.1 %
   set(3, Metric::kResidualRatio, kInf);  // critical, infinitely
   set(4, Metric::kSinkMass, 0.79);       // as layer 1
@@ -261,9 +261,9 @@ TEST(DiagnosisTest, EqualVerdictsOfOnePlaceComeInTheOrderOfPathologies) {
 
 TEST(DiagnosisTest, MessageTellsValueFromBound) {
   MetricValues values = Healthy();
-  values[Metric::kMaxRowWeight] = 0.50000001;
+  values[Metric::kMaxRowWeight] = 0.80000001;
   const std::string message = DiagnoseOne(values, Healthy()).at(0).message;
-  EXPECT_NE(message.find("max_row_weight 0.50000001 is above 0.5"), std::string::npos) << message;
+  EXPECT_NE(message.find("max_row_weight 0.80000001 is above 0.8"), std::string::npos) << message;
   values = Healthy();
   values[Metric::kResidualRatio] = 0.00312345;
   EXPECT_EQ(DiagnoseOne(values, Healthy()).at(0).message,

@@ -200,7 +200,7 @@ TEST(JudgeTest, FewVisibleKeysAreNoCollapse) {
   values[Metric::kEffectiveRank] = 1.1;
   values[Metric::kNormalizedEntropy] = 0.1;
   EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse),
-            "warning: one-hot collapse in layer 3: effective_rank 1.1 is below 5");
+            "warning: one-hot collapse in layer 3: effective_rank 1.1 is below 2");
 }
 
 // The exponent of an entropy is no rank where a sink has most of the row.
@@ -214,9 +214,9 @@ TEST(JudgeTest, RowsOfASinkHaveNoRank) {
   values[Metric::kNullMass] = 0.888;
   EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse), "healthy");
   EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kUniformAttention), "a learned sink has 88.8 % of the rows");
-  values[Metric::kMaxRowWeight] = 0.6;
+  values[Metric::kMaxRowWeight] = 0.85;
   EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kOneHotCollapse),
-            "warning: one-hot collapse in layer 3: max_row_weight 0.6 is above 0.5");
+            "warning: one-hot collapse in layer 3: max_row_weight 0.85 is above 0.8");
 }
 
 TEST(JudgeTest, CountsAreShownAsTheirShares) {

@@ -90,7 +90,7 @@ TEST(Heads, TextsOfTheFigure) {
 TEST(Heads, CollapsedHeadsAreMarkedAndNamed) {
   Report report = SmallReport(4, 4);
   report.layers[2].stats.heads[1][Metric::kMaxRowWeight] = 0.95;
-  report.layers[3].stats.heads[0][Metric::kSinkMass] = 0.4;
+  report.layers[3].stats.heads[0][Metric::kSinkMass] = 0.6;
   const RecordingCanvas canvas = Drawn(report);
   EXPECT_EQ(canvas.Count("critical: one-hot collapse in layer 2, head 1: max_row_weight 0.95 is above 0.9"), 1);
   size_t filled = 0;

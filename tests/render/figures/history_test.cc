@@ -131,7 +131,7 @@ TEST(History, StagesAreASetOfLinesEach) {
 // The lines of ill layers are drawn last; their rings must follow them.
 TEST(History, RingsAreOnTheLineOfTheirLayer) {
   std::vector<Report> reports = Series(5, 8, 100);
-  for (size_t t = 3; t < 8; ++t) reports[t].layers[1].stats.layer[Metric::kMaxRowWeight] = 0.6;
+  for (size_t t = 3; t < 8; ++t) reports[t].layers[1].stats.layer[Metric::kMaxRowWeight] = 0.85;
   const RecordingCanvas canvas = Drawn(reports);
   EXPECT_EQ(canvas.Count("layer 1"), 2);
   const std::vector<Ink> curves = CurvesOf(canvas);
@@ -158,7 +158,7 @@ TEST(History, ThresholdsMoveHealthyRanges) {
   };
   FigureLook look;
   look.thresholds.one_hot_max_row_weight_warning = 0.4;
-  EXPECT_NEAR(height_of_band(look) / height_of_band({}), (0.4 - 0.1) / (0.5 - 0.1), 1e-3);
+  EXPECT_NEAR(height_of_band(look) / height_of_band({}), (0.4 - 0.1) / (0.8 - 0.1), 1e-3);
 }
 
 TEST(History, OneReportOneLayerAndNothing) {

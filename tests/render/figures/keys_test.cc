@@ -37,7 +37,7 @@ TEST(Keys, EachLayerHasItsPanelWithItsHeads) {
   EXPECT_EQ(canvas.Count("Layer 5 - head 4: 0.31 at key 0"), 1);
   EXPECT_EQ(canvas.Count("mean over heads"), 1);
   EXPECT_EQ(canvas.Count("the head with the largest share"), 1);
-  EXPECT_EQ(canvas.Count("a sink above 0.3"), 1);
+  EXPECT_EQ(canvas.Count("a sink above 0.5"), 1);
   EXPECT_EQ(canvas.Count("Key Position"), 6);
   EXPECT_EQ(canvas.Count("Transformer Attention by Key Position"), 1);
   EXPECT_EQ(CurvesOf(canvas).size(), 18u) << "two lines, and the mark of the largest share";
@@ -93,7 +93,7 @@ TEST(Keys, NoSpikeIsLostAmongManyKeys) {
 
 TEST(Keys, ThePlainFigureHasNoBound) {
   const RecordingCanvas canvas = Drawn(ExampleProfiles(2, 40), {.plain = true});
-  EXPECT_EQ(canvas.Count("a sink above 0.3"), 0);
+  EXPECT_EQ(canvas.Count("a sink above 0.5"), 0);
 }
 
 TEST(Keys, TheWorstVerdictOfTheReportStandsUnderTheTitle) {

@@ -60,9 +60,9 @@ TEST(SummaryHealth, FlaggedLayersAreMarkedAndShaded) {
 TEST(SummaryHealth, AHeadsVerdictMarksItsLayerWithoutShadingIt) {
   Report report = WanderingReport(6, 0.0, 1);
   report.layers[2].stats.heads.assign(4, report.layers[2].stats.layer);
-  report.layers[2].stats.heads[3][Metric::kMaxRowWeight] = 0.6;
+  report.layers[2].stats.heads[3][Metric::kMaxRowWeight] = 0.85;
   const RecordingCanvas canvas = Drawn(report);
-  EXPECT_EQ(canvas.Count("warning: one-hot collapse in layer 2, head 3: max_row_weight 0.6 is above 0.5"), 1);
+  EXPECT_EQ(canvas.Count("warning: one-hot collapse in layer 2, head 3: max_row_weight 0.85 is above 0.8"), 1);
   EXPECT_EQ(CountParts(canvas, Part::kFlag), 1U + 4U);
   EXPECT_EQ(CountParts(canvas, Part::kStripe), 0U);
 }
@@ -125,9 +125,9 @@ TEST(SummaryHealth, ThresholdsMoveHealthyRanges) {
   const RecordingCanvas canvas = Drawn(ExampleReport(), look);
   const std::vector<Box> moved = BandsOf(canvas);
   ASSERT_EQ(moved.size(), 4U);
-  EXPECT_NEAR(moved[0].Height() / usual[0].Height(), std::log(50.0 / 10.0) / std::log(50.0 / 5.0), 1e-3);
+  EXPECT_NEAR(moved[0].Height() / usual[0].Height(), std::log(50.0 / 10.0) / std::log(50.0 / 2.0), 1e-3);
   EXPECT_NEAR(moved[0].top, usual[0].top, 1e-9);
-  EXPECT_NEAR(moved[1].Height() / usual[1].Height(), (0.3 - 0.1) / (0.5 - 0.1), 1e-3);
+  EXPECT_NEAR(moved[1].Height() / usual[1].Height(), (0.3 - 0.1) / (0.8 - 0.1), 1e-3);
   EXPECT_NEAR(moved[1].bottom, usual[1].bottom, 1e-9);
   // The lines of the bounds are the borders of the range.
   std::vector<double> bounds;

@@ -104,10 +104,10 @@ TEST(FindOnsets, BeginningsAndWorseningsOnly) {
   const auto set = [&](size_t report, double value) {
     reports[report].Layer(5).stats.layer[Metric::kMaxRowWeight] = value;
   };
-  set(1, 0.6);   // begins
-  set(2, 0.7);   // goes on
+  set(1, 0.81);  // begins
+  set(2, 0.85);  // goes on
   set(3, 0.95);  // becomes critical
-  set(4, 0.6);   // better again: no onset
+  set(4, 0.81);  // better again: no onset
   set(5, 0.95);  // critical again: it has been
   const std::vector<Onset> onsets = OnsetsOf(reports, {});
   ASSERT_EQ(onsets.size(), 2U);

@@ -80,7 +80,7 @@ TEST_F(CommandTest, MeanMatrixPrintsTheGoldenNumbers) {
 }
 
 TEST_F(CommandTest, AnalyzePrintsTableAndVerdicts) {
-  EXPECT_EQ(RunOk({"analyze", kShort0, kShort1}).out,
+  EXPECT_EQ(RunOk({"analyze", kShort0, kShort1, "--threshold", "one_hot_max_row_weight_warning=0.5"}).out,
             "                                                   max            max\n"
             "                effective                          row      col   col  normalized   sink      sink\n"
             "layer  entropy       rank   top5  top10  top50  weight  entropy   sum     entropy   mass  position\n"
@@ -100,19 +100,25 @@ TEST_F(CommandTest, AnalyzePrintsTableAndVerdicts) {
 }
 
 TEST_F(CommandTest, HeadsArePrintedOnlyIfAskedForButAlwaysReported) {
-  const Outcome without = RunOk({"analyze", kShort0, "-o", Path("a.json")});
+  const Outcome without =
+      RunOk({"analyze", kShort0, "--threshold", "one_hot_max_row_weight_warning=0.5", "-o", Path("a.json")});
   EXPECT_EQ(Parse(Read(Path("a.json"))).layers.at(0).stats.heads.size(), 4u);
   EXPECT_EQ(without.out.find("  head 1 "), std::string::npos);
   EXPECT_NE(without.out.find("layer 0, head 1"), std::string::npos);
-  const Outcome with = RunOk({"analyze", kShort0, "--per-head", "-o", Path("b.json")});
+  const Outcome with = RunOk(
+      {"analyze", kShort0, "--threshold", "one_hot_max_row_weight_warning=0.5", "--per-head", "-o", Path("b.json")});
   EXPECT_EQ(Parse(Read(Path("b.json"))).layers.at(0).stats.heads.size(), 4u);
   EXPECT_EQ(Read(Path("b.json")), Read(Path("a.json")));
   EXPECT_NE(with.out.find("\n  head 1 "), std::string::npos);
 }
 
 TEST_F(CommandTest, FailOnDecidesTheExitCode) {
-  EXPECT_EQ(Run({"analyze", kShort0, "--fail-on", "warning"}).exit_code, 1);
-  EXPECT_EQ(Run({"analyze", kShort0, "--fail-on", "critical"}).exit_code, 0);
+  EXPECT_EQ(Run({"analyze", kShort0, "--fail-on", "warning"}).exit_code, 0);
+  for (const auto& [fail_on, exit_code] : {std::pair("warning", 1), std::pair("critical", 0)}) {
+    EXPECT_EQ(
+        Run({"analyze", kShort0, "--fail-on", fail_on, "--threshold", "one_hot_max_row_weight_warning=0.5"}).exit_code,
+        exit_code);
+  }
   EXPECT_EQ(Run({"analyze", kShort1, "--fail-on", "warning"}).exit_code, 0);
   EXPECT_EQ(
       Run({"analyze", kShort0, "--fail-on", "critical", "--threshold", "one_hot_max_row_weight_critical=0.7", "--json"})
@@ -298,7 +304,7 @@ TEST_F(CommandTest, HelpAndVersion) {
   for (const char* command : {"analyze", "merge", "diagnose", "render"}) {
     EXPECT_NE(RunOk({command, "--help"}).out.find("Examples:\n  attnscope " + std::string(command)), std::string::npos);
   }
-  EXPECT_NE(RunOk({"analyze", "--help"}).out.find("sink_mass_warning=0.3"), std::string::npos);
+  EXPECT_NE(RunOk({"analyze", "--help"}).out.find("sink_mass_warning=0.5"), std::string::npos);
   EXPECT_EQ(Run({"--help"}, [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); }).exit_code, 2);
 }
 

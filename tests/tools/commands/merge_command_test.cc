@@ -78,8 +78,10 @@ TEST_F(MergeCommandTest, ExitCodesAndOutputsOfAnalyze) {
   RunOk({"analyze", kShort0, "--state-out", Path("a.state")});
   RunOk({"analyze", kShort1, "--state-out", Path("b.state")});
   const std::vector<std::string> states = {Path("a.state"), Path("b.state")};
-  EXPECT_EQ(Run(Merge(states, {"--fail-on", "warning"})).exit_code, 1);
-  EXPECT_EQ(Run(Merge(states, {"--fail-on", "critical"})).exit_code, 0);
+  EXPECT_EQ(Run(Merge(states, {"--fail-on", "warning", "--threshold", "one_hot_max_row_weight_warning=0.5"})).exit_code,
+            1);
+  EXPECT_EQ(
+      Run(Merge(states, {"--fail-on", "critical", "--threshold", "one_hot_max_row_weight_warning=0.5"})).exit_code, 0);
   EXPECT_EQ(RunOk(Merge(states, {"--json", "--per-head"})).out,
             RunOk({"analyze", kShort0, kShort1, "--json", "--per-head"}).out);
   RunOk(Merge(states, {"--png", Path("new/"), "--stage", "train"}));

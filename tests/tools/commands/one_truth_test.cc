@@ -198,14 +198,14 @@ TEST_F(OneTruthCommandTest, ABaselineCountsInAllCommands) {
   EXPECT_EQ(Said(same.out).substr(0, Said(same.out).find("not judged")),
             "healthy: no verdicts\nas in the baseline\n"
             "  critical: one-hot collapse in layer 0, head 0: normalized_entropy 0 is below 0.05\n");
-  const std::string file = write("L0.npy", 2, 8);
+  const std::string file = write("L0.npy", 2, 4);
   EXPECT_EQ(Run({"analyze", file, "--fail-on", "warning"}).exit_code, 1) << "head 0";
   const Outcome ran = Run(
       {"analyze", file, "--baseline", past, "--fail-on", "warning", "-o", Path("r.json"), "--png", Path("ran.svg")});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_NE(
-      Said(ran.out).find("1 critical\n  critical: left its baseline in layer 0, head 2: effective_rank 8 is below "
-                         "9.638, its baseline is 32\nas in the baseline\n"),
+      Said(ran.out).find("1 critical\n  critical: left its baseline in layer 0, head 2: effective_rank 4 is below "
+                         "4.331, its baseline is 32\nas in the baseline\n"),
       std::string::npos)
       << ran.out;
   const Outcome read = Run({"diagnose", Path("r.json"), "--baseline", past, "--fail-on", "warning"});
