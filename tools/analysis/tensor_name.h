@@ -24,8 +24,8 @@ struct NamedLayer {
 
 // The first number after a word of layers (layer, layers, block, blocks, blk, "h." and "L", also at the end of a longer
 // word), so that T5's "block.3.layer.0" is 3 and "layers.12.attn.head8" is 12; else the last number that is none of
-// these: a date and the time after it, an element type ("fp16", "e4m3"), dimensions ("2d"), the number of a step, epoch,
-// head, batch, rank or the like, 10^9 and more. Nothing if there is none.
+// these: a date and the time after it, an element type ("fp16", "e4m3"), dimensions ("2d"), the number of a step,
+// epoch, head, batch, rank or the like, 10^9 and more. Nothing if there is none.
 std::optional<NamedLayer> LayerInName(std::string_view name);
 
 // The number after the word head in a name: 8 in "layers.12.attn.head8", or 3 in "L12H3". Nothing if
