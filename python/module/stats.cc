@@ -13,7 +13,8 @@
 namespace attnscope::python {
 namespace {
 
-nb::str Text(std::string_view text) { return nb::str(text.data(), text.size()); }
+// Empty text may have no address, which Python 3.12 refuses.
+nb::str Text(std::string_view text) { return text.empty() ? nb::str("") : nb::str(text.data(), text.size()); }
 
 // Counts are whole numbers in Python too.
 nb::object ValueOf(const MetricInfo& info, double value) {
@@ -44,10 +45,31 @@ nb::dict HeadValues(const LayerStats& stats) {
   return out;
 }
 
+// Without a default, so that the compiler asks for the name of a new one.
 std::string_view NameOfUnit(MetricUnit unit) {
-  constexpr std::string_view kNames[] = {
-      "row", "row of several keys", "row of logits", "logit", "matrix", "head", "sequence", "token", "buffer"};
-  return kNames[static_cast<size_t>(unit)];
+  switch (unit) {
+    case MetricUnit::kRow:
+      return "row";
+    case MetricUnit::kRowOfSeveralKeys:
+      return "row of several keys";
+    case MetricUnit::kLogitRow:
+      return "row of logits";
+    case MetricUnit::kLogit:
+      return "logit";
+    case MetricUnit::kMatrix:
+      return "matrix";
+    case MetricUnit::kHead:
+      return "head";
+    case MetricUnit::kSequence:
+      return "sequence";
+    case MetricUnit::kToken:
+      return "token";
+    case MetricUnit::kBuffer:
+      return "buffer";
+    case MetricUnit::kRowWithNullMass:
+      return "row with null mass";
+  }
+  return {};
 }
 
 nb::dict Metrics() {

@@ -43,23 +43,26 @@ def test_memory_stays_flat():
 
 
 def test_two_threads_measure_side_by_side():
-    """While one thread measures, another one runs Python: the GIL is released."""
+    """While one thread is inside one call, another one runs Python: the GIL is released."""
     weights = softmax(numpy.random.default_rng(1).normal(size=(8, 512, 1024))).astype(numpy.float32)
-    layers = [attnscope.LayerAccumulator(heads=8, max_keys=1024) for _ in range(2)]
+    many = numpy.broadcast_to(weights[None], (64, 8, 512, 1024))
+    layers = [attnscope.LayerAccumulator(heads=8, max_keys=1024, max_batch=64) for _ in range(2)]
+    inside = [False, False]
 
-    def measure(layer):
-        for _ in range(20):
-            layer.add_weights(weights)
-            layer.end_sequence()
+    def measure(index):
+        inside[index] = True
+        layers[index].add_weights(many)
+        inside[index] = False
+        layers[index].end_sequence()
 
-    counted = 0
-    threads = [threading.Thread(target=measure, args=(layer,)) for layer in layers]
+    turns = 0
+    threads = [threading.Thread(target=measure, args=(index,)) for index in range(2)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        counted += 1
+        turns += all(inside)
         time.sleep(0)
-    assert counted > 50
+    assert turns > 2
     assert layers[0].stats().layer == layers[1].stats().layer
 
 

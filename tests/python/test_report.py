@@ -175,6 +175,7 @@ def test_metrics_are_those_of_the_library(layer):
     known = attnscope.metrics()
     assert set(layer.stats().layer) <= set(known)
     assert known["entropy"]["axis"] == "Nats" and known["rows"]["is_count"]
+    assert all(info["unit"] and info["meaning"] for info in known.values())
     assert set(layer.stats().heads) <= {name for name, info in known.items() if info["per_head"]}
 
 
