@@ -7,6 +7,8 @@
 //   decode/<keys>       a call with one row of each of 32 heads: over_matrix, its time over that of as many rows of one
 //                       matrix
 //   call/<keys>         a call with one row: extra_ns, what it takes beyond that row's share of a large matrix
+//   row_outputs/<keys>  every output of each row: over_without, the time over that of the same rows without outputs;
+//                       over_without_logits, the same of logits
 //   mean_matrix/<keys>  eight heads: over_sum, its time over a plain read of them all and the sweep of one
 #include <benchmark/benchmark.h>
 
@@ -126,6 +128,21 @@ void Call(benchmark::State& state, size_t keys) {
   state.counters["extra_ns"] = (work.Median(0) - work.Median(1)) / kRows * 1e9;
 }
 
+void Outputs(benchmark::State& state, size_t keys) {
+  constexpr size_t kRows = 512;
+  FreshRows rows(keys);
+  const AllRowOutputs all(kRows);
+  LayerAccumulator with = MakeAccumulator({.heads = 1, .max_keys = keys});
+  LayerAccumulator without = MakeAccumulator({.heads = 1, .max_keys = keys});
+  Interleaved work({[&] { Check(with.AddWeights(rows.Next(1, kRows), {}, {}, &all.outputs())); },
+                    [&] { Check(without.AddWeights(rows.Next(1, kRows))); },
+                    [&] { Check(with.AddLogits(rows.Next(1, kRows), {}, {}, &all.outputs())); },
+                    [&] { Check(without.AddLogits(rows.Next(1, kRows))); }});
+  Run(state, work, kRows * keys * sizeof(float));
+  state.counters["over_without"] = work.Median(0) / work.Median(1);
+  state.counters["over_without_logits"] = work.Median(2) / work.Median(3);
+}
+
 void MeanMatrix(benchmark::State& state, size_t keys) {
   constexpr size_t kHeads = 8;
   FreshRows rows(keys);
@@ -156,6 +173,7 @@ void RegisterAll() {
     Register("threads", keys, Threads);
     Register("decode", keys, Decode);
     Register("call", keys, Call);
+    Register("row_outputs", keys, Outputs);
     Register("mean_matrix", keys, MeanMatrix);
   }
 }

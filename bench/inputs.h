@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attnscope/attention_view.h"
+#include "attnscope/row_outputs.h"
 
 namespace attnscope::bench {
 
@@ -52,6 +53,28 @@ class AttentionRows {
   size_t rows_;
   size_t keys_;
   std::unique_ptr<uint8_t, Free> bytes_;
+};
+
+// Every output of some rows, each in a buffer of float or int32_t.
+class AllRowOutputs {
+ public:
+  explicit AllRowOutputs(size_t rows) : floats_(kRowOutputs.size() + 3, std::vector<float>(rows)), whole_(2 * rows) {
+    int32_t* whole = whole_.data();
+    for (size_t i = 0; i < kRowOutputs.size(); ++i) {
+      RowBuffer& to = outputs_.*kRowOutputs[i].buffer;
+      to = floats_[i].data();
+      if (!kRowOutputs[i].is_whole_number) continue;
+      to = whole;
+      whole += rows;
+    }
+    for (size_t i = 0; i < 3; ++i) outputs_.top_mass[i] = floats_[kRowOutputs.size() + i].data();
+  }
+  const RowOutputs& outputs() const { return outputs_; }
+
+ private:
+  std::vector<std::vector<float>> floats_;
+  std::vector<int32_t> whole_;
+  RowOutputs outputs_;
 };
 
 }  // namespace attnscope::bench

@@ -53,6 +53,16 @@ void CountWeights(RowKind kind, ElementType type, size_t keys) {
         [&] { Check(layer.AddWeights(view)); });
 }
 
+void CountRowOutputs(RowKind kind, ElementType type, size_t keys) {
+  const AttentionRows rows(kind, type, kRows, keys);
+  const AllRowOutputs all(kRows);
+  LayerAccumulator layer;
+  Check(LayerAccumulator::Create({.heads = 1, .max_keys = keys}, &layer));
+  const AttentionView view = ContiguousAttention(rows.Row(0), type, 1, 1, kRows, keys);
+  Count("row_outputs/" + std::string(NameOf(kind)) + "/" + std::to_string(keys) + "/" + NameOf(type),
+        [&] { Check(layer.AddWeights(view, {}, {}, &all.outputs())); });
+}
+
 // A decode step: one row for each head.
 void CountDecodeStep(size_t keys) {
   const AttentionRows rows(RowKind::kSoftmax1, ElementType::kFloat32, kRows, keys);
@@ -97,6 +107,11 @@ void CountAll() {
     CountLogits(keys);
   }
   CountScoredStep(4096);
+  for (const size_t keys : std::initializer_list<size_t>{1024, 16384}) {
+    for (const RowKind kind : kAllRowKinds) CountRowOutputs(kind, ElementType::kFloat32, keys);
+    CountRowOutputs(RowKind::kSoftmax1, ElementType::kFloat16, keys);
+    CountRowOutputs(RowKind::kSoftmax1, ElementType::kBFloat16, keys);
+  }
 }
 
 }  // namespace

@@ -17,15 +17,14 @@ const int64_t* PositionsOf(const Visibility& visibility, size_t sequence) {
   return visibility.key_positions + static_cast<int64_t>(sequence) * visibility.key_positions_stride;
 }
 
-// The position of a view's first query.
+}  // namespace
+
 int64_t FirstPosition(const Visibility& visibility, size_t queries, size_t keys, size_t sequence) {
   if (visibility.causal_offset != kLastQuerySeesLastKey) return visibility.causal_offset;
   const int64_t* positions = PositionsOf(visibility, sequence);
   const int64_t last = positions == nullptr ? static_cast<int64_t>(keys) - 1 : LargestPosition(positions, keys);
   return last + 1 - static_cast<int64_t>(queries);
 }
-
-}  // namespace
 
 RowVisibility::RowVisibility(const Visibility& visibility, size_t queries, size_t keys, size_t sequence, size_t head)
     : causal_(visibility.causal),

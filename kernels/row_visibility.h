@@ -28,6 +28,14 @@ inline KeyRange Union(const KeyRange& a, const KeyRange& b) {
   return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
+// The position of a view's first query among the keys of a sequence: causal_offset, or its default. O(keys)
+// for that default with key_positions, else O(1).
+int64_t FirstPosition(const Visibility& visibility, size_t queries, size_t keys, size_t sequence);
+// The position `rows` behind another; beyond the largest number it stays there, as keys are far below.
+inline int64_t PositionBehind(int64_t first, size_t rows) {
+  return first + std::min(static_cast<int64_t>(rows), INT64_MAX - std::max<int64_t>(first, 0));
+}
+
 // Of one matrix. Where no range can tell what a row sees, `by_key` is true, and Show tells key by key.
 class RowVisibility {
  public:
@@ -65,8 +73,9 @@ class RowVisibility {
   }
   // The union of the ranges of rows [0, rows). O(rows).
   KeyRange RangeOfRows(size_t rows) const;
-  // The first key of the sequence, by position.
+  // The keys of the sequence, by position, of which a row sees some.
   size_t first_key() const { return static_cast<size_t>(first_key_); }
+  size_t end_key() const { return static_cast<size_t>(end_key_); }
 
  private:
   KeyRange PositionRange(size_t row) const {
@@ -80,10 +89,7 @@ class RowVisibility {
     if (begin >= end) return {};
     return {static_cast<size_t>(begin), static_cast<size_t>(end)};
   }
-  // Of that row; beyond the largest number it stays there, as keys are far below.
-  int64_t Position(size_t row) const {
-    return first_position_ + std::min(static_cast<int64_t>(row), INT64_MAX - std::max<int64_t>(first_position_, 0));
-  }
+  int64_t Position(size_t row) const { return PositionBehind(first_position_, row); }
   // Of rows [first, end).
   KeyRange ColumnsOfWindows(size_t first, size_t end) const;
   // By what else there is than causality.

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
+#include "kernels/row_output_range.h"
 #include "kernels/row_visibility.h"
 
 namespace attnscope {
@@ -27,6 +28,7 @@ struct RowRange {
   const SoftmaxMeasures* softmax = nullptr;
   // [rows], or null: how many keys of its range each row sees, where its weights of the others are zero.
   const size_t* seen_keys = nullptr;
+  RowOutputRange outputs;
 
   const void* Element(size_t row, size_t key) const {
     const int64_t offset = static_cast<int64_t>(row) * row_stride + static_cast<int64_t>(key);

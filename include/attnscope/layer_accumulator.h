@@ -21,6 +21,7 @@
 #include "attnscope/limits.h"
 #include "attnscope/metrics.h"
 #include "attnscope/query_key_view.h"
+#include "attnscope/row_outputs.h"
 #include "attnscope/runner.h"
 #include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
@@ -46,8 +47,13 @@ struct LayerConfig {
   friend bool operator==(const LayerConfig&, const LayerConfig&) = default;
 };
 
-// Everything that one layer's attention measured so far.
-//
+// Receives the column sums of matrices whose sequence ends: columns[j] as in LayerAccumulator::ColumnSums, there for
+// the call only. Called on the thread of EndSequence, head by head; it must not call the accumulator.
+struct ColumnReceiver {
+  void* opaque = nullptr;
+  void (*receive)(void* opaque, size_t sequence, size_t head, std::span<const double> columns) = nullptr;
+};
+
 // Where the matrices of open sequences stand in the arrays of an accumulator. Matrix i = sequence * heads + head; in
 // mean-matrix mode there is one.
 struct OpenParts {
@@ -62,6 +68,8 @@ struct OpenParts {
   size_t matrix_keys = 0;
 };
 
+// Everything that one layer's attention measured so far.
+//
 // Memory is allocated by Create, and by the first call that brings a larger Runner than before, or the first logits;
 // nothing is allocated while rows are measured. What Create allocates for keys costs nothing until rows have such keys,
 // where the operating system hands out pages as they are written. After a failed call the state is as before that call.
@@ -89,7 +97,11 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // EndSequence. O(batch * heads * queries * keys): one read of the weights. Errors, naming the argument and its value:
   // kInvalidArgument (null data, sizes whose product overflows, a key length that is negative or above `keys`, missing
   // heads in mean-matrix mode), kOutOfRange (more heads, sequences or keys than the configuration has).
-  Status AddWeights(const AttentionView& weights, const Visibility& visibility = {}, const Runner& runner = {});
+  // With `rows`, which may be null, also what each row measures is written to buffers; they must have room for the rows
+  // of the view, see RowOutputs. Errors: kInvalidArgument, naming the field and its value; the buffers are untouched by
+  // a call that fails.
+  Status AddWeights(const AttentionView& weights, const Visibility& visibility = {}, const Runner& runner = {},
+                    const RowOutputs* rows = nullptr);
 
   // Adds rows of logits, the softmax's input: everything that their weights would have measured, and the logit metrics.
   // Rows may arrive as in AddWeights, and in the same sequences as weights, queries and keys. Any finite logits are
@@ -97,14 +109,16 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // measured: the bounds above hold against the exact softmax of the given logits. O(batch * heads * queries * keys):
   // one read of the logits from memory. Errors: those of AddWeights; kInvalidArgument for a scale, soft cap or bias
   // beyond its range.
-  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params = {}, const Runner& runner = {});
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params = {}, const Runner& runner = {},
+                   const RowOutputs* rows = nullptr);
 
   // The same from queries and keys; their products are float32 and are never all in memory: a product is off by at most
   // head_dim * 1e-7 of the sum of its terms' magnitudes, and must not overflow a float32. What a causal mask hides is
   // not multiplied. O(batch * heads * queries * keys * head_dim). Errors: those of AddLogits; kInvalidArgument for
   // heads that kv_heads does not divide, a head_dim beyond 1 to kMaxHeadDim, pages that do not hold `keys` keys, or
   // pages with a batch other than 1.
-  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params = {}, const Runner& runner = {});
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params = {}, const Runner& runner = {},
+                        const RowOutputs* rows = nullptr);
 
   // From now on AddWeights, AddLogits and AddQueriesKeys also add their rows to `scores`, as the calls of KeyScores of
   // the same names do, from the weights that they have made anyway, until another KeyScores or Detach takes the place.
@@ -139,6 +153,16 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // The same for one sequence, while others stay open: a server's requests end one by one. In mean-matrix mode there is
   // one, 0. O(heads * max_keys). Errors: kOutOfRange for a sequence beyond the configuration's max_batch.
   Status EndSequence(size_t sequence);
+  // The same, and hands the column sums of each of its matrices that has rows to `receiver` before they are folded.
+  Status EndSequence(size_t sequence, const ColumnReceiver& receiver);
+
+  // The attention that each key of an open matrix has received so far: columns[j] = sum_i a_ij over the rows that are
+  // not invalid, by position where there are key_positions. In mean-matrix mode the one matrix is [0, 0]. Fills all of
+  // `columns`, with zeros from OpenKeys on. Relative error below 1e-6. O(columns). Errors: kOutOfRange for a sequence
+  // or head beyond the configuration, kInvalidArgument for fewer columns than OpenKeys.
+  Status ColumnSums(size_t sequence, size_t head, std::span<double> columns) const;
+  // How many keys it has; 0 if it is not open, or not there.
+  size_t OpenKeys(size_t sequence, size_t head) const;
 
   // What was measured so far, as if EndSequence had been called now; the state stays as it is.
   // O(max_batch * heads * max_keys). Its result is allocated: it throws std::bad_alloc if there is no memory for that.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/logits_feeder.h"
+#include "kernels/accumulator/row_output_checks.h"
 #include "kernels/accumulator/score_checks.h"
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/visibility_checks.h"
@@ -32,6 +34,11 @@ Status NotCreated() {
 
 Status NoScratch(const Runner& runner) {
   return {StatusCode::kOutOfMemory, "no memory for a runner of " + std::to_string(runner.threads) + " threads"};
+}
+
+Status Beyond(const char* name, size_t value, size_t count) {
+  return {StatusCode::kOutOfRange, std::string(name) + " is " + std::to_string(value) +
+                                       ", the accumulator was made for " + std::to_string(count)};
 }
 
 // Counts rows of a view that has no keys, in O(1) for each matrix. Returns how many are left to add: at least a block,
@@ -85,6 +92,17 @@ Status CheckOpenKeys(const LayerStorage& storage, const char* name, const View& 
   return {};
 }
 
+// Copies the buffers of rows, if there are any, and completes their strides.
+template <class View>
+Status ResolveOutputs(const LayerConfig& config, const View& view, const RowOutputs* rows,
+                      std::optional<RowOutputs>* outputs) {
+  if (rows == nullptr) return {};
+  RowOutputs& resolved = outputs->emplace(*rows);
+  const size_t batch = config.mean_matrix ? 1 : view.batch;
+  const size_t heads = config.mean_matrix ? 1 : view.heads;
+  return ResolveRowOutputs({batch, heads, view.queries, view.keys}, &resolved);
+}
+
 }  // namespace
 
 // A layer's numbers, and what feeds them.
@@ -136,45 +154,54 @@ Status LayerAccumulator::Create(const LayerConfig& config, LayerAccumulator* out
   return {};
 }
 
-Status LayerAccumulator::AddWeights(const AttentionView& weights, const Visibility& visibility, const Runner& runner) {
+Status LayerAccumulator::AddWeights(const AttentionView& weights, const Visibility& visibility, const Runner& runner,
+                                    const RowOutputs* rows) {
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckAttention(state_->config(), weights, visibility); !status.ok()) return status;
   if (weights.batch == 0 || weights.heads == 0 || weights.queries == 0) return {};
   if (Status status = CheckOpenKeys(state_->storage, "weights", weights, visibility); !status.ok()) return status;
   if (Status status = state_->CheckScores("weights", weights, visibility); !status.ok()) return status;
+  std::optional<RowOutputs> outputs;
+  if (Status status = ResolveOutputs(state_->config(), weights, rows, &outputs); !status.ok()) return status;
   if (!state_->weights.Allocate(runner, visibility)) return NoScratch(runner);
   state_->OpenScores(weights, visibility);
-  AttentionView rows = weights;
-  rows.queries = CountRowsWithoutKeys(weights, &state_->storage);
-  state_->weights.Add(rows, visibility, runner);
+  AttentionView left = weights;
+  left.queries = rows != nullptr ? weights.queries : CountRowsWithoutKeys(weights, &state_->storage);
+  state_->weights.Add(left, visibility, runner, outputs ? &*outputs : nullptr);
   return {};
 }
 
-Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) {
+Status LayerAccumulator::AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner,
+                                   const RowOutputs* rows) {
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckLogits(state_->config(), logits, params); !status.ok()) return status;
   if (logits.batch == 0 || logits.heads == 0 || logits.queries == 0) return {};
   if (Status status = CheckOpenKeys(state_->storage, "logits", logits, params.mask); !status.ok()) return status;
   if (Status status = state_->CheckScores("logits", logits, params.mask); !status.ok()) return status;
+  std::optional<RowOutputs> outputs;
+  if (Status status = ResolveOutputs(state_->config(), logits, rows, &outputs); !status.ok()) return status;
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
   state_->OpenScores(logits, params.mask);
-  AttentionView rows = logits;
-  rows.queries = CountRowsWithoutKeys(logits, &state_->storage);
-  state_->logits.Add(LogitViewSource(rows, params), runner);
+  AttentionView left = logits;
+  left.queries = rows != nullptr ? logits.queries : CountRowsWithoutKeys(logits, &state_->storage);
+  state_->logits.Add(LogitViewSource(left, params, outputs ? &*outputs : nullptr), runner);
   return {};
 }
 
-Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) {
+Status LayerAccumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner,
+                                        const RowOutputs* rows) {
   if (state_ == nullptr) return NotCreated();
   if (Status status = CheckQueriesKeys(state_->config(), view, params); !status.ok()) return status;
   if (view.batch == 0 || view.heads == 0 || view.queries == 0) return {};
   if (Status status = CheckOpenKeys(state_->storage, "queries", view, params.mask); !status.ok()) return status;
   if (Status status = state_->CheckScores("queries", view, params.mask); !status.ok()) return status;
+  std::optional<RowOutputs> outputs;
+  if (Status status = ResolveOutputs(state_->config(), view, rows, &outputs); !status.ok()) return status;
   if (!state_->logits.Allocate(runner)) return NoScratch(runner);
   state_->OpenScores(view, params.mask);
-  QueryKeyView rows = view;
-  rows.queries = CountRowsWithoutKeys(view, &state_->storage);
-  state_->logits.Add(QueryKeySource(rows, params), runner);
+  QueryKeyView left = view;
+  left.queries = rows != nullptr ? view.queries : CountRowsWithoutKeys(view, &state_->storage);
+  state_->logits.Add(QueryKeySource(left, params, outputs ? &*outputs : nullptr), runner);
   return {};
 }
 
@@ -220,15 +247,37 @@ void LayerAccumulator::EndSequence() {
   if (state_ != nullptr) state_->storage.EndAllSequences();
 }
 
-Status LayerAccumulator::EndSequence(size_t sequence) {
+Status LayerAccumulator::EndSequence(size_t sequence) { return EndSequence(sequence, {}); }
+
+Status LayerAccumulator::EndSequence(size_t sequence, const ColumnReceiver& receiver) {
   if (state_ == nullptr) return NotCreated();
   const size_t batch = state_->storage.layout().batch();
-  if (sequence >= batch) {
-    return {StatusCode::kOutOfRange,
-            "sequence is " + std::to_string(sequence) + ", the accumulator was made for " + std::to_string(batch)};
-  }
-  state_->storage.EndSequence(sequence);
+  if (sequence >= batch) return Beyond("sequence", sequence, batch);
+  state_->storage.EndSequence(sequence, receiver);
   return {};
+}
+
+Status LayerAccumulator::ColumnSums(size_t sequence, size_t head, std::span<double> columns) const {
+  if (state_ == nullptr) return NotCreated();
+  const StateLayout& layout = state_->storage.layout();
+  if (sequence >= layout.batch()) return Beyond("sequence", sequence, layout.batch());
+  if (head >= layout.heads()) return Beyond("head", head, layout.heads());
+  const size_t keys = state_->storage.OpenKeys(sequence, head);
+  if (columns.size() < keys) {
+    return {StatusCode::kInvalidArgument, "columns has room for " + std::to_string(columns.size()) +
+                                              " keys, but open matrix [" + std::to_string(sequence) + ", " +
+                                              std::to_string(head) + "] has " + std::to_string(keys)};
+  }
+  state_->storage.ColumnSums(sequence, head, columns.data());
+  std::fill(columns.begin() + static_cast<std::ptrdiff_t>(keys), columns.end(), 0.0);
+  return {};
+}
+
+size_t LayerAccumulator::OpenKeys(size_t sequence, size_t head) const {
+  if (state_ == nullptr) return 0;
+  const LayerStorage& storage = state_->storage;
+  if (sequence >= storage.layout().batch() || head >= storage.layout().heads()) return 0;
+  return storage.OpenKeys(sequence, head);
 }
 
 LayerStats LayerAccumulator::Stats() const { return state_ == nullptr ? LayerStats() : state_->storage.Stats(); }

@@ -25,10 +25,10 @@ void ClearWritten(double* values, size_t count) {
 bool LayerStorage::Allocate() {
   // Two doubles and a float a key and less than 2^10 others for each matrix: no index overflows.
   const size_t matrices = layout_.heads() * layout_.batch();
-  if (matrices > (SIZE_MAX >> 8) / (config_.max_keys + 1024)) return false;
+  if (matrices > (SIZE_MAX >> 8) / (layout_.keys() + 1024)) return false;
   sums_ = AllocateLazyBuffer<double>(layout_.sums());
   maxima_ = AllocateLazyBuffer<double>(layout_.maxima());
-  block_stride_ = (config_.max_keys + kMaxFloatLanes - 1) / kMaxFloatLanes * kMaxFloatLanes;
+  block_stride_ = (layout_.keys() + kMaxFloatLanes - 1) / kMaxFloatLanes * kMaxFloatLanes;
   blocks_ = AllocateUnsetBuffer<float>(matrices * block_stride_);
   block_columns_ = AllocateLazyBuffer<KeyRange>(matrices);
   return sums_ != nullptr && maxima_ != nullptr && blocks_ != nullptr && block_columns_ != nullptr;
@@ -60,10 +60,11 @@ void LayerStorage::LoadBlocks() {
 OpenMatrix LayerStorage::Open(size_t sequence, size_t head, const RowRange& rows) {
   OpenMatrix open;
   open.row_sums = OpenRowSums(sequence, head);
+  open.rows = OpenRows(sequence, head);
+  if (!keeps_columns_) return open;
   open.columns = OpenColumns(sequence, head);
   open.block = Block(sequence, head);
   open.block_columns = &block_columns_[sequence * layout_.heads() + head];
-  open.rows = OpenRows(sequence, head);
   AddColumns(sequence, head, rows.visible, rows.rows);
   return open;
 }
@@ -153,9 +154,37 @@ void LayerStorage::Fold(size_t sequence, size_t head, const double* partial, dou
   FoldMatrix(open, closed_sums + layout_.HeadSums(head), closed_maxima + layout_.HeadMaxima(head));
 }
 
-void LayerStorage::EndSequence(size_t sequence) {
+void LayerStorage::ColumnSums(size_t sequence, size_t head, double* columns) const {
+  const size_t keys = OpenKeys(sequence, head);
+  std::copy_n(sums() + layout_.OpenColumns(sequence, head), keys, columns);
+  if (!in_blocks_) {
+    const double* partial = sums() + layout_.OpenPartial(sequence, head);
+    for (size_t i = 0; i < keys; ++i) columns[i] += partial[i];
+    return;
+  }
+  const float* block = Block(sequence, head);
+  const KeyRange in_progress = BlockColumns(sequence, head);
+  const size_t end = std::min(in_progress.end, keys);
+  for (size_t i = in_progress.begin; i < end; ++i) columns[i] += static_cast<double>(block[i]);
+}
+
+// The sums are those that are folded next: the partial ones are added to the others, where they stand.
+void LayerStorage::HandOut(size_t sequence, size_t head, const ColumnReceiver& receiver) {
+  if (receiver.receive == nullptr || OpenRows(sequence, head) == 0) return;
+  double* columns = sums() + layout_.OpenColumns(sequence, head);
+  double* partial = sums() + layout_.OpenPartial(sequence, head);
+  const size_t keys = OpenKeys(sequence, head);
+  for (size_t i = 0; i < keys; ++i) {
+    columns[i] += partial[i];
+    if (partial[i] != 0.0) partial[i] = 0.0;  // pages of zeros may not have been written yet
+  }
+  receiver.receive(receiver.opaque, sequence, head, {columns, keys});
+}
+
+void LayerStorage::EndSequence(size_t sequence, const ColumnReceiver& receiver) {
   StoreBlocks(sequence);
   for (size_t head = 0; head < layout_.heads(); ++head) {
+    HandOut(sequence, head, receiver);
     Fold(sequence, head, sums() + layout_.OpenPartial(sequence, head), sums(), maxima_.get());
   }
   ClearSequence(sequence);

@@ -6,6 +6,7 @@
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_LAYER_STORAGE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 #include "attnscope/attention_view.h"
@@ -17,16 +18,24 @@
 
 namespace attnscope {
 
+// Whether a storage has column sums, which are most of it. Without, it is for rows whose measures go elsewhere.
+enum class KeepsColumns : uint8_t { kYes, kNo };
+
 // Const members change nothing that another const member reads, so several threads may read one storage at once.
 class LayerStorage {
  public:
-  explicit LayerStorage(const LayerConfig& config) : config_(config), layout_(config) {}
+  explicit LayerStorage(const LayerConfig& config, KeepsColumns keeps_columns = KeepsColumns::kYes)
+      : config_(config),
+        layout_(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch,
+                keeps_columns == KeepsColumns::kYes ? config.max_keys : 0),
+        keeps_columns_(keeps_columns == KeepsColumns::kYes) {}
 
   // False if there is no memory.
   bool Allocate();
 
   const LayerConfig& config() const { return config_; }
   const StateLayout& layout() const { return layout_; }
+  bool keeps_columns() const { return keeps_columns_; }
   // Of a row's sum, around 1.
   double Tolerance(ElementType type) const {
     return type == ElementType::kFloat32 ? config_.tolerance_float32 : config_.tolerance_half;
@@ -47,8 +56,12 @@ class LayerStorage {
   }
   double* LayerSums() { return sums_.get(); }  // [kNumLayerSums]
 
-  // Folds the open matrices of one sequence, or of all, into their heads, and begins new ones.
-  void EndSequence(size_t sequence);
+  // columns[0, OpenKeys) of an open matrix, with those of its block in progress.
+  void ColumnSums(size_t sequence, size_t head, double* columns) const;
+
+  // Folds the open matrices of one sequence, or of all, into their heads, and begins new ones. A receiver gets their
+  // column sums before.
+  void EndSequence(size_t sequence, const ColumnReceiver& receiver = {});
   void EndAllSequences();
   // The metrics as if all sequences ended now.
   LayerStats Stats() const;
@@ -74,10 +87,12 @@ class LayerStorage {
   const double* PartialSums(size_t sequence, size_t head, double* scratch) const;
   void Fold(size_t sequence, size_t head, const double* partial, double* closed_sums, double* closed_maxima) const;
   void ClearSequence(size_t sequence);
+  void HandOut(size_t sequence, size_t head, const ColumnReceiver& receiver);
   double* sums() const { return sums_.get(); }
 
   LayerConfig config_;
   StateLayout layout_;
+  bool keeps_columns_;
   AlignedBuffer<double> sums_;
   AlignedBuffer<double> maxima_;
   AlignedBuffer<float> blocks_;  // [batch, heads, block_stride_]: see OpenMatrix

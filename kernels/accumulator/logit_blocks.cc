@@ -24,6 +24,7 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
   range.null_mass = source.has_sinks();
   range.tolerance = tolerance;
   range.softmax = scratch.Measures(in_scratch);
+  range.outputs = source.Outputs(range.visible, chunk.sequence, chunk.first_head + head, chunk.first_row + first);
   // What all rows share.
   SoftmaxRow common;
   common.type = logits.type;

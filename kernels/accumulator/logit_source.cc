@@ -33,8 +33,8 @@ double MaskedBelow(const SoftmaxParams& params, ElementType type) {
 }  // namespace
 
 LogitSource::LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale,
-                         const SoftmaxParams& params)
-    : shape_(shape), heads_per_group_(heads_per_group), scale_(scale), params_(params) {}
+                         const SoftmaxParams& params, const RowOutputs* outputs)
+    : shape_(shape), heads_per_group_(heads_per_group), scale_(scale), params_(params), outputs_(outputs) {}
 
 const void* LogitSource::BiasRow(size_t sequence, size_t head, size_t row, size_t key) const {
   const BiasView& bias = params_.bias;
@@ -54,13 +54,13 @@ bool LogitSource::IsMaskedByValue(size_t sequence, size_t head, size_t row, size
   return bias != nullptr && ElementAsDouble(bias, params_.bias.type, 0) <= scale_.masked_bias;
 }
 
-LogitViewSource::LogitViewSource(const AttentionView& logits, const SoftmaxParams& params)
+LogitViewSource::LogitViewSource(const AttentionView& logits, const SoftmaxParams& params, const RowOutputs* outputs)
     : LogitSource(logits, 1,
                   {.scale = params.scale == 0.0 ? 1.0 : params.scale,
                    .soft_cap = params.soft_cap,
                    .masked_logit = MaskedBelow(params, logits.type),
                    .masked_bias = MaskedBelow(params, params.bias.type)},
-                  params) {}
+                  params, outputs) {}
 
 AttentionView LogitViewSource::Prepare(const LogitChunk& chunk, const LogitScratch& /*scratch*/) const {
   AttentionView logits = shape();
@@ -71,12 +71,12 @@ AttentionView LogitViewSource::Prepare(const LogitChunk& chunk, const LogitScrat
   return logits;
 }
 
-QueryKeySource::QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params)
+QueryKeySource::QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params, const RowOutputs* outputs)
     : LogitSource(ShapeOf(view), view.heads / view.kv_heads,
                   {.scale = params.scale == 0.0 ? 1.0 / std::sqrt(static_cast<double>(view.head_dim)) : params.scale,
                    .soft_cap = params.soft_cap,
                    .masked_bias = MaskedBelow(params, params.bias.type)},
-                  params),
+                  params, outputs),
       view_(view) {}
 
 AttentionView QueryKeySource::Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const {

@@ -18,7 +18,8 @@
 
 namespace attnscope {
 
-// The matrices of one call. Thread-safe for different scratch.
+// The matrices of one call, and where its rows' outputs go: with their strides, or null. Thread-safe for different
+// scratch.
 class LogitSource {
  public:
   // The matrices' sizes and places; only views of logits have data and strides.
@@ -38,6 +39,13 @@ class LogitSource {
   bool IsMaskedByValue(size_t sequence, size_t head, size_t row, size_t key) const;
   bool has_sinks() const { return params_.sinks != nullptr; }
   double Sink(size_t head) const { return has_sinks() ? static_cast<double>(params_.sinks[head]) : -HUGE_VAL; }
+  // Of the matrix's row `first_row` and those behind it; `visible` is of that sequence.
+  RowOutputRange Outputs(const RowVisibility& visible, size_t sequence, size_t head, size_t first_row) const {
+    return OutputsOf(outputs_, params_.mask, visible, shape_.queries, shape_.keys, sequence, head).From(first_row);
+  }
+  RowOutputRange MeanOutputs(size_t first_row) const {
+    return OutputsOfMean(outputs_, params_.mask, shape_.queries, shape_.keys).From(first_row);
+  }
   double BiasFactor(size_t head) const {
     return params_.bias.head_factors == nullptr ? 1.0 : static_cast<double>(params_.bias.head_factors[head]);
   }
@@ -49,7 +57,8 @@ class LogitSource {
   virtual size_t RowsAtOnce(size_t most) const = 0;
 
  protected:
-  LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale, const SoftmaxParams& params);
+  LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale, const SoftmaxParams& params,
+              const RowOutputs* outputs);
   ~LogitSource() = default;
 
  private:
@@ -57,12 +66,13 @@ class LogitSource {
   size_t heads_per_group_;
   LogitScale scale_;
   const SoftmaxParams& params_;
+  const RowOutputs* outputs_;
 };
 
 // Logits that stand in memory.
 class LogitViewSource final : public LogitSource {
  public:
-  LogitViewSource(const AttentionView& logits, const SoftmaxParams& params);
+  LogitViewSource(const AttentionView& logits, const SoftmaxParams& params, const RowOutputs* outputs = nullptr);
   AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const override;
   // A block, whose weights stay in cache for the sweep.
   size_t RowsAtOnce(size_t /*most*/) const override { return kRowsPerBlock; }
@@ -71,7 +81,7 @@ class LogitViewSource final : public LogitSource {
 // Logits that are multiplied as they are needed.
 class QueryKeySource final : public LogitSource {
  public:
-  QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params);
+  QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params, const RowOutputs* outputs = nullptr);
   AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const override;
   // As keys are packed once a chunk.
   size_t RowsAtOnce(size_t most) const override { return most; }

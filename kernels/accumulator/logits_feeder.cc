@@ -168,6 +168,7 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
     range.rows = chunk.num_rows;
     range.tolerance = storage_.config().tolerance_float32;
     range.null_mass = source.has_sinks();
+    range.outputs = source.MeanOutputs(first);
     feeder.Add(range, first, by_value ? mean_seen_.get() : nullptr);
   }
 }

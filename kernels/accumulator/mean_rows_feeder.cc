@@ -45,6 +45,7 @@ void MeanRowsFeeder::Add(RowRange range, size_t first, const uint8_t* seen) {
     const uint8_t* of_row = seen == nullptr ? any : seen + row * shape_.keys;
     const auto num_seen = static_cast<size_t>(std::count(of_row, of_row + shape_.keys, uint8_t{1}));
     range.data = block.Row(row);
+    range.outputs = block.outputs.From(row);
     range.visible = RowVisibility(end);
     range.seen_keys = &num_seen;
     pending_.Add(range, storage_.Open(0, 0, range));

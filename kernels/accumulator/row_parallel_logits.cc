@@ -67,7 +67,9 @@ void RowParallelLogits::SweepChunk(const LogitSource& source, size_t task, Swept
       range.softmax = measures;
       RowBlock& block = swept.blocks[index];
       block = RowBlock();
-      block.columns = swept.columns.get() + index * ColumnStride(storage_.config().max_keys);
+      if (storage_.keeps_columns()) {
+        block.columns = swept.columns.get() + index * ColumnStride(storage_.config().max_keys);
+      }
       double* row_sums = storage_.OpenRowSums(source.shape().first_sequence + chunk.sequence,
                                               source.shape().first_head + chunk.first_head + head);
       block.reached = range.visible.Columns(0, kRowsPerBlock);
@@ -93,10 +95,12 @@ void RowParallelLogits::AddChunk(const LogitSource& source, const SweptChunk& sw
         AddLogitSums(swept.measures.get() + i * kRowsPerBlock, kRowsPerBlock, storage_.config().saturation_bound,
                      storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxima(sequence, of_layer));
         AddDetachedRows(block, &swept.results[i]);
+        if (!storage_.keeps_columns()) continue;
         const size_t first_row = chunk.first_row + (i - head * blocks) * kRowsPerBlock;
         storage_.AddColumns(sequence, of_layer, source.Visible(chunk.sequence, chunk.first_head + head, first_row),
                             kRowsPerBlock);
       }
+      if (!storage_.keeps_columns()) continue;
       // Weights of a softmax are never slow but in rows that are invalid, so rows, overwritten by now, are not read.
       AddDetachedColumns(block, swept.results[i], {task * share, (task + 1) * share},
                          storage_.OpenColumns(sequence, of_layer));

@@ -21,9 +21,10 @@ bool WeightsFeeder::Allocate(const Runner& runner, const Visibility& visibility)
   return by_key || config.mean_matrix ? buffers_.AllocateForShown(config, tasks) : buffers_.Allocate(config, tasks);
 }
 
-void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility, const Runner& runner) {
+void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility, const Runner& runner,
+                        const RowOutputs* outputs) {
   storage_.LoadBlocks();
-  if (storage_.config().mean_matrix) return AddMeanMatrix(view, visibility);
+  if (storage_.config().mean_matrix) return AddMeanMatrix(view, visibility, outputs);
   const size_t matrices = view.batch * view.heads;
   const size_t tasks = std::min(matrices, TasksOfMatrices(runner));
   // Each task adds every tasks-th matrix. Matrices share nothing, so their order does not matter.
@@ -39,6 +40,9 @@ void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility,
       range.visible.SelectHead(head);
       if (view.keys != 0) range.data = ElementOf(view, sequence, head, 0);
       if (scores_ != nullptr) scores_->AddRows(range, view.first_sequence + sequence, view.first_head + head, task);
+      if (outputs != nullptr) {
+        range.outputs = OutputsOf(outputs, visibility, range.visible, view.queries, view.keys, sequence, head);
+      }
       pending.Add(range, storage_.Open(view.first_sequence + sequence, view.first_head + head, range));
     }
     pending.Sweep();
@@ -47,7 +51,7 @@ void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility,
 }
 
 // Averages a block of rows at a time, which stays in cache for the sweep.
-void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Visibility& visibility) {
+void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Visibility& visibility, const RowOutputs* outputs) {
   MeanRowsFeeder feeder(view, visibility, storage_, buffers_);
   for (size_t first = 0; first < view.queries; first += kRowsPerBlock) {
     RowRange range;
@@ -59,6 +63,7 @@ void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Visibility& v
     for (size_t row = 0; row < range.rows; ++row) {
       MeanOfRows(view, visibility, first + row, buffers_.mean_rows() + row * view.keys);
     }
+    range.outputs = OutputsOfMean(outputs, visibility, view.queries, view.keys).From(first);
     feeder.Add(range, first);
   }
 }

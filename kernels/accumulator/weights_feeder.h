@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_WEIGHTS_FEEDER_H_
 
 #include "attnscope/attention_view.h"
+#include "attnscope/row_outputs.h"
 #include "attnscope/runner.h"
 #include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
@@ -20,11 +21,11 @@ class WeightsFeeder {
   bool Allocate(const Runner& runner, const Visibility& visibility);
   // Rows are also added to these scores, which have their keys; null: none.
   void AttachScores(ScoreStorage* scores) { scores_ = scores; }
-  // The arguments are valid, and there is room for the runner's tasks.
-  void Add(const AttentionView& view, const Visibility& visibility, const Runner& runner);
+  // The arguments are valid, and there is room for the runner's tasks. `outputs` with its strides, or null.
+  void Add(const AttentionView& view, const Visibility& visibility, const Runner& runner, const RowOutputs* outputs);
 
  private:
-  void AddMeanMatrix(const AttentionView& view, const Visibility& visibility);
+  void AddMeanMatrix(const AttentionView& view, const Visibility& visibility, const RowOutputs* outputs);
 
   LayerStorage& storage_;
   FeederBuffers& buffers_;

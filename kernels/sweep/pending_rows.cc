@@ -14,7 +14,7 @@ void PendingRows::Add(const RowRange& range, const OpenMatrix& matrix) {
     const size_t done = (matrix.rows + first) % kRowsPerBlock;
     const size_t num_rows = std::min(kRowsPerBlock - done, range.rows - first);
     if (block_.num_rows + num_rows > kRowsPerBlock) Sweep();
-    block_.columns = num_rows == kRowsPerBlock ? scratch_.columns : nullptr;
+    block_.columns = num_rows == kRowsPerBlock && matrix.columns != nullptr ? scratch_.columns : nullptr;
     block_.reached = range.visible.Columns(first, num_rows);
     parts_[num_parts_++] = {matrix.columns, matrix.block, matrix.block_columns, block_.reached, block_.num_rows,
                             num_rows,       done};

@@ -33,7 +33,7 @@ struct BlockRow {
 // depend on how the rows were cut into calls.
 struct OpenMatrix {
   double* row_sums = nullptr;         // [kNumRowSums]
-  double* columns = nullptr;          // [keys]: finished blocks
+  double* columns = nullptr;          // [keys]: finished blocks; null: none are added up
   float* block = nullptr;             // [keys]: the block in progress; in use if `rows` is within one
   KeyRange* block_columns = nullptr;  // of `block`; all others are zero, and stand nowhere
   size_t rows = 0;                    // so far
@@ -41,7 +41,7 @@ struct OpenMatrix {
 
 // The rows of one matrix in a block, and the column sums that they are added to. Without initialisers, as above.
 struct BlockPart {
-  double* columns;  // of the matrix: finished blocks
+  double* columns;  // of the matrix: finished blocks; null: none are added up
   float* block;     // and the one in progress
   KeyRange* block_columns;
   KeyRange reached;  // columns that these rows add to
@@ -61,6 +61,9 @@ struct RowBlock {
   bool from_first_column = true;  // every row's weights begin at column 0
   size_t num_rows = 0;
   BlockRow rows[kRowsPerBlock];
+  // Where each row's outputs go, if any are asked for.
+  const RowOutputs* outputs = nullptr;
+  RowPlace places[kRowsPerBlock];
 
   // Appends rows [first, first + count) of a matrix.
   void Append(const RowRange& range, size_t first, size_t count, double* row_sums) {
@@ -96,7 +99,19 @@ struct RowBlock {
       appended[i].keys = range.softmax[first + i].keys;
     }
     for (size_t i = 0; range.seen_keys != nullptr && i < count; ++i) appended[i].keys = range.seen_keys[first + i];
+    outputs = range.outputs.to;
+    for (size_t i = 0; outputs != nullptr && i < count; ++i) {
+      places[num_rows - count + i] = range.outputs.Place(first + i);
+    }
   }
+};
+
+// Weights of a row that its outputs ask for by their place.
+struct RowPick {
+  int64_t argmax;      // the column of the largest weight, the first of equals
+  double first_token;  // see RowOutputs
+  double self;
+  double previous;
 };
 
 // What the rows of a block measured. Padded for vectors.
@@ -112,6 +127,7 @@ struct BlockResult {
   HWY_ALIGN_MAX double valid[kPaddedRows];  // 1 or 0
   bool slow[kRowsPerBlock];                 // measured by the careful path
   bool any_slow;                            // the column sums are then without these rows
+  RowPick picks[kRowsPerBlock];             // of rows that are measured, if the block has outputs
 };
 
 }  // namespace attnscope

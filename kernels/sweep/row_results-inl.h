@@ -20,6 +20,7 @@
 #include "hwy/highway.h"
 #include "kernels/row_sums.h"
 #include "kernels/sweep/row_block.h"
+#include "kernels/sweep/write_outputs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
@@ -111,6 +112,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     AddSums<false>(values, i, block.rows[i].row_sums);
     if (HWY_UNLIKELY(any_odd)) AddSums<true>(values, i, block.rows[i].row_sums);
   }
+  if (HWY_UNLIKELY(block.outputs != nullptr)) WriteOutputs(block, result, values);
 }
 
 }  // namespace HWY_NAMESPACE

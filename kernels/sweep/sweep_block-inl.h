@@ -17,6 +17,7 @@
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/sweep/row_block.h"
+#include "kernels/sweep/row_picks-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/slow_row.h"
 #include "kernels/sweep/sweep_tags-inl.h"
@@ -198,6 +199,7 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
   }
   const Ahead<T> ahead(block);
   Selection<T> selection(block, rows, workspace);
+  LargestPlaces largest;
   const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
     if (make_columns) {
@@ -206,6 +208,7 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
       SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
     }
     selection.AddTile(tile);
+    if (HWY_UNLIKELY(block.outputs != nullptr)) FindLargest(block, selection, tile * GroupColumns(), largest);
   }
   TopSums sums;
   selection.Sum(sums);
@@ -223,6 +226,7 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
   }
   if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
   if (block.columns != nullptr && (!make_columns || result.any_slow)) MakeColumns<T>(block, result);
+  if (HWY_UNLIKELY(block.outputs != nullptr)) PickWeights<T>(block, largest, result);
 }
 
 }  // namespace HWY_NAMESPACE

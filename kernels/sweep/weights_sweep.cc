@@ -60,6 +60,7 @@ HWY_INLINE void ExtendColumns(const KeyRange& more, KeyRange& has, float* HWY_RE
 template <typename T>
 HWY_INLINE void AddColumns(const RowBlock& block, const BlockPart& part, const BlockResult& result) {
   double* HWY_RESTRICT finished = part.columns;
+  if (HWY_UNLIKELY(finished == nullptr)) return;
   if (HWY_UNLIKELY(result.any_slow)) AddSlowRows(block, result, part.first, part.num_rows, part.reached, finished);
   if (block.columns != nullptr) {
     AddFloats(block.columns + part.reached.begin, part.reached.size(), finished + part.reached.begin);

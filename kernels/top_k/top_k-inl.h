@@ -170,6 +170,14 @@ class Selection {
     for (size_t i = 0; i < num_batches_; ++i) PrepareNextTile(batches_[i], workspace_);
   }
 
+  // Writes the bit pattern of each row's largest weight so far to `bits`, which has room for the lanes of any batch.
+  void StoreLargest(uint32_t* HWY_RESTRICT bits) const {
+    for (size_t i = 0; i < num_batches_; ++i) batches_[i].StoreLargest(longest_ == 0, bits);
+    for (size_t i = 0; longest_ != 0 && any_short_ && i < num_rows_; ++i) {
+      if (workspace_.selections[i].state == RowState::kShort) bits[i] = short_.max_bits[i];
+    }
+  }
+
   // Writes the sums of all rows. Short rows are summed from the halves also where other rows of the block are longer:
   // so their sums do not depend on these.
   void Sum(TopSums& sums) const {

@@ -94,6 +94,11 @@ class TopLists {
   // The i-th largest weight of each row, from 0.
   hn::Vec<DU> OfList(size_t i) const { return hn::Load(DU(), list_ + i * hn::Lanes(DU())); }
 
+  // Writes the largest weight of each row, of the halves or of the list, to the batch's place in `bits`.
+  void StoreLargest(bool of_halves, uint32_t* HWY_RESTRICT bits) const {
+    hn::Store(of_halves ? LargerOfHalves(0, 1) : OfList(0), DU(), bits + first_);
+  }
+
   // Write the sums for the batch's rows. top5 <= top10 <= top50, whatever the rounding.
   void SumHalves(TopSums& sums) const {
     Sum([this](size_t i, size_t k) HWY_ATTR { return LargerOfHalves(i, k); }, sums);

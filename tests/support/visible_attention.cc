@@ -133,9 +133,9 @@ LayerConfig VisibleAttention::config() const {
   return {.heads = sizes_.heads, .max_keys = sizes_.max_keys, .max_batch = sizes_.batch};
 }
 
-template <class Layer>
-Status VisibleAttention::AddRowsTo(InputKind kind, size_t first, size_t count, Layer& layer,
-                                   const Runner& runner) const {
+template <class Layer, class... Rows>
+Status VisibleAttention::AddRowsTo(InputKind kind, size_t first, size_t count, Layer& layer, const Runner& runner,
+                                   Rows... outputs) const {
   std::vector<int64_t> lengths(sizes_.batch);
   SoftmaxParams params = params_;
   if (count != sizes_.queries) params.mask = VisibilityOfRows(params_.mask, sizes_.matrix(), first, count, lengths);
@@ -147,13 +147,41 @@ Status VisibleAttention::AddRowsTo(InputKind kind, size_t first, size_t count, L
     QueryKeyView view = queries_keys();
     view.query_data = Advanced(view.query_data, type_, static_cast<int64_t>(first) * view.query_stride);
     view.queries = count;
-    return layer.AddQueriesKeys(view, params, runner);
+    return layer.AddQueriesKeys(view, params, runner, outputs...);
   }
-  if (kind == InputKind::kLogits) return layer.AddLogits(RowsOfView(logits(), first, count), params, runner);
-  return layer.AddWeights(RowsOfView(weights(), first, count), params.mask, runner);
+  if (kind == InputKind::kLogits)
+    return layer.AddLogits(RowsOfView(logits(), first, count), params, runner, outputs...);
+  return layer.AddWeights(RowsOfView(weights(), first, count), params.mask, runner, outputs...);
 }
 
-template Status VisibleAttention::AddRowsTo(InputKind, size_t, size_t, LayerAccumulator&, const Runner&) const;
+Status VisibleAttention::MeasureAll(InputKind kind, const RowOutputs& outputs, const Runner& runner) const {
+  if (kind == InputKind::kQueriesKeys) return MeasureQueryKeyRows(queries_keys(), params_, outputs, runner);
+  if (kind == InputKind::kLogits) return MeasureLogitRows(logits(), params_, outputs, runner);
+  return MeasureRows(weights(), params_.mask, outputs, runner);
+}
+
+void VisibleAttention::ExpectExactRowsOf(InputKind kind, const std::string& what) const {
+  RowBuffers rows(shape());
+  const RowOutputs outputs = rows.All();
+  LayerAccumulator layer = CreateLayer(config());
+  LayerAccumulator without = CreateLayer(config());
+  ASSERT_TRUE(AddRows(kind, 0, sizes_.queries, layer, {}, &outputs).ok()) << what;
+  ASSERT_TRUE(AddAll(kind, without).ok()) << what;
+  EXPECT_TRUE(SameBits(StateOf(layer), StateOf(without))) << what << ", with outputs";
+  EXPECT_TRUE(rows.OnlyRowsWritten()) << what;
+  if (kind == InputKind::kWeights) ExpectExactRows(weights(), params_.mask, rows, what);
+  if (kind == InputKind::kLogits) ExpectExactRowsOfLogits(logits(), params_, rows, what);
+  if (kind == InputKind::kQueriesKeys) ExpectExactRows(queries_keys(), params_, rows, what);
+  Random random(sizes_.queries * 1000 + sizes_.keys);
+  for (const bool narrow : {false, true}) {
+    RowBuffers measured(shape(), narrow, random);
+    ASSERT_TRUE(MeasureAll(kind, measured.All()).ok()) << what;
+    ExpectSameRows(measured, rows, narrow, what + (narrow ? ", float" : ", double") + ", without an accumulator");
+  }
+}
+
+template Status VisibleAttention::AddRowsTo(InputKind, size_t, size_t, LayerAccumulator&, const Runner&,
+                                            const RowOutputs*) const;
 template Status VisibleAttention::AddRowsTo(InputKind, size_t, size_t, KeyScores&, const Runner&) const;
 
 void VisibleAttention::ExpectExact(InputKind kind, const std::string& what) const {
@@ -165,6 +193,7 @@ void VisibleAttention::ExpectExact(InputKind kind, const std::string& what) cons
     ExactLayer exact(sizes_.heads);
     exact.Add(weights(), params_.mask);
     exact.ExpectEqual(layer.Stats(), text);
+    ExpectExactRowsOf(kind, text);
     return;
   }
   ExactLogitLayer exact(sizes_.heads);
@@ -174,24 +203,36 @@ void VisibleAttention::ExpectExact(InputKind kind, const std::string& what) cons
     exact.Add(queries_keys(), params_);
   }
   exact.ExpectEqual(layer.Stats(), text);
+  ExpectExactRowsOf(kind, text);
 }
 
 void VisibleAttention::ExpectCutsDoNotMatter(InputKind kind, uint64_t seed, const std::string& what) const {
   LayerAccumulator whole = CreateLayer(config());
-  ASSERT_TRUE(AddAll(kind, whole).ok()) << what;
+  RowBuffers rows(shape());
+  const RowOutputs outputs = rows.All();
+  ASSERT_TRUE(AddRows(kind, 0, sizes_.queries, whole, {}, &outputs).ok()) << what;
   const std::vector<double> state = StateOf(whole);
   const std::vector<double> numbers = NumbersOf(whole.Stats());
   Random random(seed);
+  // With positions of each sequence the default offset is another one for each, which rows that are cut cannot name.
+  const Visibility& mask = params_.mask;
+  std::vector<std::string> without;
+  if (mask.key_positions_stride != 0 && mask.causal_offset == kLastQuerySeesLastKey) {
+    without = {"self_weight", "previous_weight"};
+  }
   for (const size_t threads : {size_t{1}, size_t{3}}) {
     ThreadRunner pool;
     ASSERT_TRUE(ThreadRunner::Create(threads, &pool).ok());
     LayerAccumulator cut = CreateLayer(config());
+    RowBuffers cut_rows(shape(), false, random);
     std::string cuts;
     for (size_t first = 0, count = 0; first < sizes_.queries; first += count) {
       count = 1 + random.Below(sizes_.queries - first);
       cuts += " " + std::to_string(first);
-      ASSERT_TRUE(AddRows(kind, first, count, cut, pool.runner()).ok()) << what;
+      const RowOutputs cut_outputs = cut_rows.From(first);
+      ASSERT_TRUE(AddRows(kind, first, count, cut, pool.runner(), &cut_outputs).ok()) << what;
     }
+    ExpectSameRows(cut_rows, rows, false, without, what + ", " + std::to_string(threads) + " threads, cut at" + cuts);
     EXPECT_TRUE(SameBits(StateOf(cut), state)) << what << ", " << threads << " threads, cut at" << cuts;
     EXPECT_TRUE(SameBits(NumbersOf(cut.Stats()), numbers)) << what << ", " << threads << " threads, cut at" << cuts;
   }

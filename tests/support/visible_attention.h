@@ -17,6 +17,7 @@
 #include "attnscope/runner.h"
 #include "attnscope/softmax_params.h"
 #include "tests/support/row_inputs.h"
+#include "tests/support/row_output_checks.h"
 #include "tests/support/visibility_oracle.h"
 
 namespace attnscope::test {
@@ -51,8 +52,9 @@ class VisibleAttention {
   QueryKeyView queries_keys() const;
 
   // Rows [first, first + count) to the layer, on its open sequences.
-  Status AddRows(InputKind kind, size_t first, size_t count, LayerAccumulator& layer, const Runner& runner = {}) const {
-    return AddRowsTo(kind, first, count, layer, runner);
+  Status AddRows(InputKind kind, size_t first, size_t count, LayerAccumulator& layer, const Runner& runner = {},
+                 const RowOutputs* outputs = nullptr) const {
+    return AddRowsTo(kind, first, count, layer, runner, outputs);
   }
   // The same to the scores of the keys.
   Status AddRows(InputKind kind, size_t first, size_t count, KeyScores& scores, const Runner& runner = {}) const {
@@ -63,15 +65,21 @@ class VisibleAttention {
   }
   LayerConfig config() const;
 
-  // What all rows measure as, against the oracle.
+  // What all rows measure as, and each row, against the oracle.
   void ExpectExact(InputKind kind, const std::string& what) const;
-  // The same state, bit for bit, however rows are cut into calls and however many threads there are.
+  // The same state, and the same of each row, bit for bit, however rows are cut into calls and however many threads
+  // there are.
   void ExpectCutsDoNotMatter(InputKind kind, uint64_t seed, const std::string& what) const;
 
  private:
-  template <class Layer>
-  Status AddRowsTo(InputKind kind, size_t first, size_t count, Layer& layer, const Runner& runner) const;
+  template <class Layer, class... Rows>
+  Status AddRowsTo(InputKind kind, size_t first, size_t count, Layer& layer, const Runner& runner,
+                   Rows... outputs) const;
   void FillWeights(Random& random);
+  // What each row measures: against the oracle, to buffers of any strides and types, and without an accumulator.
+  void ExpectExactRowsOf(InputKind kind, const std::string& what) const;
+  Status MeasureAll(InputKind kind, const RowOutputs& outputs, const Runner& runner = {}) const;
+  RowBuffers::Shape shape() const { return {sizes_.batch, sizes_.heads, sizes_.queries}; }
   void HideLogits();
   void HideKeys();
   size_t RowOf(size_t sequence, size_t head, size_t row) const {

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/accumulator/row_output_checks.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "kernels/accumulator/dimension_checks.h"
+
+namespace attnscope {
+namespace {
+
+// Values of k whose top masses are measured: 5, 10 and 50.
+constexpr size_t kNumTopMasses = 3;
+
+Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
+
+const char* NameOf(RowBufferType type) {
+  switch (type) {
+    case RowBufferType::kFloat32:
+      return "float";
+    case RowBufferType::kFloat64:
+      return "double";
+    case RowBufferType::kInt32:
+      return "int32_t";
+    case RowBufferType::kInt64:
+      return "int64_t";
+  }
+  return nullptr;
+}
+
+size_t Magnitude(int64_t stride) {
+  return stride < 0 ? size_t{0} - static_cast<size_t>(stride) : static_cast<size_t>(stride);
+}
+
+Status CheckBuffer(const std::string& name, const RowBuffer& buffer, bool is_whole_number) {
+  if (buffer.data == nullptr) return {};
+  const char* type = NameOf(buffer.type);
+  if (type == nullptr) {
+    return Invalid("rows." + name + ".type is " + std::to_string(static_cast<int>(buffer.type)) +
+                   ", not a RowBufferType");
+  }
+  const bool is_int = buffer.type == RowBufferType::kInt32 || buffer.type == RowBufferType::kInt64;
+  if (is_int != is_whole_number) {
+    return Invalid("rows." + name + " is a buffer of " + type + ", expected " +
+                   (is_whole_number ? "int32_t or int64_t" : "float or double"));
+  }
+  const size_t bytes = buffer.type == RowBufferType::kFloat32 || buffer.type == RowBufferType::kInt32 ? 4 : 8;
+  const auto address = reinterpret_cast<uintptr_t>(buffer.data);
+  if (address % bytes == 0) return {};
+  return Invalid("rows." + name + " is at address " + std::to_string(address) + ", which is not aligned for " + type);
+}
+
+// Each row must have an element of its own: from the smallest stride to the largest, each must reach beyond what the
+// ones before it span.
+Status CheckApart(const std::array<Dimension, 3>& dimensions) {
+  std::array<Dimension, 3> sorted = dimensions;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Dimension& a, const Dimension& b) { return Magnitude(a.stride) < Magnitude(b.stride); });
+  size_t span = 0;
+  for (const Dimension& dimension : sorted) {
+    if (dimension.size <= 1) continue;
+    const size_t stride = Magnitude(dimension.stride);
+    if (stride <= span) {
+      return Invalid("rows overlap: the stride of " + std::string(dimension.name) + " is " +
+                     std::to_string(dimension.stride) + ", but those inside span " + std::to_string(span + 1) +
+                     " elements");
+    }
+    span += stride * (dimension.size - 1);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status ResolveRowOutputs(const MatrixShape& shape, RowOutputs* outputs) {
+  for (const RowOutputInfo& info : kRowOutputs) {
+    if (Status status = CheckBuffer(std::string(info.name), outputs->*info.buffer, info.is_whole_number);
+        !status.ok()) {
+      return status;
+    }
+  }
+  for (size_t i = 0; i < outputs->top_mass.size(); ++i) {
+    const std::string name = "top_mass[" + std::to_string(i) + "]";
+    if (Status status = CheckBuffer(name, outputs->top_mass[i], false); !status.ok()) return status;
+    if (i < kNumTopMasses || outputs->top_mass[i].data == nullptr) continue;
+    return Invalid("rows." + name + " is asked for, but there are " + std::to_string(kNumTopMasses) + " values of k");
+  }
+  // Each default is a product that the check before it has bounded.
+  Dimension queries = {"queries", shape.queries, outputs->query_stride == 0 ? 1 : outputs->query_stride};
+  if (Status status = CheckDimensions("rows", outputs, {queries}); !status.ok()) return status;
+  Dimension heads = {"heads", shape.heads, outputs->head_stride};
+  if (heads.stride == 0) heads.stride = static_cast<int64_t>(shape.queries) * queries.stride;
+  if (Status status = CheckDimensions("rows", outputs, {queries, heads}); !status.ok()) return status;
+  Dimension batch = {"batch", shape.batch, outputs->batch_stride};
+  if (batch.stride == 0) batch.stride = static_cast<int64_t>(shape.heads) * heads.stride;
+  if (Status status = CheckDimensions("rows", outputs, {queries, heads, batch}); !status.ok()) return status;
+  outputs->query_stride = queries.stride;
+  outputs->head_stride = heads.stride;
+  outputs->batch_stride = batch.stride;
+  return CheckApart({queries, heads, batch});
+}
+
+}  // namespace attnscope
