@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <span>
 
 #include "c_interface/handles.h"
 #include "c_interface/structs.h"
@@ -37,6 +38,22 @@ Status ReadStats(const LayerAccumulator& accumulator, double* layer, double* hea
   return {};
 }
 
+// Rows' outputs that may be null, read.
+class OptionalRows {
+ public:
+  explicit OptionalRows(const AttnscopeRowOutputs* rows) : asked_for_(rows != nullptr) {
+    if (asked_for_) status_ = Read("rows", rows, &outputs_);
+  }
+  bool ok() const { return status_.ok(); }
+  const Status& status() const { return status_; }
+  const RowOutputs* get() const { return asked_for_ ? &outputs_ : nullptr; }
+
+ private:
+  bool asked_for_;
+  Status status_;
+  RowOutputs outputs_;
+};
+
 }  // namespace
 }  // namespace attnscope::c_interface
 
@@ -66,26 +83,86 @@ AttnscopeStatus AttnscopeAccumulatorConfig(const AttnscopeAccumulator* accumulat
 
 AttnscopeStatus AttnscopeAccumulatorAddWeights(AttnscopeAccumulator* accumulator, const AttnscopeAttentionView* weights,
                                                const AttnscopeMask* mask, const AttnscopeRunner* runner) {
-  return With(accumulator, [&](LayerAccumulator& to) -> Status {
-    const CallOf<AttentionView, Mask> call("weights", weights, mask, runner);
-    return call.ok() ? to.AddWeights(call.view, call.params, call.runner) : call.status;
-  });
+  return AttnscopeAccumulatorAddWeightsWithRows(accumulator, weights, mask, runner, nullptr);
 }
 
 AttnscopeStatus AttnscopeAccumulatorAddLogits(AttnscopeAccumulator* accumulator, const AttnscopeAttentionView* logits,
                                               const AttnscopeSoftmaxParams* params, const AttnscopeRunner* runner) {
-  return With(accumulator, [&](LayerAccumulator& to) -> Status {
-    const CallOf<AttentionView, SoftmaxParams> call("logits", logits, params, runner);
-    return call.ok() ? to.AddLogits(call.view, call.params, call.runner) : call.status;
-  });
+  return AttnscopeAccumulatorAddLogitsWithRows(accumulator, logits, params, runner, nullptr);
 }
 
 AttnscopeStatus AttnscopeAccumulatorAddQueriesKeys(AttnscopeAccumulator* accumulator, const AttnscopeQueryKeyView* view,
                                                    const AttnscopeSoftmaxParams* params,
                                                    const AttnscopeRunner* runner) {
+  return AttnscopeAccumulatorAddQueriesKeysWithRows(accumulator, view, params, runner, nullptr);
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddWeightsWithRows(AttnscopeAccumulator* accumulator,
+                                                       const AttnscopeAttentionView* weights, const AttnscopeMask* mask,
+                                                       const AttnscopeRunner* runner, const AttnscopeRowOutputs* rows) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    const CallOf<AttentionView, Mask> call("weights", weights, mask, runner);
+    if (!call.ok()) return call.status;
+    const OptionalRows outputs(rows);
+    return outputs.ok() ? to.AddWeights(call.view, call.params, call.runner, outputs.get()) : outputs.status();
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddLogitsWithRows(AttnscopeAccumulator* accumulator,
+                                                      const AttnscopeAttentionView* logits,
+                                                      const AttnscopeSoftmaxParams* params,
+                                                      const AttnscopeRunner* runner, const AttnscopeRowOutputs* rows) {
+  return With(accumulator, [&](LayerAccumulator& to) -> Status {
+    const CallOf<AttentionView, SoftmaxParams> call("logits", logits, params, runner);
+    if (!call.ok()) return call.status;
+    const OptionalRows outputs(rows);
+    return outputs.ok() ? to.AddLogits(call.view, call.params, call.runner, outputs.get()) : outputs.status();
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorAddQueriesKeysWithRows(AttnscopeAccumulator* accumulator,
+                                                           const AttnscopeQueryKeyView* view,
+                                                           const AttnscopeSoftmaxParams* params,
+                                                           const AttnscopeRunner* runner,
+                                                           const AttnscopeRowOutputs* rows) {
   return With(accumulator, [&](LayerAccumulator& to) -> Status {
     const CallOf<QueryKeyView, SoftmaxParams> call("view", view, params, runner);
-    return call.ok() ? to.AddQueriesKeys(call.view, call.params, call.runner) : call.status;
+    if (!call.ok()) return call.status;
+    const OptionalRows outputs(rows);
+    return outputs.ok() ? to.AddQueriesKeys(call.view, call.params, call.runner, outputs.get()) : outputs.status();
+  });
+}
+
+AttnscopeStatus AttnscopeMeasureRows(const AttnscopeAttentionView* weights, const AttnscopeMask* mask,
+                                     const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner) {
+  return Guarded([&]() -> Status {
+    const CallOf<AttentionView, Mask> call("weights", weights, mask, runner);
+    if (!call.ok()) return call.status;
+    RowOutputs outputs;
+    if (Status status = Read("rows", rows, &outputs); !status.ok()) return status;
+    return MeasureRows(call.view, call.params, outputs, call.runner);
+  });
+}
+
+AttnscopeStatus AttnscopeMeasureLogitRows(const AttnscopeAttentionView* logits, const AttnscopeSoftmaxParams* params,
+                                          const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner) {
+  return Guarded([&]() -> Status {
+    const CallOf<AttentionView, SoftmaxParams> call("logits", logits, params, runner);
+    if (!call.ok()) return call.status;
+    RowOutputs outputs;
+    if (Status status = Read("rows", rows, &outputs); !status.ok()) return status;
+    return MeasureLogitRows(call.view, call.params, outputs, call.runner);
+  });
+}
+
+AttnscopeStatus AttnscopeMeasureQueryKeyRows(const AttnscopeQueryKeyView* view, const AttnscopeSoftmaxParams* params,
+                                             const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner) {
+  return Guarded([&]() -> Status {
+    const CallOf<QueryKeyView, SoftmaxParams> call("view", view, params, runner);
+    if (!call.ok()) return call.status;
+    RowOutputs outputs;
+    if (Status status = Read("rows", rows, &outputs); !status.ok()) return status;
+    return MeasureQueryKeyRows(call.view, call.params, outputs, call.runner);
   });
 }
 
@@ -138,6 +215,33 @@ AttnscopeStatus AttnscopeAccumulatorEndSequences(AttnscopeAccumulator* accumulat
 
 AttnscopeStatus AttnscopeAccumulatorEndSequence(AttnscopeAccumulator* accumulator, uint64_t sequence) {
   return With(accumulator, [&](LayerAccumulator& to) { return to.EndSequence(sequence); });
+}
+
+AttnscopeStatus AttnscopeAccumulatorEndSequenceWithColumns(AttnscopeAccumulator* accumulator, uint64_t sequence,
+                                                           AttnscopeColumnReceiver receive, void* opaque) {
+  if (receive == nullptr) return AttnscopeAccumulatorEndSequence(accumulator, sequence);
+  struct Caller {
+    AttnscopeColumnReceiver receive;
+    void* opaque;
+  } caller = {receive, opaque};
+  const auto forward = [](void* to, size_t of_sequence, size_t head, std::span<const double> columns) {
+    const auto* c = static_cast<const Caller*>(to);
+    c->receive(c->opaque, of_sequence, head, columns.data(), columns.size());
+  };
+  return With(accumulator, [&](LayerAccumulator& to) { return to.EndSequence(sequence, {&caller, forward}); });
+}
+
+AttnscopeStatus AttnscopeAccumulatorColumnSums(const AttnscopeAccumulator* accumulator, uint64_t sequence,
+                                               uint64_t head, double* columns, uint64_t keys) {
+  return Guarded([&] {
+    if (accumulator == nullptr) return NullArgument("accumulator");
+    if (columns == nullptr && keys != 0) return NullArgument("columns");
+    return accumulator->accumulator.ColumnSums(sequence, head, {columns, keys});
+  });
+}
+
+uint64_t AttnscopeAccumulatorOpenKeys(const AttnscopeAccumulator* accumulator, uint64_t sequence, uint64_t head) {
+  return accumulator == nullptr ? 0 : accumulator->accumulator.OpenKeys(sequence, head);
 }
 
 AttnscopeStatus AttnscopeAccumulatorReset(AttnscopeAccumulator* accumulator) {

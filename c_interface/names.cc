@@ -40,6 +40,7 @@ static_assert(kMaxKeys == ATTNSCOPE_MAX_KEYS);
 static_assert(kMaxQueries == ATTNSCOPE_MAX_QUERIES);
 static_assert(kMaxHeadDim == ATTNSCOPE_MAX_HEAD_DIM);
 static_assert(kMaxViewElements == ATTNSCOPE_MAX_VIEW_ELEMENTS);
+static_assert(kMaxTopMasses == ATTNSCOPE_MAX_TOP_MASSES);
 static_assert(kMaxLayers == ATTNSCOPE_MAX_LAYERS);
 static_assert(kMaxThreads == ATTNSCOPE_MAX_THREADS);
 static_assert(kMaxMonitorLanes == ATTNSCOPE_MAX_MONITOR_LANES);

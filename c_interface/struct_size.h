@@ -64,6 +64,8 @@ inline constexpr size_t kFirstSize<AttnscopeKeyScoresConfig> = 56;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeKeyChoice> = 32;
 template <>
+inline constexpr size_t kFirstSize<AttnscopeRowOutputs> = 336;
+template <>
 inline constexpr size_t kFirstSize<AttnscopeThresholds> = 152;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeVerdict> = 56;

@@ -2,6 +2,7 @@
 #include "c_interface/structs.h"
 
 #include <cstddef>
+#include <string>
 
 #include "c_interface/fields.h"
 
@@ -11,6 +12,10 @@ namespace {
 static_assert(static_cast<int>(ElementType::kFloat32) == ATTNSCOPE_FLOAT32);
 static_assert(static_cast<int>(ElementType::kFloat16) == ATTNSCOPE_FLOAT16);
 static_assert(static_cast<int>(ElementType::kBFloat16) == ATTNSCOPE_BFLOAT16);
+static_assert(static_cast<int>(RowBufferType::kFloat32) == ATTNSCOPE_ROW_FLOAT32);
+static_assert(static_cast<int>(RowBufferType::kFloat64) == ATTNSCOPE_ROW_FLOAT64);
+static_assert(static_cast<int>(RowBufferType::kInt32) == ATTNSCOPE_ROW_INT32);
+static_assert(static_cast<int>(RowBufferType::kInt64) == ATTNSCOPE_ROW_INT64);
 // An array of one may be read as an array of the other.
 static_assert(sizeof(KeyPage) == sizeof(AttnscopeKeyPage) && alignof(KeyPage) == alignof(AttnscopeKeyPage));
 static_assert(offsetof(KeyPage, data) == offsetof(AttnscopeKeyPage, data));
@@ -106,6 +111,40 @@ Status Read(const char* name, const AttnscopeLayerConfig* in, LayerConfig* out) 
   out->tolerance_half = config.tolerance_half;
   out->saturation_bound = config.saturation_bound;
   return ReadFlag(name, "mean_matrix", config.mean_matrix, &out->mean_matrix);
+}
+
+Status Read(const char* name, const AttnscopeRowOutputs* in, RowOutputs* out) {
+  AttnscopeRowOutputs rows = {};
+  if (Status status = ReadStruct(name, in, &rows); !status.ok()) return status;
+  if (Status status = CheckReserved(name, rows.reserved); !status.ok()) return status;
+  Status status;
+  const auto read = [&](const char* field, const AttnscopeRowBuffer& from, RowBuffer* to) {
+    if (!status.ok()) return;
+    if (from.reserved != 0) {
+      status = WrongField(name, (std::string(field) + ".reserved").c_str(), from.reserved, "0");
+    } else if (from.type < ATTNSCOPE_ROW_FLOAT32 || from.type > ATTNSCOPE_ROW_INT64) {
+      status = WrongField(name, (std::string(field) + ".type").c_str(), from.type, "an AttnscopeRowBufferType, 0 to 3");
+    } else {
+      to->data = from.data;
+      to->type = static_cast<RowBufferType>(from.type);
+    }
+  };
+  read("entropy", rows.entropy, &out->entropy);
+  read("effective_rank", rows.effective_rank, &out->effective_rank);
+  read("max_weight", rows.max_weight, &out->max_weight);
+  read("argmax", rows.argmax, &out->argmax);
+  read("row_sum", rows.row_sum, &out->row_sum);
+  read("visible_keys", rows.visible_keys, &out->visible_keys);
+  read("first_token_weight", rows.first_token_weight, &out->first_token_weight);
+  read("self_weight", rows.self_weight, &out->self_weight);
+  read("previous_weight", rows.previous_weight, &out->previous_weight);
+  read("logsumexp", rows.logsumexp, &out->logsumexp);
+  read("max_logit", rows.max_logit, &out->max_logit);
+  for (size_t i = 0; i < kMaxTopMasses; ++i) read("top_mass", rows.top_mass[i], &out->top_mass[i]);
+  out->query_stride = rows.query_stride;
+  out->head_stride = rows.head_stride;
+  out->batch_stride = rows.batch_stride;
+  return status;
 }
 
 AttnscopeAttentionView ToC(const AttentionView& view) {

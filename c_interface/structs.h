@@ -9,6 +9,7 @@
 #include "attnscope/diagnosis.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/query_key_view.h"
+#include "attnscope/row_outputs.h"
 #include "attnscope/runner.h"
 #include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
@@ -28,6 +29,7 @@ Status Read(const char* name, const AttnscopeActivationView* in, ActivationView*
 Status Read(const char* name, const AttnscopeBufferView* in, BufferView* out);
 Status Read(const char* name, const AttnscopeRunner* in, Runner* out);
 Status Read(const char* name, const AttnscopeLayerConfig* in, LayerConfig* out);
+Status Read(const char* name, const AttnscopeRowOutputs* in, RowOutputs* out);
 
 // The other way. Sizes are those of this library. Texts last as long as what they are of.
 AttnscopeAttentionView ToC(const AttentionView& view);

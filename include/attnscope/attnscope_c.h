@@ -111,6 +111,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 #define ATTNSCOPE_MAX_QUERIES 2147483647                 // rows that a call adds to a matrix
 #define ATTNSCOPE_MAX_HEAD_DIM 1024                      // elements of a query, and of a key
 #define ATTNSCOPE_MAX_VIEW_ELEMENTS ((uint64_t)1 << 60)  // that a view may hold, or span by its strides
+#define ATTNSCOPE_MAX_TOP_MASSES 8                       // of a row: values of k
 #define ATTNSCOPE_MAX_LAYERS 65536                       // of one model
 #define ATTNSCOPE_MAX_THREADS 4096                       // of a runner that are made use of
 #define ATTNSCOPE_MAX_MONITOR_LANES 1024                 // of a monitor
@@ -530,6 +531,51 @@ ATTNSCOPE_EXPORT void AttnscopeThreadPoolDestroy(AttnscopeThreadPool* pool);
 // Its runner, valid as long as the pool; any number of threads may use it at once.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeThreadPoolRunner(AttnscopeThreadPool* pool, AttnscopeRunner* out);
 
+// ---- What each row measures (attnscope/row_outputs.h, which has the definitions).
+
+// The type of an output's elements.
+typedef enum AttnscopeRowBufferType {
+  ATTNSCOPE_ROW_FLOAT32 = 0,
+  ATTNSCOPE_ROW_FLOAT64 = 1,
+  ATTNSCOPE_ROW_INT32 = 2,
+  ATTNSCOPE_ROW_INT64 = 3,
+} AttnscopeRowBufferType;
+
+// Where one measure of each row goes. It is part of AttnscopeRowOutputs, so it never changes.
+typedef struct AttnscopeRowBuffer {
+  void* data;         // of row [0, 0, 0], aligned as its type; null: nowhere
+  int32_t type;       // AttnscopeRowBufferType
+  uint32_t reserved;  // 0
+} AttnscopeRowBuffer;
+
+// Buffers [batch, heads, queries], all with the same strides, for the rows of a view: argmax and visible_keys are INT32
+// or INT64, all others FLOAT32 or FLOAT64. They must overlap neither one another nor what is measured. In mean-matrix
+// mode the rows are [1, 1, queries]. Of a row that is not measured (masked, empty or invalid) all are NaN, argmax is
+// -1, and visible_keys tells why. Every element of each buffer is written.
+typedef struct AttnscopeRowOutputs {
+  uint32_t struct_size;
+  uint32_t reserved;                      // 0
+  AttnscopeRowBuffer entropy;             // in nats
+  AttnscopeRowBuffer effective_rank;      // exp(entropy)
+  AttnscopeRowBuffer max_weight;          // the largest weight
+  AttnscopeRowBuffer argmax;              // its key; the first of equals
+  AttnscopeRowBuffer row_sum;             // of the weights: with a learned sink, what it leaves to the keys
+  AttnscopeRowBuffer visible_keys;        // 0 of a masked row, -1 of an invalid one
+  AttnscopeRowBuffer first_token_weight;  // of the sequence's first key; 0 where the row does not see it
+  // Of the query's own key, and of the one before it. 0 where the row does not see that key, NaN where there is none.
+  AttnscopeRowBuffer self_weight;
+  AttnscopeRowBuffer previous_weight;
+  // From logits, and from queries and keys; NaN from weights and in mean-matrix mode. Without a learned sink.
+  AttnscopeRowBuffer logsumexp;
+  AttnscopeRowBuffer max_logit;
+  // The sums of the k largest weights, k = 5, 10, 50. No others may be asked for.
+  AttnscopeRowBuffer top_mass[ATTNSCOPE_MAX_TOP_MASSES];
+  // Elements from one row to the next, any that give each row an element of its own. 0: as in a contiguous buffer.
+  int64_t query_stride;
+  int64_t head_stride;
+  int64_t batch_stride;
+} AttnscopeRowOutputs;
+
 // ---- Accumulators (attnscope/layer_accumulator.h, which has the bounds of the errors): everything that one layer's
 // attention measured so far. One thread at a time uses an accumulator. Memory is allocated by Create, and by the first
 // call that brings a larger runner than before, or the first logits; nothing is allocated while rows are measured. Bit
@@ -587,6 +633,23 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddQueriesKeys(AttnscopeAcc
                                                                     const AttnscopeQueryKeyView* view,
                                                                     const AttnscopeSoftmaxParams* params,
                                                                     const AttnscopeRunner* runner);
+// AddWeights, AddLogits and AddQueriesKeys that also write what each row measures to `rows`, which may be null. Errors:
+// those of the same calls; INVALID_ARGUMENT for buffers of the wrong type, and for strides that overlap or overflow.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddWeightsWithRows(AttnscopeAccumulator* accumulator,
+                                                                        const AttnscopeAttentionView* weights,
+                                                                        const AttnscopeMask* mask,
+                                                                        const AttnscopeRunner* runner,
+                                                                        const AttnscopeRowOutputs* rows);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddLogitsWithRows(AttnscopeAccumulator* accumulator,
+                                                                       const AttnscopeAttentionView* logits,
+                                                                       const AttnscopeSoftmaxParams* params,
+                                                                       const AttnscopeRunner* runner,
+                                                                       const AttnscopeRowOutputs* rows);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddQueriesKeysWithRows(AttnscopeAccumulator* accumulator,
+                                                                            const AttnscopeQueryKeyView* view,
+                                                                            const AttnscopeSoftmaxParams* params,
+                                                                            const AttnscopeRunner* runner,
+                                                                            const AttnscopeRowOutputs* rows);
 // Bytes of scratch that AddLogits and AddQueriesKeys keep for such a runner, which may be null: in proportion to
 // max_keys and to the runner's threads, independent of the queries.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorScratchBytes(const AttnscopeAccumulator* accumulator,
@@ -612,6 +675,24 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorEndSequences(AttnscopeAccum
 // The same for one sequence, while others stay open: a server's requests end one by one. In mean-matrix mode there is
 // one, 0. O(heads * max_keys). Errors: OUT_OF_RANGE for a sequence beyond max_batch.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorEndSequence(AttnscopeAccumulator* accumulator, uint64_t sequence);
+// Receives the column sums of one matrix [keys], there for the call only. It must not call the accumulator.
+typedef void (*AttnscopeColumnReceiver)(void* opaque, uint64_t sequence, uint64_t head, const double* columns,
+                                        uint64_t keys);
+// The same, and hands the column sums of each of its matrices that has rows to `receive` before they are folded.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorEndSequenceWithColumns(AttnscopeAccumulator* accumulator,
+                                                                            uint64_t sequence,
+                                                                            AttnscopeColumnReceiver receive,
+                                                                            void* opaque);
+// The attention that each key of an open matrix has received so far, `columns` [keys], by position where there are
+// key_positions: the sums over the rows that are not invalid. Fills all of `columns`, with zeros behind the matrix's
+// keys. O(keys). Errors: OUT_OF_RANGE for a sequence or head beyond the configuration, INVALID_ARGUMENT for fewer keys
+// than AttnscopeAccumulatorOpenKeys.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorColumnSums(const AttnscopeAccumulator* accumulator,
+                                                                uint64_t sequence, uint64_t head, double* columns,
+                                                                uint64_t keys);
+// How many keys it has; 0 if it is not open, or not there, or without an accumulator.
+ATTNSCOPE_EXPORT uint64_t AttnscopeAccumulatorOpenKeys(const AttnscopeAccumulator* accumulator, uint64_t sequence,
+                                                       uint64_t head);
 // Forgets everything but the configuration.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorReset(AttnscopeAccumulator* accumulator);
 // Adds what `other` measured; sequences that are open in both go on as one. O(max_batch * heads) and the keys of the
@@ -640,6 +721,20 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumu
 // accumulator's own give wrong metrics, but nothing beyond the arrays is touched.
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorSums(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);
 ATTNSCOPE_EXPORT double* AttnscopeAccumulatorMaxima(AttnscopeAccumulator* accumulator, size_t* count, size_t* closed);
+
+// Write what each row measures, the same numbers bit for bit, and keep nothing. `mask`, `params` and `runner` may be
+// null. Scratch is allocated for the call. Errors: those of the calls above, OUT_OF_MEMORY. Thread-safe for different
+// outputs.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureRows(const AttnscopeAttentionView* weights, const AttnscopeMask* mask,
+                                                      const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureLogitRows(const AttnscopeAttentionView* logits,
+                                                           const AttnscopeSoftmaxParams* params,
+                                                           const AttnscopeRowOutputs* rows,
+                                                           const AttnscopeRunner* runner);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureQueryKeyRows(const AttnscopeQueryKeyView* view,
+                                                              const AttnscopeSoftmaxParams* params,
+                                                              const AttnscopeRowOutputs* rows,
+                                                              const AttnscopeRunner* runner);
 
 // ---- Key scores (attnscope/key_scores.h, which says what a score is, what an engine does to its cache and how it says
 // so here, and has the bounds of the errors): how much attention each key of a cache has received, for engines that

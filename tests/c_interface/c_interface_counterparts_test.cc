@@ -300,7 +300,8 @@ TEST(CInterfaceCounterpartsTest, EachFieldIsInItsCStruct) {
        {"ActivationView", "AttentionView",   "BiasView",      "BufferView", "FigureOptions", "FigureData",
         "KeyProfile",     "Float8Keys",      "GgmlBlockKeys", "KeyChoice",  "KeyLoader",     "KeyMaskView",
         "KeyPage",        "KeyScoresConfig", "LayerConfig",   "Mask",       "MetricInfo",    "MonitorConfig",
-        "QueryKeyView",   "Runner",          "SoftmaxParams", "Thresholds", "Verdict",       "VerdictChange"}) {
+        "QueryKeyView",   "RowBuffer",       "RowOutputs",    "Runner",     "SoftmaxParams", "Thresholds",
+        "Verdict",        "VerdictChange"}) {
     ASSERT_TRUE(fields.contains(name)) << name;
     const auto c_struct = c_fields.find(std::string("Attnscope") + name);
     ASSERT_NE(c_struct, c_fields.end()) << name;

@@ -424,6 +424,7 @@ int main(int argc, char** argv) {
   TestMonitorFeeds();
   TestKeyScores();
   TestStructs();
+  TestRows();
   TestVisibility();
   TestReports(argc > 1 ? argv[1] : "c_interface_test.png");
   if (failures == 0) puts("all of the C interface works");

@@ -66,6 +66,7 @@ static inline AttnscopeAttentionView WeightsView(void) {
 
 /* One function for each of the other sources. */
 void TestKeyScores(void);
+void TestRows(void);
 void TestStructs(void);
 void TestVisibility(void);
 void TestReports(const char* png_path);
