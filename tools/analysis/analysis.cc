@@ -6,10 +6,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "attnscope/attention_view.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/limits.h"
+#include "attnscope/row_outputs.h"
 #include "tools/analysis/block_rows.h"
 #include "tools/analysis/last_tensor.h"
 #include "tools/analysis/weight_notes.h"
@@ -144,7 +146,7 @@ class LayerAnalysis {
       const size_t ending = options_.mean_matrix ? 1 : sequences;
       if (HasKeys()) options_.pictures->AddColumns(slot, ending, &accumulator_);
       for (size_t i = 0; i < ending; ++i) {
-        if (Status status = accumulator_.EndSequence(slot + i); !status.ok()) return status;
+        if (Status status = EndSequence(slot + i, SequenceInFiles(part, b) + i); !status.ok()) return status;
       }
     }
     return {};
@@ -167,7 +169,9 @@ class LayerAnalysis {
     }
     view.first_sequence = block.slot;
     view.first_head = options_.pieces.first_head;
-    if (part.kind == AttentionKind::kLogits) return accumulator_.AddLogits(view, params, options_.runner);
+    const std::optional<RowOutputs> rows = OutputsOf(part, block);
+    const RowOutputs* const outputs = rows ? &*rows : nullptr;
+    if (part.kind == AttentionKind::kLogits) return accumulator_.AddLogits(view, params, options_.runner, outputs);
     view.null_mass = options_.rows.null_mass;
     notes_->Look({.layer = layer_,
                   .first_sequence = FirstSequenceOf(part) + block.first_sequence,
@@ -175,7 +179,31 @@ class LayerAnalysis {
                   .all_rows = options_.pieces.RowsOf(part),
                   .weights = &view,
                   .visibility = &params.mask});
-    return accumulator_.AddWeights(view, params.mask, options_.runner);
+    return accumulator_.AddWeights(view, params.mask, options_.runner, outputs);
+  }
+
+  // Where the rows of a block go.
+  std::optional<RowOutputs> OutputsOf(const AttentionPart& part, const Block& block) const {
+    if (options_.row_metrics == nullptr) return std::nullopt;
+    return options_.row_metrics->OutputsOf(layer_, SequenceInFiles(part, block.first_sequence), block.first_row);
+  }
+
+  // Ends the sequence in a slot of the accumulator, which is sequence `in_files` of the layer's arrays.
+  Status EndSequence(size_t slot, size_t in_files) {
+    if (options_.key_metrics == nullptr) return accumulator_.EndSequence(slot);
+    auto take = [&](size_t head, std::span<const double> columns) {
+      options_.key_metrics->Take(layer_, in_files, head, columns);
+    };
+    using Take = decltype(take);
+    return accumulator_.EndSequence(slot, {&take, [](void* opaque, size_t, size_t head, std::span<const double> sums) {
+                                             (*static_cast<Take*>(opaque))(head, sums);
+                                           }});
+  }
+
+  // Sequence `sequence` of a part among those of the layer's arrays.
+  size_t SequenceInFiles(const AttentionPart& part, size_t sequence) const {
+    if (options_.mean_matrix) return static_cast<size_t>(&part - plan_.attention.data());
+    return FirstSequenceOf(part) + sequence;
   }
 
   SoftmaxParams ParamsOf(const AttentionPart& part, const Block& block) {
@@ -215,7 +243,8 @@ class LayerAnalysis {
       view.key_data = static_cast<const uint8_t*>(all.key_data) + first_key * ElementBytes(all.key_type);
       view.first_sequence = block.slot;
       view.first_head = options_.pieces.first_head;
-      return accumulator_.AddQueriesKeys(view, ParamsOf(part, block), options_.runner);
+      const std::optional<RowOutputs> rows = OutputsOf(part, block);
+      return accumulator_.AddQueriesKeys(view, ParamsOf(part, block), options_.runner, rows ? &*rows : nullptr);
     });
   }
 

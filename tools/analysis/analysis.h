@@ -15,6 +15,7 @@
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
 #include "tools/analysis/attention_pictures.h"
+#include "tools/analysis/metric_files.h"
 #include "tools/analysis/plan.h"
 #include "tools/analysis/row_rules.h"
 #include "tools/analysis/share.h"
@@ -30,6 +31,9 @@ struct AnalysisOptions {
   Pieces pieces = {};                     // those of the share
   AttentionPictures* pictures = nullptr;  // collects what is to be drawn; null: nothing is. Not with open sequences
   Runner runner = {};
+  // What each row and each key measures goes there too; null: nowhere. Only where one share has everything.
+  RowMetricsFile* row_metrics = nullptr;
+  KeyMetricsFile* key_metrics = nullptr;
   // About how much is measured at once, and at most copied of float64; results do not depend on it. 64 MB of float32.
   size_t block_elements = size_t{16} << 20;
   // Called now and then with the elements measured since the last call, of ShareSize in all.

@@ -11,6 +11,7 @@
 #include "attnscope/limits.h"
 #include "tools/commands/command.h"
 #include "tools/commands/measure_options.h"
+#include "tools/commands/output_check.h"
 #include "tools/commands/picture_options.h"
 #include "tools/commands/report_output.h"
 #include "tools/output/terminal.h"
@@ -75,6 +76,7 @@ constexpr const char* kDetails =
     "  attnscope analyze dump.npz --epoch 10 --stage val --png logs/\n"
     "    draws logs/val_transformer_diagnostics/summary.png\n"
     "  attnscope analyze dump.npz --figure keys --show-layers 0,8-11 --png keys.svg\n"
+    "  attnscope analyze dump.safetensors --causal --row-metrics rows.npz --key-metrics keys.npz\n"
     "  attnscope analyze dump.safetensors --share 2/8 --state-out part2.state\n";
 
 struct AnalyzeOptions {
@@ -84,6 +86,8 @@ struct AnalyzeOptions {
   std::string share;  // "I/N"
   std::string rows;   // "FIRST/TOTAL"
   std::string heads;  // "FIRST/TOTAL"
+  std::string row_metrics;
+  std::string key_metrics;
 };
 
 // Reads two whole numbers, the first of them smaller, at most `most`. Errors: kInvalidArgument, naming the option.
@@ -127,6 +131,11 @@ Status CheckShare(const AnalyzeOptions& options) {
   }
   if (!options.heads.empty() && options.measure.mean_matrix) {
     return invalid("--heads cannot go with --mean-matrix: the mean is over all heads");
+  }
+  if (is_part && (!options.row_metrics.empty() || !options.key_metrics.empty())) {
+    return invalid(
+        "--row-metrics and --key-metrics are of all rows and heads: they cannot go with --share, --rows or "
+        "--heads");
   }
   if (options.share.empty() && options.measure.share_by != ShareBy::kAuto) return invalid("--share-by needs --share");
   return {};
@@ -193,6 +202,17 @@ Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, Saved
   ThreadRunner threads;
   status = ThreadRunner::Create(options.measure.threads, &threads);
   if (!status.ok()) return status;
+  RowMetricsFile row_metrics;
+  KeyMetricsFile key_metrics;
+  if (!options.row_metrics.empty()) {
+    status = row_metrics.Allocate(plan, analysis.mean_matrix, options.row_metrics);
+    analysis.row_metrics = &row_metrics;
+  }
+  if (status.ok() && !options.key_metrics.empty()) {
+    status = key_metrics.Allocate(plan, analysis.mean_matrix, options.key_metrics);
+    analysis.key_metrics = &key_metrics;
+  }
+  if (!status.ok()) return status;
   *state = EmptyState(analysis);
   state->settings.epoch = options.output.epoch;
   state->settings.stage = options.output.stage;
@@ -202,7 +222,10 @@ Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, Saved
     state->shares = {share_options.index};
   }
   analysis.runner = threads.runner();
-  return MeasureWithProgress(plan, share, &analysis, state);
+  status = MeasureWithProgress(plan, share, &analysis, state);
+  if (status.ok() && analysis.row_metrics != nullptr) status = row_metrics.Write();
+  if (status.ok() && analysis.key_metrics != nullptr) status = key_metrics.Write();
+  return status;
 }
 
 Status Run(const AnalyzeOptions& options, bool* findings) {
@@ -210,7 +233,10 @@ Status Run(const AnalyzeOptions& options, bool* findings) {
   PictureChoice choice;
   AttentionPictures pictures;
   OutputPicture picture = {.figure = options.picture.figure, .options = {}, .attention = nullptr};
-  Status status = CheckOutputs(options.output, InputPaths(options.measure));
+  const std::vector<std::string> inputs = InputPaths(options.measure);
+  Status status = CheckOutputs(options.output, inputs);
+  if (status.ok()) status = CheckOutput("--row-metrics", options.row_metrics, inputs);
+  if (status.ok()) status = CheckOutput("--key-metrics", options.key_metrics, inputs);
   if (status.ok()) status = ReadPictureChoice(options.picture, &choice);
   if (status.ok()) status = ReadLook(options.picture.look, &picture.options);
   if (status.ok()) status = CheckPicture(options, choice);
@@ -235,6 +261,14 @@ Command AddAnalyzeCommand(CommandLine* program) {
   line->AddOption("--heads", &options->heads,
                   "FILEs hold heads FIRST, FIRST + 1, ... of layers of TOTAL heads, other processes the rest")
       .Placeholder("FIRST/TOTAL");
+  line->AddOption("--row-metrics", &options->row_metrics,
+                  "Write what each row measures, arrays such as layer3.entropy [batch, heads, queries]")
+      .NotEmpty()
+      .Placeholder("FILE.npz");
+  line->AddOption("--key-metrics", &options->key_metrics,
+                  "Write the attention that each key receives, arrays layer3.column_sum [batch, heads, keys]")
+      .NotEmpty()
+      .Placeholder("FILE.npz");
   AddOutputOptions(line, &options->output);
   AddPictureOptions(line, &options->picture);
   return {line, [options](bool* findings) { return Run(*options, findings); }};
