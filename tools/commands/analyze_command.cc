@@ -184,6 +184,31 @@ Status MakePictures(const PictureChoice& choice, const Plan& plan, AttentionPict
   return status;
 }
 
+// The files of rows and of keys, where they are asked for.
+struct MetricFiles {
+  RowMetricsFile rows;
+  KeyMetricsFile keys;
+
+  Status Allocate(const AnalyzeOptions& options, const Plan& plan, AnalysisOptions* analysis) {
+    Status status;
+    if (!options.row_metrics.empty()) {
+      status = rows.Allocate(plan, analysis->mean_matrix, options.row_metrics);
+      analysis->row_metrics = &rows;
+    }
+    if (status.ok() && !options.key_metrics.empty()) {
+      status = keys.Allocate(plan, analysis->mean_matrix, options.key_metrics);
+      analysis->key_metrics = &keys;
+    }
+    return status;
+  }
+
+  Status Write(const AnalysisOptions& analysis) {
+    Status status;
+    if (analysis.row_metrics != nullptr) status = rows.Write();
+    return status.ok() && analysis.key_metrics != nullptr ? keys.Write() : status;
+  }
+};
+
 Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, SavedState* state,
                AttentionPictures* pictures) {
   ShareOptions share_options;
@@ -202,16 +227,8 @@ Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, Saved
   ThreadRunner threads;
   status = ThreadRunner::Create(options.measure.threads, &threads);
   if (!status.ok()) return status;
-  RowMetricsFile row_metrics;
-  KeyMetricsFile key_metrics;
-  if (!options.row_metrics.empty()) {
-    status = row_metrics.Allocate(plan, analysis.mean_matrix, options.row_metrics);
-    analysis.row_metrics = &row_metrics;
-  }
-  if (status.ok() && !options.key_metrics.empty()) {
-    status = key_metrics.Allocate(plan, analysis.mean_matrix, options.key_metrics);
-    analysis.key_metrics = &key_metrics;
-  }
+  MetricFiles files;
+  status = files.Allocate(options, plan, &analysis);
   if (!status.ok()) return status;
   *state = EmptyState(analysis);
   state->settings.epoch = options.output.epoch;
@@ -223,9 +240,7 @@ Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, Saved
   }
   analysis.runner = threads.runner();
   status = MeasureWithProgress(plan, share, &analysis, state);
-  if (status.ok() && analysis.row_metrics != nullptr) status = row_metrics.Write();
-  if (status.ok() && analysis.key_metrics != nullptr) status = key_metrics.Write();
-  return status;
+  return status.ok() ? files.Write(analysis) : status;
 }
 
 Status Run(const AnalyzeOptions& options, bool* findings) {
