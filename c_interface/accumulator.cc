@@ -133,8 +133,8 @@ AttnscopeStatus AttnscopeAccumulatorAddQueriesKeysWithRows(AttnscopeAccumulator*
   });
 }
 
-AttnscopeStatus AttnscopeMeasureRows(const AttnscopeAttentionView* weights, const AttnscopeMask* mask,
-                                     const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner) {
+AttnscopeStatus AttnscopeMeasureWeightRows(const AttnscopeAttentionView* weights, const AttnscopeMask* mask,
+                                           const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner) {
   return Guarded([&]() -> Status {
     const CallOf<AttentionView, Mask> call("weights", weights, mask, runner);
     if (!call.ok()) return call.status;

@@ -725,8 +725,9 @@ ATTNSCOPE_EXPORT double* AttnscopeAccumulatorMaxima(AttnscopeAccumulator* accumu
 // Write what each row measures, the same numbers bit for bit, and keep nothing. `mask`, `params` and `runner` may be
 // null. Scratch is allocated for the call. Errors: those of the calls above, OUT_OF_MEMORY. Thread-safe for different
 // outputs.
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureRows(const AttnscopeAttentionView* weights, const AttnscopeMask* mask,
-                                                      const AttnscopeRowOutputs* rows, const AttnscopeRunner* runner);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureWeightRows(const AttnscopeAttentionView* weights,
+                                                            const AttnscopeMask* mask, const AttnscopeRowOutputs* rows,
+                                                            const AttnscopeRunner* runner);
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureLogitRows(const AttnscopeAttentionView* logits,
                                                            const AttnscopeSoftmaxParams* params,
                                                            const AttnscopeRowOutputs* rows,

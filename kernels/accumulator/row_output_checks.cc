@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 #include "kernels/accumulator/dimension_checks.h"
 
@@ -15,8 +14,6 @@ namespace {
 
 // Values of k whose top masses are measured: 5, 10 and 50.
 constexpr size_t kNumTopMasses = 3;
-
-Status Invalid(std::string message) { return {StatusCode::kInvalidArgument, std::move(message)}; }
 
 const char* NameOf(RowBufferType type) {
   switch (type) {

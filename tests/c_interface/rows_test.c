@@ -40,7 +40,7 @@ static void TestEachWayIn(void) {
   CHECK_OK(AttnscopeAccumulatorAddWeightsWithRows(accumulator, &weights, NULL, NULL, &rows));
   CheckRows(entropy, top5, argmax, visible);
   memset(entropy, 0xFF, sizeof entropy);
-  CHECK_OK(AttnscopeMeasureRows(&weights, NULL, &rows, NULL));
+  CHECK_OK(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL));
   CheckRows(entropy, top5, argmax, visible);
   CHECK_OK(AttnscopeAccumulatorAddWeightsWithRows(accumulator, &weights, NULL, NULL, NULL));
 
@@ -86,7 +86,7 @@ static void TestStrides(void) {
   AttnscopeRowOutputs rows = {.struct_size = sizeof rows, .first_token_weight = Floats(first + 3 * (kRows - 1))};
   rows.query_stride = -3 * kHeads;
   rows.head_stride = -3;
-  CHECK_OK(AttnscopeMeasureRows(&weights, NULL, &rows, NULL));
+  CHECK_OK(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL));
   for (int i = 0; i < 3 * kRows; ++i) {
     const int head = kHeads - 1 - i / 3 % kHeads;
     CHECK(first[i] == (i % 3 != 0 ? -1.0f : head == 0 ? 0.25f : 0.0f));
@@ -97,22 +97,22 @@ static void TestErrors(void) {
   const AttnscopeAttentionView weights = WeightsView();
   float values[kRows];
   AttnscopeRowOutputs rows = {.struct_size = sizeof rows, .entropy = Floats(values)};
-  CHECK_INVALID(AttnscopeMeasureRows(&weights, NULL, NULL, NULL), "rows is null");
-  CHECK_INVALID(AttnscopeMeasureRows(NULL, NULL, &rows, NULL), "weights is null");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, NULL, NULL), "rows is null");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(NULL, NULL, &rows, NULL), "weights is null");
   CHECK_INVALID(AttnscopeAccumulatorAddWeightsWithRows(NULL, &weights, NULL, NULL, &rows), "accumulator is null");
   rows.entropy.type = 4;
-  CHECK_INVALID(AttnscopeMeasureRows(&weights, NULL, &rows, NULL), "rows->entropy.type is 4, expected");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL), "rows->entropy.type is 4, expected");
   rows.entropy.type = ATTNSCOPE_ROW_INT32;
-  CHECK_INVALID(AttnscopeMeasureRows(&weights, NULL, &rows, NULL), "rows.entropy is a buffer of int32_t");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL), "rows.entropy is a buffer of int32_t");
   rows.entropy.type = ATTNSCOPE_ROW_FLOAT32;
   rows.entropy.reserved = 1;
-  CHECK_INVALID(AttnscopeMeasureRows(&weights, NULL, &rows, NULL), "rows->entropy.reserved is 1, expected 0");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL), "rows->entropy.reserved is 1, expected 0");
   rows.entropy.reserved = 0;
   rows.reserved = 1;
-  CHECK_INVALID(AttnscopeMeasureRows(&weights, NULL, &rows, NULL), "rows->reserved is 1, expected 0");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL), "rows->reserved is 1, expected 0");
   rows.reserved = 0;
   rows.struct_size = 8;
-  CHECK_INVALID(AttnscopeMeasureRows(&weights, NULL, &rows, NULL), "rows->struct_size is 8");
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL), "rows->struct_size is 8");
 }
 
 typedef struct Received {

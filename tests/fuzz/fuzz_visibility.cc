@@ -4,6 +4,7 @@
 // reads nothing but what it may, counts every row, and the masked ones as the oracle does, and gives the same bits in
 // other calls; what is refused says why and changes nothing.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "attnscope/layer_accumulator.h"
+#include "attnscope/row_outputs.h"
 #include "tests/fuzz/call_bytes.h"
 #include "tests/fuzz/fuzz_check.h"
 #include "tests/support/visibility_oracle.h"
@@ -112,6 +114,45 @@ class VisibilityOfBytes {
   std::unique_ptr<uint8_t[]> mask_;
 };
 
+// Every output of rows [batch, heads, queries] on the heap, as long as may be written.
+class OutputsOnHeap {
+ public:
+  OutputsOnHeap(size_t batch, size_t heads, size_t queries) : rows_(batch * heads * queries) {
+    outputs_.query_stride = 1;
+    outputs_.head_stride = static_cast<int64_t>(std::max<size_t>(queries, 1));
+    outputs_.batch_stride = static_cast<int64_t>(heads) * outputs_.head_stride;
+    for (auto& numbers : floats_) numbers = std::make_unique<float[]>(rows_);
+    for (auto& numbers : whole_) numbers = std::make_unique<int32_t[]>(rows_);
+  }
+
+  RowOutputs From(size_t row) const {
+    RowOutputs from = outputs_;
+    size_t num_floats = 0, num_whole = 0;
+    for (const RowOutputInfo& info : kRowOutputs) {
+      from.*info.buffer = info.is_whole_number ? RowBuffer(whole_[num_whole++].get() + row)
+                                               : RowBuffer(floats_[num_floats++].get() + row);
+    }
+    for (size_t i = 0; i < 3; ++i) from.top_mass[i] = floats_[num_floats++].get() + row;
+    return from;
+  }
+  // Bit for bit.
+  bool SameAs(const OutputsOnHeap& other) const {
+    for (size_t i = 0; i < floats_.size(); ++i) {
+      if (std::memcmp(floats_[i].get(), other.floats_[i].get(), rows_ * sizeof(float)) != 0) return false;
+    }
+    for (size_t i = 0; i < whole_.size(); ++i) {
+      if (std::memcmp(whole_[i].get(), other.whole_[i].get(), rows_ * sizeof(int32_t)) != 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  size_t rows_;
+  RowOutputs outputs_;
+  std::array<std::unique_ptr<float[]>, 12> floats_;
+  std::array<std::unique_ptr<int32_t[]>, 2> whole_;
+};
+
 enum class Kind { kWeights, kLogits, kQueriesKeys };
 
 // One layer of two heads.
@@ -123,19 +164,21 @@ struct Call {
   SoftmaxParams params;
   bool null_mass;
 
-  Status Add(const SoftmaxParams& of_rows, size_t first, size_t count, LayerAccumulator* layer) const {
+  Status Add(const SoftmaxParams& of_rows, size_t first, size_t count, LayerAccumulator* layer,
+             const RowOutputs& outputs) const {
     if (kind == Kind::kQueriesKeys) {
       QueryKeyView view = ContiguousQueryKey(values.data(), keys.data(), ElementType::kFloat32, batch, 2, 1,
                                              sizes.queries, sizes.keys, head_dim);
       view.query_data = values.data() + first * head_dim;
       view.queries = count;
-      return layer->AddQueriesKeys(view, of_rows);
+      return layer->AddQueriesKeys(view, of_rows, {}, &outputs);
     }
     AttentionView view = ContiguousAttention(values.data(), ElementType::kFloat32, batch, 2, sizes.queries, sizes.keys);
     view.data = values.data() + first * sizes.keys;
     view.queries = count;
     view.null_mass = null_mass;
-    return kind == Kind::kLogits ? layer->AddLogits(view, of_rows) : layer->AddWeights(view, of_rows.mask);
+    return kind == Kind::kLogits ? layer->AddLogits(view, of_rows, {}, &outputs)
+                                 : layer->AddWeights(view, of_rows.mask, {}, &outputs);
   }
 };
 
@@ -161,21 +204,28 @@ size_t MaskedRows(const Call& call) {
   return masked;
 }
 
-void CheckCuts(const Call& call, const LayerConfig& config, size_t rows_at_once, const LayerAccumulator& whole) {
+OutputsOnHeap OutputsOf(const Call& call, const LayerConfig& config) {
+  return {config.mean_matrix ? 1 : call.batch, config.mean_matrix ? size_t{1} : size_t{2}, call.sizes.queries};
+}
+
+void CheckCuts(const Call& call, const LayerConfig& config, size_t rows_at_once, const LayerAccumulator& whole,
+               const OutputsOnHeap& rows_of_whole) {
   const Visibility& mask = call.params.mask;
   // With positions of each sequence the default offset is another one for each.
   if (mask.key_positions_stride != 0 && mask.causal_offset == kLastQuerySeesLastKey) return;
   LayerAccumulator cut;
   FUZZ_CHECK(LayerAccumulator::Create(config, &cut).ok(), "no memory");
+  const OutputsOnHeap rows_of_cut = OutputsOf(call, config);
   std::vector<int64_t> lengths(call.batch);
   for (size_t first = 0; first < call.sizes.queries; first += rows_at_once) {
     const size_t count = std::min(rows_at_once, call.sizes.queries - first);
     SoftmaxParams rows = call.params;
     rows.mask = test::VisibilityOfRows(mask, call.sizes, first, count, lengths);
     rows.mask.keys_were_evicted = true;
-    const Status status = call.Add(rows, first, count, &cut);
+    const Status status = call.Add(rows, first, count, &cut, rows_of_cut.From(first));
     FUZZ_CHECK(status.ok(), status.message());
   }
+  FUZZ_CHECK(rows_of_cut.SameAs(rows_of_whole), "other rows in other calls");
   FUZZ_CHECK(SameBits(StateOf(cut), StateOf(whole)), "other bits in other calls");
 }
 
@@ -205,7 +255,8 @@ void Run(CallBytes bytes) {
   LayerAccumulator layer;
   FUZZ_CHECK(LayerAccumulator::Create(config, &layer).ok(), "no memory");
   const std::vector<double> before = StateOf(layer);
-  const Status status = call.Add(call.params, 0, call.sizes.queries, &layer);
+  const OutputsOnHeap outputs = OutputsOf(call, config);
+  const Status status = call.Add(call.params, 0, call.sizes.queries, &layer, outputs.From(0));
   if (!status.ok()) {
     FUZZ_CHECK(status.message().find("mask.") != std::string::npos, status.message());
     FUZZ_CHECK(SameBits(StateOf(layer), before), "a call that failed changed the state");
@@ -219,7 +270,7 @@ void Run(CallBytes bytes) {
   if (!config.mean_matrix) {
     FUZZ_CHECK(stats.layer[Metric::kMaskedRows] == static_cast<double>(MaskedRows(call)), "rows that see nothing");
   }
-  CheckCuts(call, config, 1 + options % 9, layer);
+  CheckCuts(call, config, 1 + options % 9, layer, outputs);
 }
 
 }  // namespace
