@@ -82,7 +82,10 @@ struct Rows {
 TEST_F(MetricFilesTest, Weights) {
   const std::vector<float> weights = test::MixedRows(1, kBatch * kHeads * kQueries, kKeys);
   const std::string file = WriteFloats("layer3.npy", {kBatch, kHeads, kQueries, kKeys}, weights);
-  RunOk({"analyze", file, "--causal", "--row-metrics", Path("rows.npz"), "--key-metrics", Path("keys.npz")});
+  // Rows of every kind, of which there are notes.
+  const Outcome outcome =
+      Run({"analyze", file, "--causal", "--row-metrics", Path("rows.npz"), "--key-metrics", Path("keys.npz")});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const AttentionView view = test::ViewOf(weights, kBatch, kHeads, kQueries, kKeys);
   Rows rows(kBatch * kHeads * kQueries);
   LayerAccumulator layer = test::CreateLayer({.heads = kHeads, .max_keys = kKeys, .max_batch = kBatch});
