@@ -145,23 +145,25 @@ Status CheckRoom(const char* name, size_t room, size_t needed) {
 Status CheckKeyList(const ScoreStorage& scores, size_t sequence, size_t group, std::span<const size_t> keys) {
   const size_t end = scores.Keys(sequence, group);
   for (size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i] < end && (i == 0 || keys[i] > keys[i - 1])) continue;
     const std::string text = "keys[" + std::to_string(i) + "] is " + std::to_string(keys[i]);
     if (keys[i] >= end) return OutOfRange(text + ", there are " + std::to_string(end) + OfGroup(sequence, group));
-    if (i == 0 || keys[i] > keys[i - 1]) continue;
     return Invalid(text + ", expected one above the one before it, which is " + std::to_string(keys[i - 1]));
   }
   return {};
 }
 
 Status CheckShift(const ScoreStorage& scores, size_t sequence, size_t group, size_t begin, size_t end, int64_t delta) {
-  const std::string keys = "keys [" + std::to_string(begin) + ", " + std::to_string(end) + ")";
-  if (begin > end) return Invalid("begin is " + std::to_string(begin) + ", above end, which is " + std::to_string(end));
   const size_t before = scores.Keys(sequence, group);
+  const size_t max_keys = scores.config().max_keys;
+  if (begin <= end && end <= before && delta >= -static_cast<int64_t>(begin) &&
+      delta <= static_cast<int64_t>(max_keys - end)) {
+    return {};
+  }
+  if (begin > end) return Invalid("begin is " + std::to_string(begin) + ", above end, which is " + std::to_string(end));
+  const std::string keys = "keys [" + std::to_string(begin) + ", " + std::to_string(end) + ")";
   if (end > before) return OutOfRange(keys + ": there are " + std::to_string(before) + OfGroup(sequence, group));
-  const auto most = static_cast<int64_t>(scores.config().max_keys - end);
-  if (delta >= -static_cast<int64_t>(begin) && delta <= most) return {};
-  return OutOfRange(keys + " cannot move by " + std::to_string(delta) + ": max_keys is " +
-                    std::to_string(scores.config().max_keys));
+  return OutOfRange(keys + " cannot move by " + std::to_string(delta) + ": max_keys is " + std::to_string(max_keys));
 }
 
 }  // namespace attnscope

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <span>
 #include <vector>
 
+#include "attnscope/key_scores.h"
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/thread_runner.h"
 #include "tests/support/accumulator_checks.h"
@@ -65,6 +67,36 @@ TEST_F(AllocationOfRowsTest, WithThreads) {
 
 TEST_F(AllocationOfRowsTest, MeanMatrix) {
   ExpectNoneAfterTheFirstRound({.heads = kHeads, .max_keys = kKeys, .mean_matrix = true}, {});
+}
+
+// Nor do scores of keys, alone or attached, where they are added to, read, and told of evictions.
+TEST_F(AllocationOfRowsTest, KeyScores) {
+  for (const size_t window : {0, 3}) {
+    KeyScores scores;
+    ASSERT_TRUE(
+        KeyScores::Create({.heads = kHeads, .groups = 2, .max_keys = kKeys, .window = window, .decay = 0.9}, &scores)
+            .ok());
+    LayerAccumulator layer = CreateLayer({.heads = kHeads, .max_keys = kKeys});
+    ASSERT_TRUE(scores.Reserve().ok() && layer.Reserve().ok() && layer.Attach(scores).ok());
+    const AttentionView view = ViewOf(values_, 1, kHeads, kQueries, kKeys);
+    const QueryKeyView queries_keys =
+        ContiguousQueryKey(values_.data(), values_.data(), ElementType::kFloat32, 1, kHeads, 2, 1, kKeys, 16);
+    std::vector<double> read(kKeys);
+    std::vector<size_t> kept(2000);
+    for (size_t i = 0; i < kept.size(); ++i) kept[i] = 2 * i;
+    EXPECT_EQ(AllocationsOf([&] {
+                EXPECT_TRUE(scores.AddWeights(view).ok());
+                EXPECT_TRUE(scores.AddQueriesKeys(queries_keys).ok());
+                EXPECT_TRUE(layer.AddWeights(view).ok());
+                EXPECT_TRUE(layer.AddLogits(view).ok());
+                EXPECT_TRUE(scores.Scores(0, 1, read).ok());
+                EXPECT_TRUE(scores.Keep(0, kAllGroups, kept).ok());
+                EXPECT_TRUE(scores.Remove(0, 0, std::span(kept).first(500)).ok());
+                EXPECT_TRUE(scores.Shift(0, 1, 10, 100, -7).ok());
+                scores.Reset();
+              }),
+              0u);
+  }
 }
 
 // With room made beforehand, logits, queries and keys allocate nothing either.
