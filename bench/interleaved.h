@@ -27,10 +27,12 @@ class Interleaved {
     return seconds_[0].back();
   }
 
-  double Median(size_t index) const {
+  double Median(size_t index) const { return Quantile(index, 0.5); }
+  // The turn that this share of all turns was faster than. Of a loaded machine a tenth tells more than the half.
+  double Quantile(size_t index, double share) const {
     std::vector<double> sorted = seconds_[index];
     std::sort(sorted.begin(), sorted.end());
-    return sorted.empty() ? 0.0 : sorted[sorted.size() / 2];
+    return sorted.empty() ? 0.0 : sorted[static_cast<size_t>(share * static_cast<double>(sorted.size()))];
   }
 
  private:

@@ -10,7 +10,7 @@
 #include "kernels/sweep/sweep_workspace.h"
 
 namespace attnscope {
-RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance) {
+RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance, const float* ahead) {
   const LogitSource& source = prepared.source;
   const LogitChunk& chunk = prepared.chunk;
   const LogitScratch& scratch = prepared.scratch;
@@ -40,7 +40,8 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
     const KeyRange keys = range.visible.Range(i);
     SoftmaxRow& to = rows[i] = common;
     to.logits = x + static_cast<int64_t>(keys.begin) * logit_bytes;
-    to.ahead = row + 1 < logits.queries ? static_cast<const uint8_t*>(to.logits) + row_bytes : nullptr;
+    to.ahead = ahead == nullptr ? nullptr : ahead + keys.begin;
+    if (row + 1 < logits.queries) to.ahead = static_cast<const uint8_t*>(to.logits) + row_bytes;
     to.bias = source.BiasRow(chunk.sequence, chunk.first_head + head, chunk.first_row + row, keys.begin);
     if (range.visible.by_key() && !keys.empty()) to.shown = range.visible.Show(i, keys, scratch.Shown(i));
     to.keys = keys.size();

@@ -26,8 +26,10 @@ struct PreparedChunk {
       : source(from), chunk(of), scratch(in), logits(from.Prepare(of, in)) {}
 };
 
-// Makes the weights and measures of a head's rows from `first` on, a block at most, both in the scratch.
-RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance);
+// Makes the weights and measures of a head's rows from `first` on, a block at most, both in the scratch. Where no row
+// of logits is left to prefetch meanwhile, `ahead` is, what the weights are added to: a number for each key; or null.
+RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance,
+                     const float* ahead = nullptr);
 
 // Adds the rows' logits to the sums [kNumRowSums] and the maxima [kNumOpenMaxima] of their matrix.
 void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,

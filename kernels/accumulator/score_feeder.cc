@@ -64,9 +64,10 @@ void ScoreFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, s
     const PreparedChunk prepared(source, chunk, scratch_[task]);
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
-        storage_.AddRows(MakeWeights(prepared, head, row, /*tolerance=*/0.0),
-                         source.shape().first_sequence + chunk.sequence,
-                         source.shape().first_head + chunk.first_head + head, task);
+        const size_t sequence = source.shape().first_sequence + chunk.sequence;
+        const size_t of_layer = source.shape().first_head + chunk.first_head + head;
+        const float* ahead = storage_.NextRow(sequence, of_layer);
+        storage_.AddRows(MakeWeights(prepared, head, row, /*tolerance=*/0.0, ahead), sequence, of_layer, task);
       }
     }
   }

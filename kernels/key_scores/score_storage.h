@@ -61,6 +61,12 @@ class ScoreStorage {
 
   // From now on the groups of heads [first_head, end_head) have at least so many keys.
   void RaiseKeys(size_t sequence, size_t first_head, size_t end_head, size_t keys);
+  // [max_keys], what the head's next row is added to: to be prefetched, as it is in no cache after a step of a large
+  // cache of keys.
+  const float* NextRow(size_t sequence, size_t head) const {
+    const size_t matrix = Matrix(sequence, head);
+    return config_.window == 0 ? Block(matrix) : RingRow(matrix, heads_[matrix].rows);
+  }
   // Adds rows to a head of a sequence, which has their keys. Different heads may be added to by different tasks.
   void AddRows(const RowRange& range, size_t sequence, size_t head, size_t task);
   // scores[j] += the score of key j of a head, for its group's keys.
