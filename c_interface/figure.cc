@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attnscope/limits.h"
+#include "c_interface/attention_maps.h"
 #include "c_interface/fields.h"
 #include "c_interface/handles.h"
 #include "c_interface/struct_size.h"
@@ -31,6 +32,7 @@ static_assert(static_cast<int>(FigureKind::kSummary) == ATTNSCOPE_FIGURE_SUMMARY
 static_assert(static_cast<int>(FigureKind::kHeads) == ATTNSCOPE_FIGURE_HEADS);
 static_assert(static_cast<int>(FigureKind::kHistory) == ATTNSCOPE_FIGURE_HISTORY);
 static_assert(static_cast<int>(FigureKind::kKeys) == ATTNSCOPE_FIGURE_KEYS);
+static_assert(static_cast<int>(FigureKind::kMaps) == ATTNSCOPE_FIGURE_MAPS);
 
 AttnscopeFigureOptions DefaultOptions() {
   const FigureOptions defaults;
@@ -90,9 +92,9 @@ Status ReadProfile(const std::string& name, const AttnscopeKeyProfile* in, KeyPr
 // The arguments of a call that draws, read.
 struct Drawing {
   Status ReadKind(int32_t c_kind) {
-    if (c_kind < ATTNSCOPE_FIGURE_SUMMARY || c_kind > ATTNSCOPE_FIGURE_KEYS) {
+    if (c_kind < ATTNSCOPE_FIGURE_SUMMARY || c_kind > ATTNSCOPE_FIGURE_MAPS) {
       return {StatusCode::kInvalidArgument,
-              "kind is " + std::to_string(c_kind) + ", expected an AttnscopeFigureKind, 0 to 3"};
+              "kind is " + std::to_string(c_kind) + ", expected an AttnscopeFigureKind, 0 to 4"};
     }
     kind = static_cast<FigureKind>(c_kind);
     return {};
@@ -120,6 +122,16 @@ struct Drawing {
     return {};
   }
 
+  Status ReadMaps(const AttnscopeAttentionMap* const* pointers, size_t count) {
+    count = std::min(count, kMostMaps + 1);
+    if (Status status = CheckPointers("maps", pointers, count); !status.ok()) return status;
+    for (size_t i = 0; i < count; ++i) {
+      if (Status status = ReadMap(Indexed("maps", i), pointers[i], &maps.emplace_back()); !status.ok()) return status;
+    }
+    data.maps = maps;
+    return {};
+  }
+
   Status Read(int32_t c_kind, const AttnscopeReport* const* handles, size_t count,
               const AttnscopeFigureOptions* c_options) {
     Status status = ReadKind(c_kind);
@@ -134,6 +146,7 @@ struct Drawing {
     if (status.ok()) status = CheckReserved("data", read.reserved);
     if (status.ok()) status = ReadReports(read.reports, read.num_reports);
     if (status.ok()) status = ReadKeys(read.keys, read.num_keys);
+    if (status.ok()) status = ReadMaps(read.maps, read.num_maps);
     return status.ok() ? ReadOptions(c_options, &options) : status;
   }
 
@@ -141,6 +154,7 @@ struct Drawing {
   FigureData data;
   std::vector<Report> copies;  // of several reports, since a figure takes an array
   std::vector<KeyProfile> keys;
+  std::vector<AttentionMap> maps;
   FigureOptions options;
 };
 

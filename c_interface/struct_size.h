@@ -80,7 +80,9 @@ inline constexpr size_t kFirstSize<AttnscopeFigureOptions> = 24;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeKeyProfile> = 56;
 template <>
-inline constexpr size_t kFirstSize<AttnscopeFigureData> = 40;
+inline constexpr size_t kFirstSize<AttnscopeFigureData> = 56;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeAttentionMap> = 64;
 
 // The sizes of one struct that the library knows.
 struct KnownSizes {

@@ -658,6 +658,51 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorScratchBytes(const Attnscop
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorReserve(AttnscopeAccumulator* accumulator,
                                                              const AttnscopeRunner* runner);
 
+// ---- Maps (attnscope/attention_map.h): attention matrices pooled to few cells, each the largest of the weights that
+// it stands for. Rows may come in any pieces: a matrix is never in memory.
+
+// A cell of which no row that came so far may see any key. Zero is something else.
+#define ATTNSCOPE_HIDDEN_CELL (-1.0f)
+#define ATTNSCOPE_MAX_MAP_CELLS 4096  // rows and columns of a map
+
+// One head's matrix. Cell [r, c] stands for queries from r * queries / rows to before (r + 1) * queries / rows, rounded
+// down, and keys likewise. NaN: it holds a NaN, an infinity or a negative weight.
+typedef struct AttnscopeAttentionMap {
+  uint32_t struct_size;
+  uint32_t reserved;  // 0
+  int64_t layer;
+  int64_t head;
+  uint64_t queries;  // of the matrix
+  uint64_t keys;
+  uint64_t rows;  // of cells, at most queries
+  uint64_t columns;
+  float* cells;  // [rows, columns], the caller's
+} AttnscopeAttentionMap;
+// A map of a matrix of which nothing came yet, with at most `most_cells` rows and columns; `cells` has room for
+// min(queries, most_cells) x min(keys, most_cells), and becomes hidden. Errors: INVALID_ARGUMENT for null, and
+// `most_cells` beyond 1 to ATTNSCOPE_MAX_MAP_CELLS.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMakeAttentionMap(int64_t layer, int64_t head, uint64_t queries, uint64_t keys,
+                                                           uint64_t most_cells, float* cells,
+                                                           AttnscopeAttentionMap* out);
+// Adds rows of weights to one map for each head of the view, all of one size: the view's row 0 is row `first_query` of
+// the matrices, and its keys are their first ones. The sequences of a batch fall on one another. `mask` and `runner`
+// may be null. O(batch * heads * queries * keys). Thread-safe for different maps. Errors: those of
+// AttnscopeAccumulatorAddWeights; INVALID_ARGUMENT for maps that are not as many as the heads or not of one size,
+// OUT_OF_RANGE for rows or keys that the matrices do not have. The maps are then unchanged.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopePoolWeights(const AttnscopeAttentionView* weights, uint64_t first_query,
+                                                      const AttnscopeMask* mask, AttnscopeAttentionMap* const* maps,
+                                                      uint64_t num_maps, const AttnscopeRunner* runner);
+// The same of the weights that logits make, and queries and keys. `params` and `runner` may be null. A row that is
+// invalid makes all cells NaN whose keys it sees; keys that are masked by value are hidden.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopePoolLogits(const AttnscopeAttentionView* logits, uint64_t first_query,
+                                                     const AttnscopeSoftmaxParams* params,
+                                                     AttnscopeAttentionMap* const* maps, uint64_t num_maps,
+                                                     const AttnscopeRunner* runner);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopePoolQueriesKeys(const AttnscopeQueryKeyView* view, uint64_t first_query,
+                                                          const AttnscopeSoftmaxParams* params,
+                                                          AttnscopeAttentionMap* const* maps, uint64_t num_maps,
+                                                          const AttnscopeRunner* runner);
+
 // Adds one block's residual stream before and after it: the same shape and type, and each sequence of the batch whole.
 // NaN and infinities make the ratio NaN or infinite, and such sequences are counted. O(batch * tokens * channels).
 // Errors: INVALID_ARGUMENT (null data, shapes that differ or overflow).
@@ -1173,6 +1218,7 @@ typedef enum AttnscopeFigureKind {
   ATTNSCOPE_FIGURE_HEADS = 1,    // one report with heads: maps of layers by heads
   ATTNSCOPE_FIGURE_HISTORY = 2,  // one report or more, of one model at different times: each metric over time
   ATTNSCOPE_FIGURE_KEYS = 3,     // key profiles: attention received by key position, for each layer
+  ATTNSCOPE_FIGURE_MAPS = 4,     // attention maps: the matrices as thumbnails, layers by heads
 } AttnscopeFigureKind;
 
 // What a picture becomes.
@@ -1224,6 +1270,9 @@ typedef struct AttnscopeFigureData {
   uint64_t num_reports;
   const AttnscopeKeyProfile* const* keys;  // of ATTNSCOPE_FIGURE_KEYS, at most 36 whose layers ascend
   uint64_t num_keys;
+  const AttnscopeAttentionMap* const*
+      maps;  // of ATTNSCOPE_FIGURE_MAPS, at most 1024 that ascend by layer, then by head
+  uint64_t num_maps;
 } AttnscopeFigureData;
 
 // A figure that was drawn.

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "attnscope/attention_map.h"
 #include "attnscope/baseline.h"
 #include "attnscope/diagnosis.h"
 #include "attnscope/export.h"
@@ -50,10 +51,19 @@ enum class FigureKind : uint8_t {
   // as
   // nothing. A report, if there is one, decides what stands under the title.
   kKeys,
+  // Attention maps, at most kMostMaps, ascending by layer and then by head: the matrices themselves as thumbnails, a
+  // row
+  // for each layer and a column for each head (or each layer's heads over several rows, where that makes them larger).
+  // Colours are logarithmic, and the same for all; hidden keys and invalid weights have colours of their own. Heads
+  // with
+  // verdicts of the report, if there is one, are marked.
+  kMaps,
 };
 
 // Key profiles that a figure has room for.
 inline constexpr size_t kMostProfiles = 36;
+// And maps.
+inline constexpr size_t kMostMaps = 1024;
 
 // 8-bit sRGB pixels, rows from top to bottom, three bytes a pixel (red, green, blue), no padding.
 struct Image {
@@ -81,7 +91,8 @@ struct FigureOptions {
 // What a figure is drawn from: arrays that must outlive the call only.
 struct FigureData {
   std::span<const Report> reports = {};
-  std::span<const KeyProfile> keys = {};  // of kKeys, whose layers ascend
+  std::span<const KeyProfile> keys = {};    // of kKeys, whose layers ascend
+  std::span<const AttentionMap> maps = {};  // of kMaps
 };
 
 // Draws a figure. The same reports and options give the same bytes on every machine. Errors: kInvalidArgument for a

@@ -51,6 +51,24 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
   return range;
 }
 
+bool MarkSeen(const PreparedChunk& prepared, size_t head, size_t first, const RowRange& range, size_t row,
+              uint8_t* seen) {
+  const LogitChunk& chunk = prepared.chunk;
+  const KeyRange keys = range.visible.Range(row);
+  const uint8_t* shown =
+      range.visible.by_key() && !keys.empty() ? range.visible.Show(row, keys, prepared.scratch.Shown(row)) : nullptr;
+  const size_t hidden = shown == nullptr ? 0 : static_cast<size_t>(std::count(shown, shown + keys.size(), uint8_t{0}));
+  const bool by_value = range.softmax[row].valid && range.softmax[row].keys != keys.size() - hidden;
+  const size_t of_head = chunk.first_head + head;
+  const size_t of_matrix = chunk.first_row + first + row;
+  for (size_t key = keys.begin; key < keys.end; ++key) {
+    if (shown != nullptr && shown[key - keys.begin] == 0) continue;
+    if (by_value && prepared.source.IsMaskedByValue(chunk.sequence, of_head, of_matrix, key)) continue;
+    seen[key] = 1;
+  }
+  return by_value;
+}
+
 void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,
                   double* open_maxima) {
   const auto add = [row_sums](RowSum which, double value) { row_sums[static_cast<size_t>(which)] += value; };

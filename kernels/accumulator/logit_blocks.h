@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_BLOCKS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "attnscope/attention_view.h"
 #include "kernels/accumulator/logit_chunks.h"
@@ -30,6 +31,11 @@ struct PreparedChunk {
 // of logits is left to prefetch meanwhile, `ahead` is, what the weights are added to: a number for each key; or null.
 RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance,
                      const float* ahead = nullptr);
+
+// seen[key] = 1 where row `row` of the range that MakeWeights made of head `head` from `first` on sees the key, of all
+// keys of its matrix. True if values mask some.
+bool MarkSeen(const PreparedChunk& prepared, size_t head, size_t first, const RowRange& range, size_t row,
+              uint8_t* seen);
 
 // Adds the rows' logits to the sums [kNumRowSums] and the maxima [kNumOpenMaxima] of their matrix.
 void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,

@@ -12,28 +12,6 @@
 #include "kernels/accumulator/run_tasks.h"
 
 namespace attnscope {
-namespace {
-
-// seen[key] = 1 where row `row` of the chunk's first head, which gave `range`, sees the key. True if values mask some.
-bool MarkSeen(const PreparedChunk& prepared, const RowRange& range, size_t row, uint8_t* seen) {
-  const LogitChunk& chunk = prepared.chunk;
-  const KeyRange keys = range.visible.Range(row);
-  const uint8_t* shown =
-      range.visible.by_key() && !keys.empty() ? range.visible.Show(row, keys, prepared.scratch.Shown(row)) : nullptr;
-  const size_t hidden = shown == nullptr ? 0 : static_cast<size_t>(std::count(shown, shown + keys.size(), uint8_t{0}));
-  const bool by_value = range.softmax[row].valid && range.softmax[row].keys != keys.size() - hidden;
-  for (size_t key = keys.begin; key < keys.end; ++key) {
-    if (shown != nullptr && shown[key - keys.begin] == 0) continue;
-    if (by_value && prepared.source.IsMaskedByValue(chunk.sequence, chunk.first_head, chunk.first_row + row, key)) {
-      continue;
-    }
-    seen[key] = 1;
-  }
-  return by_value;
-}
-
-}  // namespace
-
 bool LogitsFeeder::MayShareRows(const Runner& runner) const {
   return TasksAtOnce(runner) > 1 && !storage_.config().mean_matrix;
 }
@@ -182,7 +160,7 @@ bool LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk,
   const RowRange range = MakeWeights(prepared, 0, 0, storage_.config().tolerance_float32);
   bool by_value = false;
   for (size_t row = 0; row < range.rows; ++row) {
-    by_value |= MarkSeen(prepared, range, row, mean_seen_.get() + row * keys);
+    by_value |= MarkSeen(prepared, 0, 0, range, row, mean_seen_.get() + row * keys);
     AddLogitSums(range.softmax + row, 1, storage_.config().saturation_bound, logit_sums[row],
                  storage_.OpenMaxima(0, 0));
     double* sums = mean_sums_.get() + row * keys;

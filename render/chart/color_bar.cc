@@ -2,7 +2,6 @@
 #include "render/chart/color_bar.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include "render/chart/color_map.h"
 #include "render/chart/frame.h"
@@ -10,9 +9,8 @@
 namespace attnscope::render {
 namespace {
 
-constexpr double kBar = 14.0;         // points
-constexpr double kMissingGap = 10.0;  // points, below the bar
-constexpr std::string_view kMissing = "none";
+constexpr double kBar = 14.0;        // points
+constexpr double kSwatchGap = 10.0;  // points, below the bar
 
 void FillSteps(const ColorBar& bar, const Box& box, Canvas* canvas) {
   const int count = bar.last_step - bar.first_step + 1;
@@ -30,23 +28,25 @@ void FillSteps(const ColorBar& bar, const Box& box, Canvas* canvas) {
 
 double ColorBarWidth(const ColorBar& bar, const Style& style) {
   double widest = WidestLabel(bar.ticks, style);
-  if (bar.shows_missing) widest = std::max(widest, TextWidth(kMissing, Face::kRegular, style.tick_label()));
+  for (const Swatch& swatch : bar.swatches) {
+    widest = std::max(widest, TextWidth(swatch.label, Face::kRegular, style.tick_label()));
+  }
   return style.Points(kBar) + MarginBeside(widest, style);
 }
 
 void DrawColorBar(const ColorBar& bar, const Style& style, const Box& box, Canvas* canvas) {
   Box strip = {box.left, box.top, box.left + style.Points(kBar), box.bottom};
   Frame frame(style);
-  if (bar.shows_missing) {
-    Shape missing;
-    missing.part = Part::kCell;
-    missing.crisp = true;
-    const Box swatch = {strip.left, strip.bottom - strip.Width(), strip.right, strip.bottom};
-    missing.fill.AddBox(swatch);
-    canvas->Draw(missing, style.theme.missing);
-    frame.AddBox(swatch);
-    DrawTickLabel(kMissing, swatch, Side::kRight, swatch.Center().y, style, canvas);
-    strip.bottom = swatch.top - style.Points(kMissingGap);
+  for (const Swatch& swatch : bar.swatches) {
+    Shape fill;
+    fill.part = Part::kCell;
+    fill.crisp = true;
+    const Box place = {strip.left, strip.bottom - strip.Width(), strip.right, strip.bottom};
+    fill.fill.AddBox(place);
+    canvas->Draw(fill, swatch.color);
+    frame.AddBox(place);
+    DrawTickLabel(swatch.label, place, Side::kRight, place.Center().y, style, canvas);
+    strip.bottom = place.top - style.Points(kSwatchGap);
   }
   FillSteps(bar, strip, canvas);
   frame.AddBox(strip);

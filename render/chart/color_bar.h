@@ -13,13 +13,19 @@
 
 namespace attnscope::render {
 
+// A colour that stands for something else than a value.
+struct Swatch {
+  std::string label;
+  Color color;
+};
+
 struct ColorBar {
   std::string title;
   // From bottom to top: steps of the colour map.
   int first_step = 0;
   int last_step = 0;
-  std::vector<Tick> ticks;     // `value` is the height, from 0 at the bottom to 1
-  bool shows_missing = false;  // an entry for what was not measured
+  std::vector<Tick> ticks;            // `value` is the height, from 0 at the bottom to 1
+  std::vector<Swatch> swatches = {};  // below the bar
 };
 
 // How wide a bar is, with all that stands beside it.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a figure draws on: two commands, shapes and text, in layout units. A figure is written against this interface
-// alone; the raster canvas turns it into pixels, the SVG canvas into text, and tests record it.
+// What a figure draws on: three commands, shapes, text and grids of cells, in layout units. A figure is written against
+// this interface alone; the raster canvas turns it into pixels, the SVG canvas into text, and tests record it.
 #ifndef ATTNSCOPE_RENDER_DRAW_CANVAS_H_
 #define ATTNSCOPE_RENDER_DRAW_CANVAS_H_
 
+#include <cstddef>
 #include <string_view>
+#include <vector>
 
 #include "render/draw/color.h"
 #include "render/draw/font.h"
@@ -62,9 +64,19 @@ struct TextStyle {
   Part part = Part::kNote;
 };
 
+// Opaque cells of equal size, row by row.
+struct CellGrid {
+  size_t rows = 0;  // at least 1, as are the columns
+  size_t columns = 0;
+  std::vector<Color> colors;  // [rows, columns]
+};
+
 class Canvas {
  public:
   virtual ~Canvas() = default;
+
+  // Fills the box, whose edges are moved to whole pixels. Where a pixel has several cells, it is their mean.
+  virtual void DrawCells(const CellGrid& cells, const Box& box) = 0;
 
   virtual void Draw(const Shape& shape, const Color& color) = 0;
   // One line of UTF-8 text, not empty; `anchor` is on its baseline.

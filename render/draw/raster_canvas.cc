@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace attnscope::render {
 namespace {
@@ -79,6 +80,38 @@ void RasterCanvas::Blend(int left, int y, std::span<const uint8_t> coverage, con
     pixel[0] = mixed[0];
     pixel[1] = mixed[1];
     pixel[2] = mixed[2];
+  }
+}
+
+void RasterCanvas::DrawCells(const CellGrid& cells, const Box& box) {
+  const auto edge = [this](double at) { return static_cast<int>(std::round(at * scale_)); };
+  const int left = edge(box.left);
+  const int top = edge(box.top);
+  const int right = std::max(edge(box.right), left + 1);
+  const int bottom = std::max(edge(box.bottom), top + 1);
+  // The cells [first, end) of pixel `at` of `pixels`.
+  const auto cells_of = [](int at, int pixels, size_t count) {
+    const auto place = [&](int pixel) { return static_cast<size_t>(pixel) * count / static_cast<size_t>(pixels); };
+    return std::pair(place(at), std::max(place(at + 1), place(at) + 1));
+  };
+  for (int y = std::max(top, 0); y < std::min(bottom, image_->height); ++y) {
+    const auto [first_row, end_row] = cells_of(y - top, bottom - top, cells.rows);
+    for (int x = std::max(left, 0); x < std::min(right, image_->width); ++x) {
+      const auto [first_column, end_column] = cells_of(x - left, right - left, cells.columns);
+      std::array<size_t, 3> sums = {};
+      for (size_t row = first_row; row < end_row; ++row) {
+        for (size_t column = first_column; column < end_column; ++column) {
+          const Color& color = cells.colors[row * cells.columns + column];
+          sums[0] += color.red;
+          sums[1] += color.green;
+          sums[2] += color.blue;
+        }
+      }
+      const size_t count = (end_row - first_row) * (end_column - first_column);
+      uint8_t* const pixel = image_->rgb.data() +
+                             3 * (static_cast<size_t>(y) * static_cast<size_t>(image_->width) + static_cast<size_t>(x));
+      for (size_t c = 0; c < 3; ++c) pixel[c] = static_cast<uint8_t>((sums[c] + count / 2) / count);
+    }
   }
 }
 

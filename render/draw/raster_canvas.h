@@ -22,6 +22,7 @@ class RasterCanvas final : public Canvas {
   RasterCanvas(double scale, Image* image);
 
   void Draw(const Shape& shape, const Color& color) override;
+  void DrawCells(const CellGrid& cells, const Box& box) override;
   void DrawText(std::string_view text, Point anchor, const TextStyle& style) override;
 
  private:

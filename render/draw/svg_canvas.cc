@@ -5,6 +5,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <new>
+#include <vector>
+
+#include "attnscope/figure.h"
 
 namespace attnscope::render {
 namespace {
@@ -66,6 +71,16 @@ std::string Escaped(std::string_view text) {
     }
   }
   return escaped;
+}
+
+void AppendBase64(const std::vector<uint8_t>& bytes, std::string* out) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t count = std::min<size_t>(3, bytes.size() - i);
+    uint32_t bits = 0;
+    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? bytes[i + j] : 0);
+    for (size_t j = 0; j < 4; ++j) *out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
+  }
 }
 
 }  // namespace
@@ -143,6 +158,23 @@ void SvgCanvas::Draw(const Shape& shape, const Color& color) {
     body_ += "\"/>";
   }
   body_ += "</g>\n";
+}
+
+// As a picture within: thousands of cells would be as many elements.
+void SvgCanvas::DrawCells(const CellGrid& cells, const Box& box) {
+  Image image;
+  image.width = static_cast<int>(cells.columns);
+  image.height = static_cast<int>(cells.rows);
+  for (const Color& color : cells.colors) image.rgb.insert(image.rgb.end(), {color.red, color.green, color.blue});
+  std::vector<uint8_t> png;
+  if (!EncodePng(image, &png).ok()) throw std::bad_alloc();
+  const Box snapped = {std::round(box.left), std::round(box.top), std::round(box.right), std::round(box.bottom)};
+  body_ += "<image" + Attribute("class", NameOf(Part::kCell)) + Attribute("x", Number(snapped.left)) +
+           Attribute("y", Number(snapped.top)) + Attribute("width", Number(snapped.Width())) +
+           Attribute("height", Number(snapped.Height())) +
+           " preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,";
+  AppendBase64(png, &body_);
+  body_ += "\"/>\n";
 }
 
 void SvgCanvas::DrawText(std::string_view text, Point anchor, const TextStyle& style) {

@@ -20,6 +20,7 @@ class SvgCanvas final : public Canvas {
   SvgCanvas(double width, double height, double scale, const Color& background);
 
   void Draw(const Shape& shape, const Color& color) override;
+  void DrawCells(const CellGrid& cells, const Box& box) override;
   void DrawText(std::string_view text, Point anchor, const TextStyle& style) override;
 
   // The document so far. `title` names it for screen readers and tooltips.

@@ -18,6 +18,7 @@
 #include "render/figures/heads.h"
 #include "render/figures/history.h"
 #include "render/figures/keys.h"
+#include "render/figures/maps.h"
 #include "render/figures/summary.h"
 #include "render/figures/timeline.h"
 
@@ -74,11 +75,13 @@ Status CheckCount(const char* field, const char* things, size_t count, const Roo
 }
 
 Status CheckCounts(FigureKind kind, const FigureData& data) {
-  const bool is_of_reports = kind != FigureKind::kKeys;
+  const bool is_of_reports = kind != FigureKind::kKeys && kind != FigureKind::kMaps;
   const Room reports = !is_of_reports ? Room{0, 1} : kind == FigureKind::kHistory ? Room{1, SIZE_MAX} : Room{1, 1};
   const Room keys = kind == FigureKind::kKeys ? Room{1, kMostProfiles} : Room{};
   if (Status status = CheckCount("reports", "reports", data.reports.size(), reports); !status.ok()) return status;
-  return CheckCount("keys", "profiles", data.keys.size(), keys);
+  if (Status status = CheckCount("keys", "profiles", data.keys.size(), keys); !status.ok()) return status;
+  const Room maps = kind == FigureKind::kMaps ? Room{1, kMostMaps} : Room{};
+  return CheckCount("maps", "maps", data.maps.size(), maps);
 }
 
 // The layers of `all`, `name`[i]`field`, ascend.
@@ -101,10 +104,29 @@ Status CheckProfiles(std::span<const KeyProfile> profiles) {
   return CheckAscending("layers of keys", profiles);
 }
 
+Status CheckMaps(std::span<const AttentionMap> maps) {
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const AttentionMap& map = maps[i];
+    const std::string name = "maps[" + std::to_string(i) + "]";
+    const bool is_small = map.rows <= kMaxMapCells && map.columns <= kMaxMapCells;
+    if (!is_small || map.cells.size() != map.rows * map.columns) {
+      return Invalid(name + " has " + std::to_string(map.cells.size()) + " cells, rows is " + std::to_string(map.rows) +
+                     " and columns is " + std::to_string(map.columns) + ", each at most " +
+                     std::to_string(kMaxMapCells));
+    }
+    if (i == 0 || std::pair(maps[i - 1].layer, maps[i - 1].head) < std::pair(map.layer, map.head)) continue;
+    return Invalid("maps must ascend by layer and head, but layer " + std::to_string(map.layer) + ", head " +
+                   std::to_string(map.head) + " stands behind layer " + std::to_string(maps[i - 1].layer) + ", head " +
+                   std::to_string(maps[i - 1].head));
+  }
+  return {};
+}
+
 Status Check(FigureKind kind, const FigureData& data, const FigureOptions& options) {
   Status status = CheckSize(options);
   if (status.ok()) status = CheckCounts(kind, data);
   if (status.ok()) status = CheckProfiles(data.keys);
+  if (status.ok()) status = CheckMaps(data.maps);
   if (!status.ok()) return status;
   if (kind == FigureKind::kHistory) {
     const size_t stages = render::CountStages(data.reports);
@@ -146,6 +168,9 @@ void DrawFigure(FigureKind kind, const FigureData& data, const render::FigureLoo
     case FigureKind::kKeys:
       return render::DrawKeys(data.keys, data.reports.empty() ? nullptr : data.reports.data(), look, width, height,
                               canvas);
+    case FigureKind::kMaps:
+      return render::DrawMaps(data.maps, data.reports.empty() ? nullptr : data.reports.data(), look, width, height,
+                              canvas);
   }
 }
 
@@ -157,6 +182,8 @@ std::string_view TitleOf(FigureKind kind) {
       return "Transformer attention by layer and head";
     case FigureKind::kKeys:
       return "Transformer attention by key position";
+    case FigureKind::kMaps:
+      return "Transformer attention maps";
     case FigureKind::kHistory:
       break;
   }

@@ -92,10 +92,10 @@ class MapLayout {
   bool is_stacked_ = false;
 };
 
-ColorBar MakeBar(bool shows_missing) {
+ColorBar MakeBar(bool shows_missing, const Style& style) {
   ColorBar bar = {.title = "Share (0 to 1)", .first_step = 0, .last_step = kColorMapSteps - 1, .ticks = {}};
   for (const double value : {0.0, 0.2, 0.4, 0.6, 0.8, 1.0}) bar.ticks.push_back({value, FormatFixed(value, 1)});
-  bar.shows_missing = shows_missing;
+  if (shows_missing) bar.swatches.push_back({"none", style.theme.missing});
   return bar;
 }
 
@@ -130,7 +130,7 @@ void DrawHeads(const Report& report, const FigureLook& look, double width, doubl
   maps.reserve(kMaps.size());
   for (const MapKind& kind : kMaps) maps.emplace_back(MakeSpec(kind, report, diagnosis.verdicts), layers, heads, style);
   const ColorBar bar =
-      MakeBar(std::any_of(maps.begin(), maps.end(), [](const HeatMap& map) { return map.HasMissing(); }));
+      MakeBar(std::any_of(maps.begin(), maps.end(), [](const HeatMap& map) { return map.HasMissing(); }), style);
   const double bar_width = ColorBarWidth(bar, style);
   const Box inner = {style.outer_gap(), headline.Bottom(), width - style.outer_gap(), height - style.outer_gap()};
   const MapLayout layout({inner.left, inner.top, inner.right - bar_width - style.Points(kMapGap), inner.bottom},

@@ -372,6 +372,64 @@ static void TestKeys(const char* path) {
   CHECK(figure == NULL);
 }
 
+/* The weights of c_test.h, row by row, to a picture of both heads. */
+static void TestMaps(const char* path) {
+  float cells[kHeads][kQueries * kKeys];
+  AttnscopeAttentionMap maps[kHeads];
+  AttnscopeAttentionMap* pointers[kHeads];
+  const AttnscopeAttentionMap* shown[kHeads];
+  for (int head = 0; head < kHeads; ++head) {
+    maps[head].struct_size = sizeof maps[head];
+    CHECK_OK(AttnscopeMakeAttentionMap(3, head, kQueries, kKeys, 64, cells[head], &maps[head]));
+    CHECK(maps[head].rows == kQueries && maps[head].columns == kKeys && cells[head][5] == ATTNSCOPE_HIDDEN_CELL);
+    shown[head] = pointers[head] = &maps[head];
+  }
+  AttnscopeAttentionView view = {.struct_size = sizeof view};
+  CHECK_OK(AttnscopeContiguousAttention(kWeights, ATTNSCOPE_FLOAT32, 1, kHeads, kQueries, kKeys, &view));
+  view.queries = 1;
+  for (uint64_t row = 0; row < kQueries; ++row) {
+    view.data = &kWeights[0][row][0];
+    CHECK_OK(AttnscopePoolWeights(&view, row, NULL, pointers, kHeads, NULL));
+  }
+  CHECK(memcmp(cells, kWeights, sizeof cells) == 0);
+  /* As logits: even shares of head 0; of head 1, key 2 has e of e + 2. */
+  const AttnscopeMask causal = {.struct_size = sizeof causal, .causal = 1, .has_causal_offset = 1};
+  AttnscopeSoftmaxParams params = {.struct_size = sizeof params};
+  params.mask = &causal;
+  view.data = kWeights;
+  view.queries = kQueries;
+  for (int head = 0; head < kHeads; ++head) {
+    CHECK_OK(AttnscopeMakeAttentionMap(3, head, kQueries, kKeys, 64, cells[head], &maps[head]));
+  }
+  CHECK_OK(AttnscopePoolLogits(&view, 0, &params, pointers, kHeads, NULL));
+  CHECK(cells[0][0] == 1.0f && cells[0][1] == ATTNSCOPE_HIDDEN_CELL && fabsf(cells[0][5] - 0.5f) < 1e-6f);
+  CHECK(fabsf(cells[1][2 * kKeys + 2] - 0.57611688f) < 1e-6f && cells[1][2 * kKeys + 3] == ATTNSCOPE_HIDDEN_CELL);
+  AttnscopeQueryKeyView products = {.struct_size = sizeof products};
+  CHECK_OK(AttnscopeContiguousQueryKey(kWeights, kWeights, ATTNSCOPE_FLOAT32, 1, kHeads, kHeads, kQueries, kQueries, 4,
+                                       &products));
+  CHECK_OK(AttnscopePoolQueriesKeys(&products, 0, NULL, pointers, kHeads, NULL));
+  CHECK(fabsf(cells[0][1] - 1.0f / 3.0f) < 1e-6f);
+  const AttnscopeFigureData data = {.struct_size = sizeof data, .maps = shown, .num_maps = kHeads};
+  const AttnscopeFigureOptions options = SmallFigure();
+  CHECK_OK(AttnscopeFigureWriteOf(ATTNSCOPE_FIGURE_MAPS, &data, &options, path));
+  remove(path);
+  CHECK_INVALID(AttnscopePoolWeights(&view, 0, NULL, pointers, 1, NULL), "maps are 1, for a view of 2 heads");
+  CHECK_INVALID(AttnscopePoolWeights(&view, 0, NULL, NULL, kHeads, NULL), "maps is null");
+  CHECK_INVALID(AttnscopePoolWeights(NULL, 0, NULL, pointers, kHeads, NULL), "weights is null");
+  CHECK_INVALID(AttnscopePoolLogits(NULL, 0, NULL, pointers, kHeads, NULL), "logits is null");
+  CHECK_INVALID(AttnscopePoolQueriesKeys(NULL, 0, NULL, pointers, kHeads, NULL), "view is null");
+  CHECK_ERROR(AttnscopePoolWeights(&view, 1, NULL, pointers, kHeads, NULL), ATTNSCOPE_OUT_OF_RANGE, "queries 1 to");
+  maps[1].cells = NULL;
+  CHECK_INVALID(AttnscopePoolWeights(&view, 0, NULL, pointers, kHeads, NULL), "maps[1]->cells is null");
+  pointers[1] = NULL;
+  CHECK_INVALID(AttnscopePoolWeights(&view, 0, NULL, pointers, kHeads, NULL), "maps[1] is null");
+  maps[0].rows = 4097;
+  CHECK_INVALID(AttnscopePoolWeights(&view, 0, NULL, pointers, kHeads, NULL), "maps[0]->rows is 4097");
+  CHECK_INVALID(AttnscopeMakeAttentionMap(0, 0, 4, 4, 0, cells[0], &maps[0]), "most_cells is 0");
+  CHECK_INVALID(AttnscopeMakeAttentionMap(0, 0, 4, 4, 64, NULL, &maps[0]), "cells is null");
+  CHECK_INVALID(AttnscopeMakeAttentionMap(0, 0, 4, 4, 64, cells[0], NULL), "out is null");
+}
+
 static void TestHistory(const char* path) {
   AttnscopeReport* reports[3] = {NewReport(), NewReport(), NewReport()};
   for (int i = 0; i < 3; ++i) CHECK_OK(AttnscopeReportSetStep(reports[i], 100 * (i + 1)));
@@ -398,8 +456,8 @@ static void TestHistory(const char* path) {
   const AttnscopeReport* const with_null[2] = {reports[0], NULL};
   CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FORMAT_SVG, with_null, 2, NULL, &figure),
                 "reports[1] is null");
-  CHECK_INVALID(AttnscopeFigureCreate(4, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
-                "kind is 4, expected an AttnscopeFigureKind, 0 to 3");
+  CHECK_INVALID(AttnscopeFigureCreate(5, ATTNSCOPE_FORMAT_SVG, all, 1, NULL, &figure),
+                "kind is 5, expected an AttnscopeFigureKind, 0 to 4");
   CHECK_INVALID(AttnscopeFigureCreate(ATTNSCOPE_FIGURE_HISTORY, 7, all, 1, NULL, &figure),
                 "format is 7, expected an AttnscopeFigureFormat, 0 to 2");
   CHECK(figure == NULL);
@@ -427,4 +485,5 @@ void TestReports(const char* png_path) {
   snprintf(path, sizeof path, "%s.svg", png_path);
   TestHistory(path);
   TestKeys(path);
+  TestMaps(path);
 }

@@ -133,6 +133,10 @@ static AttnscopeStatus FillProfile(void* out) {
   static double largest[kKeys];
   return AttnscopeMakeKeyProfile(2, kColumnSums, kRows, kHeads, kKeys, mean, largest, out);
 }
+static AttnscopeStatus FillMap(void* out) {
+  static float cells[kQueries * kKeys];
+  return AttnscopeMakeAttentionMap(2, 1, kQueries, kKeys, 64, cells, out);
+}
 static AttnscopeStatus FillConfig(void* out) { return AttnscopeAccumulatorConfig(accumulator, out); }
 static AttnscopeStatus FillRunner(void* out) { return AttnscopeThreadPoolRunner(pool, out); }
 static AttnscopeStatus FillVerdict(void* out) { return AttnscopeReportVerdict(report, 0, out); }
@@ -165,6 +169,7 @@ static void TestOutputSizes(void) {
   TestOutput("config", FillMonitor, 152, sizeof(AttnscopeMonitorConfig));
   TestOutput("thresholds", FillThresholds, 152, sizeof(AttnscopeThresholds));
   TestOutput("options", FillFigure, 24, sizeof(AttnscopeFigureOptions));
+  TestOutput("out", FillMap, 64, sizeof(AttnscopeAttentionMap));
   TestOutput("out", FillProfile, 56, sizeof(AttnscopeKeyProfile));
   TestOutput("out", FillConfig, 56, sizeof(AttnscopeLayerConfig));
   TestOutput("out", FillRunner, 32, sizeof(AttnscopeRunner));
@@ -299,13 +304,26 @@ static AttnscopeStatus UseProfile(const void* in) {
   return UseFigureData(&data);
 }
 
+static AttnscopeStatus UseMap(const void* in) {
+  const AttnscopeAttentionMap* const maps[1] = {in};
+  const AttnscopeFigureData data = {.struct_size = sizeof data, .maps = maps, .num_maps = 1};
+  AttnscopeFigure* made = NULL;
+  const AttnscopeStatus status =
+      AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_MAPS, ATTNSCOPE_FORMAT_SVG, &data, NULL, &made);
+  AttnscopeFigureDestroy(made);
+  return status;
+}
+
 static void TestInputSizes(void) {
+  AttnscopeAttentionMap map = {.struct_size = sizeof map};
+  CHECK_OK(FillMap(&map));
+  TestInput("maps[0]", UseMap, &map, 64, sizeof map);
   AttnscopeKeyProfile profile = {.struct_size = sizeof profile};
   CHECK_OK(FillProfile(&profile));
   const AttnscopeKeyProfile* const profiles[1] = {&profile};
   const AttnscopeFigureData data = {.struct_size = sizeof data, .keys = profiles, .num_keys = 1};
   TestInput("keys[0]", UseProfile, &profile, 56, sizeof profile);
-  TestInput("data", UseFigureData, &data, 40, sizeof data);
+  TestInput("data", UseFigureData, &data, 56, sizeof data);
   const AttnscopeMask mask = {.struct_size = sizeof mask, .causal = 1, .causal_offset = 3};
   AttnscopeKeyMaskView key_mask = {.struct_size = sizeof key_mask};
   CHECK_OK(FillKeyMask(&key_mask));

@@ -200,6 +200,10 @@ void Session::PassNull(CallBytes bytes) {
   CheckRefused(AttnscopeThresholdsDefaults(nullptr));
   CheckRefused(AttnscopeMonitorConfigDefaults(nullptr));
   CheckRefused(AttnscopeFigureOptionsDefaults(nullptr));
+  CheckRefused(AttnscopeMakeAttentionMap(0, 0, 1, 1, 64, nullptr, nullptr));
+  CheckRefused(AttnscopePoolWeights(nullptr, 0, nullptr, nullptr, 1, nullptr));
+  CheckRefused(AttnscopePoolLogits(nullptr, 0, nullptr, nullptr, 1, nullptr));
+  CheckRefused(AttnscopePoolQueriesKeys(nullptr, 0, nullptr, nullptr, 1, nullptr));
   CheckRefused(AttnscopeMakeKeyProfile(0, nullptr, nullptr, 1, 1, nullptr, nullptr, nullptr));
   CheckRefused(AttnscopeFigureCreateOf(ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FORMAT_SVG, nullptr, nullptr, nullptr));
   CheckRefused(AttnscopeFigureWriteOf(ATTNSCOPE_FIGURE_KEYS, nullptr, nullptr, nullptr));

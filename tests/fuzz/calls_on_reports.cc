@@ -117,7 +117,7 @@ void CheckContents(const AttnscopeReport* report) {
   CheckStatus(AttnscopeReportStep(report, &time));
 }
 
-// Key profiles, right and wrong.
+// Key profiles and maps, right and wrong.
 class AttentionToDraw {
  public:
   explicit AttentionToDraw(CallBytes* bytes) {
@@ -134,7 +134,21 @@ class AttentionToDraw {
       profile.largest = bytes->OneIn(4) ? nullptr : shares_;
       pointers_[i] = bytes->OneIn(20) ? nullptr : &profile;
     }
-    count_ = bytes->OneOf<uint64_t>({1, kProfiles, 0});
+    num_profiles_ = bytes->OneOf<uint64_t>({0, 1, kProfiles});
+    for (float& cell : cells_) cell = bytes->OneOf({0.5f, 0.0f, -1.0f, 1e-9f, static_cast<float>(kNan), 1e30f});
+    for (size_t i = 0; i < kMaps; ++i) {
+      AttnscopeAttentionMap& map = maps_[i];
+      map.struct_size = bytes->OneOf<uint32_t>({sizeof(map), sizeof(map), sizeof(map), 8, 0});
+      map.layer = bytes->OneOf<int64_t>({static_cast<int64_t>(i / 2), INT64_MAX, INT64_MIN});
+      map.head = bytes->OneOf<int64_t>({static_cast<int64_t>(i % 2), INT64_MAX, INT64_MIN});
+      map.queries = bytes->OneOf<uint64_t>({100, 4, 0, UINT64_MAX});
+      map.keys = bytes->OneOf<uint64_t>({100, 4, 0, UINT64_MAX});
+      map.rows = bytes->OneOf<uint64_t>({4, 1, 0, 4097, UINT64_MAX});
+      map.columns = bytes->OneOf<uint64_t>({5, 1, 0, 4097, UINT64_MAX});
+      map.cells = bytes->OneIn(20) ? nullptr : cells_;
+      map_pointers_[i] = bytes->OneIn(20) ? nullptr : &map;
+    }
+    num_maps_ = bytes->OneOf<uint64_t>({0, 1, kMaps});
   }
 
   AttnscopeFigureData Data(const AttnscopeReport* const* reports, size_t count) const {
@@ -143,7 +157,9 @@ class AttentionToDraw {
     data.reports = reports;
     data.num_reports = count;
     data.keys = pointers_;
-    data.num_keys = count_;
+    data.num_keys = num_profiles_;
+    data.maps = map_pointers_;
+    data.num_maps = num_maps_;
     return data;
   }
 
@@ -153,18 +169,23 @@ class AttentionToDraw {
   double shares_[kKeys] = {};
   AttnscopeKeyProfile profiles_[kProfiles] = {};
   const AttnscopeKeyProfile* pointers_[kProfiles] = {};
-  uint64_t count_ = 0;
+  uint64_t num_profiles_ = 0;
+  static constexpr size_t kMaps = 4;
+  float cells_[20] = {};
+  AttnscopeAttentionMap maps_[kMaps] = {};
+  const AttnscopeAttentionMap* map_pointers_[kMaps] = {};
+  uint64_t num_maps_ = 0;
 };
 
 // A figure of these reports in one of the formats; what it says of itself must agree.
 void DrawFigure(const AttnscopeReport* const* reports, size_t count, const AttnscopeFigureOptions& options,
                 CallBytes* bytes) {
-  const auto kind = bytes->OneOf<int>(
-      {ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FIGURE_SUMMARY, ATTNSCOPE_FIGURE_KEYS, 4});
+  const auto kind = bytes->OneOf<int>({ATTNSCOPE_FIGURE_HEADS, ATTNSCOPE_FIGURE_HISTORY, ATTNSCOPE_FIGURE_SUMMARY,
+                                       ATTNSCOPE_FIGURE_KEYS, ATTNSCOPE_FIGURE_MAPS, 5});
   const auto format = bytes->OneOf<int>({ATTNSCOPE_FORMAT_RGB, ATTNSCOPE_FORMAT_SVG, ATTNSCOPE_FORMAT_PNG, 3, 255});
   AttnscopeFigure* figure = nullptr;
   AttentionToDraw attention(bytes);
-  const bool is_of_attention = kind == ATTNSCOPE_FIGURE_KEYS;
+  const bool is_of_attention = kind == ATTNSCOPE_FIGURE_KEYS || kind == ATTNSCOPE_FIGURE_MAPS;
   const AttnscopeFigureData to_draw = attention.Data(reports, count);
   const AttnscopeStatus status = is_of_attention
                                      ? AttnscopeFigureCreateOf(kind, format, &to_draw, &options, &figure)
@@ -172,7 +193,7 @@ void DrawFigure(const AttnscopeReport* const* reports, size_t count, const Attns
   CheckStatus(status);
   FUZZ_CHECK((status == ATTNSCOPE_OK) == (figure != nullptr), "a figure, or an error");
   if (status != ATTNSCOPE_OK) return;
-  FUZZ_CHECK(kind <= 3 && format <= 2 && (is_of_attention || kind == ATTNSCOPE_FIGURE_HISTORY || count == 1),
+  FUZZ_CHECK(kind <= 4 && format <= 2 && (is_of_attention || kind == ATTNSCOPE_FIGURE_HISTORY || count == 1),
              "an error");
   const uint8_t* data = nullptr;
   size_t size = 0;

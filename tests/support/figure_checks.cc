@@ -95,6 +95,7 @@ void ExpectTidy(const RecordingCanvas& canvas, double width, double height, doub
           << "a legend covers a " << NameOf(ink.part);
     }
   }
+  for (const auto& drawn : canvas.cells) EXPECT_TRUE(figure.Contains(drawn.box));
   for (const Ink& ink : structure.inks) {
     EXPECT_TRUE(ink.IsInside(figure));
     for (const Box& marker : ink.markers) EXPECT_TRUE(figure.Contains(marker));

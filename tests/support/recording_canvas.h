@@ -24,6 +24,12 @@ class RecordingCanvas final : public Canvas {
     Box box;  // of its ink
   };
 
+  struct DrawnCells {
+    CellGrid cells;
+    Box box;
+  };
+
+  void DrawCells(const CellGrid& drawn, const Box& box) override { cells.push_back({drawn, box}); }
   void Draw(const Shape& shape, const Color& color) override { shapes.push_back({shape, color}); }
   void DrawText(std::string_view text, Point anchor, const TextStyle& style) override {
     texts.push_back({std::string(text), style, TextBox(text, anchor, style)});
@@ -38,6 +44,7 @@ class RecordingCanvas final : public Canvas {
 
   std::vector<DrawnShape> shapes;
   std::vector<DrawnText> texts;
+  std::vector<DrawnCells> cells;
 };
 
 }  // namespace attnscope::render

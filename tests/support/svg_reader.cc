@@ -106,6 +106,8 @@ class SvgReader {
       opacity_ = attributes.contains("opacity") ? NumberOf(attributes.at("opacity")) : 1.0;
     } else if (element.name == "/g") {
       canvas_.shapes.push_back(shape_);
+    } else if (element.name == "image") {
+      TakeImage(element.attributes);
     } else if (element.name == "path") {
       TakePath(attributes);
     } else if (element.name == "text") {
@@ -134,6 +136,14 @@ class SvgReader {
       shape_.shape.fill = path;
       shape_.color = ColorOf(attributes.at("fill"));
     }
+  }
+
+  // Where it is: its cells are within.
+  void TakeImage(const Attributes& attributes) {
+    EXPECT_TRUE(attributes.at("href").starts_with("data:image/png;base64,iVBOR"));
+    const auto number = [&](const char* name) { return std::strtod(attributes.at(name).c_str(), nullptr); };
+    const Point at = {number("x"), number("y")};
+    canvas_.cells.push_back({{}, {at.x, at.y, at.x + number("width"), at.y + number("height")}});
   }
 
   void TakeText(const Attributes& attributes) {

@@ -169,6 +169,9 @@ class LayerAnalysis {
     }
     view.first_sequence = block.slot;
     view.first_head = options_.pieces.first_head;
+    if (HasMaps(part, block)) {
+      if (Status status = AddToMaps(part, block, view, params); !status.ok()) return status;
+    }
     const std::optional<RowOutputs> rows = OutputsOf(part, block);
     const RowOutputs* const outputs = rows ? &*rows : nullptr;
     if (part.kind == AttentionKind::kLogits) return accumulator_.AddLogits(view, params, options_.runner, outputs);
@@ -204,6 +207,20 @@ class LayerAnalysis {
   size_t SequenceInFiles(const AttentionPart& part, size_t sequence) const {
     if (options_.mean_matrix) return static_cast<size_t>(&part - plan_.attention.data());
     return FirstSequenceOf(part) + sequence;
+  }
+
+  // The first sequence of the layer is the one that is drawn.
+  bool HasMaps(const AttentionPart& part, const Block& block) const {
+    return options_.pictures != nullptr && options_.pictures->HasMaps(layer_) && &part == plan_.attention.data() &&
+           block.first_sequence == 0;
+  }
+
+  Status AddToMaps(const AttentionPart& part, const Block& block, AttentionView view, const SoftmaxParams& params) {
+    view.batch = 1;
+    AttentionPictures* const pictures = options_.pictures;
+    return part.kind == AttentionKind::kLogits
+               ? pictures->AddLogits(layer_, view, block.first_row, part.queries, params, options_.runner)
+               : pictures->AddWeights(layer_, view, block.first_row, part.queries, params.mask, options_.runner);
   }
 
   SoftmaxParams ParamsOf(const AttentionPart& part, const Block& block) {
@@ -243,8 +260,16 @@ class LayerAnalysis {
       view.key_data = static_cast<const uint8_t*>(all.key_data) + first_key * ElementBytes(all.key_type);
       view.first_sequence = block.slot;
       view.first_head = options_.pieces.first_head;
+      const SoftmaxParams params = ParamsOf(part, block);
+      if (HasMaps(part, block)) {
+        QueryKeyView first = view;
+        first.batch = 1;
+        Status added =
+            options_.pictures->AddQueriesKeys(layer_, first, block.first_row, part.queries, params, options_.runner);
+        if (!added.ok()) return added;
+      }
       const std::optional<RowOutputs> rows = OutputsOf(part, block);
-      return accumulator_.AddQueriesKeys(view, ParamsOf(part, block), options_.runner, rows ? &*rows : nullptr);
+      return accumulator_.AddQueriesKeys(view, params, options_.runner, rows ? &*rows : nullptr);
     });
   }
 

@@ -77,6 +77,7 @@ constexpr const char* kDetails =
     "    draws logs/val_transformer_diagnostics/summary.png\n"
     "  attnscope analyze dump.npz --figure keys --show-layers 0,8-11 --png keys.svg\n"
     "  attnscope analyze dump.safetensors --causal --row-metrics rows.npz --key-metrics keys.npz\n"
+    "  attnscope analyze --qk L0_q.npy L0_k.npy --causal --figure maps --png maps.png\n"
     "  attnscope analyze dump.safetensors --share 2/8 --state-out part2.state\n";
 
 struct AnalyzeOptions {
@@ -164,8 +165,9 @@ Status CheckPicture(const AnalyzeOptions& options, const PictureChoice& choice) 
     return Status(StatusCode::kInvalidArgument, "--figure " + options.picture.figure + " " + message);
   };
   if (options.output.png.empty() && options.picture.figure != "summary") return invalid("needs --png");
-  if (choice.keys && !options.share.empty()) return invalid("cannot go with --share: each process has a part only");
-  if (choice.keys && (!options.rows.empty() || !options.heads.empty())) {
+  const bool is_of_attention = choice.keys || choice.maps;
+  if (is_of_attention && !options.share.empty()) return invalid("cannot go with --share: each process has a part only");
+  if (is_of_attention && (!options.rows.empty() || !options.heads.empty())) {
     return invalid("cannot go with --rows and --heads: the files have a part only");
   }
   if (options.measure.mean_matrix && options.picture.figure == "heads") {
@@ -177,7 +179,7 @@ Status CheckPicture(const AnalyzeOptions& options, const PictureChoice& choice) 
 // Sets up what collects the pictures of attention itself, if such are asked for.
 Status MakePictures(const PictureChoice& choice, const Plan& plan, AttentionPictures* pictures,
                     AnalysisOptions* analysis) {
-  if (!choice.keys) return {};
+  if (!choice.keys && !choice.maps) return {};
   Status status = AttentionPictures::Create(choice, plan, pictures);
   for (const std::string& note : pictures->notes()) PrintError("note: " + note);
   analysis->pictures = pictures;
@@ -256,7 +258,7 @@ Status Run(const AnalyzeOptions& options, bool* findings) {
   if (status.ok()) status = ReadLook(options.picture.look, &picture.options);
   if (status.ok()) status = CheckPicture(options, choice);
   if (status.ok()) status = Measure(options, choice, &state, &pictures);
-  if (choice.keys) picture.attention = &pictures;
+  if (choice.keys || choice.maps) picture.attention = &pictures;
   return status.ok() ? PutOut(options.output, state, picture, findings) : status;
 }
 

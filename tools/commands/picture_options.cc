@@ -44,31 +44,38 @@ Status ReadLook(const LookOptions& options, FigureOptions* out) {
 
 void AddPictureOptions(CommandLine* line, PictureOptions* options) {
   line->AddOption("--figure", &options->figure,
-                  "What --png draws: six panels over the layers, maps of layers by heads, or attention\n"
-                  "received by key position")
-      .OneOf({"summary", "heads", "keys"})
-      .Placeholder("summary|heads|keys")
+                  "What --png draws: six panels over the layers, maps of layers by heads, attention received\n"
+                  "by key position, or the attention matrices of a layer's first sequence as thumbnails")
+      .OneOf({"summary", "heads", "keys", "maps"})
+      .Placeholder("summary|heads|keys|maps")
       .ShowDefault();
   line->AddOption("--show-layers", &options->layers,
-                  "Layers of --figure keys, as in 0,4, 0-11 or 1/2. Default: as many as there is room\nfor")
+                  "Layers of --figure keys and maps, as in 0,4, 0-11 or 1/2. Default: as many as there is\nroom for")
       .NotEmpty()
       .Placeholder("LAYERS");
+  line->AddOption("--show-heads", &options->heads, "Heads of --figure maps, likewise").NotEmpty().Placeholder("HEADS");
   AddLookOptions(line, &options->look);
 }
 
 FigureKind FigureKindOf(const std::string& name) {
   if (name == "heads") return FigureKind::kHeads;
   if (name == "keys") return FigureKind::kKeys;
+  if (name == "maps") return FigureKind::kMaps;
   return name == "history" ? FigureKind::kHistory : FigureKind::kSummary;
 }
 
 Status ReadPictureChoice(const PictureOptions& options, PictureChoice* out) {
   PictureChoice choice;
   choice.keys = options.figure == "keys";
-  if (!choice.keys && !options.layers.empty()) {
-    return {StatusCode::kInvalidArgument, "--show-layers needs --figure keys"};
+  choice.maps = options.figure == "maps";
+  if (!choice.keys && !choice.maps && !options.layers.empty()) {
+    return {StatusCode::kInvalidArgument, "--show-layers needs --figure keys or maps"};
+  }
+  if (!choice.maps && !options.heads.empty()) {
+    return {StatusCode::kInvalidArgument, "--show-heads needs --figure maps"};
   }
   Status status = ReadSets("--show-layers", options.layers, &choice.layers);
+  if (status.ok()) status = ReadSets("--show-heads", options.heads, &choice.heads);
   if (status.ok()) *out = choice;
   return status;
 }

@@ -30,16 +30,18 @@ Status ReadLook(const LookOptions& options, FigureOptions* out);
 struct PictureOptions {
   std::string figure = "summary";  // the name of a FigureKind
   std::string layers;
+  std::string heads;
   LookOptions look;
 };
 
-// Adds --figure, --show-layers and those of looks.
+// Adds --figure, --show-layers, --show-heads and those of looks.
 void AddPictureOptions(CommandLine* line, PictureOptions* options);
 
-// "summary", "heads", "history", "keys".
+// "summary", "heads", "history", "keys", "maps".
 FigureKind FigureKindOf(const std::string& name);
 
-// What has to be collected for the picture. Errors: kInvalidArgument for --show-layers.
+// What has to be collected for the picture. Errors: kInvalidArgument for --show-layers and
+// --show-heads.
 Status ReadPictureChoice(const PictureOptions& options, PictureChoice* out);
 
 }  // namespace attnscope::tools

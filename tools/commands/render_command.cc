@@ -59,7 +59,7 @@ Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
 // A picture that would show nothing, or not all that was asked for, is none.
 Status CheckReports(const RenderOptions& options, const std::vector<Report>& reports) {
   const FigureKind kind = FigureKindOf(options.kind);
-  if (kind == FigureKind::kKeys) {
+  if (kind == FigureKind::kKeys || kind == FigureKind::kMaps) {
     return {StatusCode::kInvalidArgument,
             "--figure " + options.kind +
                 " is of attention itself, which reports do not hold: see attnscope analyze --help"};
@@ -115,7 +115,7 @@ Command AddRenderCommand(CommandLine* program) {
       .NotEmpty()
       .Placeholder("PATH");
   line->AddOption("--figure", &options->kind, "What to draw, see below")
-      .OneOf({"summary", "heads", "history", "keys"})
+      .OneOf({"summary", "heads", "history", "keys", "maps"})
       .Placeholder("summary|heads|history")
       .ShowDefault();
   line->AddOption("--stage", &options->stage, "Only reports of this stage (train, val, ...)")

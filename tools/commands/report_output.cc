@@ -37,7 +37,10 @@ Status WriteFiles(const OutputOptions& options, const SavedState& state, const R
   figure.thresholds = judging.thresholds;
   figure.baseline = judging.beside();
   FigureData data = {.reports = {&report, 1}};
-  if (picture.attention != nullptr) data.keys = picture.attention->keys();
+  if (picture.attention != nullptr) {
+    data.keys = picture.attention->keys();
+    data.maps = picture.attention->maps();
+  }
   std::string path;
   status = PicturePath(options.png, report.stage, picture.figure, &path);
   return status.ok() ? WriteFigureFile(FigureKindOf(picture.figure), data, figure, path) : status;

@@ -125,5 +125,44 @@ TEST(RasterCanvas, WhatIsOutsideIsNotDrawn) {
   EXPECT_GT(Ink(image), 10.0);
 }
 
+// Two rows of three cells: red, green, blue, then black, white and grey.
+CellGrid SixCells() {
+  return {2, 3, {Rgb(0xFF0000), Rgb(0x00FF00), Rgb(0x0000FF), Rgb(0x000000), Rgb(0xFFFFFF), Rgb(0x808080)}};
+}
+
+TEST(RasterCanvas, CellsFillTheirBox) {
+  Image image = Blank(20, 20);
+  RasterCanvas(1.0, &image).DrawCells(SixCells(), {2.4, 3.6, 14.3, 11.7});  // to whole pixels: 2, 4, 14, 12
+  for (int y = 0; y < 20; ++y) {
+    for (int x = 0; x < 20; ++x) {
+      std::array<int, 3> expected = {255, 255, 255};
+      if (x >= 2 && x < 14 && y >= 4 && y < 12) {
+        const Color color = SixCells().colors[static_cast<size_t>((y - 4) / 4 * 3 + (x - 2) / 4)];
+        expected = {color.red, color.green, color.blue};
+      }
+      ASSERT_EQ(At(image, x, y), expected) << x << ", " << y;
+    }
+  }
+}
+
+TEST(RasterCanvas, APixelOfSeveralCellsIsTheirMean) {
+  Image image = Blank(4, 4);
+  RasterCanvas(0.1, &image).DrawCells(SixCells(), {10, 10, 20, 20});
+  // 255 + 0 + 0 + 0 + 255 + 128 over six.
+  EXPECT_EQ(At(image, 1, 1), (std::array<int, 3>{106, 106, 106}));
+  EXPECT_EQ(At(image, 2, 2), (std::array<int, 3>{255, 255, 255}));
+}
+
+TEST(RasterCanvas, CellsBeyondTheImageAreNotDrawn) {
+  Image image = Blank(6, 6);
+  RasterCanvas(1.0, &image).DrawCells(SixCells(), {-3, -2, 9, 2});
+  EXPECT_EQ(At(image, 0, 0), (std::array<int, 3>{0, 0, 0}));
+  EXPECT_EQ(At(image, 5, 1), (std::array<int, 3>{128, 128, 128}));
+  EXPECT_EQ(At(image, 2, 2), (std::array<int, 3>{255, 255, 255}));
+  RasterCanvas(1.0, &image).DrawCells(SixCells(), {30, 30, 40, 40});
+  RasterCanvas(1.0, &image).DrawCells(SixCells(), {3, 3, 3, 3});  // at least a pixel
+  EXPECT_NE(At(image, 3, 3), (std::array<int, 3>{255, 255, 255}));
+}
+
 }  // namespace
 }  // namespace attnscope::render

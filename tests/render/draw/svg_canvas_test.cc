@@ -7,7 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
 
+#include "attnscope/figure.h"
 #include "render/chart/number_format.h"
 #include "tests/support/svg_reader.h"
 
@@ -21,6 +25,23 @@ Shape ExampleShape() {
   shape.stroke = {.width = 2.25, .dash = 3, .gap = 1.5};
   shape.fill.AddCircle({10, 20}, 4);
   return shape;
+}
+
+std::vector<uint8_t> FromBase64(const std::string& text) {
+  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::vector<uint8_t> bytes;
+  uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    if (c == '=') break;
+    bits = bits << 6 | static_cast<uint32_t>(digits.find(c));
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes.push_back(static_cast<uint8_t>(bits >> count & 0xFF));
+  }
+  EXPECT_EQ(text.size() % 4, 0U);
+  return bytes;
 }
 
 void ExpectSamePath(const Path& a, const Path& b) {
@@ -106,6 +127,33 @@ TEST(SvgCanvas, EveryPartHasItsOwnName) {
   std::sort(names.begin(), names.end());
   EXPECT_EQ(std::unique(names.begin(), names.end()), names.end());
   EXPECT_NE(names[0], "");
+}
+
+TEST(SvgCanvas, CellsAreAPictureWithin) {
+  SvgCanvas svg(400, 300, 1.0, Rgb(0xFFFFFF));
+  svg.DrawCells({1, 2, {Rgb(0xFF0000), Rgb(0x0000FF)}}, {10.4, 20.6, 31, 40});
+  const std::string document = svg.Document("A title");
+  const RecordingCanvas read = ReadSvg(document);
+  ASSERT_EQ(read.cells.size(), 1U);
+  EXPECT_EQ(read.cells[0].box.left, 10.0);
+  EXPECT_EQ(read.cells[0].box.top, 21.0);
+  EXPECT_EQ(read.cells[0].box.right, 31.0);
+  EXPECT_EQ(read.cells[0].box.bottom, 40.0);
+  // The bytes of the PNG, whatever their number leaves over.
+  for (const size_t columns : {1U, 2U, 3U, 4U}) {
+    Image image;
+    image.width = static_cast<int>(columns);
+    image.height = 1;
+    image.rgb.assign(3 * columns, 0x40);
+    std::vector<uint8_t> png;
+    ASSERT_TRUE(EncodePng(image, &png).ok());
+    SvgCanvas one(400, 300, 1.0, Rgb(0xFFFFFF));
+    one.DrawCells({1, columns, std::vector<Color>(columns, Rgb(0x404040))}, {0, 0, 1, 1});
+    const std::string text = one.Document("");
+    const std::string marker = "base64,";
+    const size_t begin = text.find(marker) + marker.size();
+    EXPECT_EQ(FromBase64(text.substr(begin, text.find('"', begin) - begin)), png) << columns;
+  }
 }
 
 }  // namespace

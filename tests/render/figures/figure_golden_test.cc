@@ -12,6 +12,7 @@
 #include <string>
 
 #include "attnscope/figure.h"
+#include "tests/support/attention_maps.h"
 #include "tests/support/data_file.h"
 #include "tests/support/example_report.h"
 #include "tests/support/golden_picture.h"
@@ -78,6 +79,13 @@ TEST(GoldenFigure, History) {
 TEST(GoldenFigure, Keys) {
   const std::vector<KeyProfile> profiles = ExampleProfiles(6, 200);
   ExpectGoldenOf("keys_golden", FigureKind::kKeys, {.keys = profiles}, {.width = 1000, .height = 750});
+}
+
+TEST(GoldenFigure, Maps) {
+  const std::vector<AttentionMap> maps = ExampleMaps(5, 6, 200);
+  const Report report = ReportAt(9);
+  ExpectGoldenOf("maps_golden", FigureKind::kMaps, {.reports = {&report, 1}, .maps = maps},
+                 {.width = 1000, .height = 750, .dark = true});
 }
 
 TEST(GoldenFigure, Svg) {

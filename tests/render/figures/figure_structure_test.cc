@@ -156,6 +156,32 @@ TEST(FigureStructure, Keys) {
   }
 }
 
+TEST(FigureStructure, Maps) {
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    std::vector<AttentionMap> maps;
+    const int layers = 1 + static_cast<int>(random() % 32);
+    const int heads = 1 + static_cast<int>(random() % 32);
+    const size_t queries = size_t{1} << random() % 14;
+    const size_t keys = size_t{1} << random() % 14;
+    for (int i = 0; i < layers * heads; ++i) {
+      if (random() % 20 == 0) continue;
+      maps.push_back(MakeAttentionMap(7 * (i / heads), i % heads, queries, keys, 8));
+      for (float& cell : maps.back().cells) cell = std::array{0.0f, -1.0f, 0.5f, std::nanf(""), 1e30f}[random() % 5];
+    }
+    if (maps.empty()) continue;
+    const FigureOptions options = OptionsOf(seed);
+    Report report = AbsurdReport(seed, 1);
+    AddHeads(seed, &report);
+    std::string svg;
+    const Status status = RenderFigureSvgOf(FigureKind::kMaps, {.reports = {&report, 1}, .maps = maps}, options, &svg);
+    ASSERT_TRUE(status.ok()) << status.message();
+    ExpectTidy(ReadSvg(svg), options.width, options.height, kTolerance);
+    if (testing::Test::HasFailure()) break;
+  }
+}
+
 TEST(FigureStructure, ExtremeSizes) {
   for (const auto& [width, height] : {std::pair(400, 300), std::pair(20000, 300), std::pair(400, 20000)}) {
     SCOPED_TRACE(std::to_string(width) + " x " + std::to_string(height));

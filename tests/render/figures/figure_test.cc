@@ -10,6 +10,7 @@
 #include <string>
 
 #include "attnscope/summary_figure.h"
+#include "tests/support/attention_maps.h"
 #include "tests/support/key_profiles.h"
 #include "tests/support/random_report.h"
 
@@ -90,6 +91,22 @@ TEST(RenderFigure, RefusesDataThatAFigureCannotShow) {
   profiles[1].layer = 1;
   profiles[1].largest.pop_back();
   ExpectRefusedOf(FigureKind::kKeys, {.keys = profiles}, "keys[1].largest has 3 keys, but .mean has 4");
+}
+
+TEST(RenderFigure, RefusesMapsThatAFigureCannotShow) {
+  std::vector<AttentionMap> maps = ExampleMaps(2, 2, 4);
+  ExpectRefusedOf(FigureKind::kMaps, {}, "maps holds 0 maps; this figure shows 1 to 1024");
+  ExpectRefusedOf(FigureKind::kHeads, {.reports = {}, .maps = maps}, "reports holds 0 reports");
+  const std::vector<AttentionMap> many(1025);
+  ExpectRefusedOf(FigureKind::kMaps, {.maps = many}, "maps holds 1025 maps");
+  std::swap(maps[1], maps[2]);
+  ExpectRefusedOf(FigureKind::kMaps, {.maps = maps},
+                  "maps must ascend by layer and head, but layer 0, head 1 stands behind layer 1, head 0");
+  maps[1].cells.pop_back();
+  ExpectRefusedOf(FigureKind::kMaps, {.maps = maps}, "maps[1] has 15 cells, rows is 4 and columns is 4");
+  maps[1].rows = SIZE_MAX;
+  maps[1].columns = 0;
+  ExpectRefusedOf(FigureKind::kMaps, {.maps = maps}, "maps[1] has 15 cells");
 }
 
 TEST(RenderFigure, RefusesLayersOutOfOrderAndSizesOutOfRange) {

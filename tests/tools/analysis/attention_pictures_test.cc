@@ -53,6 +53,24 @@ class AttentionPicturesTest : public TemporaryFolderTest {
     return means;
   }
 
+  // Of [heads, n, n]: the largest weight of each cell.
+  static void ExpectMap(const AttentionMap& map, const std::vector<float>& weights, size_t head, size_t n,
+                        float tolerance) {
+    const size_t cells = std::min<size_t>(n, 64);
+    ASSERT_EQ(map.rows, cells);
+    ASSERT_EQ(map.columns, cells);
+    std::vector<float> expected(cells * cells);
+    for (size_t i = 0; i < n * n; ++i) {
+      size_t row = 0;
+      size_t column = 0;
+      while ((row + 1) * n / cells <= i / n) ++row;
+      while ((column + 1) * n / cells <= i % n) ++column;
+      float& cell = expected[row * cells + column];
+      cell = std::max(cell, weights[head * n * n + i]);
+    }
+    for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(map.cells[i], expected[i], tolerance) << i;
+  }
+
   static void ExpectProfile(const KeyProfile& profile, const std::vector<float>& weights, size_t heads, size_t n) {
     std::vector<double> mean(n);
     size_t largest = 0;
@@ -139,6 +157,71 @@ TEST_F(AttentionPicturesTest, AMeanMatrixHasNoLargestHead) {
   EXPECT_EQ(profile.heads, 1u);
   EXPECT_EQ(profile.largest_head, -1);
   EXPECT_NEAR(std::accumulate(profile.mean.begin(), profile.mean.end(), 0.0), 1.0, 1e-6);
+}
+
+TEST_F(AttentionPicturesTest, MapsOfWeights) {
+  for (const auto& [run, n] : {std::pair<std::string, size_t>{"use_short", 19}, {"use_long", 128}}) {
+    for (const size_t block : {size_t{1}, size_t{5000}, size_t{1} << 24}) {
+      const AttentionPictures pictures = Collect({.files = {DataFile(run, 0, "attn"), DataFile(run, 1, "attn")}},
+                                                 {.block_elements = block}, {.maps = true});
+      ASSERT_EQ(pictures.maps().size(), 8u);
+      for (size_t i = 0; i < 8; ++i) {
+        const AttentionMap& map = pictures.maps()[i];
+        EXPECT_EQ(map.layer, static_cast<int64_t>(i / 4));
+        EXPECT_EQ(map.head, static_cast<int64_t>(i % 4));
+        ExpectMap(map, Elements(DataFile(run, static_cast<int>(i / 4), "attn")), i % 4, n, 0.0f);
+      }
+    }
+  }
+}
+
+TEST_F(AttentionPicturesTest, MapsOfLogitsAndOfQueriesAndKeysAreThoseOfTheirWeights) {
+  const PlanInputs inputs[] = {
+      {.logit_files = {DataFile("use_long", 1, "logits")}},
+      {.query_key_files = {{DataFile("use_long", 1, "q"), DataFile("use_long", 1, "k")}}},
+  };
+  for (const PlanInputs& input : inputs) {
+    for (const size_t block : {size_t{1}, size_t{1} << 24}) {
+      const AttentionPictures pictures = Collect(input, {.block_elements = block}, {.maps = true});
+      ASSERT_EQ(pictures.maps().size(), 4u);
+      for (size_t head = 0; head < 4; ++head) {
+        ExpectMap(pictures.maps()[head], Elements(DataFile("use_long", 1, "attn")), head, 128, 1e-4f);
+      }
+    }
+  }
+}
+
+TEST_F(AttentionPicturesTest, MapsAreOfTheFirstSequenceAndOfChosenHeads) {
+  std::vector<float> both = Elements(DataFile("use_short", 0, "attn"));
+  const std::vector<float> first = both;
+  const std::vector<float> second = Elements(DataFile("use_short", 1, "attn"));
+  both.insert(both.end(), second.begin(), second.end());
+  const std::string path = Write("L0.npy", Npy("<f4", {2, 4, 19, 19}, BytesOf(both)));
+  PictureChoice choice = {.maps = true};
+  ASSERT_TRUE(ReadLayerSets("1,3", &choice.heads));
+  for (const size_t block : {size_t{1}, size_t{1} << 24}) {
+    const AttentionPictures pictures = Collect({.files = {path}}, {.block_elements = block}, choice);
+    ASSERT_EQ(pictures.maps().size(), 2u);
+    ExpectMap(pictures.maps()[0], first, 1, 19, 0.0f);
+    ExpectMap(pictures.maps()[1], first, 3, 19, 0.0f);
+  }
+  Plan plan;
+  AttentionPictures pictures;
+  ASSERT_TRUE(MakePlan({.files = {path}}, &plan).ok());
+  ASSERT_TRUE(ReadLayerSets("4", &choice.heads));
+  EXPECT_EQ(AttentionPictures::Create(choice, plan, &pictures).message(),
+            "--show-heads chooses none of the heads 0, 1, 2, 3");
+}
+
+TEST_F(AttentionPicturesTest, MapsHideWhatRowsDoNotSee) {
+  AnalysisOptions options;
+  options.rows.causal = true;
+  const AttentionPictures pictures =
+      Collect({.logit_files = {DataFile("use_short", 0, "logits")}}, options, {.maps = true});
+  const AttentionMap& map = pictures.maps().at(2);
+  for (size_t i = 0; i < map.cells.size(); ++i) {
+    EXPECT_EQ(map.cells[i] == kHiddenCell, i % 19 > i / 19) << i;
+  }
 }
 
 TEST_F(AttentionPicturesTest, LayersAreChosen) {

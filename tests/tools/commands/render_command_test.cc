@@ -74,6 +74,21 @@ TEST_F(CommandTest, AnalyzeDrawsOtherFiguresThanTheSummary) {
   EXPECT_TRUE(std::filesystem::exists(Path("logs/val_transformer_diagnostics/keys.png")));
 }
 
+TEST_F(CommandTest, AnalyzeDrawsMaps) {
+  RunOk({"analyze", kShort0, kShort1, "--figure", "maps", "--png", Path("maps.svg")});
+  const std::string maps = Read(Path("maps.svg"));
+  size_t pictures = 0;
+  for (size_t at = 0; (at = maps.find("<image ", at)) != std::string::npos; ++at) ++pictures;
+  EXPECT_EQ(pictures, 8u);
+  RunOk({"analyze", "--qk", DataFile("use_short", 0, "q"), DataFile("use_short", 0, "k"), "--figure", "maps",
+         "--show-heads", "0-1", "--causal", "--png", Path("two.svg")});
+  const std::string two = Read(Path("two.svg"));
+  EXPECT_NE(two.find(">hidden</text>"), std::string::npos);
+  EXPECT_EQ(maps.find(">hidden</text>"), std::string::npos);
+  RunOk({"analyze", kShort0, "--figure", "maps", "--png", Path("maps.png"), "--threads", "2"});
+  EXPECT_TRUE(Read(Path("maps.png")).starts_with("\x89PNG"));
+}
+
 TEST_F(CommandTest, FiguresThatAnalyzeCannotDraw) {
   const auto expect = [this](std::vector<std::string> arguments, const std::string& message) {
     arguments.insert(arguments.begin(), {"analyze", kShort0, "--png", Path("a.png")});
@@ -83,7 +98,11 @@ TEST_F(CommandTest, FiguresThatAnalyzeCannotDraw) {
   expect({"--figure", "history"}, "--figure");
   expect({"--figure", "keys", "--show-layers", "5"}, "--show-layers chooses none of the layers 0");
   expect({"--figure", "keys", "--show-layers", "x"}, "--show-layers x: needs numbers");
-  expect({"--show-layers", "0"}, "--show-layers needs --figure keys");
+  expect({"--show-layers", "0"}, "--show-layers needs --figure keys or maps");
+  expect({"--figure", "keys", "--show-heads", "0"}, "--show-heads needs --figure maps");
+  expect({"--figure", "maps", "--show-heads", "9"}, "--show-heads chooses none of the heads 0, 1, 2, 3");
+  expect({"--figure", "maps", "--share", "0/2", "--state-out", Path("a.state")},
+         "--figure maps cannot go with --share");
   expect({"--figure", "keys", "--share", "0/2", "--state-out", Path("a.state")},
          "--figure keys cannot go with --share");
   expect({"--figure", "keys", "--rows", "0/38", "--state-out", Path("a.state")}, "--figure keys cannot go with --rows");
