@@ -97,7 +97,8 @@ class ScoreStorage {
   float* RingRow(size_t matrix, size_t row) const {
     return ring_.get() + (matrix * config_.window + row % config_.window) * stride_;
   }
-  // Adds one row, all of whose weights count, from key `first` on.
+  // Adds one row, the weights of `keys`, none of which if it is invalid; the group has `end_key` keys. Weights of a
+  // softmax are ordinary ones.
   void AddRow(const void* row, ElementType type, const KeyRange& keys, bool is_softmax, size_t matrix, size_t end_key);
   void AddHugeRow(const void* row, ElementType type, const KeyRange& keys, size_t matrix, size_t end_key);
   void Fold(size_t matrix, size_t end_key);
