@@ -52,6 +52,12 @@ inline constexpr size_t kFirstSize<AttnscopeFloat8Keys> = 64;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeGgmlBlockKeys> = 40;
 template <>
+inline constexpr size_t kFirstSize<AttnscopeRows> = 40;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeRowMeasures> = 72;
+template <>
+inline constexpr size_t kFirstSize<AttnscopeSoftmaxOutputs> = 48;
+template <>
 inline constexpr size_t kFirstSize<AttnscopeActivationView> = 56;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeBufferView> = 24;

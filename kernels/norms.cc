@@ -95,6 +95,49 @@ double SumSquares(const void* data, ElementType type, size_t size) {
   return 0.0;
 }
 
+template <typename T>
+const T* RowAt(const RowPlaces& places, size_t row) {
+  return static_cast<const T*>(places.data) + static_cast<int64_t>(row) * places.stride;
+}
+
+void SumRowSquares(const RowPlaces& of, ElementType type, size_t rows, size_t columns, double* squares) {
+  for (size_t row = 0; row < rows; ++row) {
+    switch (type) {
+      case ElementType::kFloat32:
+        squares[row] = SumSquaresT<float>(RowAt<float>(of, row), columns);
+        break;
+      case ElementType::kFloat16:
+        squares[row] = SumSquaresT<hwy::float16_t>(RowAt<hwy::float16_t>(of, row), columns);
+        break;
+      case ElementType::kBFloat16:
+        squares[row] = SumSquaresT<hwy::bfloat16_t>(RowAt<hwy::bfloat16_t>(of, row), columns);
+        break;
+    }
+  }
+}
+
+template <typename T>
+double SumDistanceT(const RowPlaces& from, const RowPlaces& to, size_t row, size_t columns) {
+  return SumUpdateSquaresT<T>(RowAt<T>(from, row), RowAt<T>(to, row), columns).update;
+}
+
+void SumRowDistances(const RowPlaces& from, const RowPlaces& to, ElementType type, size_t rows, size_t columns,
+                     double* squares) {
+  for (size_t row = 0; row < rows; ++row) {
+    switch (type) {
+      case ElementType::kFloat32:
+        squares[row] = SumDistanceT<float>(from, to, row, columns);
+        break;
+      case ElementType::kFloat16:
+        squares[row] = SumDistanceT<hwy::float16_t>(from, to, row, columns);
+        break;
+      case ElementType::kBFloat16:
+        squares[row] = SumDistanceT<hwy::bfloat16_t>(from, to, row, columns);
+        break;
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace attnscope
 HWY_AFTER_NAMESPACE();
@@ -104,6 +147,8 @@ namespace attnscope {
 
 HWY_EXPORT(SumUpdateSquares);
 HWY_EXPORT(SumSquares);
+HWY_EXPORT(SumRowSquares);
+HWY_EXPORT(SumRowDistances);
 
 UpdateSquares SumUpdateSquares(const void* before, const void* after, ElementType type, size_t size) {
   return HWY_DYNAMIC_DISPATCH(SumUpdateSquares)(before, after, type, size);
@@ -111,6 +156,15 @@ UpdateSquares SumUpdateSquares(const void* before, const void* after, ElementTyp
 
 double SumSquares(const void* data, ElementType type, size_t size) {
   return HWY_DYNAMIC_DISPATCH(SumSquares)(data, type, size);
+}
+
+void SumRowSquares(const RowPlaces& of, ElementType type, size_t rows, size_t columns, double* squares) {
+  HWY_DYNAMIC_DISPATCH(SumRowSquares)(of, type, rows, columns, squares);
+}
+
+void SumRowDistances(const RowPlaces& from, const RowPlaces& to, ElementType type, size_t rows, size_t columns,
+                     double* squares) {
+  HWY_DYNAMIC_DISPATCH(SumRowDistances)(from, to, type, rows, columns, squares);
 }
 
 }  // namespace attnscope

@@ -5,6 +5,7 @@
 #define ATTNSCOPE_KERNELS_NORMS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "attnscope/attention_view.h"
 
@@ -20,6 +21,16 @@ struct UpdateSquares {
 // Of `size` elements of one type. O(size); allocates nothing. Relative error below 1e-12. Thread-safe.
 UpdateSquares SumUpdateSquares(const void* before, const void* after, ElementType type, size_t size);
 double SumSquares(const void* data, ElementType type, size_t size);
+
+// Where row 0 stands, and how many elements further the next one.
+struct RowPlaces {
+  const void* data;
+  int64_t stride;
+};
+// Of each of `rows` rows of `columns` elements: sum x^2, and sum (to - from)^2. As above.
+void SumRowSquares(const RowPlaces& of, ElementType type, size_t rows, size_t columns, double* squares);
+void SumRowDistances(const RowPlaces& from, const RowPlaces& to, ElementType type, size_t rows, size_t columns,
+                     double* squares);
 
 }  // namespace attnscope
 

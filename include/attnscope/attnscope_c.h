@@ -504,6 +504,80 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeQueriesKeysFromGgml(int32_t query_type
                                                               const size_t* key_nb, const void* key_data,
                                                               AttnscopeQueryKeyView* view);
 
+// ---- Kernels by themselves (attnscope/kernels.h, which has the bounds of the errors, and what becomes of rows that
+// are no distributions): rows of a buffer to numbers, without a handle. They allocate nothing, and all are thread-safe.
+// Outputs are [rows] unless stated. Errors: INVALID_ARGUMENT, and outputs stay what they were.
+
+// Rows [rows, columns] of a buffer; the columns of a row are contiguous.
+typedef struct AttnscopeRows {
+  uint32_t struct_size;
+  int32_t type;      // AttnscopeElementType
+  const void* data;  // element [0, 0]
+  uint64_t rows;
+  uint64_t columns;    // at most ATTNSCOPE_MAX_KEYS
+  int64_t row_stride;  // from one row to the next; may be negative or zero
+} AttnscopeRows;
+// `data` [rows, columns].
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousRows(const void* data, int32_t type, uint64_t rows,
+                                                         uint64_t columns, AttnscopeRows* out);
+
+// The most that a selection takes as `k`, and the index where a row has fewer columns.
+#define ATTNSCOPE_MAX_TOP_K 1024
+#define ATTNSCOPE_NO_INDEX UINT32_MAX
+
+// Of each row of weights: the entropy in nats, its exponential, the largest weight, the sum of the k largest. NaN where
+// a row has NaN, an infinity or a negative weight.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeRowEntropy(const AttnscopeRows* weights, double* entropy_nats);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeRowExpEntropy(const AttnscopeRows* weights, double* exp_entropy);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeRowMax(const AttnscopeRows* weights, double* max);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeTopKMass(const AttnscopeRows* weights, size_t k, double* mass);
+// Each row's k largest numbers of any sign in descending order, equal ones in the order of their columns: `values` and
+// `indices` [rows, k], either may be null. NaN and ATTNSCOPE_NO_INDEX where there are fewer, or where the row has NaN.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeTopK(const AttnscopeRows* numbers, size_t k, float* values,
+                                               uint32_t* indices);
+// The sums and the largest weights of columns: [columns], without rows that have NaN, an infinity or a negative weight,
+// whose number `invalid_rows` becomes unless it is null.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeColumnSums(const AttnscopeRows* weights, double* sums, size_t* invalid_rows);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeColumnMax(const AttnscopeRows* weights, double* max, size_t* invalid_rows);
+
+// What AttnscopeMeasureRows measures: [rows] each, but column_sums [columns]. Null: not asked for.
+typedef struct AttnscopeRowMeasures {
+  uint32_t struct_size;
+  uint32_t reserved;  // 0
+  double* entropy_nats;
+  double* exp_entropy;
+  double* sum;
+  double* max;
+  double* top5;
+  double* top10;
+  double* top50;
+  double* column_sums;
+} AttnscopeRowMeasures;
+// Bytes of the workspace that the call needs, and the call, which measures all in one pass. The workspace is of any
+// content and alignment.
+ATTNSCOPE_EXPORT size_t AttnscopeMeasureRowsBytes(size_t columns);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMeasureRows(const AttnscopeRows* weights, void* workspace,
+                                                      size_t workspace_bytes, const AttnscopeRowMeasures* measures);
+
+// What AttnscopeSoftmaxEntropy measures: [rows] each, but the top k [rows, k]. Null: not asked for.
+typedef struct AttnscopeSoftmaxOutputs {
+  uint32_t struct_size;
+  uint32_t reserved;     // 0
+  double* entropy_nats;  // of the softmax
+  double* logsumexp;     // log sum_j exp(scale * x_j)
+  uint64_t k;            // 0: no top k
+  float* top_logits;     // as AttnscopeTopK
+  uint32_t* top_indices;
+} AttnscopeSoftmaxOutputs;
+// Rows of logits, of a vocabulary or of attention, without writing weights. `scale` is finite and above zero.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeSoftmaxEntropy(const AttnscopeRows* logits, double scale,
+                                                         const AttnscopeSoftmaxOutputs* outputs);
+
+// The sums of squares of each row's numbers, and of their differences from another's.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeSquaredNorm(const AttnscopeRows* numbers, double* squares);
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeSquaredDistance(const AttnscopeRows* from, const AttnscopeRows* to,
+                                                          double* squares);
+
 // ---- Threads (attnscope/runner.h, thread_runner.h). The library starts none: a call that can use several takes a
 // runner, which lends it the caller's own pool. Results never depend on it, bit for bit.
 

@@ -11,7 +11,6 @@
 
 #include "attnscope/limits.h"
 #include "kernels/accumulator/activation_sums.h"
-#include "kernels/accumulator/dimension_checks.h"
 #include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
 #include "kernels/accumulator/logit_source.h"
@@ -21,6 +20,7 @@
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/visibility_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
+#include "kernels/dimension_checks.h"
 #include "kernels/key_scores/score_storage.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/target_choice.h"

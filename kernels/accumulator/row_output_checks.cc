@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/accumulator/dimension_checks.h"
+#include "kernels/dimension_checks.h"
 
 namespace attnscope {
 namespace {

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "attnscope/limits.h"
-#include "kernels/accumulator/dimension_checks.h"
 #include "kernels/accumulator/visibility_checks.h"
+#include "kernels/dimension_checks.h"
 
 namespace attnscope {
 namespace {

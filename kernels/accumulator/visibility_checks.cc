@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "kernels/accumulator/dimension_checks.h"
+#include "kernels/dimension_checks.h"
 
 namespace attnscope {
 namespace {

@@ -14,120 +14,17 @@
 #define HWY_TARGET_INCLUDE "kernels/softmax/softmax_rows.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
-#include "hwy/cache_control.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "kernels/simd/exp-inl.h"
-#include "kernels/simd/load-inl.h"
+#include "kernels/softmax/exp_row-inl.h"
 #include "kernels/softmax/logit_scan-inl.h"
 #include "kernels/softmax/logit_transform-inl.h"
-
-#ifndef ATTNSCOPE_KERNELS_SOFTMAX_ROWS_ONCE_
-#define ATTNSCOPE_KERNELS_SOFTMAX_ROWS_ONCE_
-namespace attnscope {
-
-// Vectors whose exponentials stay in float32 before they move to float64: at worst 7 roundings, 4.2e-7 relative.
-inline constexpr size_t kVectorsPerFlush = 8;
-
-// What is subtracted from a row's logits: the largest of them, rounded to a multiple of the last place of all logits
-// that matter, so that the rounding error of x - shift is exactly x - ((x - shift) + shift) (Dekker 1971). A softmax
-// does not mind that it is off the largest by a few last places.
-struct RowShift {
-  float shift = 0.0f;
-  float least = 0.0f;  // differences below count as this one; their weights are zero
-
-  RowShift(float max, double scale) {
-    // Differences beyond this many logits have no weight.
-    const double reach = 90.0 / scale;
-    least = static_cast<float>(-reach);
-    shift = max;
-    const double magnitude = fabs(static_cast<double>(max));
-    // Else all logits within reach are within a factor of two of the largest, and differences are exact (Sterbenz).
-    if (magnitude >= 2.0 * reach) return;
-    const double last_place = ldexp(1.0, ilogb(magnitude + reach) - 23);
-    shift = static_cast<float>(rint(static_cast<double>(max) / last_place) * last_place);
-  }
-};
-
-struct ExpSums {
-  double weights = 0.0;  // Z = sum_j exp(scale * (x_j - shift))
-  double shifted = 0.0;  // sum_j (x_j - shift) exp(scale * (x_j - shift))
-};
-
-}  // namespace attnscope
-#endif  // ATTNSCOPE_KERNELS_SOFTMAX_ROWS_ONCE_
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// One vector of weights exp(scale * (x + low - shift)); adds it, and its product with the difference, to the sums.
-// `low` is read only with kLow; without kFar, no logit is further from the shift than shift.least.
-template <bool kLow, bool kFar, class DF, class VF = hn::Vec<DF>>
-HWY_INLINE VF ExpVector(DF df, VF x, const float* low, const ExpScale& scale, const RowShift& shift, VF& sum,
-                        VF& shifted) {
-  const VF row_shift = hn::Set(df, shift.shift);
-  VF difference = hn::Sub(x, row_shift);
-  VF rest = hn::Sub(x, hn::Add(difference, row_shift));
-  if constexpr (kFar) difference = hn::Max(difference, hn::Set(df, shift.least));
-  if constexpr (kLow) rest = hn::Add(rest, hn::LoadU(df, low));
-  const VF weight = ExpOfScaled<kFar>(df, scale, difference, rest);
-  if constexpr (kLow) difference = hn::Add(difference, hn::LoadU(df, low));
-  sum = hn::Add(sum, weight);
-  shifted = hn::MulAdd(difference, weight, shifted);
-  return weight;
-}
-
-// to += the lanes of `from`, which become zero.
-template <class DF, class VF = hn::Vec<DF>>
-HWY_INLINE void FlushSum(DF df, VF& from, double* HWY_RESTRICT to) {
-  const hn::ScalableTag<double> dd;
-  HWY_ALIGN_MAX float lanes[kMaxFloatLanes];
-  hn::Store(from, df, lanes);
-  for (size_t i = 0; i < hn::Lanes(df); i += hn::Lanes(dd)) {
-    hn::Store(hn::Add(hn::Load(dd, to), LoadAsDouble(dd, lanes + i)), dd, to);
-  }
-  from = hn::Zero(df);
-}
-
-// weights[0, keys) = exp(scale * (logits + low - shift)), zeros up to a whole vector. The weights may stand where the
-// logits do.
-template <bool kLow, bool kFar, typename T>
-HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const T* ahead, const ExpScale& scale,
-                          const RowShift& shift, float* weights) {
-  const hn::ScalableTag<float> df;
-  const hn::ScalableTag<double> dd;
-  const size_t N = hn::Lanes(df);
-  HWY_ALIGN_MAX double sums[kMaxFloatLanes] = {};
-  HWY_ALIGN_MAX double shifted_sums[kMaxFloatLanes] = {};
-  auto sum = hn::Zero(df);
-  auto shifted = hn::Zero(df);
-  size_t i = 0;
-  while (i + N <= keys) {
-    const size_t end = HWY_MIN(i + kVectorsPerFlush * N, keys / N * N);
-    for (; i < end; i += N) {
-      hwy::Prefetch(ahead + i);
-      hn::StoreU(
-          ExpVector<kLow, kFar>(df, LoadAsFloat(df, logits + i), kLow ? low + i : nullptr, scale, shift, sum, shifted),
-          df, weights + i);
-    }
-    FlushSum(df, sum, sums);
-    FlushSum(df, shifted, shifted_sums);
-  }
-  if (i != keys) {
-    // Lanes beyond the row weigh nothing: they are as far below as can be.
-    T last[kMaxFloatLanes] = {};
-    memcpy(last, logits + i, (keys - i) * sizeof(T));
-    const auto inside = hn::FirstN(df, keys - i);
-    const auto x = hn::IfThenElse(inside, LoadAsFloat(df, last), hn::Set(df, -INFINITY));
-    hn::StoreU(ExpVector<kLow, true>(df, x, kLow ? low + i : nullptr, scale, shift, sum, shifted), df, weights + i);
-    FlushSum(df, sum, sums);
-    FlushSum(df, shifted, shifted_sums);
-  }
-  return {hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, sums))),
-          hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, shifted_sums)))};
-}
 
 // The largest of weights[0, keys), which are followed by zeros up to a whole vector.
 HWY_INLINE float LargestWeight(size_t keys, const float* HWY_RESTRICT weights) {
@@ -192,8 +89,8 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, co
   const RowShift shift(scan.max, scale);
   const bool is_far = scan.masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
                                          0.9 * static_cast<double>(shift.least);
-  const ExpSums sums = is_far ? ExpRow<kLow, true>(logits, low, keys, ahead, exp_scale, shift, weights)
-                              : ExpRow<kLow, false>(logits, low, keys, ahead, exp_scale, shift, weights);
+  const ExpSums sums = is_far ? ExpRow<kLow, true, true>(logits, low, keys, ahead, exp_scale, shift, weights)
+                              : ExpRow<kLow, false, true>(logits, low, keys, ahead, exp_scale, shift, weights);
   double factor = 1.0 / sums.weights;
   measures.keys = scan.keys;
   measures.log_sum_exp = scale * static_cast<double>(shift.shift);

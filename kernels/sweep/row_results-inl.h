@@ -19,6 +19,7 @@
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 #include "kernels/row_sums.h"
+#include "kernels/sweep/bend_entropy-inl.h"
 #include "kernels/sweep/row_block.h"
 #include "kernels/sweep/write_outputs-inl.h"
 
@@ -38,10 +39,7 @@ HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPadded
   for (size_t i = 0; i < kIndices.size(); ++i) row_sums[kIndices[i]] += values[kIndices[i]][row];
 }
 
-// Adds what the rows of a block measured to their matrices, row by row, in order. Also bends what rounding pushed over
-// an exact limit: no entropy of a normalised row is negative or above the logarithm of the keys that the row sees. A
-// sum that is off 1 by rounding may put the exact entropy above this logarithm, but no further than (sum - 1) * (log
-// keys - 1): where this is beyond three quarters of the entropy's bound, nothing is bent.
+// Adds what the rows of a block measured to their matrices, row by row, in order, with their entropies bent.
 inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
   const hn::ScalableTag<double> dd;
   const auto zero = hn::Zero(dd);
@@ -70,15 +68,11 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
       hn::Store(hn::IfThenElseZero(rows, value), dd, values[static_cast<size_t>(which)] + i);
     };
     const auto log_visible = hn::Log(dd, hn::Max(one, keys));
-    auto entropy = hn::Load(dd, result.entropy_nats + i);
-    const auto bound = hn::Mul(hn::Set(dd, 2e-6), hn::Max(one, log_visible));
-    const auto from_one = hn::Sub(hn::Load(dd, result.sum + i), one);
-    const auto beyond = hn::Mul(from_one, hn::Sub(log_visible, one));
-    const auto normalised = hn::Le(beyond, hn::Mul(hn::Set(dd, 0.75), bound));
-    const auto above = hn::And(hn::Ge(entropy, log_visible), hn::Le(entropy, hn::Add(log_visible, bound)));
-    const auto uniform = hn::And(normalised, above);
-    entropy = hn::IfThenElse(uniform, log_visible, entropy);
-    entropy = hn::IfThenZeroElse(hn::And(hn::Le(entropy, zero), hn::Le(max, one)), entropy);
+    const auto sum = hn::Load(dd, result.sum + i);
+    const auto measured_entropy = hn::Load(dd, result.entropy_nats + i);
+    const auto uniform = IsUniform(dd, measured_entropy, sum, log_visible);
+    const auto entropy = BendEntropy(dd, uniform, measured_entropy, max, log_visible);
+    const auto from_one = hn::Sub(sum, one);
     store(RowSum::kMeasured, measured, one);
     store(RowSumOf<Metric::kEntropy>(), measured, entropy);
     store(RowSumOf<Metric::kEffectiveRank>(), measured, hn::IfThenElse(uniform, keys, hn::Exp(dd, entropy)));

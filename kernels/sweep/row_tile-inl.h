@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
@@ -33,6 +34,16 @@ inline size_t GroupColumns() { return 4 * hn::Lanes(SweepFloat()); }
 // 1.5e-6 relative, which stays within 2e-6 * log(n_k) as rows this long have log(n_k) > 3.
 inline constexpr size_t kGroupsPerFlush = 8;
 
+// Bit pattern of 2^64. Weights above it, as unsigned numbers, are huge, infinite, NaN or have a sign; float32 sums of
+// 2^31 weights below it do not overflow.
+inline constexpr uint32_t kMaxFastBits = 0x5F800000u;
+
+HWY_INLINE float FloatOfBits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
 // One row of a block. Its full groups are read where they stand, the remaining columns (less than a group) from `rest`,
 // padded by zeros.
 template <typename T>
@@ -44,6 +55,24 @@ struct SweptRow {
   float* columns = nullptr;       // column sums with this row; null: not made
   const float* before = nullptr;  // and before it, may be the same; null: zeros
 };
+
+// A row of `columns` weights; `rest` is room for the last of them.
+template <typename T>
+HWY_INLINE SweptRow<T> PrepareColumns(const T* data, size_t columns, float* HWY_RESTRICT rest) {
+  SweptRow<T> row;
+  const size_t columns_of_group = GroupColumns();
+  row.data = data;
+  row.rest = reinterpret_cast<const T*>(rest);
+  row.full_groups = columns / columns_of_group;
+  row.groups = hwy::DivCeil(columns, columns_of_group);
+  if (row.groups != row.full_groups) {
+    const size_t done = row.full_groups * columns_of_group;
+    const hn::ScalableTag<float> df;
+    for (size_t i = 0; i < columns_of_group; i += hn::Lanes(df)) hn::Store(hn::Zero(df), df, rest + i);
+    memcpy(rest, data + done, (columns - done) * sizeof(T));
+  }
+  return row;
+}
 
 // Adds the two halves of float32 lanes to float64 lanes in memory, or sets them.
 template <class DF>
@@ -226,6 +255,14 @@ HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, si
     SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
                                     ColumnsFrom(row, row.full_groups), largest, kept, lanes);
   }
+}
+
+// Entropy and sum of a row whose columns have all been swept.
+HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& sum) {
+  constexpr double kLn2 = 0.69314718055994530942;
+  const SweepDouble dd;
+  entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.p_log2_p)));
+  sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
 }
 
 }  // namespace HWY_NAMESPACE

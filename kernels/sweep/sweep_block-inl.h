@@ -16,6 +16,7 @@
 
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
+#include "kernels/sweep/add_rows-inl.h"
 #include "kernels/sweep/row_block.h"
 #include "kernels/sweep/row_picks-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
@@ -28,58 +29,17 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Bit pattern of 2^64. Weights above it, as unsigned numbers, are huge, infinite, NaN or have a sign; float32 sums of
-// 2^31 weights below it do not overflow.
-inline constexpr uint32_t kMaxFastBits = 0x5F800000u;
-
-HWY_INLINE float FloatOfBits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-// Prepares a row for sweeping; `rest` is room for its last columns.
+// Prepares a row of a block for sweeping; `rest` is room for its last columns.
 template <typename T>
 HWY_INLINE SweptRow<T> PrepareRow(const RowBlock& block, size_t index, float* HWY_RESTRICT rest) {
   const BlockRow& from = block.rows[index];
-  SweptRow<T> row;
-  const size_t columns_of_group = GroupColumns();
-  row.data = static_cast<const T*>(from.data);
-  row.rest = reinterpret_cast<const T*>(rest);
+  SweptRow<T> row = PrepareColumns(static_cast<const T*>(from.data), from.visible, rest);
   row.before = index == 0 ? nullptr : block.columns;
   row.columns = block.columns;
-  row.full_groups = from.visible / columns_of_group;
-  row.groups = hwy::DivCeil(from.visible, columns_of_group);
-  if (row.groups != row.full_groups) {
-    const size_t done = row.full_groups * columns_of_group;
-    const hn::ScalableTag<float> df;
-    for (size_t i = 0; i < columns_of_group; i += hn::Lanes(df)) hn::Store(hn::Zero(df), df, rest + i);
-    memcpy(rest, row.data + done, (from.visible - done) * sizeof(T));
-  }
   return row;
 }
 
-// Entropy and sum of a row whose columns have all been swept.
-HWY_INLINE void SumLanes(const RowLanes& lanes, double& entropy_nats, double& sum) {
-  constexpr double kLn2 = 0.69314718055994530942;
-  const SweepDouble dd;
-  entropy_nats = -kLn2 / kLog2Unit * hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.p_log2_p)));
-  sum = hn::GetLane(hn::SumOfLanes(dd, hn::Load(dd, lanes.sum)));
-}
-
-// columns[0, keys) += row[0, keys), in float32; the remainder is added by single lanes.
-template <typename T>
-HWY_INLINE void AddToColumns(const T* HWY_RESTRICT row, size_t keys, float* HWY_RESTRICT columns) {
-  const hn::ScalableTag<float> df;
-  const hn::CappedTag<float, 1> d1;
-  size_t i = 0;
-  for (; i + hn::Lanes(df) <= keys; i += hn::Lanes(df)) {
-    hn::StoreU(hn::Add(hn::LoadU(df, columns + i), LoadAsFloat(df, row + i)), df, columns + i);
-  }
-  for (; i < keys; ++i) hn::StoreU(hn::Add(hn::LoadU(d1, columns + i), LoadAsFloat(d1, row + i)), d1, columns + i);
-}
-
-// The same where each weight has a column of its own. What weighs nothing may have none.
+// Adds a row to float32 column sums where each weight has a column of its own. What weighs nothing may have none.
 template <typename T>
 HWY_NOINLINE void AddToPositions(const T* HWY_RESTRICT row, size_t keys, const int64_t* HWY_RESTRICT positions,
                                  float* HWY_RESTRICT columns) {

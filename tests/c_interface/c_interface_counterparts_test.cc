@@ -297,11 +297,11 @@ TEST(CInterfaceCounterpartsTest, EachFieldIsInItsCStruct) {
   // C keeps the name of version 0.1.
   fields["Mask"] = fields["Visibility"];
   for (const char* const name :
-       {"ActivationView", "AttentionView", "BiasView",        "BufferView",    "FigureOptions", "FigureData",
-        "KeyProfile",     "AttentionMap",  "Float8Keys",      "GgmlBlockKeys", "KeyChoice",     "KeyLoader",
-        "KeyMaskView",    "KeyPage",       "KeyScoresConfig", "LayerConfig",   "Mask",          "MetricInfo",
-        "MonitorConfig",  "QueryKeyView",  "RowBuffer",       "RowOutputs",    "Runner",        "SoftmaxParams",
-        "Thresholds",     "Verdict",       "VerdictChange"}) {
+       {"ActivationView", "AttentionView",  "BiasView",        "BufferView",    "FigureOptions", "FigureData",
+        "KeyProfile",     "AttentionMap",   "Float8Keys",      "GgmlBlockKeys", "KeyChoice",     "KeyLoader",
+        "KeyMaskView",    "KeyPage",        "KeyScoresConfig", "LayerConfig",   "Mask",          "MetricInfo",
+        "MonitorConfig",  "QueryKeyView",   "RowBuffer",       "RowOutputs",    "RowMeasures",   "Rows",
+        "Runner",         "SoftmaxOutputs", "SoftmaxParams",   "Thresholds",    "Verdict",       "VerdictChange"}) {
     ASSERT_TRUE(fields.contains(name)) << name;
     const auto c_struct = c_fields.find(std::string("Attnscope") + name);
     ASSERT_NE(c_struct, c_fields.end()) << name;

@@ -423,6 +423,7 @@ int main(int argc, char** argv) {
   TestMonitor();
   TestMonitorFeeds();
   TestKeyScores();
+  TestKernels();
   TestStructs();
   TestRows();
   TestVisibility();

@@ -67,6 +67,7 @@ static inline AttnscopeAttentionView WeightsView(void) {
 /* One function for each of the other sources. */
 void TestKeyScores(void);
 void TestRows(void);
+void TestKernels(void);
 void TestStructs(void);
 void TestVisibility(void);
 void TestReports(const char* png_path);

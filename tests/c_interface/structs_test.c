@@ -156,6 +156,9 @@ static AttnscopeStatus FillKeyMask(void* out) {
 static AttnscopeStatus FillActivation(void* out) {
   return AttnscopeContiguousActivation(kWeights, ATTNSCOPE_FLOAT32, 1, kQueries, kKeys, out);
 }
+static AttnscopeStatus FillRows(void* out) {
+  return AttnscopeContiguousRows(kWeights, ATTNSCOPE_FLOAT32, kQueries, kKeys, out);
+}
 static const int64_t kNe[4] = {kKeys, kQueries, kHeads, 1};
 static const size_t kNb[4] = {4, 16, 48, 96};
 static AttnscopeStatus FillGgmlAttention(void* out) { return AttnscopeAttentionFromGgml(0, kNe, kNb, kWeights, out); }
@@ -180,6 +183,7 @@ static void TestOutputSizes(void) {
   TestOutput("view", FillTokenMajor, 176, sizeof(AttnscopeQueryKeyView));
   TestOutput("mask", FillKeyMask, 48, sizeof(AttnscopeKeyMaskView));
   TestOutput("view", FillActivation, 56, sizeof(AttnscopeActivationView));
+  TestOutput("out", FillRows, 40, sizeof(AttnscopeRows));
   TestOutput("view", FillGgmlAttention, 88, sizeof(AttnscopeAttentionView));
   TestOutput("view", FillGgmlProducts, 176, sizeof(AttnscopeQueryKeyView));
 }
@@ -254,6 +258,18 @@ static AttnscopeStatus UseParamsBias(const void* in) {
 }
 static AttnscopeStatus UseBefore(const void* in) { return AttnscopeAccumulatorAddResidual(accumulator, in, &stream); }
 static AttnscopeStatus UseAfter(const void* in) { return AttnscopeAccumulatorAddResidual(accumulator, &stream, in); }
+static AttnscopeStatus UseRows(const void* in) {
+  double entropy[kQueries] = {0};
+  const AttnscopeStatus status = AttnscopeRowEntropy(in, entropy);
+  if (status == ATTNSCOPE_OK) CHECK(entropy[0] > 0.0);
+  return status;
+}
+static AttnscopeRows rows;
+static char workspace[1 << 20];
+static AttnscopeStatus UseMeasures(const void* in) {
+  return AttnscopeMeasureRows(&rows, workspace, sizeof workspace, in);
+}
+static AttnscopeStatus UseSoftmaxOutputs(const void* in) { return AttnscopeSoftmaxEntropy(&rows, 1.0, in); }
 static AttnscopeStatus UseGradient(const void* in) { return AttnscopeAccumulatorAddGradient(accumulator, in); }
 static AttnscopeStatus UseLayer(const void* in) {
   AttnscopeAccumulator* made = NULL;
@@ -352,6 +368,14 @@ static void TestInputSizes(void) {
   TestInput("runner", UseRunnerSize, &runner, 32, sizeof runner);
   TestInput("before", UseBefore, &stream, 56, sizeof stream);
   TestInput("after", UseAfter, &stream, 56, sizeof stream);
+  rows.struct_size = sizeof rows;
+  CHECK_OK(FillRows(&rows));
+  double sums[kKeys] = {0};
+  AttnscopeRowMeasures measures = {.struct_size = sizeof measures, .column_sums = sums};
+  AttnscopeSoftmaxOutputs outputs = {.struct_size = sizeof outputs, .entropy_nats = sums};
+  TestInput("weights", UseRows, &rows, 40, sizeof rows);
+  TestInput("measures", UseMeasures, &measures, 72, sizeof measures);
+  TestInput("outputs", UseSoftmaxOutputs, &outputs, 48, sizeof outputs);
   TestInput("gradient", UseGradient, &gradient, 24, sizeof gradient);
   TestInput("config", UseLayer, &layer, 56, sizeof layer);
   TestInput("config->layer", UseMonitorLayer, &layer, 56, sizeof layer);
@@ -408,6 +432,7 @@ static void TestFields(void) {
   REFUSE_TYPE(UseBefore, stream, type, "before->type");
   REFUSE_TYPE(UseAfter, stream, type, "after->type");
   REFUSE_TYPE(UseGradient, gradient, type, "gradient->type");
+  REFUSE_TYPE(UseRows, rows, type, "weights->type");
   REFUSE_FLAG(UseMask, mask, causal, "mask->causal");
   REFUSE_FLAG(UseMask, mask, has_causal_offset, "mask->has_causal_offset");
   REFUSE_FLAG(UseMask, mask, has_window_after, "mask->has_window_after");
@@ -422,6 +447,10 @@ static void TestFields(void) {
   REFUSE_FLAG(UseFigure, figure, dark, "options->dark");
   REFUSE_RESERVED(UseKeyScores, key_scores, "config->reserved");
   REFUSE_RESERVED(UseKeyChoice, key_choice, "choice->reserved");
+  AttnscopeRowMeasures measures = {.struct_size = sizeof measures};
+  AttnscopeSoftmaxOutputs outputs = {.struct_size = sizeof outputs};
+  REFUSE_RESERVED(UseMeasures, measures, "measures->reserved");
+  REFUSE_RESERVED(UseSoftmaxOutputs, outputs, "outputs->reserved");
   REFUSE_RESERVED(UseWeights, weights, "weights->reserved");
   REFUSE_RESERVED(UseKeyMask, key_mask, "mask->key_mask->reserved");
   REFUSE_RESERVED(UseFloat8, float8, "keys->reserved");

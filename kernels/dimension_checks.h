@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Validation of sizes and strides.
-#ifndef ATTNSCOPE_KERNELS_ACCUMULATOR_DIMENSION_CHECKS_H_
-#define ATTNSCOPE_KERNELS_ACCUMULATOR_DIMENSION_CHECKS_H_
+#ifndef ATTNSCOPE_KERNELS_DIMENSION_CHECKS_H_
+#define ATTNSCOPE_KERNELS_DIMENSION_CHECKS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -29,4 +29,4 @@ Status CheckDimensions(const std::string& name, const void* data, std::initializ
 
 }  // namespace attnscope
 
-#endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_DIMENSION_CHECKS_H_
+#endif  // ATTNSCOPE_KERNELS_DIMENSION_CHECKS_H_

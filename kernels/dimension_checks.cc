@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/accumulator/dimension_checks.h"
+#include "kernels/dimension_checks.h"
 
 #include <utility>
 

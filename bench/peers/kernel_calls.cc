@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// attnscope's side of bench/peers/kernels: functions that Python's ctypes finds, as a static library shows none.
+#include <cstddef>
+#include <cstdint>
+
+#include "attnscope/attnscope_c.h"
+
+#define ATTNSCOPE_PEER extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+AttnscopeRows RowsOf(const float* data, size_t rows, size_t columns) {
+  AttnscopeRows view = {};
+  view.struct_size = sizeof view;
+  view.type = ATTNSCOPE_FLOAT32;
+  view.data = data;
+  view.rows = rows;
+  view.columns = columns;
+  view.row_stride = static_cast<int64_t>(columns);
+  return view;
+}
+
+}  // namespace
+
+// Each returns an AttnscopeStatus.
+
+ATTNSCOPE_PEER int32_t RowEntropy(const float* data, size_t rows, size_t columns, double* out) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  return AttnscopeRowEntropy(&view, out);
+}
+
+ATTNSCOPE_PEER int32_t RowMax(const float* data, size_t rows, size_t columns, double* out) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  return AttnscopeRowMax(&view, out);
+}
+
+ATTNSCOPE_PEER int32_t TopK(const float* data, size_t rows, size_t columns, size_t k, float* values,
+                            uint32_t* indices) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  return AttnscopeTopK(&view, k, values, indices);
+}
+
+ATTNSCOPE_PEER int32_t TopKMass(const float* data, size_t rows, size_t columns, size_t k, double* out) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  return AttnscopeTopKMass(&view, k, out);
+}
+
+ATTNSCOPE_PEER int32_t ColumnSums(const float* data, size_t rows, size_t columns, double* out) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  return AttnscopeColumnSums(&view, out, nullptr);
+}
+
+ATTNSCOPE_PEER int32_t SoftmaxEntropy(const float* data, size_t rows, size_t columns, size_t k, double* entropy,
+                                      double* logsumexp, float* values, uint32_t* indices) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  AttnscopeSoftmaxOutputs outputs = {};
+  outputs.struct_size = sizeof outputs;
+  outputs.entropy_nats = entropy;
+  outputs.logsumexp = logsumexp;
+  outputs.k = k;
+  outputs.top_logits = values;
+  outputs.top_indices = indices;
+  return AttnscopeSoftmaxEntropy(&view, 1.0, &outputs);
+}
+
+ATTNSCOPE_PEER int32_t SquaredNorm(const float* data, size_t rows, size_t columns, double* out) {
+  const AttnscopeRows view = RowsOf(data, rows, columns);
+  return AttnscopeSquaredNorm(&view, out);
+}
