@@ -81,7 +81,11 @@ inline double VisibleKeys(const MetricValues& values) {
   if (std::isnan(normalized)) return kUnknown;
   const double geometric = normalized > 0.0 ? std::exp(values[Metric::kEntropy] / normalized) : kUnknown;
   // These calls return the other argument where one is NaN.
-  return std::fmin(std::fmax(values[Metric::kEffectiveRank], geometric), Keys(values));
+  const double visible = std::fmin(std::fmax(values[Metric::kEffectiveRank], geometric), Keys(values));
+  // Rounding makes 7.999999999999998 of 8.
+  constexpr double kRounding = 1e-5;
+  const double whole = std::round(visible);
+  return std::abs(visible - whole) <= kRounding * whole ? whole : visible;
 }
 
 // Keys that a collapse could be of. Rows that are far from collapsed, beside the keys that they see, tell how many

@@ -45,6 +45,7 @@ std::string VerdictMessage(const Verdict& verdict, const Condition& crossed, con
 
 std::string BadNumberMessage(const Verdict& verdict) {
   if (std::isnan(verdict.value)) return Beginning(verdict) + " is NaN";
+  if (std::isinf(verdict.value)) return Beginning(verdict) + " is " + Digits(verdict.value, 1);
   const auto [value, bound] = DistinctDigits(verdict.value, verdict.bound);
   return Beginning(verdict) + " " + value + (verdict.value > verdict.bound ? " is above " : " is below ") + bound +
          ", where none can be";

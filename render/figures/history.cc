@@ -236,7 +236,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
       headline.AddLineKey(NameOfStage(timeline.runs[run]), kStageLooks[run].dashes, kStageLooks[run].marker);
     }
   }
-  if (!look.plain && !timeline.layers.empty()) {
+  if (!look.plain) {
     AddLatest(timeline, look, &headline);
     if (std::any_of(specs.begin(), specs.end(), [](const PanelSpec& spec) { return !spec.bands.empty(); })) {
       headline.AddBandKey();

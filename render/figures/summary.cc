@@ -173,7 +173,7 @@ void DrawSummary(const Report& report, const FigureLook& look, double width, dou
   std::string title = "Transformer Attention Diagnostics";
   if (report.epoch) title += " - Epoch " + FormatInteger(*report.epoch);
   Headline headline(std::move(title), style);
-  if (!look.plain && !layers.empty()) headline.AddDiagnosis(diagnosis, "");
+  if (!look.plain) headline.AddDiagnosis(diagnosis, "");
   headline.Draw(width, canvas);
 
   PanelGrid grid(std::move(panels), kColumns, style);

@@ -21,7 +21,7 @@ struct Stage {
   Given reports;
 };
 
-// One stage unless two are named.
+// Those without a name are a stage too: a trainer that names validation alone does not mean it to be training.
 std::vector<Stage> StagesOf(std::span<const Report> reports) {
   std::vector<Stage> stages;
   for (const Report& report : reports) {
@@ -30,8 +30,7 @@ std::vector<Stage> StagesOf(std::span<const Report> reports) {
     if (stage == stages.end()) stage = stages.insert(stages.end(), {report.stage, {}});
     stage->reports.push_back(&report);
   }
-  const auto is_named = [](const Stage& stage) { return !stage.name.empty(); };
-  if (std::count_if(stages.begin(), stages.end(), is_named) > 1) return stages;
+  if (stages.size() > 1) return stages;
   Stage all;
   for (const Report& report : reports) all.reports.push_back(&report);
   return {all};

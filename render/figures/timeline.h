@@ -24,7 +24,7 @@ struct Onset {
 
 // The reports of one stage, in the order of time.
 struct StageRun {
-  std::string stage = {};                   // empty where reports do not name one, or not all of several
+  std::string stage = {};                   // empty where reports do not name one, or there is but one
   std::vector<const Report*> reports = {};  // of different times
   std::vector<size_t> at = {};              // the time of each, as an index of the timeline's
 };
@@ -40,7 +40,7 @@ struct Timeline {
 // Training beside validation: as many lines as can be told apart.
 inline constexpr size_t kMostStages = 4;
 
-// How many stages reports are of: 1 if they name one at most, else those without a name are a stage too.
+// How many stages reports are of, at least 1: those without a name are a stage too.
 size_t CountStages(std::span<const Report> reports);
 
 // Orders the reports of each stage by their steps or their epochs, whichever have more different values (steps, if as

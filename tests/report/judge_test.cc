@@ -141,6 +141,8 @@ TEST(JudgeTest, ValuesBeyondTheirRangeAreBadNumbersAndJudgeNothing) {
   EXPECT_EQ(Said(JudgeLayer({{Metric::kLogitMean, -300.0}}), Pathology::kBadNumbers), "healthy");
   EXPECT_EQ(Said(JudgeLayer({{Metric::kTop5, 5.2}}), Pathology::kBadNumbers),
             "warning: bad numbers in layer 3: top5 5.2 is above 1, where none can be");
+  EXPECT_EQ(Said(JudgeLayer({{Metric::kEntropy, kInf}}), Pathology::kBadNumbers),
+            "warning: bad numbers in layer 3: entropy is inf");
 }
 
 TEST(JudgeTest, RowsThatAreNoDistributionsSuspendWhatWouldJudgeThem) {
@@ -187,6 +189,17 @@ TEST(JudgeTest, MaskedRowsAreNoSignOfAnything) {
   EXPECT_EQ(Said(with(64.0, 48.0, 0.0), Pathology::kNoAttention), "healthy");
   EXPECT_EQ(Said(with(64.0, 48.0, 12.0), Pathology::kNoAttention),
             "critical: no attention in layer 3: empty_rows 12 of 16, 75 %, is above 50 %");
+}
+
+// Of 8 keys, rounding makes 7.999999999999998, which are as many as are needed.
+TEST(JudgeTest, RoundingTakesNoVisibleKey) {
+  MetricValues values = Uniform(64.0, 8.0, /*causal=*/false);
+  values[Metric::kEntropy] = 1.7277617696577394;
+  values[Metric::kEffectiveRank] = 5.7;
+  for (const double rounding : {-3e-16, 0.0, 3e-16}) {
+    values[Metric::kNormalizedEntropy] = values[Metric::kEntropy] / std::log(8.0) * (1.0 + rounding);
+    EXPECT_EQ(Said(Judge(ReportOf(values)), Pathology::kUniformAttention), "healthy") << rounding;
+  }
 }
 
 // Under a window of four keys, four share all attention there is.

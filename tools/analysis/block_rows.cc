@@ -71,18 +71,9 @@ void BlockRows::SetLengths(const RowsOfSequences& rows, Visibility* visibility) 
 
 void BlockRows::SetMask(const AttentionPart& part, const RowsOfSequences& rows, SoftmaxParams* params) {
   const RowMask& mask = rules_.mask;
-  if (mask.shown.empty() && !rules_.first_queries.values.empty()) {
-    shown_rows_.resize(rows.sequences * rows.rows);
-    for (size_t i = 0; i < shown_rows_.size(); ++i) {
-      const auto row = static_cast<int64_t>(rows.first_row + i % rows.rows);
-      shown_rows_[i] = row >= rules_.first_queries.values[rows.first_sequence + i / rows.rows] ? 1 : 0;
-    }
-    params->mask.key_mask = {.data = shown_rows_.data(),
-                             .batch_stride = static_cast<int64_t>(rows.rows),
-                             .head_stride = 0,
-                             .query_stride = 1,
-                             .key_stride = 0};
-  }
+  KeyMaskView& key_mask = params->mask.key_mask;
+  const bool has_first = !rules_.first_queries.values.empty();
+  if (has_first) key_mask = ShowRows(rows);
   if (mask.shown.empty()) return;
   const MaskStrides strides = StridesOf(mask.shape);
   const int64_t first = static_cast<int64_t>(rows.first_sequence) * strides.batch +
@@ -95,11 +86,47 @@ void BlockRows::SetMask(const AttentionPart& part, const RowsOfSequences& rows, 
                     .query_stride = strides.query};
     return;
   }
-  params->mask.key_mask = {.data = mask.shown.data() + first,
-                           .batch_stride = strides.batch,
-                           .head_stride = strides.head,
-                           .query_stride = strides.query,
-                           .key_stride = strides.key};
+  key_mask = {.data = mask.shown.data() + first,
+              .batch_stride = strides.batch,
+              .head_stride = strides.head,
+              .query_stride = strides.query,
+              .key_stride = strides.key};
+  if (has_first) key_mask = OfShownRows(key_mask, part, rows);
+}
+
+KeyMaskView BlockRows::ShowRows(const RowsOfSequences& rows) {
+  shown_rows_.resize(rows.sequences * rows.rows);
+  for (size_t i = 0; i < shown_rows_.size(); ++i) {
+    const auto row = static_cast<int64_t>(rows.first_row + i % rows.rows);
+    shown_rows_[i] = row >= rules_.first_queries.values[rows.first_sequence + i / rows.rows] ? 1 : 0;
+  }
+  return {.data = shown_rows_.data(),
+          .batch_stride = static_cast<int64_t>(rows.rows),
+          .head_stride = 0,
+          .query_stride = 1,
+          .key_stride = 0};
+}
+
+KeyMaskView BlockRows::OfShownRows(const KeyMaskView& mask, const AttentionPart& part, const RowsOfSequences& rows) {
+  const size_t heads = mask.head_stride == 0 ? 1 : part.heads;
+  shown_keys_.assign(rows.sequences * heads * rows.rows * part.keys, 0);
+  uint8_t* to = shown_keys_.data();
+  for (size_t matrix = 0; matrix < rows.sequences * heads; ++matrix) {
+    const size_t sequence = matrix / heads;
+    const uint8_t* const of_matrix = mask.data + static_cast<int64_t>(sequence) * mask.batch_stride +
+                                     static_cast<int64_t>(matrix % heads) * mask.head_stride;
+    for (size_t row = 0; row < rows.rows; ++row, to += part.keys) {
+      if (shown_rows_[sequence * rows.rows + row] == 0) continue;
+      const uint8_t* const from = of_matrix + static_cast<int64_t>(row) * mask.query_stride;
+      for (size_t key = 0; key < part.keys; ++key) to[key] = from[static_cast<int64_t>(key) * mask.key_stride];
+    }
+  }
+  const auto matrix_stride = static_cast<int64_t>(rows.rows * part.keys);
+  return {.data = shown_keys_.data(),
+          .batch_stride = static_cast<int64_t>(heads) * matrix_stride,
+          .head_stride = heads == 1 ? 0 : matrix_stride,
+          .query_stride = static_cast<int64_t>(part.keys),
+          .key_stride = 1};
 }
 
 }  // namespace attnscope::tools

@@ -36,12 +36,18 @@ class BlockRows {
   void SetLengths(const RowsOfSequences& rows, Visibility* visibility);
   void SetMask(const AttentionPart& part, const RowsOfSequences& rows, SoftmaxParams* params);
 
+  // A mask of the rows that are no padding on the left.
+  KeyMaskView ShowRows(const RowsOfSequences& rows);
+  // What a mask shows to those; ShowRows was called.
+  KeyMaskView OfShownRows(const KeyMaskView& mask, const AttentionPart& part, const RowsOfSequences& rows);
+
   const RowRules& rules_;
   const Pieces& pieces_;
   const int64_t layer_;
   const LayerWindow window_;
   std::vector<int64_t> query_lengths_;  // of the block
   std::vector<uint8_t> shown_rows_;     // [sequences, rows] of the block
+  std::vector<uint8_t> shown_keys_;     // [sequences, heads or 1, rows, keys] of the block
 };
 
 }  // namespace attnscope::tools

@@ -3,6 +3,8 @@
 // Row rules beside the tensors that they are said of.
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <optional>
 #include <utility>
 
 #include "tools/analysis/row_rules.h"
@@ -44,6 +46,25 @@ Status FitLengths(const SequenceLengths& lengths, int64_t index, const LayerPlan
   return {};
 }
 
+// A tokenizer's mask [batch, keys], which has no axes of heads and queries.
+std::string HintOf(const RowMask& mask, const std::array<size_t, 4>& sizes) {
+  const bool is_of_tokens = mask.shape == std::vector<size_t>{1, 1, sizes[0], sizes[3]};
+  return is_of_tokens ? "; of a mask [batch, keys] save mask[:, None, None, :]" : "";
+}
+
+// A number that is all that a mask adds, and so low that it seems meant to hide keys.
+std::optional<float> HidingNumber(const RowMask& mask) {
+  constexpr float kHighest = -1000.0f;
+  constexpr float kLowest = -1e8f;  // is added only where --masked-below says so
+  std::optional<float> hiding;
+  for (const float value : mask.added) {
+    if (value == 0.0f || std::isinf(value) || value == hiding) continue;
+    if (hiding.has_value() || value > kHighest || value <= kLowest) return std::nullopt;
+    hiding = value;
+  }
+  return hiding;
+}
+
 Status FitMask(const RowMask& mask, int64_t index, const LayerPlan& layer, const Pieces& pieces) {
   if (mask.shown.empty()) return {};
   const size_t sequences = SequencesOf(layer);
@@ -55,7 +76,7 @@ Status FitMask(const RowMask& mask, int64_t index, const LayerPlan& layer, const
       return Invalid(mask.option + ": " + ShapeText(mask.shape) +
                      " is not broadcast to [batch, heads, queries, keys] of " + LayerName(index) + ", " +
                      ShapeText(sizes) + ", of " + part.source.Describe() + ": " + std::to_string(mask.shape[axis]) +
-                     " for " + std::to_string(sizes[axis]) + " " + kNames[axis]);
+                     " for " + std::to_string(sizes[axis]) + " " + kNames[axis] + HintOf(mask, sizes));
     }
   }
   return {};
@@ -121,6 +142,11 @@ Status FitRowRules(const Pieces& pieces, Plan* plan, RowRules* rules) {
     if (status.ok()) status = FitSinks(rules->sinks, index, layer, pieces);
     if (status.ok()) status = FitWindow(*rules, index);
     if (!status.ok()) return status;
+  }
+  if (const std::optional<float> hiding = HidingNumber(rules->mask)) {
+    const std::string number = std::to_string(std::lround(*hiding));
+    plan->notes.push_back(rules->mask.option + " adds " + number +
+                          ", and its keys count as seen: if it is to hide them, --masked-below " + number + " says so");
   }
   const bool has_lengths = !rules->key_lengths.values.empty() || !rules->first_keys.values.empty();
   if (!has_lengths || !rules->query_lengths.values.empty() || !IsSquare(*plan, pieces)) return {};

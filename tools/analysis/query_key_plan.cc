@@ -90,7 +90,9 @@ Status CheckPair(const PlanInputs& inputs, const TensorRef& queries, const Tenso
   const bool may_be_projections = inputs.query_heads == 0 && queries.info().shape.size() <= 3;
   const char* const advice = may_be_projections ? "; of outputs of projections, [batch, n, heads * head_dim], "
                                                   "--q-heads and --kv-heads say how many heads they have"
-                                                : "";
+                             : inputs.query_heads != 0 && inputs.kv_heads == 0
+                                 ? "; keys of fewer heads than --q-heads need --kv-heads"
+                                 : "";
   if (inputs.kv_heads != 0 && k.heads != inputs.kv_heads) {
     return Invalid(keys.Describe() + " has " + std::to_string(k.heads) + " heads, but --kv-heads says " +
                    std::to_string(inputs.kv_heads) + advice);

@@ -51,13 +51,14 @@ Status ReadLengths(const char* option, const std::string& text, std::vector<int6
     return {};
   }
   NumberArray array;
-  if (Status status = ReadNumberFile(text, &array); !status.ok()) {
+  if (Status status = ReadNumberFile(text, /*void_is_bfloat16=*/false, &array); !status.ok()) {
     return {status.code(),
             std::string(option) + " is neither numbers, as in 64,12, nor a file that can be read: " + status.message()};
   }
-  if (array.dtype != Dtype::kInt32 && array.dtype != Dtype::kInt64) {
-    return Invalid(OptionText(option, text) + ": needs int32 or int64");
+  if (!array.floats.empty() || array.dtype == Dtype::kBool) {
+    return Invalid(OptionText(option, text) + ": needs whole numbers, such as int32 or int64");
   }
+  array.whole.insert(array.whole.end(), array.bytes.begin(), array.bytes.end());
   if (array.shape.size() != 1 || array.whole.empty()) {
     return Invalid(OptionText(option, text) + ": has shape " + ShapeText(array.shape) + ", not [n]");
   }
@@ -111,11 +112,13 @@ Status CheckFloats(const std::string& option, const NumberArray& array) {
 
 bool IsEmpty(const NumberArray& array) { return array.bytes.empty() && array.whole.empty() && array.floats.empty(); }
 
-Status ReadMask(const std::string& path, double masked_below, RowMask* out) {
+Status ReadMask(const RowOptions& options, RowMask* out) {
+  const std::string& path = options.mask;
+  const double masked_below = options.masked_below;
   if (path.empty()) return {};
   NumberArray array;
   RowMask mask = {.option = OptionText("--mask", path)};
-  Status status = ReadNumberFile(path, &array);
+  Status status = ReadNumberFile(path, options.void_is_bfloat16, &array);
   if (!status.ok()) return {status.code(), "--mask " + status.message()};
   status = CheckFloats(mask.option, array);
   if (!status.ok()) return status;
@@ -148,11 +151,12 @@ Status ReadMask(const std::string& path, double masked_below, RowMask* out) {
   return {};
 }
 
-Status ReadSinks(const std::string& path, HeadSinks* out) {
+Status ReadSinks(const RowOptions& options, HeadSinks* out) {
+  const std::string& path = options.sinks;
   if (path.empty()) return {};
   NumberArray array;
   HeadSinks sinks = {.option = OptionText("--sinks", path)};
-  Status status = ReadNumberFile(path, &array);
+  Status status = ReadNumberFile(path, options.void_is_bfloat16, &array);
   if (!status.ok()) return {status.code(), "--sinks " + status.message()};
   if (array.shape.empty() || array.shape.size() > 2 || array.floats.empty()) {
     return Invalid(sinks.option + ": has shape " + ShapeText(array.shape) +
@@ -207,8 +211,8 @@ Status ReadRowRules(const RowOptions& options, RowRules* out) {
   if (status.ok()) status = ReadSequenceLengths("--first-keys", options.first_keys, &rules.first_keys);
   if (status.ok()) status = ReadSequenceLengths("--query-lengths", options.query_lengths, &rules.query_lengths);
   if (status.ok()) status = ReadSegments(options.segments, &rules.segments);
-  if (status.ok()) status = ReadMask(options.mask, options.masked_below, &rules.mask);
-  if (status.ok()) status = ReadSinks(options.sinks, &rules.sinks);
+  if (status.ok()) status = ReadMask(options, &rules.mask);
+  if (status.ok()) status = ReadSinks(options, &rules.sinks);
   if (!status.ok()) return status;
   rules.causal = options.causal || (!rules.windows.empty() && !options.window_after.has_value());
   rules.causal_offset = options.causal_offset;

@@ -37,6 +37,7 @@ struct RowOptions {
   std::string sinks = {};
   double masked_below = SoftmaxParams().masked_below;
   bool null_mass = false;
+  bool void_is_bfloat16 = false;  // of the files: two bytes of no type, which is how numpy writes bfloat16
 };
 
 // A window of some layers, 0 for none.

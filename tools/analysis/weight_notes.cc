@@ -52,6 +52,22 @@ class WeightRow {
   const uint8_t* data_;
 };
 
+// Whether `shown`, which is null or of the keys of the range, leaves nothing of it.
+bool SeesNothing(const KeyRange& range, const uint8_t* shown) {
+  return range.empty() ||
+         (shown != nullptr && std::all_of(shown, shown + range.size(), [](uint8_t is_shown) { return is_shown == 0; }));
+}
+
+// The first of `keys` keys that has weight and is not seen, or `keys`.
+size_t FirstUnseen(const WeightRow& row, size_t keys, const KeyRange& range, const uint8_t* shown) {
+  const size_t before = row.First(0, range.begin);
+  if (before < range.begin) return before;
+  for (size_t i = 0; shown != nullptr && i < range.size(); ++i) {
+    if (shown[i] == 0 && row.HasWeight(range.begin + i)) return range.begin + i;
+  }
+  return row.First(range.end, keys);
+}
+
 RowVisibility VisibilityOf(const NotedBlock& block, size_t sequence) {
   return {*block.visibility, block.weights->queries, block.weights->keys, sequence, 0};
 }
@@ -81,6 +97,7 @@ std::string OptionsText(const Visibility& visibility) {
   add(visibility.key_lengths != nullptr, "--key-lengths");
   add(visibility.first_keys != nullptr, "--first-keys");
   add(visibility.segments != nullptr, "--segments");
+  add(visibility.key_mask.data != nullptr && visibility.key_mask.key_stride != 0, "--mask");
   return text;
 }
 
@@ -190,17 +207,21 @@ void WeightNotes::LookBehindDiagonal(const NotedBlock& block, size_t sequence) {
 
 void WeightNotes::LookOutside(const NotedBlock& block, size_t sequence) {
   const AttentionView& weights = *block.weights;
-  const RowVisibility visibility = VisibilityOf(block, sequence);
-  if (visibility.by_key()) return;
+  RowVisibility visibility = VisibilityOf(block, sequence);
   for (size_t row = 0; row < weights.queries; ++row) {
     const KeyRange range = visibility.Range(row);
-    if (range.empty()) continue;  // padding may hold anything
     for (size_t head = 0; head < weights.heads; ++head) {
       if (outside_.layer == block.layer || outside_budget_ <= 0) return;
-      const WeightRow of_head(weights, sequence, head, row);
+      const uint8_t* shown = nullptr;
+      if (visibility.by_key()) {
+        visibility.SelectHead(head);
+        shown_.resize(weights.keys);
+        shown = visibility.Show(row, range, shown_.data());
+        outside_budget_ -= static_cast<int64_t>(range.size());
+      }
+      if (SeesNothing(range, shown)) continue;  // padding may hold anything
       outside_budget_ -= static_cast<int64_t>(weights.keys - range.size()) + 1;
-      size_t key = of_head.First(0, range.begin);
-      if (key == range.begin) key = of_head.First(range.end, weights.keys);
+      const size_t key = FirstUnseen({weights, sequence, head, row}, weights.keys, range, shown);
       if (key == weights.keys) continue;
       Add(block.layer,
           Place(block, sequence) + ", head " + std::to_string(head) + ": query " +

@@ -61,12 +61,13 @@ class WeightNotes {
   int64_t padding_budget_ = 0;  // elements of this layer that may still be looked at, by each question
   int64_t behind_budget_ = 0;
   int64_t outside_budget_ = 0;
-  bool has_weight_ = false;  // the layer
-  bool is_whole_ = false;    // the sequence was looked at from its first row on
-  Extent weighted_;          // its keys that have weight
-  Extent visible_;           // and those that rows see
-  size_t behind_ = 0;        // keys behind the diagonal that were looked at
-  bool has_behind_ = false;  // one of them has weight
+  bool has_weight_ = false;     // the layer
+  bool is_whole_ = false;       // the sequence was looked at from its first row on
+  Extent weighted_;             // its keys that have weight
+  Extent visible_;              // and those that rows see
+  size_t behind_ = 0;           // keys behind the diagonal that were looked at
+  bool has_behind_ = false;     // one of them has weight
+  std::vector<uint8_t> shown_;  // which keys of a range a row sees
   Finding padding_;
   Finding triangle_;
   Finding outside_;

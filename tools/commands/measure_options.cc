@@ -81,7 +81,8 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
       .NotEmpty()
       .Placeholder("NAMES");
   line->AddOption(
-          "--dtype", [options](const std::string&) { options->inputs.void_is_bfloat16 = true; },
+          "--dtype",
+          [options](const std::string&) { options->inputs.void_is_bfloat16 = options->rows.void_is_bfloat16 = true; },
           "What elements of type V2 in .npy and .npz are: numpy so writes bfloat16")
       .OneOf({"bfloat16"})
       .Placeholder("bfloat16");

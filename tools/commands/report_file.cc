@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include "report/io/json_text.h"
+#include "tools/commands/unknown_names.h"
 #include "tools/files/mapped_file.h"
 #include "tools/output/terminal.h"
 
@@ -22,6 +24,19 @@ std::string_view TextOf(const MappedFile& file) {
 Status ReadReport(std::string_view text, const std::string& name, Report* out) {
   Status status = ReportFromJson(text, out);
   return status.ok() ? status : Status(status.code(), name + ": " + status.message());
+}
+
+// What a report has of layers and is not read is said, a few names of it.
+void SayUnknownNames(const std::string& path, const std::set<std::string>& names) {
+  if (names.empty()) return;
+  constexpr size_t kShown = 5;
+  std::string text;
+  size_t count = 0;
+  for (const std::string& name : names) {
+    if (++count <= kShown) text += (count == 1 ? "" : ", ") + name;
+  }
+  if (count > kShown) text += ", ...";
+  PrintError("note: " + path + ": not read, as no metric is called so: " + text);
 }
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(kBlank) == std::string_view::npos; }
@@ -73,6 +88,7 @@ class LineNumbers {
 Status ReadLines(const std::vector<std::string_view>& lines, const std::string& path, std::vector<Report>* out) {
   LineNumbers others;
   LineNumbers damaged;
+  std::set<std::string> unknown;
   const size_t before = out->size();
   for (size_t i = 0; i < lines.size(); ++i) {
     if (IsBlank(lines[i])) continue;
@@ -84,6 +100,8 @@ Status ReadLines(const std::vector<std::string_view>& lines, const std::string& 
     } else if (Status status = ReadReport(lines[i], path + ", line " + std::to_string(i + 1), &out->emplace_back());
                !status.ok()) {
       return status;
+    } else {
+      FindUnknownNames(object, &unknown);
     }
   }
   if (out->size() == before) {
@@ -91,6 +109,7 @@ Status ReadLines(const std::vector<std::string_view>& lines, const std::string& 
   }
   others.Say(path, "without \"attention_stats\"");
   damaged.Say(path, "torn, or no JSON object");
+  SayUnknownNames(path, unknown);
   return {};
 }
 
@@ -103,6 +122,10 @@ Status ReadReportsFile(const std::string& path, std::vector<Report>* out) {
   Report whole;
   status = ReadReport(TextOf(file), path, &whole);
   if (status.ok()) {
+    nlohmann::json object;
+    std::set<std::string> unknown;
+    if (IsObject(TextOf(file), &object)) FindUnknownNames(object, &unknown);
+    SayUnknownNames(path, unknown);
     out->push_back(std::move(whole));
     return {};
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/commands/report_output.h"
 
+#include <cmath>
+#include <string>
+
 #include "attnscope/figure.h"
 #include "attnscope/write_file.h"
 #include "tools/commands/output_check.h"
@@ -13,17 +16,42 @@
 namespace attnscope::tools {
 namespace {
 
+AttentionKind KindOf(const SavedState& state, int64_t layer) {
+  for (const SavedLayer& saved : state.layers) {
+    if (saved.layer == layer) return saved.kind.value_or(AttentionKind::kWeights);
+  }
+  return AttentionKind::kWeights;
+}
+
 // Says so if a layer does not look like attention: logits, or another tensor that an archive had.
-void NoteStrangeLayers(const Report& report) {
+void NoteStrangeLayers(const SavedState& state, const Report& report) {
   for (const LayerReport& layer : report.layers) {
     const MetricValues& values = layer.stats.layer;
     const double strange = values[Metric::kInvalidRows] + values[Metric::kUnnormalizedRows];
     const double masked = values.Has(Metric::kMaskedRows) ? values[Metric::kMaskedRows] : 0.0;
-    if (strange > 0.5 * (values[Metric::kRows] - masked)) {
-      PrintError("note: most rows of layer " + std::to_string(layer.layer) +
-                 " are no distributions: are these post-softmax weights? Where a learned sink has the rest, "
-                 "--null-mass says so");
-    }
+    if (!(strange > 0.5 * (values[Metric::kRows] - masked))) continue;
+    const bool is_weights = KindOf(state, layer.layer) == AttentionKind::kWeights;
+    PrintError("note: most rows of layer " + std::to_string(layer.layer) +
+               (is_weights ? " are no distributions: are these post-softmax weights, before any dropout? Where a "
+                             "learned sink has the rest, --null-mass says so"
+                           : " have logits that are NaN or infinite"));
+  }
+}
+
+// Says so if the lowest logit is far below the others, where masks of -10000 or of float16's lowest number count as
+// logits.
+void NoteLowLogits(const SavedState& state, const Report& report) {
+  constexpr double kLow = 1000.0;
+  constexpr double kLowest = 1e8;  // is logits only where --masked-below says so
+  for (const LayerReport& layer : report.layers) {
+    if (KindOf(state, layer.layer) != AttentionKind::kLogits) continue;
+    const MetricValues& values = layer.stats.layer;
+    const double farthest = values[Metric::kMaxAbsLogit];
+    if (!(farthest >= kLow && farthest < kLowest && values[Metric::kMaxLogit] < 0.1 * farthest)) continue;
+    PrintError("note: layer " + std::to_string(layer.layer) + " has logits down to " +
+               std::to_string(std::llround(-farthest)) + ": if these are masks, --masked-below " +
+               std::to_string(std::llround(-0.5 * farthest)) + " says so");
+    return;
   }
 }
 
@@ -78,7 +106,8 @@ Status PutOut(const OutputOptions& options, const SavedState& state, const Outpu
   Report report;
   Status status = ReportOf(state, &report);
   if (!status.ok()) return status;
-  NoteStrangeLayers(report);
+  NoteStrangeLayers(state, report);
+  NoteLowLogits(state, report);
   Judging judging;
   status = ReadJudging(options.verdicts.judging, {&report, 1}, std::nullopt, &judging);
   if (!status.ok()) return status;

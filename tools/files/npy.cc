@@ -29,9 +29,12 @@ constexpr NamedType kTypes[] = {
     {"f8", Dtype::kFloat64},       {"float64", Dtype::kFloat64}, {"double", Dtype::kFloat64}, {"d", Dtype::kFloat64},
     {"bfloat16", Dtype::kBFloat16}};
 // No attention, but what options name.
-constexpr NamedType kWholeTypes[] = {{"b1", Dtype::kBool},     {"?", Dtype::kBool},      {"bool", Dtype::kBool},
-                                     {"u1", Dtype::kUInt8},    {"uint8", Dtype::kUInt8}, {"i4", Dtype::kInt32},
-                                     {"int32", Dtype::kInt32}, {"i8", Dtype::kInt64},    {"int64", Dtype::kInt64}};
+constexpr NamedType kWholeTypes[] = {
+    {"b1", Dtype::kBool},     {"?", Dtype::kBool},    {"bool", Dtype::kBool},     {"i1", Dtype::kInt8},
+    {"int8", Dtype::kInt8},   {"u1", Dtype::kUInt8},  {"uint8", Dtype::kUInt8},   {"i2", Dtype::kInt16},
+    {"int16", Dtype::kInt16}, {"u2", Dtype::kUInt16}, {"uint16", Dtype::kUInt16}, {"i4", Dtype::kInt32},
+    {"int32", Dtype::kInt32}, {"u4", Dtype::kUInt32}, {"uint32", Dtype::kUInt32}, {"i8", Dtype::kInt64},
+    {"int64", Dtype::kInt64}, {"u8", Dtype::kUInt64}, {"uint64", Dtype::kUInt64}};
 
 // Why an element type is not read, and what to do.
 std::string ProblemOf(std::string_view descr, std::string_view name) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "tools/files/decode.h"
@@ -40,19 +41,35 @@ void WidenAll(const TensorData& data, const Widen& widen, std::vector<To>* out) 
   std::transform(elements.begin(), elements.end(), out->begin(), widen);
 }
 
+// Above 2^63 - 1 it is that: no length is.
+template <typename T>
+void FillWhole(const TensorData& data, NumberArray* out) {
+  const auto widen = [](T value) {
+    return std::in_range<int64_t>(value) ? static_cast<int64_t>(value) : std::numeric_limits<int64_t>::max();
+  };
+  WidenAll<T>(data, widen, &out->whole);
+}
+
 void Fill(const TensorData& data, NumberArray* out) {
   switch (out->dtype) {
     case Dtype::kBool:
     case Dtype::kUInt8:
       out->bytes = ElementsOf<uint8_t>(data);
       return;
+    case Dtype::kInt8:
+      return FillWhole<int8_t>(data, out);
+    case Dtype::kInt16:
+      return FillWhole<int16_t>(data, out);
+    case Dtype::kUInt16:
+      return FillWhole<uint16_t>(data, out);
     case Dtype::kInt32:
-      WidenAll<int32_t>(
-          data, [](int32_t value) { return int64_t{value}; }, &out->whole);
-      return;
+      return FillWhole<int32_t>(data, out);
+    case Dtype::kUInt32:
+      return FillWhole<uint32_t>(data, out);
     case Dtype::kInt64:
-      out->whole = ElementsOf<int64_t>(data);
-      return;
+      return FillWhole<int64_t>(data, out);
+    case Dtype::kUInt64:
+      return FillWhole<uint64_t>(data, out);
     case Dtype::kFloat16:
       WidenAll<uint16_t>(data, WidenHalf, &out->floats);
       return;
@@ -71,7 +88,7 @@ void Fill(const TensorData& data, NumberArray* out) {
   }
 }
 
-Status ReadArray(Bytes bytes, NumberArray* out) {
+Status ReadArray(Bytes bytes, bool void_is_bfloat16, NumberArray* out) {
   size_t header_bytes = 0;
   Status status = NpyHeaderBytes(bytes.first(std::min(kNpyPreludeBytes, bytes.size())), &header_bytes);
   if (!status.ok()) return status;
@@ -81,7 +98,7 @@ Status ReadArray(Bytes bytes, NumberArray* out) {
   if (!status.ok()) return status;
   if (info.whole_dtype != Dtype::kOther) {
     info.dtype = info.whole_dtype;
-  } else if (!info.problem.empty()) {
+  } else if (!info.problem.empty() && !(void_is_bfloat16 && info.may_be_bfloat16)) {
     return {StatusCode::kInvalidArgument, info.problem};
   }
   size_t needed = 0;
@@ -104,12 +121,12 @@ Status ReadArray(Bytes bytes, NumberArray* out) {
 
 }  // namespace
 
-Status ReadNumberFile(const std::string& path, NumberArray* out) {
+Status ReadNumberFile(const std::string& path, bool void_is_bfloat16, NumberArray* out) {
   MappedFile file;
   Status status = MappedFile::Open(path, &file);
   if (!status.ok()) return status;
   NumberArray array;
-  status = ReadArray(file.bytes(), &array);
+  status = ReadArray(file.bytes(), void_is_bfloat16, &array);
   if (!status.ok()) return {status.code(), path + ": " + status.message()};
   *out = std::move(array);
   return {};

@@ -19,13 +19,14 @@ struct NumberArray {
   Dtype dtype = Dtype::kOther;
   std::vector<size_t> shape;
   std::vector<uint8_t> bytes;  // of bool and uint8
-  std::vector<int64_t> whole;  // of int32 and int64
+  std::vector<int64_t> whole;  // of other whole numbers; int64 if they fit, else its largest
   std::vector<float> floats;   // of floats; float64 is rounded
 };
 
+// `void_is_bfloat16`: two bytes of no type, as numpy writes bfloat16, are that.
 // Errors: kInvalidArgument for another element type, kNotFound, kIoError, kDataLoss, kOutOfMemory; messages name the
 // path. O(size).
-Status ReadNumberFile(const std::string& path, NumberArray* out);
+Status ReadNumberFile(const std::string& path, bool void_is_bfloat16, NumberArray* out);
 
 }  // namespace attnscope::tools
 

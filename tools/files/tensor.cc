@@ -27,6 +27,16 @@ std::string TypeText(const TensorInfo& info) {
       return "int32";
     case Dtype::kInt64:
       return "int64";
+    case Dtype::kInt8:
+      return "int8";
+    case Dtype::kInt16:
+      return "int16";
+    case Dtype::kUInt16:
+      return "uint16";
+    case Dtype::kUInt32:
+      return "uint32";
+    case Dtype::kUInt64:
+      return "uint64";
     case Dtype::kOther:
       break;
   }

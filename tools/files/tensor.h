@@ -22,7 +22,22 @@ static_assert(std::endian::native == std::endian::little, "big-endian machines w
 
 using Bytes = std::span<const uint8_t>;
 
-enum class Dtype : uint8_t { kFloat16, kBFloat16, kFloat32, kFloat64, kBool, kUInt8, kInt32, kInt64, kOther };
+enum class Dtype : uint8_t {
+  kFloat16,
+  kBFloat16,
+  kFloat32,
+  kFloat64,
+  kBool,
+  kInt8,
+  kUInt8,
+  kInt16,
+  kUInt16,
+  kInt32,
+  kUInt32,
+  kInt64,
+  kUInt64,
+  kOther
+};
 
 // What a file has in place of a dtype that holds the same values.
 enum class Storage : uint8_t { kSame, kFloat8E4M3, kFloat8E5M2 };
@@ -35,14 +50,19 @@ constexpr size_t ElementBytes(Dtype dtype) {
   switch (dtype) {
     case Dtype::kFloat16:
     case Dtype::kBFloat16:
+    case Dtype::kInt16:
+    case Dtype::kUInt16:
       return 2;
     case Dtype::kFloat32:
     case Dtype::kInt32:
+    case Dtype::kUInt32:
       return 4;
     case Dtype::kFloat64:
     case Dtype::kInt64:
+    case Dtype::kUInt64:
       return 8;
     case Dtype::kBool:
+    case Dtype::kInt8:
     case Dtype::kUInt8:
       return 1;
     case Dtype::kOther:

@@ -84,6 +84,11 @@ TEST(History, MarksWhereAVerdictBegan) {
   EXPECT_EQ(plain.Count("layer 4"), 0);
 }
 
+// Nothing that could be judged is no tidy run.
+TEST(History, ReportsWithoutLayersAreNotJudged) {
+  EXPECT_EQ(Drawn(std::vector<Report>(2)).Count("Report 2: not judged"), 1);
+}
+
 // Training beside validation: a solid and a dashed line for each layer, of one colour.
 TEST(History, StagesAreASetOfLinesEach) {
   std::vector<Report> reports = Series(3, 8, 100);

@@ -100,6 +100,7 @@ TEST(Summary, WithoutEpochTheTitleHasNone) {
 TEST(Summary, EmptyReportSaysSo) {
   const RecordingCanvas canvas = Drawn({});
   EXPECT_EQ(canvas.Count("not measured"), 6);
+  EXPECT_EQ(canvas.Count("not judged"), 1) << "as diagnose says of it";
   EXPECT_TRUE(StructureOf(canvas).inks.empty());
   ExpectTidySummary(canvas, 2000, 1500);
 }

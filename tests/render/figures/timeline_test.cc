@@ -82,8 +82,13 @@ TEST(Timeline, StagesAreRunsOfTheirOwn) {
   ASSERT_EQ(timeline.notes.size(), 2U);
   EXPECT_EQ(timeline.notes[0], "val: 1 report of 5 without step left out");
   EXPECT_TRUE(timeline.notes[1].starts_with("val: 1 report of a later report's step left out"));
-  // Reports without a stage are of the only one that is named, and beside two a stage of their own.
-  EXPECT_EQ(MakeTimeline(std::vector<Report>{Of("val", 1), Of("", 2)}).runs.size(), 1U);
+  // Reports without a stage are one of their own: a trainer may name validation alone.
+  const std::vector<Report> half_named = {Of("", 100), Of("val", 100), Of("", 200), Of("val", 200)};
+  const Timeline two = MakeTimeline(half_named);
+  ASSERT_EQ(two.runs.size(), 2U);
+  EXPECT_EQ(two.runs[0].reports, (std::vector<const Report*>{&half_named[0], &half_named[2]}));
+  EXPECT_EQ(two.runs[1].stage, "val");
+  EXPECT_TRUE(two.notes.empty());
   EXPECT_EQ(CountStages(std::vector<Report>{Of("val", 1), Of("", 2), Of("train", 3)}), 3U);
   // Without numbers each stage is counted by itself.
   const std::vector<Report> unnumbered = {Of("train", {}), Of("val", {}), Of("train", {}), Of("train", {})};

@@ -208,6 +208,26 @@ TEST_F(CommandTest, DiagnoseReadsTheLastReportOfJsonLines) {
   EXPECT_NE(outcome.err.find("has 2 reports; the last is taken, of step 2"), std::string::npos) << outcome.err;
 }
 
+// A misspelt metric is not measured: its name is said, where it would otherwise look healthy.
+TEST_F(CommandTest, NamesOfNoMetricAreSaid) {
+  const std::string stats = R"({"attention_stats": {"0": {"max_row_weight": 0.2, "Entropy": 0.1}},)"
+                            R"( "residual_norms": {"0": 0.001}, "loss": {"lm": 3}, "lr": 0.1})";
+  const std::string said = ": not read, as no metric is called so: attention_stats.Entropy, residual_norms\n";
+  const std::string log = Write("log.json", stats);
+  EXPECT_EQ(Run({"diagnose", log}).err, "attnscope: note: " + log + said);
+  const std::string lines = Write("log.jsonl", stats + "\n" + stats + "\n");
+  const std::string err = Run({"render", lines, "--figure", "history", "-o", Path("h.svg")}).err;
+  EXPECT_NE(err.find(lines + said), std::string::npos) << err;
+  // What analyze writes has none.
+  EXPECT_EQ(Run({"diagnose", kStats}).err, "");
+}
+
+TEST_F(CommandTest, KeysAreAtLeastOne) {
+  for (const char* const keys : {"0", "-1"}) {
+    ExpectError({"diagnose", kStats, "--keys", keys}, std::string("--keys: ") + keys + " is below 1");
+  }
+}
+
 TEST_F(CommandTest, PngFilesHaveThePixelsOfTheLibrary) {
   RunOk({"render", kStats, "-o", Path("a.png"), "--size", "400x300"});
   Report report = Parse(Read(kStats));

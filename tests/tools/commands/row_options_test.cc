@@ -231,6 +231,45 @@ TEST_F(RowOptionsTest, Segments) {
                    [&](size_t, int64_t i, int64_t j) { return segment(i) == segment(j); });
 }
 
+// Padding on the left of queries that see both sides, beside a mask: its rows are masked with and without one.
+TEST_F(RowOptionsTest, FirstKeysBesideAMask) {
+  const std::vector<size_t> first = {0, 7, 33};
+  const Shape shape = {3, 2, 40, 40};
+  const auto is_shown = [](size_t b, int64_t j) { return j % 5 != static_cast<int64_t>(b) || j > 36; };
+  std::vector<uint8_t> of_keys;
+  std::vector<float> added;
+  for (size_t b = 0; b < shape.batch; ++b) {
+    for (int64_t j = 0; j < 40; ++j) {
+      of_keys.push_back(is_shown(b, j) ? 1 : 0);
+      added.push_back(is_shown(b, j) ? 0.1f * static_cast<float>(j % 3) : -1e9f);
+    }
+  }
+  const auto sees = [&](size_t b, int64_t i, int64_t j) {
+    return std::min(i, j) >= static_cast<int64_t>(first[b]) && is_shown(b, j);
+  };
+  const std::string mask = WriteMask("of_keys.npy", {3, 1, 1, 40}, of_keys);
+  ExpectSameAsMask({"--first-keys", "0,7,33", "--mask", mask}, shape, sees);
+  // A mask of each head, and one that is added.
+  std::vector<uint8_t> of_heads;
+  for (size_t b = 0; b < shape.batch; ++b) {
+    for (size_t head = 0; head < shape.heads; ++head) {
+      of_heads.insert(of_heads.end(), of_keys.begin() + static_cast<int64_t>(b) * 40,
+                      of_keys.begin() + static_cast<int64_t>(b + 1) * 40);
+    }
+  }
+  ExpectSameAsMask({"--first-keys", "0,7,33", "--mask", WriteMask("of_heads.npy", {3, 2, 1, 40}, of_heads)}, shape,
+                   sees);
+  const std::vector<float> logits = RandomLogits(shape, 37);
+  std::vector<float> sums = logits;
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += added[i / (2 * 40 * 40) * 40 + i % 40];
+  const Report actual = Measure({"--logits", WriteWeights("L0_a.npy", shape.sizes(), logits), "--first-keys", "0,7,33",
+                                 "--mask", WriteWeights("added.npy", {3, 1, 1, 40}, added)});
+  const Report expected =
+      Measure({"--logits", WriteWeights("L0_b.npy", shape.sizes(), sums), "--first-keys", "0,7,33"});
+  EXPECT_EQ(actual.layers[0].stats.layer[Metric::kMaskedRows], 80.0);
+  EXPECT_LT(test::DifferenceOf(actual, expected), 1e-5);
+}
+
 // Every shape that is broadcast, and every type: what they show is the same.
 TEST_F(RowOptionsTest, MasksAreBroadcast) {
   const Shape shape = {2, 2, 6, 10};
@@ -264,6 +303,59 @@ TEST_F(RowOptionsTest, MasksAreBroadcast) {
   for (const std::string& mask : masks) {
     EXPECT_EQ(test::DifferenceOf(Measure(Join(input, {"--mask", mask})), expected), 0.0) << mask;
   }
+}
+
+// As numpy writes bfloat16, whose type --dtype tells: of masks and sinks as of attention.
+TEST_F(RowOptionsTest, FilesOfVoidsAreBFloat16) {
+  const Shape shape = {1, 2, 20, 20};
+  const std::string file = WriteWeights("L0_logits.npy", shape.sizes(), RandomLogits(shape, 29));
+  const std::vector<uint16_t> sinks = {0x3F80, 0xC000};  // 1, -2
+  std::vector<uint16_t> mask(20, 0);
+  std::vector<float> wide_mask(20, 0.0f);
+  for (size_t j = 0; j < mask.size(); j += 3) {
+    mask[j] = 0xFF7F;  // bfloat16's lowest
+    wide_mask[j] = std::numeric_limits<float>::lowest();
+  }
+  const Report expected = Measure({"--logits", file, "--mask", WriteWeights("mask.npy", {20}, wide_mask), "--sinks",
+                                   WriteWeights("sinks.npy", {2}, {1.0f, -2.0f})});
+  const std::string void_mask = Write("void_mask.npy", Npy("<V2", {20}, BytesOf(mask)));
+  const std::string void_sinks = Write("void_sinks.npy", Npy("|V2", {2}, BytesOf(sinks)));
+  const Report actual = Measure({"--logits", file, "--mask", void_mask, "--sinks", void_sinks, "--dtype", "bfloat16"});
+  EXPECT_EQ(test::DifferenceOf(actual, expected), 0.0);
+  ExpectError({"analyze", "--logits", file, "--mask", void_mask}, "--dtype bfloat16 reads it as that");
+}
+
+// Masks that are finite and above the bound are added; that they seem meant to hide keys is said.
+TEST_F(RowOptionsTest, MasksThatHideNothingAreSaid) {
+  const Shape shape = {1, 2, 20, 20};
+  std::vector<float> logits = RandomLogits(shape, 31);
+  const std::string file = WriteWeights("L0_logits.npy", shape.sizes(), logits);
+  std::vector<float> mask(20, 0.0f);
+  for (size_t j = 15; j < mask.size(); ++j) mask[j] = -65504.0f;
+  const std::string wide = WriteWeights("wide.npy", {20}, mask);
+  const std::string note = "--mask " + wide +
+                           " adds -65504, and its keys count as seen: if it is to hide them, "
+                           "--masked-below -65504 says so";
+  std::string err;
+  Measure({"--logits", file, "--mask", wide}, &err);
+  EXPECT_NE(err.find(note), std::string::npos) << err;
+  EXPECT_LT(Measure({"--logits", file, "--mask", wide, "--masked-below", "-65504"}, &err)
+                .layers[0]
+                .stats.layer[Metric::kMaxAbsLogit],
+            10.0);
+  EXPECT_EQ(err.find("note"), std::string::npos) << err;
+  std::vector<float> slopes(20);
+  for (size_t j = 0; j < slopes.size(); ++j) slopes[j] = -1000.0f * static_cast<float>(j);
+  Measure({"--logits", file, "--mask", WriteWeights("alibi.npy", {20}, slopes), "--masked-below", "-inf"}, &err);
+  EXPECT_EQ(err.find("adds"), std::string::npos) << err;
+  // In the logits themselves.
+  for (size_t i = 0; i < logits.size(); ++i) logits[i] += i % 20 >= 15 ? -1e4f : 0.0f;
+  const std::string masked = WriteWeights("L0_masked.npy", shape.sizes(), logits);
+  Measure({"--logits", masked}, &err);
+  EXPECT_NE(err.find("note: layer 0 has logits down to -1000"), std::string::npos) << err;
+  EXPECT_NE(err.find(": if these are masks, --masked-below -500"), std::string::npos) << err;
+  Measure({"--logits", masked, "--masked-below", "-5000"}, &err);
+  EXPECT_EQ(err.find("note"), std::string::npos) << err;
 }
 
 // Floats are added to logits, and to products of queries and keys.
@@ -539,7 +631,7 @@ TEST_F(RowOptionsTest, ErrorsNameTheOptionAndTheValue) {
   expect({"--first-keys", "8,-1"}, "--first-keys 8,-1: number 1 is -1");
   expect({"--query-lengths", "8,9"}, "--query-lengths 8,9: number 1 is 9, but ");
   expect({"--key-lengths", "8,x"}, "--key-lengths is neither numbers, as in 64,12, nor a file that can be read: ");
-  expect({"--key-lengths", WriteWeights("f.npy", {2}, {1.0f, 2.0f})}, "needs int32 or int64");
+  expect({"--key-lengths", WriteWeights("f.npy", {2}, {1.0f, 2.0f})}, "needs whole numbers, such as int32 or int64");
   expect({"--key-lengths", Write("twod.npy", Npy("<i4", {1, 2}, std::string(8, '\0')))}, "has shape [1, 2], not [n]");
   expect({"--segments", WriteWhole("s1.npy", {1, 8})}, "needs the borders of the segments, [0, ..., n]");
   expect({"--segments", WriteWhole("s2.npy", {0, 5, 4, 8})}, "border 2 is 4, below the one before it, 5");
@@ -547,6 +639,8 @@ TEST_F(RowOptionsTest, ErrorsNameTheOptionAndTheValue) {
   expect({"--mask", WriteMask("m1.npy", {3, 8}, std::vector<uint8_t>(24, 1))},
          "[1, 1, 3, 8] is not broadcast to [batch, heads, queries, keys] of layer 0, [2, 3, 8, 8]");
   expect({"--mask", WriteMask("m2.npy", {1, 1, 1, 1, 8}, std::vector<uint8_t>(8, 1))}, "has shape [1, 1, 1, 1, 8]");
+  expect({"--mask", WriteMask("m7.npy", {2, 8}, std::vector<uint8_t>(16, 1))},
+         "2 for 8 queries; of a mask [batch, keys] save mask[:, None, None, :]");
   const float nan = std::numeric_limits<float>::quiet_NaN();
   expect({"--mask", WriteWeights("m3.npy", {2, 4}, {0, 0, 0, 0, 0, 0, nan, 0})}, "m3.npy: element [1, 2] is NaN");
   expect({"--mask", WriteWeights("m4.npy", {8, 1}, std::vector<float>(8, 0.5f))}, "it needs an axis of keys");
@@ -567,6 +661,19 @@ TEST_F(RowOptionsTest, ErrorsNameTheOptionAndTheValue) {
   expect({"--causal-offset", "4"}, "--causal-offset needs --causal, --window, --chunked or --segments");
   expect({"--masked-below", "5"}, "--masked-below needs a number below 0");
   expect({"--masked-below", "nan"}, "--masked-below");
+}
+
+// Logits are no weights that a note should doubt.
+TEST_F(RowOptionsTest, RowsOfNaNAreSaidToBeOfLogits) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::string file = WriteWeights("L0_nan.npy", {1, 1, 4, 4}, std::vector<float>(16, nan));
+  std::string err;
+  Measure({"--logits", file}, &err);
+  EXPECT_NE(err.find("note: most rows of layer 0 have logits that are NaN or infinite\n"), std::string::npos) << err;
+  Measure({"--qk", file, file}, &err);
+  EXPECT_NE(err.find("note: most rows of layer 0 have logits that are NaN or infinite\n"), std::string::npos) << err;
+  Measure({file}, &err);
+  EXPECT_NE(err.find("are these post-softmax weights"), std::string::npos) << err;
 }
 
 // Where the data speaks against what was said.
@@ -604,6 +711,16 @@ TEST_F(RowOptionsTest, NotesOfForgottenOptions) {
   EXPECT_EQ(note(shape, causal, {"--window", "5"}),
             "attnscope: note: layer 3, sequence 0, head 0: query 5 gives weight to key 0, which it does not see by "
             "--causal, --window; such weights are left out\n");
+  // A mask the wrong way round.
+  std::vector<uint8_t> right(2 * n, 1);
+  std::fill(right.begin() + n + 6, right.end(), uint8_t{0});
+  std::vector<uint8_t> inverted(right);
+  for (uint8_t& shown : inverted) shown ^= 1;
+  EXPECT_EQ(note(shape, padded, {"--mask", WriteMask("right.npy", {2, 1, 1, n}, right)}), "");
+  EXPECT_EQ(note(shape, padded, {"--mask", WriteMask("inverted.npy", {2, 1, 1, n}, inverted)}),
+            "attnscope: note: layer 3, sequence 1, head 0: query 0 gives weight to key 0, which it does not see by "
+            "--mask; such weights are left out\n");
+  EXPECT_EQ(note(shape, left, {"--first-keys", "0,6"}).find("does not see"), std::string::npos);
   // One query has nothing behind it, and one dead matrix says nothing.
   EXPECT_EQ(note({1, 1, 1, n}, all, {}), "");
   EXPECT_EQ(note(shape, [](size_t, int64_t, int64_t) { return false; }, {}).find("note: layer 3: no query"),
