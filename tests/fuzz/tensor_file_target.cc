@@ -129,7 +129,8 @@ void RunTensorFile(const char* name, const uint8_t* data, size_t size) {
   }
   CheckTensors(*opened);
   NumberArray numbers;
-  if (const Status status = tools::ReadNumberFile(path, &numbers); !status.ok()) CheckError(status, path + ": ");
+  if (const Status status = tools::ReadNumberFile(path, /*void_is_bfloat16=*/size % 2 == 0, &numbers); !status.ok())
+    CheckError(status, path + ": ");
 
   const uint64_t choice = Hash(data, size);
   const auto chosen = [choice](int bit) { return (choice >> bit & 1) != 0; };
