@@ -54,6 +54,8 @@ Status CheckBuffer(const std::string& name, const RowBuffer& buffer, bool is_who
 // Each row must have an element of its own: from the smallest stride to the largest, each must reach beyond what the
 // ones before it span.
 Status CheckApart(const std::array<Dimension, 3>& dimensions) {
+  const auto has_no_rows = [](const Dimension& dimension) { return dimension.size == 0; };
+  if (std::any_of(dimensions.begin(), dimensions.end(), has_no_rows)) return {};
   std::array<Dimension, 3> sorted = dimensions;
   std::sort(sorted.begin(), sorted.end(),
             [](const Dimension& a, const Dimension& b) { return Magnitude(a.stride) < Magnitude(b.stride); });

@@ -18,6 +18,7 @@ import importlib
 from attnscope._core import (
     AttentionMonitor,
     Diagnosis,
+    KeyScores,
     LayerAccumulator,
     LayerStats,
     Unjudged,
@@ -27,6 +28,7 @@ from attnscope._core import (
     chosen_target,
     compiled_targets,
     force_target,
+    measure_rows,
     metrics,
     thresholds,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "Baseline",
     "Diagnosis",
     "Figure",
+    "KeyScores",
     "LayerAccumulator",
     "LayerStats",
     "Report",
@@ -53,6 +56,7 @@ __all__ = [
     "force_target",
     "history",
     "loggers",
+    "measure_rows",
     "metrics",
     "thresholds",
     "torch",

@@ -13,6 +13,7 @@
 #include "python/module/docstrings.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
+#include "python/module/row_arrays.h"
 #include "python/module/stats.h"
 
 namespace attnscope::python {
@@ -57,23 +58,26 @@ void Accumulator::Remember(tools::AttentionKind kind, const SoftmaxParams& param
   manner_.soft_cap = params.soft_cap;
 }
 
-Status Accumulator::AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) {
+Status Accumulator::AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner,
+                               const RowOutputs* rows) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  Status status = layer_.AddWeights(weights, mask, runner);
+  Status status = layer_.AddWeights(weights, mask, runner, rows);
   if (status.ok()) Remember(tools::AttentionKind::kWeights, {.mask = mask});
   return status;
 }
 
-Status Accumulator::AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) {
+Status Accumulator::AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner,
+                              const RowOutputs* rows) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  Status status = layer_.AddLogits(logits, params, runner);
+  Status status = layer_.AddLogits(logits, params, runner, rows);
   if (status.ok()) Remember(tools::AttentionKind::kLogits, params);
   return status;
 }
 
-Status Accumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) {
+Status Accumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner,
+                                   const RowOutputs* rows) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  Status status = layer_.AddQueriesKeys(view, params, runner);
+  Status status = layer_.AddQueriesKeys(view, params, runner, rows);
   if (status.ok()) Remember(tools::AttentionKind::kQueriesKeys, params);
   return status;
 }
@@ -101,6 +105,12 @@ Status Accumulator::EndSequence(size_t sequence) {
 LayerStats Accumulator::Stats() {
   const std::lock_guard<std::mutex> lock(mutex_);
   return layer_.Stats();
+}
+
+Status Accumulator::ColumnSums(size_t sequence, size_t head, std::vector<double>* columns) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  columns->assign(layer_.OpenKeys(sequence, head), 0.0);
+  return layer_.ColumnSums(sequence, head, *columns);
 }
 
 void Accumulator::Reset() {
@@ -174,6 +184,55 @@ void EndSequence(Accumulator& self, const std::optional<size_t>& sequence) {
   }
 }
 
+// Adds rows, and keeps what each of them measures.
+class RowKeeper final : public AttentionSink {
+ public:
+  RowKeeper(Accumulator* layer, RowArrays* rows) : layer_(layer), rows_(rows) {}
+
+  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) override {
+    Status status = Allocate(weights.batch, weights.heads, weights.queries);
+    return status.ok() ? layer_->AddWeights(weights, mask, runner, &rows_->outputs()) : status;
+  }
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) override {
+    Status status = Allocate(logits.batch, logits.heads, logits.queries);
+    return status.ok() ? layer_->AddLogits(logits, params, runner, &rows_->outputs()) : status;
+  }
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) override {
+    Status status = Allocate(view.batch, view.heads, view.queries);
+    return status.ok() ? layer_->AddQueriesKeys(view, params, runner, &rows_->outputs()) : status;
+  }
+
+ private:
+  Status Allocate(size_t batch, size_t heads, size_t queries) {
+    return layer_->config().mean_matrix ? rows_->Allocate(1, 1, queries) : rows_->Allocate(batch, heads, queries);
+  }
+
+  Accumulator* layer_;
+  RowArrays* rows_;
+};
+
+// What a call returns: None, or what its rows measure where these are asked for.
+template <typename Call>
+nb::object WithRows(Accumulator* self, nb::handle rows, bool has_logits, const Call& call) {
+  if (rows.ptr() == Py_False || rows.is_none()) {
+    call(self);
+    return nb::none();
+  }
+  RowArrays arrays("rows", rows, has_logits && !self->config().mean_matrix);
+  RowKeeper keeper(self, &arrays);
+  call(&keeper);
+  return arrays.Take();
+}
+
+nb::object ColumnSums(Accumulator& self, size_t sequence, size_t head) {
+  std::vector<double> columns;
+  Check(WithoutGil([&] { return self.ColumnSums(sequence, head, &columns); }));
+  double* values = nullptr;
+  const nb::object array = nb::cast(NewArray(columns.size(), &values));
+  std::copy(columns.begin(), columns.end(), values);
+  return array;
+}
+
 nb::object ArrayOver(std::span<double> numbers, nb::handle owner) {
   return nb::cast(Array(numbers.data(), {numbers.size()}, owner));
 }
@@ -182,22 +241,26 @@ void BindCalls(nb::class_<Accumulator>* bound) {
   bound
       ->def(
           "add_weights",
-          [](Accumulator& self, nb::handle weights, const nb::kwargs& keywords) {
-            CallAddWeights(weights, keywords, &self);
+          [](Accumulator& self, nb::handle weights, nb::handle rows, const nb::kwargs& keywords) {
+            return WithRows(&self, rows, /*has_logits=*/false,
+                            [&](AttentionSink* sink) { CallAddWeights(weights, keywords, sink); });
           },
-          nb::arg("weights").none(), nb::arg("keywords"), kAddWeightsDoc)
+          nb::arg("weights").none(), nb::kw_only(), nb::arg("rows").none() = false, nb::arg("keywords"), kAddWeightsDoc)
       .def(
           "add_logits",
-          [](Accumulator& self, nb::handle logits, const nb::kwargs& keywords) {
-            CallAddLogits(logits, keywords, &self);
+          [](Accumulator& self, nb::handle logits, nb::handle rows, const nb::kwargs& keywords) {
+            return WithRows(&self, rows, /*has_logits=*/true,
+                            [&](AttentionSink* sink) { CallAddLogits(logits, keywords, sink); });
           },
-          nb::arg("logits").none(), nb::arg("keywords"), kAddLogitsDoc)
+          nb::arg("logits").none(), nb::kw_only(), nb::arg("rows").none() = false, nb::arg("keywords"), kAddLogitsDoc)
       .def(
           "add_queries_keys",
-          [](Accumulator& self, nb::handle queries, nb::handle keys, const nb::kwargs& keywords) {
-            CallAddQueriesKeys(queries, keys, keywords, &self);
+          [](Accumulator& self, nb::handle queries, nb::handle keys, nb::handle rows, const nb::kwargs& keywords) {
+            return WithRows(&self, rows, /*has_logits=*/true,
+                            [&](AttentionSink* sink) { CallAddQueriesKeys(queries, keys, keywords, sink); });
           },
-          nb::arg("queries").none(), nb::arg("keys").none(), nb::arg("keywords"), kAddQueriesKeysDoc)
+          nb::arg("queries").none(), nb::arg("keys").none(), nb::kw_only(), nb::arg("rows").none() = false,
+          nb::arg("keywords"), kAddQueriesKeysDoc)
       .def(
           "add_residual",
           [](Accumulator& self, nb::handle before, nb::handle after, const nb::kwargs& keywords) {
@@ -231,6 +294,10 @@ void BindAccumulator(nb::module_& module) {
           "stats", [](Accumulator& self) { return WithoutGil([&] { return self.Stats(); }); },
           "What was measured so far, as a LayerStats, as if end_sequence() had been called now; the state stays as it "
           "is.")
+      .def("column_sums", &ColumnSums, nb::arg("sequence") = 0, nb::arg("head") = 0,
+           "The attention that each key of an open sequence has received in a head so far, summed over its rows: a "
+           "float64 array, as long as the sequence has keys. In mean-matrix mode there is one matrix, [0, 0]. Raises "
+           "ValueError for a sequence or head that the accumulator does not have.")
       .def(
           "reset", [](Accumulator& self) { WithoutGil([&] { self.Reset(); }); },
           "Forgets everything but the configuration.")

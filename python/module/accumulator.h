@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "attnscope/layer_accumulator.h"
+#include "attnscope/row_outputs.h"
 #include "python/module/calls.h"
 #include "tools/analysis/plan.h"
 
@@ -26,15 +27,29 @@ class Accumulator final : public RowSink {
  public:
   explicit Accumulator(const LayerConfig& config);
 
-  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) override;
-  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) override;
-  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) override;
+  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) override {
+    return AddWeights(weights, mask, runner, nullptr);
+  }
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) override {
+    return AddLogits(logits, params, runner, nullptr);
+  }
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) override {
+    return AddQueriesKeys(view, params, runner, nullptr);
+  }
+  // The same, and what each row measures, where `rows` is not null.
+  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner, const RowOutputs* rows);
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner,
+                   const RowOutputs* rows);
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner,
+                        const RowOutputs* rows);
   Status AddResidual(const ActivationView& before, const ActivationView& after) override;
   Status AddGradient(const BufferView& gradient) override;
 
   void EndSequences();
   Status EndSequence(size_t sequence);
   LayerStats Stats();
+  // Of an open matrix; `*columns` becomes as long as it has keys.
+  Status ColumnSums(size_t sequence, size_t head, std::vector<double>* columns);
   void Reset();
   Status Merge(Accumulator* other);
   // Room for longer rows and more sequences; what was measured stays, open sequences too.

@@ -170,6 +170,10 @@ bool IsGiven(const nb::object& value) { return value.is_valid() && !value.is_non
 
 }  // namespace
 
+std::vector<size_t> ReadSizes(const char* name, nb::handle values, const char* expected) {
+  return Numbers<size_t>(name, values, expected, &Size);
+}
+
 CallOptions::CallOptions(const char* method, Source source, const nb::kwargs& keywords) {
   for (const auto& [key, value] : keywords) {
     const char* const name = nb::borrow<nb::str>(key).c_str();

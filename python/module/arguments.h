@@ -17,6 +17,10 @@
 
 namespace attnscope::python {
 
+// Whole numbers from a list, a tuple, an array or a tensor. Throws TypeError, or ValueError for negative ones; the
+// message begins with `name`.
+std::vector<size_t> ReadSizes(const char* name, nb::handle values, const char* expected);
+
 // What rows are added from. Each has nearly all keywords of those before it.
 enum class Source : uint8_t { kActivations, kWeights, kLogits, kQueriesKeys };
 

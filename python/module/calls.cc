@@ -32,24 +32,25 @@ AttentionView ReadAttention(const char* name, const Tensor& tensor, CallOptions*
 
 }  // namespace
 
-void CallAddWeights(nb::handle weights, const nb::kwargs& keywords, RowSink* sink) {
-  CallOptions options("add_weights", Source::kWeights, keywords);
+void CallAddWeights(nb::handle weights, const nb::kwargs& keywords, AttentionSink* sink, const char* method) {
+  CallOptions options(method, Source::kWeights, keywords);
   const Tensor tensor("weights", weights, options.copy);
   const AttentionView view = ReadAttention("weights", tensor, &options);
   const BorrowedPool pool(options.threads);
   CheckWithoutGil([&] { return sink->AddWeights(view, options.params.mask, pool.runner()); });
 }
 
-void CallAddLogits(nb::handle logits, const nb::kwargs& keywords, RowSink* sink) {
-  CallOptions options("add_logits", Source::kLogits, keywords);
+void CallAddLogits(nb::handle logits, const nb::kwargs& keywords, AttentionSink* sink, const char* method) {
+  CallOptions options(method, Source::kLogits, keywords);
   const Tensor tensor("logits", logits, options.copy);
   const AttentionView view = ReadAttention("logits", tensor, &options);
   const BorrowedPool pool(options.threads);
   CheckWithoutGil([&] { return sink->AddLogits(view, options.params, pool.runner()); });
 }
 
-void CallAddQueriesKeys(nb::handle queries, nb::handle keys, const nb::kwargs& keywords, RowSink* sink) {
-  CallOptions options("add_queries_keys", Source::kQueriesKeys, keywords);
+void CallAddQueriesKeys(nb::handle queries, nb::handle keys, const nb::kwargs& keywords, AttentionSink* sink,
+                        const char* method) {
+  CallOptions options(method, Source::kQueriesKeys, keywords);
   const Tensor query_tensor("queries", queries, options.copy);
   const Tensor key_tensor("keys", keys, options.copy);
   QueryKeyView view;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The calls that add rows, which an accumulator and a monitor both have: arguments to views, and without the GIL on to
-// whatever adds them.
+// The calls that add rows, which accumulators, monitors and scores of keys have: arguments to views, and without the
+// GIL on to whatever adds them.
 #ifndef ATTNSCOPE_PYTHON_MODULE_CALLS_H_
 #define ATTNSCOPE_PYTHON_MODULE_CALLS_H_
 
@@ -17,12 +17,20 @@ namespace attnscope::python {
 
 namespace nb = nanobind;
 
-// Takes what the calls bring; called without the GIL.
-class RowSink {
+// Takes the attention that calls bring; called without the GIL.
+class AttentionSink {
  public:
   virtual Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) = 0;
   virtual Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) = 0;
   virtual Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) = 0;
+
+ protected:
+  ~AttentionSink() = default;
+};
+
+// And activations.
+class RowSink : public AttentionSink {
+ public:
   virtual Status AddResidual(const ActivationView& before, const ActivationView& after) = 0;
   virtual Status AddGradient(const BufferView& gradient) = 0;
 
@@ -30,9 +38,13 @@ class RowSink {
   ~RowSink() = default;
 };
 
-void CallAddWeights(nb::handle weights, const nb::kwargs& keywords, RowSink* sink);
-void CallAddLogits(nb::handle logits, const nb::kwargs& keywords, RowSink* sink);
-void CallAddQueriesKeys(nb::handle queries, nb::handle keys, const nb::kwargs& keywords, RowSink* sink);
+// `method` is for messages.
+void CallAddWeights(nb::handle weights, const nb::kwargs& keywords, AttentionSink* sink,
+                    const char* method = "add_weights");
+void CallAddLogits(nb::handle logits, const nb::kwargs& keywords, AttentionSink* sink,
+                   const char* method = "add_logits");
+void CallAddQueriesKeys(nb::handle queries, nb::handle keys, const nb::kwargs& keywords, AttentionSink* sink,
+                        const char* method = "add_queries_keys");
 void CallAddResidual(nb::handle before, nb::handle after, const nb::kwargs& keywords, RowSink* sink);
 void CallAddGradient(nb::handle gradient, const nb::kwargs& keywords, RowSink* sink);
 

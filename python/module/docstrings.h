@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What help(attnscope.LayerAccumulator) says of the calls that add rows, which help(attnscope.AttentionMonitor)
-// repeats.
+// What help(attnscope.LayerAccumulator) says of the calls that add rows, which help(attnscope.AttentionMonitor) and
+// help(attnscope.KeyScores) repeat; and what rows are in Python.
 #ifndef ATTNSCOPE_PYTHON_MODULE_DOCSTRINGS_H_
 #define ATTNSCOPE_PYTHON_MODULE_DOCSTRINGS_H_
 
@@ -23,6 +23,10 @@ Arrays are read where they lie: NumPy, PyTorch on the CPU, JAX, whatever has the
 float32, float16 or bfloat16, with the strides that they have; read-only arrays and tensors that require a gradient
 too. Calls release the GIL, and calls of several Python threads on one accumulator wait for one another. Rows of one
 sequence may come in any number of calls; end_sequence() ends it. After an exception, the state is as before the call.
+
+add_weights, add_logits and add_queries_keys return None, or with rows=True what each row measured, in the same pass: the
+dictionary of measure_rows, for this call's rows. rows=("entropy", "argmax") gives these arrays alone. In mean-matrix
+mode the rows are those of the mean, [1, 1, queries], without logsumexp and max_logit.
 
 Errors: ValueError for a size or an array that makes no sense or is beyond what the accumulator was made for,
 TypeError for what is no array or an unknown keyword, MemoryError.)";
@@ -73,6 +77,51 @@ inline constexpr char kAddGradientDoc[] =
     R"(Adds one contiguous gradient buffer of the layer; gradient_norm is the L2 norm over all that were added.
 
 Keyword: copy, as in add_weights.)";
+
+inline constexpr char kMeasureRowsDoc[] =
+    R"(What each row of attention measures: a dictionary from names to arrays [batch, heads, queries].
+
+measure_rows(weights, *, outputs=True, **keywords)
+measure_rows(*, logits, outputs=True, **keywords)
+measure_rows(*, queries, keys, outputs=True, **keywords)
+
+Arrays and keywords are those of LayerAccumulator's add_weights, add_logits and add_queries_keys, and the numbers are what
+these add up; first_sequence and first_head mean nothing here. outputs: True for all, or the names of some:
+  entropy: in nats; effective_rank: exp of it.
+  max_weight, argmax: the largest weight and its key, the first of equals.
+  top5, top10, top50: sums of the largest weights.
+  row_sum: of the weights; with a learned sink what it leaves to the keys.
+  visible_keys: how many keys the row sees.
+  first_token_weight: of the sequence's first key; 0 where the row does not see it.
+  self_weight, previous_weight: of the query's own key and of the one before; 0 where the row does not see that key, NaN
+    where there is none.
+  logsumexp, max_logit: of logits, and of queries and keys: over the keys that the row sees, without a learned sink.
+argmax and visible_keys are int64, all others float64. Keys are named by key_positions, where there are any. Rows that
+see no key, rows of zeros, and invalid ones (NaN, infinite or negative) are NaN, their argmax is -1, and visible_keys
+tells which: 0, more, or -1 of an invalid row.
+
+Errors: TypeError for none or more than one source, or a keyword that there is not; ValueError for a name that there is
+not, or an array or a value that makes no sense; MemoryError.)";
+
+inline constexpr char kKeyScoresDoc[] =
+    R"(How much attention each key of a cache has received: what H2O, SnapKV and their kin evict keys by.
+
+KeyScores(*, heads=1, groups=0, max_keys, max_batch=1, window=0, decay=1.0)
+
+The score of key j is the sum of the weights that the rows of its sequence so far gave it. heads: query heads of the
+layer. groups: neighbouring heads that share their keys, as many as the cache has kv_heads; divides heads; 0: as many as
+heads. max_keys: the most keys a sequence has at once. max_batch: sequences that are open at once. window: scores of the
+last so many rows alone, 1 to 65536; 0: of all. decay: what a row counts for is multiplied by it with each row that
+follows, above 0 and at most 1.
+
+add_weights, add_logits and add_queries_keys take what LayerAccumulator's calls of these names take, without rows. Keys
+are counted as they stand in the arrays, and each call tells how many there are; keys beyond the ones before are new,
+with scores of zero. What the cache does to its keys is told by keep, remove, clear and shift. These take
+one group, or with group=None all.
+
+Calls release the GIL, and calls of several Python threads on one object wait for one another. After an exception
+everything is as before the call. Errors: ValueError for a size, an array or a key beyond what there is, TypeError,
+MemoryError.)";
 
 }  // namespace attnscope::python
 

@@ -29,4 +29,6 @@ NB_MODULE(_core, module) {
   python::BindDiagnosis(module);
   python::BindFigure(module);
   python::BindMonitor(module);
+  python::BindRows(module);
+  python::BindKeyScores(module);
 }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// measure_rows: rows without an accumulator.
+#include <nanobind/nanobind.h>
+
+#include "attnscope/row_outputs.h"
+#include "python/module/calls.h"
+#include "python/module/docstrings.h"
+#include "python/module/errors.h"
+#include "python/module/module.h"
+#include "python/module/row_arrays.h"
+
+namespace attnscope::python {
+namespace {
+
+class RowMeasurer final : public AttentionSink {
+ public:
+  explicit RowMeasurer(RowArrays* rows) : rows_(rows) {}
+
+  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) override {
+    Status status = rows_->Allocate(weights.batch, weights.heads, weights.queries);
+    return status.ok() ? MeasureRows(weights, mask, rows_->outputs(), runner) : status;
+  }
+  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) override {
+    Status status = rows_->Allocate(logits.batch, logits.heads, logits.queries);
+    return status.ok() ? MeasureLogitRows(logits, params, rows_->outputs(), runner) : status;
+  }
+  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) override {
+    Status status = rows_->Allocate(view.batch, view.heads, view.queries);
+    return status.ok() ? MeasureQueryKeyRows(view, params, rows_->outputs(), runner) : status;
+  }
+
+ private:
+  RowArrays* rows_;
+};
+
+nb::dict Measure(nb::handle weights, nb::handle logits, nb::handle queries, nb::handle keys, nb::handle outputs,
+                 const nb::kwargs& keywords) {
+  constexpr char kMethod[] = "measure_rows";
+  const int sources = static_cast<int>(!weights.is_none()) + static_cast<int>(!logits.is_none()) +
+                      static_cast<int>(!queries.is_none() || !keys.is_none());
+  if (sources != 1 || queries.is_none() != keys.is_none()) {
+    Throw(PyExc_TypeError, "measure_rows() takes one of: weights; logits=; queries= and keys=");
+  }
+  RowArrays rows("outputs", outputs, /*has_logits=*/weights.is_none());
+  RowMeasurer measurer(&rows);
+  if (!weights.is_none()) {
+    CallAddWeights(weights, keywords, &measurer, kMethod);
+  } else if (!logits.is_none()) {
+    CallAddLogits(logits, keywords, &measurer, kMethod);
+  } else {
+    CallAddQueriesKeys(queries, keys, keywords, &measurer, kMethod);
+  }
+  return rows.Take();
+}
+
+}  // namespace
+
+void BindRows(nb::module_& module) {
+  module.def("measure_rows", &Measure, nb::arg("weights") = nb::none(), nb::kw_only(), nb::arg("logits") = nb::none(),
+             nb::arg("queries") = nb::none(), nb::arg("keys") = nb::none(), nb::arg("outputs") = true,
+             nb::arg("keywords"), kMeasureRowsDoc);
+}
+
+}  // namespace attnscope::python
