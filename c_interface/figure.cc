@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attnscope/limits.h"
+#include "attnscope/page.h"
 #include "c_interface/attention_maps.h"
 #include "c_interface/fields.h"
 #include "c_interface/handles.h"
@@ -263,6 +264,16 @@ AttnscopeStatus AttnscopeFigureWrite(int32_t kind, const AttnscopeReport* const*
 AttnscopeStatus AttnscopeFigureWriteOf(int32_t kind, const AttnscopeFigureData* data,
                                        const AttnscopeFigureOptions* options, const char* path) {
   return Guarded([&] { return c_interface::Write(path, kind, data, options); });
+}
+
+AttnscopeStatus AttnscopePageWrite(const AttnscopeFigureData* data, const AttnscopeFigureOptions* options,
+                                   const char* path) {
+  return Guarded([&]() -> Status {
+    if (path == nullptr) return NullArgument("path");
+    Drawing drawing;
+    Status status = drawing.Read(ATTNSCOPE_FIGURE_SUMMARY, data, options);
+    return status.ok() ? WritePage(drawing.data, drawing.options, path) : status;
+  });
 }
 
 AttnscopeStatus AttnscopeReportWritePng(const AttnscopeReport* report, const AttnscopeFigureOptions* options,

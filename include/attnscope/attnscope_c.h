@@ -1376,6 +1376,12 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWrite(int32_t kind, const Attnsc
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureWriteOf(int32_t kind, const AttnscopeFigureData* data,
                                                         const AttnscopeFigureOptions* options, const char* path);
 
+// A report as one HTML file at `path`, whole or not at all (attnscope/page.h): what was found, tables, and the figures
+// that there are data for. `data` needs a report; of several, the last is judged. Of `options`, which may be null,
+// thresholds and baseline count. Errors: those of AttnscopeFigureWriteOf.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopePageWrite(const AttnscopeFigureData* data,
+                                                    const AttnscopeFigureOptions* options, const char* path);
+
 // The summary of one report as a PNG file at `path`, whatever that ends in. `options` may be null. Errors: as
 // AttnscopeFigureWrite.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeReportWritePng(const AttnscopeReport* report,

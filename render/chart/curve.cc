@@ -12,17 +12,16 @@ constexpr double kMarkerShare = 0.62;  // of the spacing
 constexpr double kMinMarker = 2.5;     // points
 constexpr double kMinLine = 1.0;       // points
 constexpr double kDenseSpacing = 3.0;  // points; markers would touch
-constexpr double kColumn = 1.0;        // layout units in which more than two points cannot be told apart
 
 // Of all points in one column keeps the lowest and the highest, and both ends of the run: a polyline through a million
 // points then has at most two for each column, and looks the same.
-std::vector<Point> Thinned(const std::vector<CurvePoint>& run) {
+std::vector<Point> Thinned(const std::vector<CurvePoint>& run, double column) {
   std::vector<Point> line;
   for (size_t begin = 0; begin < run.size();) {
     size_t end = begin;
     size_t low = begin;
     size_t high = begin;
-    for (; end < run.size() && run[end].at.x < run[begin].at.x + kColumn; ++end) {
+    for (; end < run.size() && run[end].at.x < run[begin].at.x + column; ++end) {
       if (run[end].at.y > run[low].at.y) low = end;
       if (run[end].at.y < run[high].at.y) high = end;
     }
@@ -55,7 +54,7 @@ Curve::Curve(std::vector<std::vector<CurvePoint>> runs, std::vector<std::array<P
       line_width_(std::clamp(0.25 * spacing, style.Points(kMinLine), style.curve_width()) * look.width) {
   const bool is_dense = spacing < style.Points(kDenseSpacing);
   for (const std::vector<CurvePoint>& run : runs_) {
-    lines_.push_back(Thinned(run));
+    lines_.push_back(Thinned(run, style.curve_column));
     for (const CurvePoint& point : run) {
       if (point.off_scale) {
         marked_off_scale_.push_back(point.at);

@@ -82,10 +82,24 @@ void HeatMap::Draw(const Box& map, Canvas* canvas) const {
     DrawSeparators(map, canvas);
     DrawCellTexts(map, canvas);
     DrawMarks(map, canvas);
+    Describe(map, canvas);
   } else {
     DrawNotMeasured(map, style_, canvas);
   }
   DrawAxes(map, canvas);
+}
+
+void HeatMap::Describe(const Box& map, Canvas* canvas) const {
+  Region region = {.kind = Region::Kind::kCells,
+                   .title = spec_.title,
+                   .across = "head",
+                   .box = map,
+                   .columns = {},
+                   .rows = rows_,
+                   .lines = {}};
+  for (size_t column = 0; column < columns_; ++column) region.columns.push_back(static_cast<int64_t>(column));
+  for (const std::vector<double>& row : spec_.values) region.lines.push_back({"", row});
+  canvas->Describe(region);
 }
 
 // All cells of one colour are one shape.

@@ -45,6 +45,7 @@ class HeatMap {
  private:
   Box CellOf(const Box& map, size_t row, size_t column) const;
   bool IsMeasured() const;
+  void Describe(const Box& map, Canvas* canvas) const;
   void DrawCells(const Box& map, Canvas* canvas) const;
   void DrawSeparators(const Box& map, Canvas* canvas) const;
   void DrawCellTexts(const Box& map, Canvas* canvas) const;

@@ -25,7 +25,7 @@
 namespace attnscope::render {
 
 struct Series {
-  std::string name;            // in the legend; empty: not there
+  std::string name;            // in the legend, and for those who point at it; empty: not there
   std::vector<double> values;  // one for each position, or of `at`; what is not finite is missing
   Marker marker = Marker::kCircle;
   Color color;
@@ -108,6 +108,7 @@ struct PanelSpec {
   std::vector<Flag> flags = {};
   std::vector<Ring> rings = {};  // the most important first
   std::string horizontal_title = "Transformer Layer";
+  std::string unit = "layer";  // what a position is, for those who point at it
   // What a thin dashed line bridges: missing values, or (else) positions that are further apart than others.
   bool bridges_missing = false;
   bool has_legend = true;
@@ -177,6 +178,7 @@ class Panel {
   void AddBesideBands(size_t i, Path* path) const;
   Stroke BoundStroke(const Bound& bound) const;
 
+  void Describe(Canvas* canvas) const;
   void DrawBands(Canvas* canvas) const;
   void DrawFlags(Canvas* canvas) const;
   void DrawGrid(Canvas* canvas) const;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "render/chart/frame.h"
 #include "render/chart/number_format.h"
@@ -55,6 +57,38 @@ void Panel::Draw(Canvas* canvas) const {
       .face = Face::kBold, .size = style_.value_label(), .color = style_.theme.text, .part = Part::kValueLabel};
   for (const ValueLabel& label : value_labels_) canvas->DrawText(label.text, label.anchor, label_style);
   DrawFlags(canvas);
+  Describe(canvas);
+}
+
+// Bounds are lines, too; curves of the right axis are told, but not found by their height.
+void Panel::Describe(Canvas* canvas) const {
+  Region region = {.kind = Region::Kind::kCurves,
+                   .title = spec_.title,
+                   .across = spec_.unit,
+                   .box = place_.plot,
+                   .columns = {positions_.begin(), positions_.end()},
+                   .rows = {},
+                   .lines = {}};
+  for (const int64_t position : positions_) region.xs.push_back(XOf(position));
+  region.low = left_scale_.low;
+  region.high = left_scale_.high;
+  region.is_log = left_scale_.log;
+  for (const Series& series : spec_.series) {
+    if (series.values.size() == 1 && positions_.size() > 1 && !series.at.empty()) continue;  // marks a point of another
+    Region::Line line = {series.name, std::vector<double>(positions_.size(), std::numeric_limits<double>::quiet_NaN())};
+    for (size_t v = 0; v < series.values.size(); ++v) {
+      if (series.IndexOf(v) < line.values.size()) line.values[series.IndexOf(v)] = series.values[v];
+    }
+    region.lines.push_back(std::move(line));
+  }
+  for (const Bound& bound : spec_.bounds) {
+    Region::Line line = {bound.name, std::vector<double>(positions_.size(), std::numeric_limits<double>::quiet_NaN())};
+    for (size_t i = 0; i < line.values.size(); ++i) {
+      if (bound.at.Has(i)) line.values[i] = bound.value;
+    }
+    region.lines.push_back(std::move(line));
+  }
+  canvas->Describe(region);
 }
 
 Box Panel::StripeOf(size_t i) const {

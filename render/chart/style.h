@@ -14,6 +14,8 @@ struct Style {
   double unit = 100.0 / 72.0;
   Theme theme;
   double curve_points = 2.0;
+  // Layout units in which more than two points of a curve are not told apart.
+  double curve_column = 1.0;
   double marker_points = 9.0;
 
   double Points(double points) const { return points * unit; }

@@ -6,6 +6,8 @@
 #define ATTNSCOPE_RENDER_DRAW_CANVAS_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -71,9 +73,38 @@ struct CellGrid {
   std::vector<Color> colors;  // [rows, columns]
 };
 
+// What a part of a figure shows, for those who point at it.
+struct Region {
+  enum class Kind : uint8_t {
+    kCells,   // a map of layers (rows) by heads (columns): each line's values are a row
+    kCurves,  // a panel: lines over columns, which stand at xs
+    kMap,     // an attention map: each line's values are a row; rows are its layer, head, queries and keys
+  };
+  struct Line {
+    std::string name;
+    std::vector<double> values;  // NaN: missing
+  };
+
+  Kind kind = Kind::kCells;
+  std::string title;
+  std::string across;  // what the columns are: "layer"
+  Box box;
+  std::vector<int64_t> columns;
+  std::vector<int64_t> rows;
+  std::vector<Line> lines;
+  // Of curves: where columns stand, and the vertical axis.
+  std::vector<double> xs = {};
+  double low = 0.0;
+  double high = 1.0;
+  bool is_log = false;
+};
+
 class Canvas {
  public:
   virtual ~Canvas() = default;
+
+  // Draws nothing.
+  virtual void Describe(const Region& region) { (void)region; }
 
   // Fills the box, whose edges are moved to whole pixels. Where a pixel has several cells, it is their mean.
   virtual void DrawCells(const CellGrid& cells, const Box& box) = 0;

@@ -14,7 +14,7 @@
 #include "render/draw/png.h"
 #include "render/draw/raster_canvas.h"
 #include "render/draw/svg_canvas.h"
-#include "render/figures/figure_look.h"
+#include "render/figures/figure.h"
 #include "render/figures/heads.h"
 #include "render/figures/history.h"
 #include "render/figures/keys.h"
@@ -122,7 +122,11 @@ Status CheckMaps(std::span<const AttentionMap> maps) {
   return {};
 }
 
-Status Check(FigureKind kind, const FigureData& data, const FigureOptions& options) {
+}  // namespace
+
+namespace render {
+
+Status CheckFigure(FigureKind kind, const FigureData& data, const FigureOptions& options) {
   Status status = CheckSize(options);
   if (status.ok()) status = CheckCounts(kind, data);
   if (status.ok()) status = CheckProfiles(data.keys);
@@ -142,35 +146,28 @@ Status Check(FigureKind kind, const FigureData& data, const FigureOptions& optio
   return {};
 }
 
-Status NoMemory(const FigureOptions& options) {
-  return {StatusCode::kOutOfMemory, "no memory for a picture of " + std::to_string(options.width) + " x " +
-                                        std::to_string(options.height) + " at scale " + std::to_string(options.scale)};
-}
-
-render::FigureLook LookOf(const FigureOptions& options) {
-  return {.theme = options.dark ? render::DarkTheme() : render::LightTheme(),
+FigureLook LookOf(const FigureOptions& options) {
+  return {.theme = options.dark ? DarkTheme() : LightTheme(),
           .plain = options.plain,
           .thresholds = options.thresholds,
           .baseline = options.baseline};
 }
 
-void DrawFigure(FigureKind kind, const FigureData& data, const render::FigureLook& look, const FigureOptions& options,
-                render::Canvas* canvas) {
+void DrawFigure(FigureKind kind, const FigureData& data, const FigureLook& look, const FigureOptions& options,
+                Canvas* canvas) {
   const double width = options.width;
   const double height = options.height;
   switch (kind) {
     case FigureKind::kSummary:
-      return render::DrawSummary(data.reports[0], look, width, height, canvas);
+      return DrawSummary(data.reports[0], look, width, height, canvas);
     case FigureKind::kHeads:
-      return render::DrawHeads(data.reports[0], look, width, height, canvas);
+      return DrawHeads(data.reports[0], look, width, height, canvas);
     case FigureKind::kHistory:
-      return render::DrawHistory(data.reports, look, width, height, canvas);
+      return DrawHistory(data.reports, look, width, height, canvas);
     case FigureKind::kKeys:
-      return render::DrawKeys(data.keys, data.reports.empty() ? nullptr : data.reports.data(), look, width, height,
-                              canvas);
+      return DrawKeys(data.keys, data.reports.empty() ? nullptr : data.reports.data(), look, width, height, canvas);
     case FigureKind::kMaps:
-      return render::DrawMaps(data.maps, data.reports.empty() ? nullptr : data.reports.data(), look, width, height,
-                              canvas);
+      return DrawMaps(data.maps, data.reports.empty() ? nullptr : data.reports.data(), look, width, height, canvas);
   }
 }
 
@@ -190,6 +187,15 @@ std::string_view TitleOf(FigureKind kind) {
   return "Transformer attention over time";
 }
 
+}  // namespace render
+
+namespace {
+
+Status NoMemory(const FigureOptions& options) {
+  return {StatusCode::kOutOfMemory, "no memory for a picture of " + std::to_string(options.width) + " x " +
+                                        std::to_string(options.height) + " at scale " + std::to_string(options.scale)};
+}
+
 void FillWith(const render::Color& color, Image* image) {
   for (size_t i = 0; i < image->rgb.size(); i += 3) {
     image->rgb[i] = color.red;
@@ -201,9 +207,9 @@ void FillWith(const render::Color& color, Image* image) {
 }  // namespace
 
 Status RenderFigureOf(FigureKind kind, const FigureData& data, const FigureOptions& options, Image* out) {
-  if (Status status = Check(kind, data, options); !status.ok()) return status;
+  if (Status status = render::CheckFigure(kind, data, options); !status.ok()) return status;
   try {
-    const render::FigureLook look = LookOf(options);
+    const render::FigureLook look = render::LookOf(options);
     Image image;
     image.width = static_cast<int>(std::lround(options.width * options.scale));
     image.height = static_cast<int>(std::lround(options.height * options.scale));
@@ -212,7 +218,7 @@ Status RenderFigureOf(FigureKind kind, const FigureData& data, const FigureOptio
     image.rgb.assign(3 * static_cast<size_t>(image.width) * static_cast<size_t>(image.height), 0xFF);
     if (options.dark) FillWith(look.theme.background, &image);
     render::RasterCanvas canvas(options.scale, &image);
-    DrawFigure(kind, data, look, options, &canvas);
+    render::DrawFigure(kind, data, look, options, &canvas);
     *out = std::move(image);
   } catch (const std::bad_alloc&) {
     return NoMemory(options);
@@ -221,12 +227,12 @@ Status RenderFigureOf(FigureKind kind, const FigureData& data, const FigureOptio
 }
 
 Status RenderFigureSvgOf(FigureKind kind, const FigureData& data, const FigureOptions& options, std::string* out) {
-  if (Status status = Check(kind, data, options); !status.ok()) return status;
+  if (Status status = render::CheckFigure(kind, data, options); !status.ok()) return status;
   try {
-    const render::FigureLook look = LookOf(options);
+    const render::FigureLook look = render::LookOf(options);
     render::SvgCanvas canvas(options.width, options.height, options.scale, look.theme.background);
-    DrawFigure(kind, data, look, options, &canvas);
-    *out = canvas.Document(TitleOf(kind));
+    render::DrawFigure(kind, data, look, options, &canvas);
+    *out = canvas.Document(render::TitleOf(kind));
   } catch (const std::bad_alloc&) {
     return NoMemory(options);
   }

@@ -17,6 +17,7 @@ struct FigureLook {
   bool plain = false;  // no healthy ranges, no flags, no caption
   Thresholds thresholds = {};
   const Baseline* baseline = nullptr;  // null: none
+  double column_width = 1.0;           // Style::curve_column
 };
 
 // The style of a figure of this size: text of full size needs one of about 1400 x 1050 layout units.
@@ -26,6 +27,7 @@ inline Style StyleOf(const FigureLook& look, double width, double height) {
   constexpr double kMinTextShare = 0.42;
   Style style;
   style.theme = look.theme;
+  style.curve_column = look.column_width;
   style.unit *= std::clamp(std::min(width / kFullTextWidth, height / kFullTextHeight), kMinTextShare, 1.0);
   return style;
 }

@@ -58,21 +58,6 @@ constexpr std::array<StageLook, kMostStages> kStageLooks = {{{Dashes::kNone, Mar
                                                              {Dashes::kShort, Marker::kTriangle},
                                                              {Dashes::kMedium, Marker::kDiamond}}};
 
-// The part of the colour map that stands out from the background.
-struct DepthColors {
-  int first_step;
-  int last_step;
-
-  Color Of(size_t layer, size_t layers) const {
-    const double depth = layers > 1 ? static_cast<double>(layer) / static_cast<double>(layers - 1) : 0.5;
-    return ColorMap(first_step + static_cast<int>(std::lround(depth * (last_step - first_step))));
-  }
-};
-
-DepthColors DepthColorsOn(const Color& background) {
-  return ContrastTo(background) == Rgb(0x000000) ? DepthColors{10, 216} : DepthColors{64, kColorMapSteps - 1};
-}
-
 std::string NameOfStage(const StageRun& run) { return run.stage.empty() ? "no stage" : run.stage; }
 
 // One line of each panel.
@@ -121,7 +106,9 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
   for (size_t i = 0; i < lines; ++i) {
     const Line& line = order.lines[i];
     const StageRun& run = timeline.runs[line.run];
-    Series series = {.name = "", .values = {}, .color = colors.Of(line.layer, timeline.layers.size())};
+    std::string name = "layer " + FormatInteger(timeline.layers[line.layer]);
+    if (timeline.runs.size() > 1) name += ", " + NameOfStage(run);
+    Series series = {.name = std::move(name), .values = {}, .color = colors.Of(line.layer, timeline.layers.size())};
     series.width = i < order.first_ill ? width : 1.0;
     series.has_markers = lines <= 16;
     series.marker = kStageLooks[line.run].marker;
@@ -138,6 +125,7 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
   if (healthy && !look.plain) spec.bands = {{"", healthy->low, healthy->high}};
   spec.has_legend = false;
   spec.horizontal_title = timeline.unit;
+  spec.unit = timeline.unit;
   spec.bridges_missing = true;  // reports may be at any distance; one may lack a layer or a value
   return spec;
 }
@@ -209,6 +197,15 @@ Style HistoryStyle(const FigureLook& look, double width, double height, size_t c
 }
 
 }  // namespace
+
+Color DepthColors::Of(size_t layer, size_t layers) const {
+  const double depth = layers > 1 ? static_cast<double>(layer) / static_cast<double>(layers - 1) : 0.5;
+  return ColorMap(first_step + static_cast<int>(std::lround(depth * (last_step - first_step))));
+}
+
+DepthColors DepthColorsOn(const Color& background) {
+  return ContrastTo(background) == Rgb(0x000000) ? DepthColors{10, 216} : DepthColors{64, kColorMapSteps - 1};
+}
 
 void DrawHistory(std::span<const Report> reports, const FigureLook& look, double width, double height, Canvas* canvas) {
   const Timeline timeline = MakeTimeline(reports);

@@ -89,7 +89,9 @@ PanelSpec MakeSpec(const KeyProfile& profile, const Points& points, const Figure
   PanelSpec spec = {.title = TitleOf(profile), .left = {"Share of attention", look.theme.text, Axis::Kind::kLog}};
   const DataColors& colors = look.theme.data;
   if (!points.largest.empty()) {
-    Series largest = {.name = "", .values = points.largest, .color = colors.effective_rank};
+    Series largest = {.name = "head " + FormatInteger(profile.largest_head),
+                      .values = points.largest,
+                      .color = colors.effective_rank};
     largest.dashes = Dashes::kShort;
     largest.has_markers = false;
     spec.series.push_back(largest);
@@ -100,15 +102,16 @@ PanelSpec MakeSpec(const KeyProfile& profile, const Points& points, const Figure
     largest.values = {largest.values[largest.at[0]]};
     spec.series.push_back(std::move(largest));
   }
-  Series mean = {.name = "", .values = points.mean, .color = colors.max_row_weight};
+  Series mean = {.name = "mean over heads", .values = points.mean, .color = colors.max_row_weight};
   mean.has_markers = false;
   spec.series.push_back(std::move(mean));
   const double bound = look.thresholds.sink_mass_warning;
   if (ShowsBound(look)) {
-    spec.bounds.push_back({"", bound, colors.upper_bound});
+    spec.bounds.push_back({"a sink above", bound, colors.upper_bound});
   }
   spec.has_legend = false;  // the headline's keys hold for all panels
   spec.horizontal_title = "Key Position";
+  spec.unit = "key";
   return spec;
 }
 

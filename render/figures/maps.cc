@@ -187,7 +187,10 @@ class MapsFigure {
     CellGrid cells = {.rows = map.rows, .columns = map.columns, .colors = {}};
     cells.colors.reserve(map.cells.size());
     for (const float cell : map.cells) cells.colors.push_back(ColorOf(cell, scale_, style_.theme));
-    if (!cells.colors.empty()) canvas->DrawCells(cells, box);
+    if (!cells.colors.empty()) {
+      canvas->DrawCells(cells, box);
+      Describe(map, box, canvas);
+    }
     const auto worst = worst_.find({map.layer, map.head});
     if (worst == worst_.end()) return;
     Shape border;
@@ -201,6 +204,21 @@ class MapsFigure {
     // In the upper right corner, in what stands out from the cell there.
     const Color& below = cells.colors[std::min<size_t>(cells.columns, cells.colors.size()) - 1];
     DrawFlag(worst->second, {box.right - size, box.top + size}, size, ContrastTo(below), canvas);
+  }
+
+  static void Describe(const AttentionMap& map, const Box& box, Canvas* canvas) {
+    Region region = {.kind = Region::Kind::kMap,
+                     .title = "layer " + FormatInteger(map.layer) + ", head " + FormatInteger(map.head),
+                     .across = "key",
+                     .box = box,
+                     .columns = {},
+                     .rows = {map.layer, map.head, static_cast<int64_t>(map.queries), static_cast<int64_t>(map.keys)},
+                     .lines = {}};
+    for (size_t row = 0; row < map.rows; ++row) {
+      const auto first = map.cells.begin() + static_cast<std::ptrdiff_t>(row * map.columns);
+      region.lines.push_back({"", {first, first + static_cast<std::ptrdiff_t>(map.columns)}});
+    }
+    canvas->Describe(region);
   }
 
   void DrawFrames(Canvas* canvas) const {

@@ -430,6 +430,21 @@ static void TestMaps(const char* path) {
   CHECK_INVALID(AttnscopeMakeAttentionMap(0, 0, 4, 4, 64, cells[0], NULL), "out is null");
 }
 
+static void TestPage(const char* path) {
+  AttnscopeReport* report = NewReport();
+  const AttnscopeReport* const reports[1] = {report};
+  AttnscopeFigureData data = {.struct_size = sizeof data, .reports = reports, .num_reports = 1};
+  CHECK_OK(AttnscopePageWrite(&data, NULL, path));
+  unsigned char bytes[16];
+  CHECK(ReadFile(path, bytes, sizeof bytes) == sizeof bytes && memcmp(bytes, "<!DOCTYPE html>", 15) == 0);
+  remove(path);
+  CHECK_INVALID(AttnscopePageWrite(NULL, NULL, path), "data is null");
+  CHECK_INVALID(AttnscopePageWrite(&data, NULL, NULL), "path is null");
+  data.num_reports = 0;
+  CHECK_INVALID(AttnscopePageWrite(&data, NULL, path), "reports holds 0 reports; a page needs one or more");
+  AttnscopeReportDestroy(report);
+}
+
 static void TestHistory(const char* path) {
   AttnscopeReport* reports[3] = {NewReport(), NewReport(), NewReport()};
   for (int i = 0; i < 3; ++i) CHECK_OK(AttnscopeReportSetStep(reports[i], 100 * (i + 1)));
@@ -486,4 +501,5 @@ void TestReports(const char* png_path) {
   TestHistory(path);
   TestKeys(path);
   TestMaps(path);
+  TestPage(path);
 }

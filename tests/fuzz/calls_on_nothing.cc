@@ -200,6 +200,7 @@ void Session::PassNull(CallBytes bytes) {
   CheckRefused(AttnscopeThresholdsDefaults(nullptr));
   CheckRefused(AttnscopeMonitorConfigDefaults(nullptr));
   CheckRefused(AttnscopeFigureOptionsDefaults(nullptr));
+  CheckRefused(AttnscopePageWrite(nullptr, nullptr, nullptr));
   CheckRefused(AttnscopeMakeAttentionMap(0, 0, 1, 1, 64, nullptr, nullptr));
   CheckRefused(AttnscopePoolWeights(nullptr, 0, nullptr, nullptr, 1, nullptr));
   CheckRefused(AttnscopePoolLogits(nullptr, 0, nullptr, nullptr, 1, nullptr));

@@ -78,6 +78,7 @@ constexpr const char* kDetails =
     "  attnscope analyze dump.npz --figure keys --show-layers 0,8-11 --png keys.svg\n"
     "  attnscope analyze dump.safetensors --causal --row-metrics rows.npz --key-metrics keys.npz\n"
     "  attnscope analyze --qk L0_q.npy L0_k.npy --causal --figure maps --png maps.png\n"
+    "  attnscope analyze dump.npz --html report.html\n"
     "  attnscope analyze dump.safetensors --share 2/8 --state-out part2.state\n";
 
 struct AnalyzeOptions {
@@ -164,7 +165,8 @@ Status CheckPicture(const AnalyzeOptions& options, const PictureChoice& choice) 
   const auto invalid = [&](const std::string& message) {
     return Status(StatusCode::kInvalidArgument, "--figure " + options.picture.figure + " " + message);
   };
-  if (options.output.png.empty() && options.picture.figure != "summary") return invalid("needs --png");
+  const bool is_drawn = !options.output.png.empty() || (choice.maps && !options.output.html.empty());
+  if (!is_drawn && options.picture.figure != "summary") return invalid("needs --png");
   const bool is_of_attention = choice.keys || choice.maps;
   if (is_of_attention && !options.share.empty()) return invalid("cannot go with --share: each process has a part only");
   if (is_of_attention && (!options.rows.empty() || !options.heads.empty())) {
@@ -176,11 +178,13 @@ Status CheckPicture(const AnalyzeOptions& options, const PictureChoice& choice) 
   return {};
 }
 
-// Sets up what collects the pictures of attention itself, if such are asked for.
-Status MakePictures(const PictureChoice& choice, const Plan& plan, AttentionPictures* pictures,
+// Sets up what collects the pictures of attention itself, if there are to be such; they may be asked for by name.
+Status MakePictures(const PictureChoice& choice, bool is_asked, const Plan& plan, AttentionPictures* pictures,
                     AnalysisOptions* analysis) {
   if (!choice.keys && !choice.maps) return {};
   Status status = AttentionPictures::Create(choice, plan, pictures);
+  // A page of residual streams alone has no such figures.
+  if (status.code() == StatusCode::kNotFound && !is_asked) return {};
   for (const std::string& note : pictures->notes()) PrintError("note: " + note);
   analysis->pictures = pictures;
   return status;
@@ -224,7 +228,7 @@ Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, Saved
   if (status.ok()) status = MakeShare(plan, share_options, &share);
   if (!status.ok()) return status;
   PrintReadings(plan);
-  status = MakePictures(choice, plan, pictures, &analysis);
+  status = MakePictures(choice, options.picture.figure != "summary", plan, pictures, &analysis);
   if (!status.ok()) return status;
   ThreadRunner threads;
   status = ThreadRunner::Create(options.measure.threads, &threads);
@@ -257,6 +261,9 @@ Status Run(const AnalyzeOptions& options, bool* findings) {
   if (status.ok()) status = ReadPictureChoice(options.picture, &choice);
   if (status.ok()) status = ReadLook(options.picture.look, &picture.options);
   if (status.ok()) status = CheckPicture(options, choice);
+  // A page has keys, too, where all of a layer is here.
+  const bool is_part = !options.share.empty() || !options.rows.empty() || !options.heads.empty();
+  if (!options.output.html.empty() && !is_part) choice.keys = true;
   if (status.ok()) status = Measure(options, choice, &state, &pictures);
   if (choice.keys || choice.maps) picture.attention = &pictures;
   return status.ok() ? PutOut(options.output, state, picture, findings) : status;

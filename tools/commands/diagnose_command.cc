@@ -4,8 +4,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "attnscope/page.h"
 #include "tools/commands/command.h"
+#include "tools/commands/output_check.h"
+#include "tools/commands/picture_options.h"
 #include "tools/commands/report_file.h"
 #include "tools/commands/verdict_options.h"
 
@@ -24,13 +29,25 @@ constexpr const char* kDetails =
     "  attnscope diagnose report.json\n"
     "  attnscope diagnose log.json --keys 1024 --fail-on unjudged\n"
     "  attnscope diagnose report.json --fail-on critical --threshold sink_mass_critical=0.9\n"
-    "  attnscope diagnose report.json --baseline healthy.json\n";
+    "  attnscope diagnose report.json --baseline healthy.json\n"
+    "  attnscope diagnose report.json --html report.html\n";
 
 struct DiagnoseOptions {
   std::string report;
+  std::string html;
   VerdictOptions verdicts;
   std::optional<int64_t> keys;
 };
+
+Status WriteHtml(const DiagnoseOptions& options, const Report& report, const Judging& judging) {
+  std::vector<std::string> inputs = BaselinePaths(options.verdicts.judging);
+  inputs.push_back(options.report);
+  Status status = CheckOutput("--html", options.html, inputs);
+  FigureOptions figure;
+  figure.thresholds = judging.thresholds;
+  figure.baseline = judging.beside();
+  return status.ok() ? WritePage({.reports = {&report, 1}}, figure, options.html) : status;
+}
 
 Status Run(const DiagnoseOptions& options, bool* findings) {
   Report report;
@@ -38,6 +55,7 @@ Status Run(const DiagnoseOptions& options, bool* findings) {
   SetKeys(options.keys, &report);
   Judging judging;
   if (status.ok()) status = ReadJudging(options.verdicts.judging, {&report, 1}, options.keys, &judging);
+  if (status.ok() && !options.html.empty()) status = WriteHtml(options, report, judging);
   if (!status.ok()) return status;
   const Diagnosis diagnosis = Judge(report, judging.thresholds, judging.beside());
   *findings = IsFailure(options.verdicts, diagnosis);
@@ -51,6 +69,7 @@ Command AddDiagnoseCommand(CommandLine* program) {
   CommandLine* const line = program->AddCommand("diagnose", kSummary);
   line->AddDetails(kDetails);
   line->AddOption("REPORT", &options->report, "A report, see below").Required().Placeholder("");
+  AddHtmlOption(line, &options->html);
   AddVerdictOptions(line, &options->verdicts);
   AddKeysOption(line, &options->keys);
   return {line, [options](bool* findings) { return Run(*options, findings); }};

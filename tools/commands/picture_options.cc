@@ -42,6 +42,13 @@ Status ReadLook(const LookOptions& options, FigureOptions* out) {
   return {};
 }
 
+void AddHtmlOption(CommandLine* line, std::string* path) {
+  line->AddOption("--html", path,
+                  "Write a page: what was found, tables and figures in one HTML file that needs\nnothing else")
+      .NotEmpty()
+      .Placeholder("PATH");
+}
+
 void AddPictureOptions(CommandLine* line, PictureOptions* options) {
   line->AddOption("--figure", &options->figure,
                   "What --png draws: six panels over the layers, maps of layers by heads, attention received\n"

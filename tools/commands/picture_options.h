@@ -26,6 +26,9 @@ void AddLookOptions(CommandLine* line, LookOptions* options);
 // Errors: kInvalidArgument for --size.
 Status ReadLook(const LookOptions& options, FigureOptions* out);
 
+// Adds --html, a page of all that a report shows.
+void AddHtmlOption(CommandLine* line, std::string* path);
+
 // Of attention that is being measured.
 struct PictureOptions {
   std::string figure = "summary";  // the name of a FigureKind

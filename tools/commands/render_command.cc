@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attnscope/figure.h"
+#include "attnscope/page.h"
 #include "render/figures/timeline.h"
 #include "tools/commands/command.h"
 #include "tools/commands/output_check.h"
@@ -39,11 +40,13 @@ constexpr const char* kDetails =
     "  attnscope render report.json -o summary.svg --dark\n"
     "  attnscope render report.json -o heads.png --figure heads --size 1200x900 --scale 2\n"
     "  attnscope render epoch*.json -o history.png --figure history\n"
-    "  attnscope render run.jsonl -o history.svg --figure history --stage train\n";
+    "  attnscope render run.jsonl -o history.svg --figure history --stage train\n"
+    "  attnscope render run.jsonl --html run.html\n";
 
 struct RenderOptions {
   std::vector<std::string> reports;
   std::string output;
+  std::string html;
   std::string kind = "summary";
   std::string stage;
   JudgingOptions judging;
@@ -90,7 +93,10 @@ Status Run(const RenderOptions& options) {
   }
   if (status.ok() && !options.stage.empty()) status = ChooseStage(options.stage, &reports);
   for (Report& report : reports) SetKeys(options.keys, &report);
-  if (status.ok()) status = CheckReports(options, reports);
+  if (status.ok() && options.output.empty() && options.html.empty()) {
+    status = {StatusCode::kInvalidArgument, "needs --output, --html, or both"};
+  }
+  if (status.ok() && !options.output.empty()) status = CheckReports(options, reports);
   Judging judging;
   if (status.ok()) status = ReadJudging(options.judging, reports, options.keys, &judging);
   figure.thresholds = judging.thresholds;
@@ -99,8 +105,10 @@ Status Run(const RenderOptions& options) {
   const std::vector<std::string> baselines = BaselinePaths(options.judging);
   inputs.insert(inputs.end(), baselines.begin(), baselines.end());
   if (status.ok()) status = CheckOutput("--output", options.output, inputs);
-  return status.ok() ? WriteFigureFile(FigureKindOf(options.kind), {.reports = reports}, figure, options.output)
-                     : status;
+  if (status.ok()) status = CheckOutput("--html", options.html, inputs);
+  if (status.ok() && !options.html.empty()) status = WritePage({.reports = reports}, figure, options.html);
+  if (!status.ok() || options.output.empty()) return status;
+  return WriteFigureFile(FigureKindOf(options.kind), {.reports = reports}, figure, options.output);
 }
 
 }  // namespace
@@ -111,9 +119,9 @@ Command AddRenderCommand(CommandLine* program) {
   line->AddDetails(kDetails);
   line->AddOption("REPORT", &options->reports, "Reports, see below").Required().Placeholder("");
   line->AddOption("-o,--output", &options->output, "The picture: SVG if it ends in .svg, else PNG")
-      .Required()
       .NotEmpty()
       .Placeholder("PATH");
+  AddHtmlOption(line, &options->html);
   line->AddOption("--figure", &options->kind, "What to draw, see below")
       .OneOf({"summary", "heads", "history", "keys", "maps"})
       .Placeholder("summary|heads|history")

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "attnscope/figure.h"
+#include "attnscope/page.h"
 #include "attnscope/write_file.h"
 #include "tools/commands/output_check.h"
 #include "tools/commands/picture_options.h"
@@ -60,7 +61,7 @@ Status WriteFiles(const OutputOptions& options, const SavedState& state, const R
   Status status;
   if (!options.state_path.empty()) status = WriteFileAtomically(options.state_path, StateToBytes(state));
   if (status.ok() && !options.report_path.empty()) status = WriteFileAtomically(options.report_path, json);
-  if (!status.ok() || options.png.empty()) return status;
+  if (!status.ok() || (options.png.empty() && options.html.empty())) return status;
   FigureOptions figure = picture.options;
   figure.thresholds = judging.thresholds;
   figure.baseline = judging.beside();
@@ -69,9 +70,15 @@ Status WriteFiles(const OutputOptions& options, const SavedState& state, const R
     data.keys = picture.attention->keys();
     data.maps = picture.attention->maps();
   }
+  if (!options.html.empty()) status = WritePage(data, figure, options.html);
+  if (!status.ok() || options.png.empty()) return status;
+  // A page shows all that there is, a figure its own data.
+  const FigureKind kind = FigureKindOf(picture.figure);
+  if (kind != FigureKind::kKeys) data.keys = {};
+  if (kind != FigureKind::kMaps) data.maps = {};
   std::string path;
   status = PicturePath(options.png, report.stage, picture.figure, &path);
-  return status.ok() ? WriteFigureFile(FigureKindOf(picture.figure), data, figure, path) : status;
+  return status.ok() ? WriteFigureFile(kind, data, figure, path) : status;
 }
 
 }  // namespace
@@ -81,6 +88,7 @@ void AddOutputOptions(CommandLine* line, OutputOptions* options) {
   line->AddOption("--png", &options->png, "Draw a picture to this file (SVG if it ends in .svg), or into this folder")
       .NotEmpty()
       .Placeholder("PATH");
+  AddHtmlOption(line, &options->html);
   line->AddOption("--state-out", &options->state_path, "Write what was measured for attnscope merge")
       .NotEmpty()
       .Placeholder("PATH");
@@ -98,6 +106,7 @@ Status CheckOutputs(const OutputOptions& options, std::span<const std::string> i
   read.insert(read.end(), baselines.begin(), baselines.end());
   Status status = CheckOutput("--output", options.report_path, read);
   if (status.ok()) status = CheckOutput("--png", options.png, read);
+  if (status.ok()) status = CheckOutput("--html", options.html, read);
   if (status.ok()) status = CheckOutput("--state-out", options.state_path, read);
   return status.ok() ? CheckJudging(options.verdicts.judging) : status;
 }

@@ -28,6 +28,7 @@ struct OutputPicture {
 struct OutputOptions {
   std::string report_path;
   std::string png;
+  std::string html;
   std::string state_path;
   std::string stage;
   std::optional<int64_t> epoch;
@@ -35,7 +36,7 @@ struct OutputOptions {
   VerdictOptions verdicts;
 };
 
-// Adds --output, --png, --state-out, --epoch, --stage, --json and those of verdicts; `options` must outlive the
+// Adds --output, --png, --html, --state-out, --epoch, --stage, --json and those of verdicts; `options` must outlive the
 // parsing.
 void AddOutputOptions(CommandLine* line, OutputOptions* options);
 

@@ -78,7 +78,7 @@ TEST(Maps, HeadsWithVerdictsAreMarked) {
     for (MetricValues& head : stats.heads) head[Metric::kMaxRowWeight] = 0.2;
   }
   report.layers[1].stats.heads[2][Metric::kMaxRowWeight] = 0.95;
-  report.layers[0].stats.heads[0][Metric::kSinkMass] = 0.4;
+  report.layers[0].stats.heads[0][Metric::kSinkMass] = 0.6;
   const auto flags = [](const RecordingCanvas& canvas) {
     return std::count_if(canvas.shapes.begin(), canvas.shapes.end(),
                          [](const auto& drawn) { return drawn.shape.part == Part::kFlag; });
