@@ -71,7 +71,7 @@ class Run {
     layers_ = llama_model_n_layer(model_);
     MonitorConfig config = {.layers = static_cast<size_t>(layers_)};
     config.layer = {.heads = static_cast<size_t>(llama_model_n_head(model_)),
-                    .max_keys = 2048,
+                    .max_keys = 4096,
                     .max_batch = static_cast<size_t>(the_case.sequences)};
     config.every_steps = every_steps;
     config.window_steps = 0;
@@ -121,7 +121,7 @@ class Run {
   LayerStats Stats(int layer) {
     LayerAccumulator accumulator;
     LayerConfig config = {.heads = static_cast<size_t>(llama_model_n_head(model_)),
-                          .max_keys = 2048,
+                          .max_keys = 4096,
                           .max_batch = static_cast<size_t>(case_.sequences)};
     Keep(LayerAccumulator::Create(config, &accumulator));
     Keep(monitor_.MergeInto(static_cast<size_t>(layer), &accumulator));
