@@ -33,22 +33,35 @@ size_t Magnitude(int64_t stride) {
   return stride < 0 ? size_t{0} - static_cast<size_t>(stride) : static_cast<size_t>(stride);
 }
 
-Status CheckBuffer(const std::string& name, const RowBuffer& buffer, bool is_whole_number) {
-  if (buffer.data == nullptr) return {};
+uintptr_t Address(const RowBuffer& buffer) { return reinterpret_cast<uintptr_t>(buffer.data); }
+
+bool IsInt(const RowBuffer& buffer) {
+  return buffer.type == RowBufferType::kInt32 || buffer.type == RowBufferType::kInt64;
+}
+
+// Of none, or of a type and an address that will do.
+bool IsRight(const RowBuffer& buffer, bool is_whole_number) {
+  if (buffer.data == nullptr) return true;
+  const size_t bytes = buffer.type == RowBufferType::kFloat32 || buffer.type == RowBufferType::kInt32 ? 4 : 8;
+  return NameOf(buffer.type) != nullptr && IsInt(buffer) == is_whole_number && Address(buffer) % bytes == 0;
+}
+
+// `name_of()` names the buffer, for messages: most calls need none.
+template <class Name>
+Status CheckBuffer(const Name& name_of, const RowBuffer& buffer, bool is_whole_number) {
+  if (IsRight(buffer, is_whole_number)) return {};
+  const std::string name = name_of();
   const char* type = NameOf(buffer.type);
   if (type == nullptr) {
     return Invalid("rows." + name + ".type is " + std::to_string(static_cast<int>(buffer.type)) +
                    ", not a RowBufferType");
   }
-  const bool is_int = buffer.type == RowBufferType::kInt32 || buffer.type == RowBufferType::kInt64;
-  if (is_int != is_whole_number) {
+  if (IsInt(buffer) != is_whole_number) {
     return Invalid("rows." + name + " is a buffer of " + type + ", expected " +
                    (is_whole_number ? "int32_t or int64_t" : "float or double"));
   }
-  const size_t bytes = buffer.type == RowBufferType::kFloat32 || buffer.type == RowBufferType::kInt32 ? 4 : 8;
-  const auto address = reinterpret_cast<uintptr_t>(buffer.data);
-  if (address % bytes == 0) return {};
-  return Invalid("rows." + name + " is at address " + std::to_string(address) + ", which is not aligned for " + type);
+  return Invalid("rows." + name + " is at address " + std::to_string(Address(buffer)) + ", which is not aligned for " +
+                 type);
 }
 
 // Each row must have an element of its own: from the smallest stride to the largest, each must reach beyond what the
@@ -77,16 +90,17 @@ Status CheckApart(const std::array<Dimension, 3>& dimensions) {
 
 Status ResolveRowOutputs(const MatrixShape& shape, RowOutputs* outputs) {
   for (const RowOutputInfo& info : kRowOutputs) {
-    if (Status status = CheckBuffer(std::string(info.name), outputs->*info.buffer, info.is_whole_number);
+    if (Status status =
+            CheckBuffer([&] { return std::string(info.name); }, outputs->*info.buffer, info.is_whole_number);
         !status.ok()) {
       return status;
     }
   }
   for (size_t i = 0; i < outputs->top_mass.size(); ++i) {
-    const std::string name = "top_mass[" + std::to_string(i) + "]";
+    const auto name = [i] { return "top_mass[" + std::to_string(i) + "]"; };
     if (Status status = CheckBuffer(name, outputs->top_mass[i], false); !status.ok()) return status;
     if (i < kNumTopMasses || outputs->top_mass[i].data == nullptr) continue;
-    return Invalid("rows." + name + " is asked for, but there are " + std::to_string(kNumTopMasses) + " values of k");
+    return Invalid("rows." + name() + " is asked for, but there are " + std::to_string(kNumTopMasses) + " values of k");
   }
   // Each default is a product that the check before it has bounded.
   Dimension queries = {"queries", shape.queries, outputs->query_stride == 0 ? 1 : outputs->query_stride};

@@ -106,14 +106,6 @@ struct RowBlock {
   }
 };
 
-// Weights of a row that its outputs ask for by their place.
-struct RowPick {
-  int64_t argmax;      // the column of the largest weight, the first of equals
-  double first_token;  // see RowOutputs
-  double self;
-  double previous;
-};
-
 // What the rows of a block measured. Padded for vectors.
 struct BlockResult {
   static constexpr size_t kPaddedRows = kRowsPerBlock + kMaxFloatLanes / 2;
@@ -127,7 +119,12 @@ struct BlockResult {
   HWY_ALIGN_MAX double valid[kPaddedRows];  // 1 or 0
   bool slow[kRowsPerBlock];                 // measured by the careful path
   bool any_slow;                            // the column sums are then without these rows
-  RowPick picks[kRowsPerBlock];             // of rows that are measured, if the block has outputs
+  // If the block has outputs, of rows that are measured: the column of the largest weight, the first of equals, and
+  // weights by their place, see RowOutputs.
+  int64_t argmax[kRowsPerBlock];
+  HWY_ALIGN_MAX double first_token[kPaddedRows];
+  HWY_ALIGN_MAX double self[kPaddedRows];
+  HWY_ALIGN_MAX double previous[kPaddedRows];
 };
 
 }  // namespace attnscope

@@ -57,27 +57,36 @@ HWY_INLINE hn::Vec<D> LoadBits(D d, const THalf* HWY_RESTRICT from) {
   return hn::LoadU(d, reinterpret_cast<const uint16_t*>(from));
 }
 
+// The larger lanes of kVectors vectors, a power of two.
+template <size_t kVectors, class D, typename T>
+HWY_INLINE hn::Vec<D> LargestOf(D d, const T* HWY_RESTRICT from) {
+  if constexpr (kVectors == 1) {
+    return LoadBits(d, from);
+  } else {
+    constexpr size_t kHalf = kVectors / 2;
+    return hn::Max(LargestOf<kHalf>(d, from), LargestOf<kHalf>(d, from + kHalf * hn::Lanes(d)));
+  }
+}
+
+// Raises i by kVectors vectors at a time while none of them has an element that equals `wanted`; none is larger.
+template <size_t kVectors, class D, typename T>
+HWY_INLINE void SkipOthers(D d, const T* HWY_RESTRICT from, size_t count, hn::Vec<D> wanted, size_t& i) {
+  const size_t step = kVectors * hn::Lanes(d);
+  while (i + step <= count && hn::AllFalse(d, hn::Eq(LargestOf<kVectors>(d, from + i), wanted))) i += step;
+}
+
 // The first of the elements at `from` that, as an unsigned number, equals `number`; `count` if there is none. None is
-// larger: so the larger ones of some vectors tell whether one of these has it.
+// larger.
 template <typename T, typename TU>
 HWY_INLINE size_t FindLargestNumber(const T* HWY_RESTRICT from, size_t count, TU number) {
-  constexpr size_t kVectors = 16;
   const hn::CappedTag<TU, 64 / sizeof(TU)> d;
-  const size_t N = hn::Lanes(d);
   const auto wanted = hn::Set(d, number);
   size_t i = 0;
-  for (; i + kVectors * N <= count; i += kVectors * N) {
-    const auto larger = [&](size_t vector) HWY_ATTR {
-      return hn::Max(LoadBits(d, from + i + vector * N), LoadBits(d, from + i + (vector + 1) * N));
-    };
-    const auto of_four = [&](size_t vector) HWY_ATTR { return hn::Max(larger(vector), larger(vector + 2)); };
-    const auto all = hn::Max(hn::Max(of_four(0), of_four(4)), hn::Max(of_four(8), of_four(12)));
-    if (!hn::AllFalse(d, hn::Eq(all, wanted))) break;
-  }
-  for (; i + N <= count; i += N) {
-    const auto equal = hn::Eq(LoadBits(d, from + i), wanted);
-    const intptr_t first = hn::FindFirstTrue(d, equal);
-    if (first >= 0) return i + static_cast<size_t>(first);
+  SkipOthers<16>(d, from, count, wanted, i);
+  SkipOthers<4>(d, from, count, wanted, i);
+  SkipOthers<1>(d, from, count, wanted, i);
+  if (HWY_LIKELY(i + hn::Lanes(d) <= count)) {
+    return i + static_cast<size_t>(hn::FindFirstTrue(d, hn::Eq(LoadBits(d, from + i), wanted)));
   }
   for (; i < count; ++i) {
     TU bits;
@@ -132,46 +141,59 @@ HWY_INLINE int64_t ColumnOfLargest(const BlockRow& row, size_t index) {
   return column;
 }
 
+// Which weight of the row is of the key at a position; row.visible, or more, if the row does not see it.
+HWY_INLINE size_t IndexOfKey(const BlockRow& row, int64_t position) {
+  // Keys before the first column are far beyond the last one, as unsigned numbers.
+  if (HWY_LIKELY(row.positions == nullptr)) return static_cast<size_t>(position) - row.first_column;
+  size_t index = 0;
+  while (index < row.visible && row.positions[index] != position) ++index;
+  return index;
+}
+
 // The weight of the key at a position, 0 if the row does not see it.
 template <typename T>
 HWY_INLINE double WeightAt(const BlockRow& row, int64_t position) {
-  size_t index = row.visible;
-  if (HWY_LIKELY(row.positions == nullptr)) {
-    const int64_t from_first = position - static_cast<int64_t>(row.first_column);
-    if (from_first >= 0) index = static_cast<size_t>(from_first);
-  } else {
-    for (index = 0; index < row.visible && row.positions[index] != position;) ++index;
-  }
+  const size_t index = IndexOfKey(row, position);
   if (index >= row.visible) return 0.0;
   const hn::CappedTag<float, 1> d1;
   const double weight = static_cast<double>(hn::GetLane(LoadAsFloat(d1, static_cast<const T*>(row.data) + index)));
   return weight + 0.0;  // no negative zero
 }
 
-// The same, NaN where there is no such key.
-template <typename T>
-HWY_INLINE double WeightOfKey(const BlockRow& row, const RowPlace& place, int64_t position) {
-  if (position < place.first_key || position >= place.end_key) return NAN;
-  return WeightAt<T>(row, position);
+// Sets picked[i] to the weight of a key of each row, the one at position(place); NaN where there is no such key.
+template <typename T, class Position>
+HWY_INLINE void PickKeys(const RowBlock& block, const Position& position, double* HWY_RESTRICT picked) {
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    const RowPlace& place = block.places[i];
+    const int64_t key = position(place);
+    picked[i] = key < place.first_key || key >= place.end_key ? NAN : WeightAt<T>(block.rows[i], key);
+  }
+  // A vector may read further.
+  for (size_t i = block.num_rows; i % hn::Lanes(hn::ScalableTag<double>()) != 0; ++i) picked[i] = 0.0;
 }
 
-// Fills in the picks of the rows that are measured.
+// Fills in the picks of the rows that are measured; others may get anything.
 template <typename T>
 HWY_NOINLINE void PickWeights(const RowBlock& block, const LargestPlaces& largest, BlockResult& result) {
   const RowOutputs& outputs = *block.outputs;
-  for (size_t i = 0; i < block.num_rows; ++i) {
+  for (size_t i = 0; outputs.argmax.data != nullptr && i < block.num_rows; ++i) {
     const BlockRow& row = block.rows[i];
-    const RowPlace& place = block.places[i];
-    RowPick& pick = result.picks[i];
-    pick = {-1, 0.0, 0.0, 0.0};
     if (result.valid[i] == 0.0 || result.max[i] == 0.0) continue;
-    if (outputs.argmax.data != nullptr) {
-      const size_t index = HWY_UNLIKELY(result.slow[i]) ? FindLargestSlowly(row, block.type) : largest.index[i];
-      pick.argmax = ColumnOfLargest<T>(row, index);
-    }
-    if (outputs.first_token_weight.data != nullptr) pick.first_token = WeightAt<T>(row, place.first_key);
-    if (outputs.self_weight.data != nullptr) pick.self = WeightOfKey<T>(row, place, place.position);
-    if (outputs.previous_weight.data != nullptr) pick.previous = WeightOfKey<T>(row, place, place.position - 1);
+    const size_t index = HWY_UNLIKELY(result.slow[i]) ? FindLargestSlowly(row, block.type) : largest.index[i];
+    result.argmax[i] = ColumnOfLargest<T>(row, index);
+  }
+  // Where there is no first key, the row is masked.
+  if (outputs.first_token_weight.data != nullptr) {
+    PickKeys<T>(
+        block, [](const RowPlace& place) { return place.first_key; }, result.first_token);
+  }
+  if (outputs.self_weight.data != nullptr) {
+    PickKeys<T>(
+        block, [](const RowPlace& place) { return place.position; }, result.self);
+  }
+  if (outputs.previous_weight.data != nullptr) {
+    PickKeys<T>(
+        block, [](const RowPlace& place) { return place.position - 1; }, result.previous);
   }
 }
 

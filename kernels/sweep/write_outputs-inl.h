@@ -34,19 +34,13 @@ class OutputWriter {
     }
   }
 
-  // values [BlockResult::kPaddedRows], NaN where a row is not measured.
+  // values [BlockResult::kPaddedRows]; NaN is written where a row is not measured.
   void Write(const RowBuffer& to, const double* HWY_RESTRICT values) const {
     if (to.data == nullptr) return;
-    const hn::ScalableTag<double> dd;
-    HWY_ALIGN_MAX double shown[BlockResult::kPaddedRows];
-    for (size_t i = 0; i < block_.num_rows; i += hn::Lanes(dd)) {
-      const auto is_measured = hn::Ne(hn::Load(dd, measured_ + i), hn::Zero(dd));
-      hn::Store(hn::IfThenElse(is_measured, hn::Load(dd, values + i), hn::Set(dd, NAN)), dd, shown + i);
-    }
     if (to.type == RowBufferType::kFloat32) {
-      WriteFloats(static_cast<float*>(to.data), shown);
+      WriteNumbers<float>(to, values);
     } else {
-      WriteAs(static_cast<double*>(to.data), shown);
+      WriteNumbers<double>(to, values);
     }
   }
 
@@ -54,8 +48,10 @@ class OutputWriter {
   template <class Value>
   void WriteEach(const RowBuffer& to, const Value& value) const {
     if (to.data == nullptr) return;
-    HWY_ALIGN_MAX double values[BlockResult::kPaddedRows] = {};
-    for (size_t i = 0; i < block_.num_rows; ++i) values[i] = value(i);
+    HWY_ALIGN_MAX double values[BlockResult::kPaddedRows];
+    size_t i = 0;
+    for (; i < block_.num_rows; ++i) values[i] = value(i);
+    for (; i % hn::Lanes(hn::ScalableTag<double>()) != 0; ++i) values[i] = 0.0;
     Write(to, values);
   }
 
@@ -73,14 +69,33 @@ class OutputWriter {
   }
 
  private:
-  void WriteFloats(float* HWY_RESTRICT to, const double* HWY_RESTRICT values) const {
+  // A vector of values, NaN where a row is not measured.
+  HWY_INLINE hn::Vec<hn::ScalableTag<double>> Shown(const double* HWY_RESTRICT values, size_t i) const {
     const hn::ScalableTag<double> dd;
-    const hn::Rebind<float, decltype(dd)> df;
-    HWY_ALIGN_MAX float floats[BlockResult::kPaddedRows];
-    for (size_t i = 0; i < block_.num_rows; i += hn::Lanes(dd)) {
-      hn::StoreU(RoundToFloat(df, hn::Load(dd, values + i)), df, floats + i);
+    const auto is_measured = hn::Ne(hn::Load(dd, measured_ + i), hn::Zero(dd));
+    return hn::IfThenElse(is_measured, hn::Load(dd, values + i), hn::Set(dd, NAN));
+  }
+  HWY_INLINE static void Store(hn::Vec<hn::ScalableTag<double>> values, double* HWY_RESTRICT to) {
+    hn::StoreU(values, hn::ScalableTag<double>(), to);
+  }
+  HWY_INLINE static void Store(hn::Vec<hn::ScalableTag<double>> values, float* HWY_RESTRICT to) {
+    const hn::Rebind<float, hn::ScalableTag<double>> df;
+    hn::StoreU(RoundToFloat(df, values), df, to);
+  }
+
+  // Whole vectors straight to where they belong; others, and rows with gaps between them, by way of the stack.
+  template <typename To>
+  HWY_INLINE void WriteNumbers(const RowBuffer& buffer, const double* HWY_RESTRICT values) const {
+    To* to = static_cast<To*>(buffer.data);
+    const size_t N = hn::Lanes(hn::ScalableTag<double>());
+    if (HWY_LIKELY(contiguous_ && block_.num_rows % N == 0)) {
+      to += block_.places[0].element;
+      for (size_t i = 0; i < block_.num_rows; i += N) Store(Shown(values, i), to + i);
+      return;
     }
-    WriteAs(to, floats);
+    HWY_ALIGN_MAX To numbers[BlockResult::kPaddedRows];
+    for (size_t i = 0; i < block_.num_rows; i += N) Store(Shown(values, i), numbers + i);
+    WriteAs(to, numbers);
   }
 
   template <typename To, typename From>
@@ -117,16 +132,16 @@ inline HWY_NOINLINE void WriteOutputs(const RowBlock& block, const BlockResult& 
   writer.Write(outputs.top_mass[0], of(RowSumOf<Metric::kTop5>()));
   writer.Write(outputs.top_mass[1], of(RowSumOf<Metric::kTop10>()));
   writer.Write(outputs.top_mass[2], of(RowSumOf<Metric::kTop50>()));
-  writer.WriteEach(outputs.first_token_weight, [&](size_t i) { return result.picks[i].first_token; });
-  writer.WriteEach(outputs.self_weight, [&](size_t i) { return result.picks[i].self; });
-  writer.WriteEach(outputs.previous_weight, [&](size_t i) { return result.picks[i].previous; });
+  writer.Write(outputs.first_token_weight, result.first_token);
+  writer.Write(outputs.self_weight, result.self);
+  writer.Write(outputs.previous_weight, result.previous);
   const auto of_logits = [&](size_t i, double SoftmaxMeasures::*measure) {
     return block.rows[i].softmax == nullptr ? NAN : block.rows[i].softmax->*measure;
   };
   writer.WriteEach(outputs.logsumexp, [&](size_t i) { return of_logits(i, &SoftmaxMeasures::log_sum_exp); });
   writer.WriteEach(outputs.max_logit, [&](size_t i) { return of_logits(i, &SoftmaxMeasures::max); });
   writer.WriteWholeNumbers(outputs.argmax,
-                           [&](size_t i) { return measured[i] == 0.0 ? int64_t{-1} : result.picks[i].argmax; });
+                           [&](size_t i) { return measured[i] == 0.0 ? int64_t{-1} : result.argmax[i]; });
   writer.WriteWholeNumbers(outputs.visible_keys, [&](size_t i) { return VisibleKeysOf(block, result, i); });
 }
 
