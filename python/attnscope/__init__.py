@@ -16,8 +16,10 @@ five-minute start, docs/metrics.md each metric's definition and error bound.
 import importlib
 
 from attnscope._core import (
+    AttentionMap,
     AttentionMonitor,
     Diagnosis,
+    KeyProfile,
     KeyScores,
     LayerAccumulator,
     LayerStats,
@@ -25,6 +27,7 @@ from attnscope._core import (
     Verdict,
     VerdictChange,
     __version__,
+    attention_maps,
     chosen_target,
     compiled_targets,
     force_target,
@@ -32,15 +35,17 @@ from attnscope._core import (
     metrics,
     thresholds,
 )
-from attnscope._figure import Figure, history
+from attnscope._figure import Figure, history, key_profile
 from attnscope._report import Baseline, Report
 from attnscope._training import TransformerDiagnostics, attention_stats_from
 
 __all__ = [
+    "AttentionMap",
     "AttentionMonitor",
     "Baseline",
     "Diagnosis",
     "Figure",
+    "KeyProfile",
     "KeyScores",
     "LayerAccumulator",
     "LayerStats",
@@ -50,11 +55,13 @@ __all__ = [
     "Verdict",
     "VerdictChange",
     "__version__",
+    "attention_maps",
     "attention_stats_from",
     "chosen_target",
     "compiled_targets",
     "force_target",
     "history",
+    "key_profile",
     "loggers",
     "measure_rows",
     "metrics",

@@ -293,12 +293,55 @@ class Baseline:
     @property
     def spread(self) -> Report: ...
 
+class AttentionMap:
+    @property
+    def layer(self) -> int: ...
+    @property
+    def head(self) -> int: ...
+    @property
+    def queries(self) -> int: ...
+    @property
+    def keys(self) -> int: ...
+    @property
+    def cells(self) -> NDArray[numpy.float32]: ...
+
+@overload
+def attention_maps(
+    weights: Array, *, layer: int = 0, cells: int = 64, **keywords: Unpack[AddWeights]
+) -> list[AttentionMap]: ...
+@overload
+def attention_maps(
+    *, logits: Array, layer: int = 0, cells: int = 64, **keywords: Unpack[AddLogits]
+) -> list[AttentionMap]: ...
+@overload
+def attention_maps(
+    *, queries: Array, keys: Array, layer: int = 0, cells: int = 64, **keywords: Unpack[AddLogits]
+) -> list[AttentionMap]: ...
+
+class KeyProfile:
+    @property
+    def layer(self) -> int: ...
+    @property
+    def heads(self) -> int: ...
+    @property
+    def mean(self) -> NDArray[numpy.float64]: ...
+    @property
+    def largest_head(self) -> int | None: ...
+    @property
+    def largest(self) -> NDArray[numpy.float64]: ...
+
+def key_profile(
+    column_sums: NDArray[numpy.float64], rows: NDArray[numpy.float64], *, layer: int = 0
+) -> KeyProfile: ...
+
 class Drawing:
     def __init__(
         self,
         kind: str,
         reports: Sequence[Report],
         *,
+        keys: Sequence[KeyProfile] = (),
+        maps: Sequence[AttentionMap] = (),
         width: int = 2000,
         height: int = 1500,
         scale: float = 1.0,

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of reports, drawn by attnscope itself: no matplotlib."""
+"""Pictures of reports, and of attention itself, drawn by attnscope: no matplotlib."""
 
 import os
+
+import numpy
 
 from attnscope import _core
 
@@ -9,12 +11,17 @@ from attnscope import _core
 class Figure:
     """A picture, drawn when it is shown or saved.
 
-    A notebook shows it by itself. Made by `Report.figure` and `history`; the same reports and options give the same
-    bytes on every machine.
+    A notebook shows it by itself. Made by `Report.figure`, `history`, or of maps and profiles without a report:
+    `Figure("maps", maps=attnscope.attention_maps(weights))`. The same data and options give the same bytes on every
+    machine.
     """
 
-    def __init__(self, kind, reports, **options):
-        """`kind`: "summary" or "heads" of one report, "history" of several.
+    def __init__(self, kind, reports=(), *, keys=(), maps=(), **options):
+        """`kind`: "summary" or "heads" of one report, "history" of several; "keys" and "maps".
+
+        "keys": attention received by key position, a panel for each of `keys`, which are of `key_profile`, one a layer,
+        36 at most. "maps": the matrices themselves, `maps` of `attention_maps`, of any layers, 1024 at most. With a
+        report, both have its verdicts.
 
         Options: width and height in 1/100 inch, 400 x 300 to 20000 x 20000 (default 2000 x 1500); scale: pixels per
         1/100 inch; plain: no healthy ranges, marks and verdict; dark: for dark backgrounds; thresholds and baseline: as of
@@ -22,7 +29,9 @@ class Figure:
         """
         self.kind = kind
         reports = [report._core for report in reports]
-        self._drawing = _core.Drawing(kind, reports, **options)
+        keys = sorted(keys, key=lambda profile: profile.layer)
+        maps = sorted(maps, key=lambda one: (one.layer, one.head))
+        self._drawing = _core.Drawing(kind, reports, keys=keys, maps=maps, **options)
 
     @property
     def png(self):
@@ -56,3 +65,18 @@ class Figure:
 def history(reports, **options):
     """The figure of each metric over steps or epochs, of reports of one model at different times; options of Figure."""
     return Figure("history", list(reports), **options)
+
+
+def key_profile(column_sums, rows, *, layer=0):
+    """What each key receives of a mean row's attention, for figures of keys: a `KeyProfile`.
+
+    `column_sums`: [heads, keys], the attention that each key received, as of `LayerAccumulator.column_sums` or
+    `KeyScores.head_scores`, which may be added over sequences. `rows`: how many rows were added, of all those sequences:
+    a number, or one for each head; heads without rows are left out. `layer`: its index in the model. Raises ValueError
+    for shapes that do not fit, and for sums or rows that are negative or not finite.
+    """
+    column_sums = numpy.ascontiguousarray(column_sums, numpy.float64)
+    rows = numpy.asarray(rows, numpy.float64)
+    if rows.ndim == 0 and column_sums.ndim:
+        rows = numpy.broadcast_to(rows, column_sums.shape[:1])
+    return _core.key_profile(column_sums, numpy.ascontiguousarray(rows), layer=layer)

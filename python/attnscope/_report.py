@@ -105,7 +105,10 @@ class Report:
         return _core.judge(self._core, thresholds, baseline)
 
     def figure(self, kind="summary", **options):
-        """The picture "summary" (six panels over the layers) or "heads" (maps of layers by heads); options of Figure."""
+        """The picture "summary" (six panels over the layers) or "heads" (maps of layers by heads); options of Figure.
+
+        With `keys=` or `maps=` also "keys" and "maps", see Figure.
+        """
         return Figure(kind, [self], **options)
 
     # The mapping, and the moment.

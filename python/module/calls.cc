@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "python/module/calls.h"
 
+#include <string>
+
 #include "attnscope/dlpack.h"
 #include "python/module/arguments.h"
 #include "python/module/errors.h"
@@ -60,6 +62,21 @@ void CallAddQueriesKeys(nb::handle queries, nb::handle keys, const nb::kwargs& k
   options.Fit({view.batch, view.heads, view.queries, view.keys});
   const BorrowedPool pool(options.threads);
   CheckWithoutGil([&] { return sink->AddQueriesKeys(view, options.params, pool.runner()); });
+}
+
+void CallAddOneOf(const AnySource& source, const nb::kwargs& keywords, AttentionSink* sink, const char* method) {
+  const int sources = static_cast<int>(!source.weights.is_none()) + static_cast<int>(!source.logits.is_none()) +
+                      static_cast<int>(!source.queries.is_none() || !source.keys.is_none());
+  if (sources != 1 || source.queries.is_none() != source.keys.is_none()) {
+    Throw(PyExc_TypeError, std::string(method) + "() takes one of: weights; logits=; queries= and keys=");
+  }
+  if (!source.weights.is_none()) {
+    CallAddWeights(source.weights, keywords, sink, method);
+  } else if (!source.logits.is_none()) {
+    CallAddLogits(source.logits, keywords, sink, method);
+  } else {
+    CallAddQueriesKeys(source.queries, source.keys, keywords, sink, method);
+  }
 }
 
 void CallAddResidual(nb::handle before, nb::handle after, const nb::kwargs& keywords, RowSink* sink) {

@@ -45,6 +45,15 @@ void CallAddLogits(nb::handle logits, const nb::kwargs& keywords, AttentionSink*
                    const char* method = "add_logits");
 void CallAddQueriesKeys(nb::handle queries, nb::handle keys, const nb::kwargs& keywords, AttentionSink* sink,
                         const char* method = "add_queries_keys");
+// Of functions that take one of several sources.
+struct AnySource {
+  nb::handle weights;
+  nb::handle logits;
+  nb::handle queries;
+  nb::handle keys;
+};
+// The one of the calls above whose arguments are not None. Throws TypeError if that is not one.
+void CallAddOneOf(const AnySource& source, const nb::kwargs& keywords, AttentionSink* sink, const char* method);
 void CallAddResidual(nb::handle before, nb::handle after, const nb::kwargs& keywords, RowSink* sink);
 void CallAddGradient(nb::handle gradient, const nb::kwargs& keywords, RowSink* sink);
 

@@ -103,6 +103,21 @@ tells which: 0, more, or -1 of an invalid row.
 Errors: TypeError for none or more than one source, or a keyword that there is not; ValueError for a name that there is
 not, or an array or a value that makes no sense; MemoryError.)";
 
+inline constexpr char kAttentionMapsDoc[] =
+    R"(Attention matrices as small maps, a list of an AttentionMap for each head: what figures of maps are drawn from.
+
+attention_maps(weights, *, layer=0, cells=64, **keywords)
+attention_maps(*, logits, layer=0, cells=64, **keywords)
+attention_maps(*, queries, keys, layer=0, cells=64, **keywords)
+
+Each cell holds the largest of the weights that it stands for, so that sinks, diagonals and single keys are seen in
+matrices of any size, which are never in memory. Arrays and keywords are those of LayerAccumulator's add_weights,
+add_logits and add_queries_keys; the sequences of a batch fall on one another. layer: its index in the model; heads are
+counted from first_head. cells: rows and columns of a map, at most, 1 to 4096.
+
+Errors: TypeError for none or more than one source, or a keyword that there is not; ValueError for an array or a value
+that makes no sense; MemoryError.)";
+
 inline constexpr char kKeyScoresDoc[] =
     R"(How much attention each key of a cache has received: what H2O, SnapKV and their kin evict keys by.
 

@@ -22,23 +22,31 @@ FigureKind KindOf(const std::string& kind) {
   if (kind == "summary") return FigureKind::kSummary;
   if (kind == "heads") return FigureKind::kHeads;
   if (kind == "history") return FigureKind::kHistory;
-  Throw(PyExc_ValueError, "kind is '" + kind + "', expected 'summary', 'heads' or 'history'");
+  if (kind == "keys") return FigureKind::kKeys;
+  if (kind == "maps") return FigureKind::kMaps;
+  Throw(PyExc_ValueError, "kind is '" + kind + "', expected 'summary', 'heads', 'history', 'keys' or 'maps'");
 }
 
 // A figure that is described and not drawn yet.
 struct Drawing {
   FigureKind kind = FigureKind::kSummary;
   std::vector<Report> reports;
+  std::vector<KeyProfile> keys;
+  std::vector<AttentionMap> maps;
   FigureOptions options;
   nb::object baseline;  // that options point at
+
+  FigureData data() const { return {.reports = reports, .keys = keys, .maps = maps}; }
 };
 
-void Make(Drawing* memory, const std::string& kind, std::vector<Report> reports, int width, int height, double scale,
-          bool plain, bool dark, nb::handle thresholds, nb::handle baseline) {
+void Make(Drawing* memory, const std::string& kind, std::vector<Report> reports, std::vector<KeyProfile> keys,
+          std::vector<AttentionMap> maps, int width, int height, double scale, bool plain, bool dark,
+          nb::handle thresholds, nb::handle baseline) {
   FigureOptions options = {.width = width, .height = height, .scale = scale, .plain = plain, .dark = dark};
   options.thresholds = ThresholdsOf(thresholds);
   options.baseline = BaselineOf(baseline);
-  new (memory) Drawing{KindOf(kind), std::move(reports), options, nb::borrow(baseline)};
+  new (memory)
+      Drawing{KindOf(kind), std::move(reports), std::move(keys), std::move(maps), options, nb::borrow(baseline)};
 }
 
 nb::bytes Png(const Drawing& drawing) {
@@ -47,7 +55,7 @@ nb::bytes Png(const Drawing& drawing) {
   {
     const nb::gil_scoped_release release;
     Image image;
-    status = RenderFigure(drawing.kind, drawing.reports, drawing.options, &image);
+    status = RenderFigureOf(drawing.kind, drawing.data(), drawing.options, &image);
     if (status.ok()) status = EncodePng(image, &png);
   }
   Check(status);
@@ -60,7 +68,7 @@ nb::object Rgb(const Drawing& drawing) {
   auto image = std::make_unique<Image>();
   {
     const nb::gil_scoped_release release;
-    status = RenderFigure(drawing.kind, drawing.reports, drawing.options, image.get());
+    status = RenderFigureOf(drawing.kind, drawing.data(), drawing.options, image.get());
   }
   Check(status);
   const size_t shape[] = {static_cast<size_t>(image->height), static_cast<size_t>(image->width), 3};
@@ -74,7 +82,7 @@ std::string Svg(const Drawing& drawing) {
   std::string svg;
   {
     const nb::gil_scoped_release release;
-    status = RenderFigureSvg(drawing.kind, drawing.reports, drawing.options, &svg);
+    status = RenderFigureSvgOf(drawing.kind, drawing.data(), drawing.options, &svg);
   }
   Check(status);
   return svg;
@@ -84,7 +92,7 @@ void Save(const Drawing& drawing, const std::string& path) {
   Status status;
   {
     const nb::gil_scoped_release release;
-    status = tools::WriteFigureFile(drawing.kind, {.reports = drawing.reports}, drawing.options, path);
+    status = tools::WriteFigureFile(drawing.kind, drawing.data(), drawing.options, path);
   }
   Check(status);
 }
@@ -94,9 +102,11 @@ void Save(const Drawing& drawing, const std::string& path) {
 void BindFigure(nb::module_& module) {
   constexpr FigureOptions kDefaults;
   nb::class_<Drawing>(module, "Drawing", "What attnscope.Figure is made of.")
-      .def("__init__", &Make, nb::arg("kind"), nb::arg("reports"), nb::kw_only(), nb::arg("width") = kDefaults.width,
-           nb::arg("height") = kDefaults.height, nb::arg("scale") = kDefaults.scale, nb::arg("plain") = kDefaults.plain,
-           nb::arg("dark") = kDefaults.dark, nb::arg("thresholds") = nb::none(), nb::arg("baseline") = nb::none())
+      .def("__init__", &Make, nb::arg("kind"), nb::arg("reports"), nb::kw_only(),
+           nb::arg("keys") = std::vector<KeyProfile>(), nb::arg("maps") = std::vector<AttentionMap>(),
+           nb::arg("width") = kDefaults.width, nb::arg("height") = kDefaults.height, nb::arg("scale") = kDefaults.scale,
+           nb::arg("plain") = kDefaults.plain, nb::arg("dark") = kDefaults.dark, nb::arg("thresholds") = nb::none(),
+           nb::arg("baseline") = nb::none())
       .def("png", &Png)
       .def("rgb", &Rgb)
       .def("svg", &Svg)

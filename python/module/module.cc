@@ -27,6 +27,7 @@ NB_MODULE(_core, module) {
   python::BindAccumulator(module);
   python::BindReport(module);
   python::BindDiagnosis(module);
+  python::BindAttentionMaps(module);
   python::BindFigure(module);
   python::BindMonitor(module);
   python::BindRows(module);

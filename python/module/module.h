@@ -14,6 +14,7 @@ void BindReport(nanobind::module_& module);
 void BindDiagnosis(nanobind::module_& module);
 void BindFigure(nanobind::module_& module);
 void BindMonitor(nanobind::module_& module);
+void BindAttentionMaps(nanobind::module_& module);
 void BindRows(nanobind::module_& module);
 void BindKeyScores(nanobind::module_& module);
 

@@ -6,7 +6,6 @@
 #include "attnscope/row_outputs.h"
 #include "python/module/calls.h"
 #include "python/module/docstrings.h"
-#include "python/module/errors.h"
 #include "python/module/module.h"
 #include "python/module/row_arrays.h"
 
@@ -36,21 +35,9 @@ class RowMeasurer final : public AttentionSink {
 
 nb::dict Measure(nb::handle weights, nb::handle logits, nb::handle queries, nb::handle keys, nb::handle outputs,
                  const nb::kwargs& keywords) {
-  constexpr char kMethod[] = "measure_rows";
-  const int sources = static_cast<int>(!weights.is_none()) + static_cast<int>(!logits.is_none()) +
-                      static_cast<int>(!queries.is_none() || !keys.is_none());
-  if (sources != 1 || queries.is_none() != keys.is_none()) {
-    Throw(PyExc_TypeError, "measure_rows() takes one of: weights; logits=; queries= and keys=");
-  }
   RowArrays rows("outputs", outputs, /*has_logits=*/weights.is_none());
   RowMeasurer measurer(&rows);
-  if (!weights.is_none()) {
-    CallAddWeights(weights, keywords, &measurer, kMethod);
-  } else if (!logits.is_none()) {
-    CallAddLogits(logits, keywords, &measurer, kMethod);
-  } else {
-    CallAddQueriesKeys(queries, keys, keywords, &measurer, kMethod);
-  }
+  CallAddOneOf({weights, logits, queries, keys}, keywords, &measurer, "measure_rows");
   return rows.Take();
 }
 
