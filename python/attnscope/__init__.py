@@ -15,6 +15,7 @@ five-minute start, docs/metrics.md each metric's definition and error bound.
 
 import importlib
 
+from attnscope import kernels
 from attnscope._core import (
     AttentionMap,
     AttentionMonitor,
@@ -61,6 +62,7 @@ __all__ = [
     "compiled_targets",
     "force_target",
     "history",
+    "kernels",
     "key_profile",
     "loggers",
     "measure_rows",

@@ -32,4 +32,5 @@ NB_MODULE(_core, module) {
   python::BindMonitor(module);
   python::BindRows(module);
   python::BindKeyScores(module);
+  python::BindKernels(module);
 }

@@ -15,6 +15,7 @@ void BindDiagnosis(nanobind::module_& module);
 void BindFigure(nanobind::module_& module);
 void BindMonitor(nanobind::module_& module);
 void BindAttentionMaps(nanobind::module_& module);
+void BindKernels(nanobind::module_& module);
 void BindRows(nanobind::module_& module);
 void BindKeyScores(nanobind::module_& module);
 

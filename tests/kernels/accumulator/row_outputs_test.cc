@@ -125,6 +125,23 @@ TEST_P(RowOutputsTest, RowsWithoutKeys) {
 }
 
 // Also where tasks share the rows of one matrix: whole blocks are swept apart.
+TEST(RowOutputsOfNoRows, AreLeftAlone) {
+  constexpr size_t kSizes[][3] = {{2, 3, 0}, {0, 3, 4}, {2, 0, 4}, {0, 0, 0}};
+  const std::vector<float> weights(2 * 3 * 4 * 5, 0.2f);
+  for (const auto& [batch, heads, queries] : kSizes) {
+    const AttentionView view = ContiguousAttention(weights.data(), ElementType::kFloat32, batch, heads, queries, 5);
+    double entropy = 7.0;
+    RowOutputs outputs;
+    outputs.entropy = &entropy;
+    const Status measured = MeasureRows(view, {}, outputs);
+    EXPECT_TRUE(measured.ok()) << measured.message();
+    LayerAccumulator layer = CreateLayer({.heads = 3, .max_keys = 5, .max_batch = 2});
+    const Status added = layer.AddLogits(view, {}, {}, &outputs);
+    EXPECT_TRUE(added.ok()) << added.message();
+    EXPECT_EQ(entropy, 7.0);
+  }
+}
+
 TEST_P(RowOutputsTest, ThreadsDoNotMatter) {
   constexpr size_t kQueries = 150, kKeys = 700, kHeadDim = 8;
   Random random(7);
