@@ -58,28 +58,52 @@ void Accumulator::Remember(tools::AttentionKind kind, const SoftmaxParams& param
   manner_.soft_cap = params.soft_cap;
 }
 
+template <typename Add>
+Status Accumulator::Alone(const Add& add) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (scores_ == nullptr) return add();
+  const std::lock_guard<std::mutex> scores_lock(scores_->mutex);
+  return add();
+}
+
+Status Accumulator::Attach(std::shared_ptr<SharedScores> scores) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (scores == nullptr) {
+    layer_.Detach();
+  } else {
+    const std::lock_guard<std::mutex> scores_lock(scores->mutex);
+    Status status = layer_.Attach(scores->scores);
+    if (!status.ok()) return status;
+  }
+  scores_ = std::move(scores);
+  return {};
+}
+
 Status Accumulator::AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner,
                                const RowOutputs* rows) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Status status = layer_.AddWeights(weights, mask, runner, rows);
-  if (status.ok()) Remember(tools::AttentionKind::kWeights, {.mask = mask});
-  return status;
+  return Alone([&] {
+    Status status = layer_.AddWeights(weights, mask, runner, rows);
+    if (status.ok()) Remember(tools::AttentionKind::kWeights, {.mask = mask});
+    return status;
+  });
 }
 
 Status Accumulator::AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner,
                               const RowOutputs* rows) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Status status = layer_.AddLogits(logits, params, runner, rows);
-  if (status.ok()) Remember(tools::AttentionKind::kLogits, params);
-  return status;
+  return Alone([&] {
+    Status status = layer_.AddLogits(logits, params, runner, rows);
+    if (status.ok()) Remember(tools::AttentionKind::kLogits, params);
+    return status;
+  });
 }
 
 Status Accumulator::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner,
                                    const RowOutputs* rows) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  Status status = layer_.AddQueriesKeys(view, params, runner, rows);
-  if (status.ok()) Remember(tools::AttentionKind::kQueriesKeys, params);
-  return status;
+  return Alone([&] {
+    Status status = layer_.AddQueriesKeys(view, params, runner, rows);
+    if (status.ok()) Remember(tools::AttentionKind::kQueriesKeys, params);
+    return status;
+  });
 }
 
 Status Accumulator::AddResidual(const ActivationView& before, const ActivationView& after) {
@@ -136,6 +160,11 @@ Status Accumulator::Grow(size_t max_keys, size_t max_batch) {
   LayerAccumulator grown;
   Status status = LayerAccumulator::Create(config, &grown);
   if (!status.ok()) return status;
+  if (scores_ != nullptr) {
+    const std::lock_guard<std::mutex> scores_lock(scores_->mutex);
+    status = grown.Attach(scores_->scores);
+    if (!status.ok()) return status;
+  }
   static_cast<void>(layer_.sums());  // brings the state up to date
   CopyState(layer_, &grown);
   if (has_lent_) left_behind_.push_back(std::move(layer_));
@@ -294,6 +323,16 @@ void BindAccumulator(nb::module_& module) {
           "stats", [](Accumulator& self) { return WithoutGil([&] { return self.Stats(); }); },
           "What was measured so far, as a LayerStats, as if end_sequence() had been called now; the state stays as it "
           "is.")
+      .def(
+          "attach",
+          [](Accumulator& self, const Scores* scores) {
+            Check(WithoutGil([&] { return self.Attach(scores == nullptr ? nullptr : scores->shared()); }));
+          },
+          nb::arg("scores").none(),
+          "From now on rows that are added here are also added to a KeyScores, from the weights that are made anyway; "
+          "None: no longer. Sequences end, and are forgotten, in each by its own calls. Copies and pickles have no "
+          "scores attached. Raises ValueError if these have other heads or sequences or fewer keys than the "
+          "accumulator, and in mean-matrix mode.")
       .def("column_sums", &ColumnSums, nb::arg("sequence") = 0, nb::arg("head") = 0,
            "The attention that each key of an open sequence has received in a head so far, summed over its rows: a "
            "float64 array, as long as the sequence has keys. In mean-matrix mode there is one matrix, [0, 0]. Raises "

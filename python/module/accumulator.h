@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/row_outputs.h"
 #include "python/module/calls.h"
+#include "python/module/key_scores.h"
 #include "tools/analysis/plan.h"
 
 namespace attnscope::python {
@@ -44,6 +46,9 @@ class Accumulator final : public RowSink {
                         const RowOutputs* rows);
   Status AddResidual(const ActivationView& before, const ActivationView& after) override;
   Status AddGradient(const BufferView& gradient) override;
+
+  // From now on rows are also added to `scores`; null: no longer.
+  Status Attach(std::shared_ptr<SharedScores> scores);
 
   void EndSequences();
   Status EndSequence(size_t sequence);
@@ -82,8 +87,13 @@ class Accumulator final : public RowSink {
   };
   void Remember(tools::AttentionKind kind, const SoftmaxParams& params);
 
+  // add(), alone on this accumulator and on its scores.
+  template <typename Add>
+  Status Alone(const Add& add);
+
   LayerAccumulator layer_;
   std::mutex mutex_;
+  std::shared_ptr<SharedScores> scores_;  // that are attached; its mutex is taken after the accumulator's
   Manner manner_;
   // Arrays of Sums and Maxima may be in use for as long as this object lives, so what Grow leaves behind then stays.
   bool has_lent_ = false;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// KeyScores as Python has them: safe from any number of its threads.
-#include "attnscope/key_scores.h"
+#include "python/module/key_scores.h"
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -9,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <vector>
@@ -23,35 +20,6 @@
 
 namespace attnscope::python {
 namespace {
-
-// Calls on one object wait for one another, without the GIL.
-class Scores final : public AttentionSink {
- public:
-  explicit Scores(const KeyScoresConfig& config) { Check(KeyScores::Create(config, &scores_)); }
-
-  // call(scores), alone.
-  template <typename Call>
-  auto Locked(const Call& call) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return call(scores_);
-  }
-
-  Status AddWeights(const AttentionView& weights, const Mask& mask, const Runner& runner) override {
-    return Locked([&](KeyScores& scores) { return scores.AddWeights(weights, mask, runner); });
-  }
-  Status AddLogits(const AttentionView& logits, const SoftmaxParams& params, const Runner& runner) override {
-    return Locked([&](KeyScores& scores) { return scores.AddLogits(logits, params, runner); });
-  }
-  Status AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& params, const Runner& runner) override {
-    return Locked([&](KeyScores& scores) { return scores.AddQueriesKeys(view, params, runner); });
-  }
-
-  KeyScoresConfig config() const { return scores_.config(); }  // which nothing changes
-
- private:
-  KeyScores scores_;
-  std::mutex mutex_;
-};
 
 template <typename Call>
 auto WithoutGil(Scores& self, const Call& call) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """KeyScores against sums of weights in float64."""
+import pickle
 import threading
 
 import numpy
@@ -168,6 +169,58 @@ def test_threads_share_one_object(rng):
         thread.join()
     assert scores.rows() == 4 * 50 * 16
     numpy.testing.assert_allclose(scores.scores(), 200 * weights[0].sum(axis=0, dtype=float), rtol=2e-6)
+
+
+def test_attached_scores_are_those_of_their_own_calls(rng):
+    """To the last bit, also where the accumulator gets more room; None detaches."""
+    queries, keys = (rng.normal(size=(4, n, 16)).astype(numpy.float32) for n in (24, 40))
+    alone, attached = (attnscope.KeyScores(heads=4, groups=2, max_keys=64) for _ in range(2))
+    layer = attnscope.LayerAccumulator(heads=4, max_keys=40)
+    layer.attach(attached)
+    for begin, end in ((0, 9), (9, 24)):
+        alone.add_queries_keys(queries[:, begin:end], keys, causal_offset=16 + begin, causal=True)
+        layer.add_queries_keys(queries[:, begin:end], keys, causal_offset=16 + begin, causal=True)
+        layer.reserve(max_keys=50)
+    for group in range(2):
+        assert numpy.array_equal(alone.scores(0, group), attached.scores(0, group))
+    assert attached.rows() == 24 and layer.stats().layer["rows"] == 4 * 24
+    with pytest.raises(ValueError, match="65"):
+        layer.reserve(max_keys=65)
+    assert layer.max_keys == 50
+    copy = pickle.loads(pickle.dumps(layer))
+    layer.attach(None)
+    for one in (layer, copy):
+        one.add_queries_keys(queries, keys)
+    assert attached.rows() == 24
+
+
+def test_attached_scores_may_be_used_by_other_threads(rng):
+    weights = softmax(rng.normal(size=(2, 16, 32))).astype(numpy.float32)
+    scores = attnscope.KeyScores(heads=2, max_keys=32)
+    layers = [attnscope.LayerAccumulator(heads=2, max_keys=32) for _ in range(3)]
+    for layer in layers:
+        layer.attach(scores)
+    threads = [threading.Thread(target=lambda a=a: [a.add_weights(weights) for _ in range(50)]) for a in (*layers, scores)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert scores.rows() == 4 * 50 * 16
+    numpy.testing.assert_allclose(scores.scores(), 200 * weights[0].sum(axis=0, dtype=float), rtol=2e-6)
+    del scores
+    layers[0].add_weights(weights)  # which still holds them
+
+
+def test_scores_that_cannot_be_attached():
+    layer = attnscope.LayerAccumulator(heads=4, max_keys=40)
+    for keywords, named in ((dict(heads=2, max_keys=40), "2"), (dict(heads=4, max_keys=39), "39")):
+        with pytest.raises(ValueError, match=named):
+            layer.attach(attnscope.KeyScores(**keywords))
+    with pytest.raises(TypeError):
+        layer.attach(3)
+    mean = attnscope.LayerAccumulator(heads=4, max_keys=40, mean_matrix=True)
+    with pytest.raises(ValueError, match="mean"):
+        mean.attach(attnscope.KeyScores(heads=4, max_keys=40))
 
 
 def test_properties_and_configuration():

@@ -42,6 +42,35 @@ def test_memory_stays_flat():
     assert resident_bytes() - before < 2 << 20
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+def test_memory_of_rows_maps_and_scores_stays_flat():
+    rows = numpy.full((1, 2, 4, 16), 1 / 16, numpy.float32)
+    layer = attnscope.LayerAccumulator(heads=2, max_keys=16)
+    scores = attnscope.KeyScores(heads=2, max_keys=16)
+
+    def calls(count):
+        for _ in range(count):
+            layer.add_weights(rows, rows=True)
+            layer.column_sums()
+            attnscope.measure_rows(logits=rows)
+            attnscope.attention_maps(rows)[0].cells
+            scores.add_weights(rows)
+            scores.keep(scores.top_keys(15))
+            scores.scores()
+            scores.end_sequence()
+            attnscope.kernels.top_k(rows, 3)
+            for what in (dict(outputs=["x"]), dict(key_lengths=[17])):
+                try:
+                    attnscope.measure_rows(rows, **what)
+                except ValueError:
+                    pass
+
+    calls(2000)
+    before = resident_bytes()
+    calls(10000)
+    assert resident_bytes() - before < 2 << 20
+
+
 def test_two_threads_measure_side_by_side():
     """While one thread is inside one call, another one runs Python: the GIL is released."""
     weights = softmax(numpy.random.default_rng(1).normal(size=(8, 512, 1024))).astype(numpy.float32)
