@@ -8,35 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "report/utf8.h"
+
 namespace attnscope::internal {
 namespace {
-
-// Bytes of the UTF-8 sequence that `text` starts with, or 0 if it is none: overlong forms, surrogates and numbers above
-// U+10FFFF are not UTF-8 (Unicode 15, table 3-7).
-size_t Utf8Length(std::string_view text) {
-  struct Form {
-    uint8_t first_low, first_high, second_low, second_high;
-    size_t length;
-  };
-  static constexpr std::array<Form, 9> kForms = {{{0x00, 0x7F, 0x00, 0x00, 1},
-                                                  {0xC2, 0xDF, 0x80, 0xBF, 2},
-                                                  {0xE0, 0xE0, 0xA0, 0xBF, 3},
-                                                  {0xE1, 0xEC, 0x80, 0xBF, 3},
-                                                  {0xED, 0xED, 0x80, 0x9F, 3},
-                                                  {0xEE, 0xEF, 0x80, 0xBF, 3},
-                                                  {0xF0, 0xF0, 0x90, 0xBF, 4},
-                                                  {0xF1, 0xF3, 0x80, 0xBF, 4},
-                                                  {0xF4, 0xF4, 0x80, 0x8F, 4}}};
-  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const auto* const form = std::find_if(
-      kForms.begin(), kForms.end(), [&](const Form& f) { return byte(0) >= f.first_low && byte(0) <= f.first_high; });
-  if (form == kForms.end() || text.size() < form->length) return 0;
-  if (form->length >= 2 && (byte(1) < form->second_low || byte(1) > form->second_high)) return 0;
-  for (size_t i = 2; i < form->length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return form->length;
-}
 
 void AppendEscaped(char c, std::string* out) {
   static constexpr std::string_view kHex = "0123456789abcdef";
@@ -77,7 +52,7 @@ void AppendJsonString(std::string_view text, std::string* out) {
   while (!text.empty()) {
     const size_t length = Utf8Length(text);
     if (length == 0) {
-      *out += "\xEF\xBF\xBD";
+      *out += kReplacementCharacter;
     } else if (length == 1 && (static_cast<uint8_t>(text[0]) < 0x20 || text[0] == '"' || text[0] == '\\')) {
       AppendEscaped(text[0], out);
     } else {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attnscope/figure.h"
+#include "report/utf8.h"
 
 namespace attnscope::render {
 namespace {
@@ -53,10 +54,11 @@ std::string Hex(const Color& color) {
 }
 
 // XML allows neither these three characters nor most control characters.
+// XML has neither control characters nor bytes that are no UTF-8.
 std::string Escaped(std::string_view text) {
   std::string escaped;
-  for (const char c : text) {
-    switch (c) {
+  internal::ForEachShownCharacter(text, [&](std::string_view character) {
+    switch (character[0]) {
       case '&':
         escaped += "&amp;";
         break;
@@ -67,9 +69,9 @@ std::string Escaped(std::string_view text) {
         escaped += "&gt;";
         break;
       default:
-        escaped += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+        escaped += character;
     }
-  }
+  });
   return escaped;
 }
 

@@ -202,7 +202,7 @@ TEST_P(KeyScoresTest, ScoresOfAFewRows) {
 // A row with NaN, an infinity or a negative weight gives nothing, but it is a row: others decay, and windows move.
 TEST_P(KeyScoresTest, InvalidRowsGiveNothing) {
   for (const float bad : {kNaN, -kNaN, std::numeric_limits<float>::infinity(), -0.25f}) {
-    for (const size_t window : {0, 2}) {
+    for (const size_t window : {size_t{0}, size_t{2}}) {
       for (size_t at = 0; at < 70; at += 23) {
         std::vector<float> rows(3 * 70, 0.125f);
         rows[70 + at] = bad;
@@ -324,7 +324,7 @@ TEST_P(KeyScoresTest, CellsWithPositions) {
 TEST_P(KeyScoresTest, ResetAndMove) {
   const std::vector<float> rows(2 * 3 * 5, 0.2f);
   const AttentionView view = ContiguousAttention(rows.data(), ElementType::kFloat32, 2, 3, 1, 5);
-  for (const size_t window : {0, 3}) {
+  for (const size_t window : {size_t{0}, size_t{3}}) {
     const KeyScoresConfig config = {.heads = 3, .max_keys = 9, .max_batch = 2, .window = window};
     KeyScores scores = CreateScores(config);
     ASSERT_TRUE(scores.AddWeights(view).ok());

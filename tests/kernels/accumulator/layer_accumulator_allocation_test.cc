@@ -71,7 +71,7 @@ TEST_F(AllocationOfRowsTest, MeanMatrix) {
 
 // Nor do scores of keys, alone or attached, where they are added to, read, and told of evictions.
 TEST_F(AllocationOfRowsTest, KeyScores) {
-  for (const size_t window : {0, 3}) {
+  for (const size_t window : {size_t{0}, size_t{3}}) {
     KeyScores scores;
     ASSERT_TRUE(
         KeyScores::Create({.heads = kHeads, .groups = 2, .max_keys = kKeys, .window = window, .decay = 0.9}, &scores)

@@ -37,7 +37,7 @@ T* Place(GuardedBuffer& buffer, size_t count, bool at_end, size_t misaligned) {
 template <class Check>
 void ForEachPlace(const Check& check) {
   for (size_t count = 0; count <= kMostKeys; ++count) {
-    for (const size_t misaligned : {0, 1, 3}) check(count, false, misaligned);
+    for (const size_t misaligned : {size_t{0}, size_t{1}, size_t{3}}) check(count, false, misaligned);
     check(count, true, 0);
   }
 }

@@ -156,5 +156,12 @@ TEST(SvgCanvas, CellsAreAPictureWithin) {
   }
 }
 
+// What is no UTF-8 would make the whole file no XML.
+TEST(SvgCanvas, TextIsAlwaysUtf8) {
+  const SvgCanvas canvas(10, 10, 1.0, Color{});
+  const std::string svg = canvas.Document("a\xff\xc0\x80\x01\x7f\xc3\xa4");
+  EXPECT_NE(svg.find("<title>a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD  \xc3\xa4</title>"), std::string::npos) << svg;
+}
+
 }  // namespace
 }  // namespace attnscope::render
