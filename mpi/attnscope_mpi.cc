@@ -16,10 +16,12 @@
 
 #include "attnscope/mpi.h"
 #include "attnscope/target.h"
+#include "platform/arguments.h"
+#include "platform/page_error.h"
+#include "platform/streams.h"
 #include "tools/commands/command_line.h"
 #include "tools/commands/measure_options.h"
 #include "tools/commands/report_output.h"
-#include "tools/output/page_error.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -206,8 +208,8 @@ int Answer(const ParseOutcome& outcome) {
 }
 
 int Main(int argc, char** argv) {
-  PrepareStandardStreams();
-  ExitOnPageErrors(kExitError);
+  platform::PrepareStandardStreams();
+  platform::ExitOnPageErrors(kExitError);
   CommandLine line("attnscope-mpi", "Measures the health of a transformer's attention with all ranks of an MPI job.");
   line.SetVersion("attnscope-mpi " + std::string(Version()));
   line.AddDetails(kDetails);
@@ -217,7 +219,7 @@ int Main(int argc, char** argv) {
   options.measure.threads = 1;  // ranks are started one for each core
   AddMeasureOptions(&line, &options.measure);
   AddOutputOptions(&line, &options.output);
-  const ParseOutcome outcome = line.Parse(argc, argv);
+  const ParseOutcome outcome = line.Parse(platform::Arguments(argc, argv));
   return outcome.is_answer || outcome.is_error ? Answer(outcome) : Run(options);
 }
 

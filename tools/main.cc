@@ -5,10 +5,12 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
-#include "attnscope/target.h"
-#include "tools/commands/command.h"
-#include "tools/output/page_error.h"
+#include "platform/arguments.h"
+#include "platform/page_error.h"
+#include "platform/streams.h"
+#include "tools/commands/program.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -36,18 +38,11 @@ int ReportStatus(const Status& status, ExitCode otherwise) {
 
 int Main(int argc, char** argv) {
   std::set_terminate(&OnTerminate);
-  PrepareStandardStreams();
-  ExitOnPageErrors(kExitError);
-  CommandLine program("attnscope", "Measures the health of a transformer's attention.");
-  program.SetVersion("attnscope " + std::string(Version()));
-  program.AddDetails(
-      "Examples:\n"
-      "  attnscope analyze run_L*_attn.npy --png summary.png\n"
-      "  attnscope render report.json -o summary.png\n"
-      "Each command has its own --help.\n");
-  const Command commands[] = {AddAnalyzeCommand(&program), AddMergeCommand(&program), AddDiagnoseCommand(&program),
-                              AddRenderCommand(&program), AddInfoCommand(&program)};
-  const ParseOutcome outcome = program.Parse(argc, argv);
+  platform::PrepareStandardStreams();
+  platform::ExitOnPageErrors(kExitError);
+  CommandLine program("attnscope", kProgramSummary);
+  const std::vector<Command> commands = AddProgram(&program);
+  const ParseOutcome outcome = program.Parse(platform::Arguments(argc, argv));
   if (outcome.is_answer) return ReportStatus(PrintOut(outcome.text), kExitOk);
   if (outcome.is_error) return ReportStatus({StatusCode::kInvalidArgument, outcome.text}, kExitOk);
   for (const Command& command : commands) {

@@ -6,15 +6,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <type_traits>
 
+#include "platform/aligned_memory.h"
+
 namespace attnscope {
 
 struct FreeDeleter {
-  void operator()(void* memory) const { std::free(memory); }
+  void operator()(void* memory) const { platform::Free(memory); }
 };
 
 template <typename T>
@@ -28,7 +29,7 @@ AlignedBuffer<T> AllocateUnsetBuffer(size_t count) {
   constexpr size_t kAlignment = 128;
   if (count > (SIZE_MAX - kAlignment) / sizeof(T)) return nullptr;
   const size_t bytes = (count * sizeof(T) + kAlignment) / kAlignment * kAlignment;
-  return AlignedBuffer<T>(static_cast<T*>(std::aligned_alloc(kAlignment, bytes)));
+  return AlignedBuffer<T>(static_cast<T*>(platform::AllocateAligned(kAlignment, bytes)));
 }
 
 // `count` zeroed elements aligned to 128 bytes, or null if there is no memory for them.
@@ -43,7 +44,7 @@ AlignedBuffer<T> AllocateAlignedBuffer(size_t count) {
 template <typename T>
 AlignedBuffer<T> AllocateLazyBuffer(size_t count) {
   static_assert(std::is_trivially_copyable_v<T>);
-  return AlignedBuffer<T>(static_cast<T*>(std::calloc(count == 0 ? 1 : count, sizeof(T))));
+  return AlignedBuffer<T>(static_cast<T*>(platform::AllocateZeroed(count == 0 ? 1 : count, sizeof(T))));
 }
 
 }  // namespace attnscope

@@ -5,21 +5,25 @@
 #if defined(__APPLE__)
 #define SYMBOL(name) _##name
 #define SECTION .const_data
-#define HIDDEN .private_extern
+#define HIDE(symbol) .private_extern symbol
+#elif defined(_WIN32)
+#define SYMBOL(name) name
+#define SECTION .section .rdata, "dr"
+#define HIDE(symbol)
 #else
 #define SYMBOL(name) name
 #define SECTION .section .rodata
-#define HIDDEN .hidden
+#define HIDE(symbol) .hidden symbol
 #endif
 
   SECTION
   .globl SYMBOL(attnscope_font_regular)
-  HIDDEN SYMBOL(attnscope_font_regular)
+  HIDE(SYMBOL(attnscope_font_regular))
   .p2align 4
 SYMBOL(attnscope_font_regular):
   .incbin ATTNSCOPE_FONT_REGULAR
   .globl SYMBOL(attnscope_font_bold)
-  HIDDEN SYMBOL(attnscope_font_bold)
+  HIDE(SYMBOL(attnscope_font_bold))
   .p2align 4
 SYMBOL(attnscope_font_bold):
   .incbin ATTNSCOPE_FONT_BOLD

@@ -13,11 +13,11 @@
 #include <thread>
 
 #include "attnscope/thread_runner.h"
+#include "platform/mapped_ranges.h"
+#include "platform/page_error.h"
 #include "tests/faults/without_privileges.h"
 #include "tests/support/analyze_files.h"
 #include "tests/support/command_fixture.h"
-#include "tools/files/mapped_ranges.h"
-#include "tools/output/page_error.h"
 
 namespace attnscope::tools {
 namespace {
@@ -96,7 +96,7 @@ TEST_F(PageErrorDeathTest, TruncatedFileEndsWithItsNameAndTheOffset) {
   const std::string path = WriteZeros("L0.npy", {64, 64, 512});
   EXPECT_EXIT(
       {
-        ExitOnPageErrors(2);
+        platform::ExitOnPageErrors(2);
         const Status status = AnalyzeLogits(path, [&] { fs::resize_file(path, 1 << 20); });
         std::fprintf(stderr, "went on: %s\n", status.message().c_str());
       },
@@ -104,17 +104,17 @@ TEST_F(PageErrorDeathTest, TruncatedFileEndsWithItsNameAndTheOffset) {
 }
 
 TEST_F(PageErrorDeathTest, OtherFaultsEndAsBefore) {
-  MappedFile file;
-  ASSERT_TRUE(MappedFile::Open(kShort0, &file).ok());
+  platform::MappedFile file;
+  ASSERT_TRUE(platform::MappedFile::Open(kShort0, &file).ok());
   const auto sent = [] {
-    ExitOnPageErrors(2);
+    platform::ExitOnPageErrors(2);
     raise(SIGBUS);
   };
   EXPECT_EXIT(sent(), testing::KilledBySignal(SIGBUS), "");
-  // A mapping that is no MappedFile's.
+  // A mapping that is no platform::MappedFile's.
   const std::string path = WriteZeros("L0.npy", {64, 64});
   const auto of_another = [&path] {
-    ExitOnPageErrors(2);
+    platform::ExitOnPageErrors(2);
     const int descriptor = open(path.c_str(), O_RDONLY);
     const void* const memory = mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE, descriptor, 0);
     fs::resize_file(path, 0);
@@ -125,21 +125,21 @@ TEST_F(PageErrorDeathTest, OtherFaultsEndAsBefore) {
 
 // What is no longer mapped is no longer listed.
 TEST_F(InputFaultsTest, MappedRangesComeAndGo) {
-  std::vector<MappedFile> files(3);
+  std::vector<platform::MappedFile> files(3);
   std::vector<const uint8_t*> bytes;
-  for (MappedFile& file : files) {
-    ASSERT_TRUE(MappedFile::Open(kShort0, &file).ok());
+  for (platform::MappedFile& file : files) {
+    ASSERT_TRUE(platform::MappedFile::Open(kShort0, &file).ok());
     bytes.push_back(file.bytes().data());
   }
   const size_t size = files[0].bytes().size();
   for (const size_t gone : {size_t{1}, size_t{0}, size_t{2}}) {
-    const MappedRange* const range = MappedRange::Find(bytes[gone] + size - 1);
+    const platform::MappedRange* const range = platform::MappedRange::Find(bytes[gone] + size - 1);
     ASSERT_NE(range, nullptr);
     EXPECT_EQ(range->path(), kShort0);
     EXPECT_EQ(range->bytes().data(), bytes[gone]);
-    EXPECT_NE(MappedRange::Find(bytes[gone] + size), range);
+    EXPECT_NE(platform::MappedRange::Find(bytes[gone] + size), range);
     files[gone] = {};
-    EXPECT_EQ(MappedRange::Find(bytes[gone]), nullptr);
+    EXPECT_EQ(platform::MappedRange::Find(bytes[gone]), nullptr);
   }
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/analysis/residual_plan.h"
 
-#include <glob.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <initializer_list>
@@ -12,6 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/path.h"
+#include "tools/analysis/glob.h"
 #include "tools/analysis/tensor_choice.h"
 #include "tools/analysis/tensor_name.h"
 
@@ -169,7 +169,7 @@ Status PlaceFromOneName(const PlanInputs& inputs, const std::string& name, const
 // What a shell makes of patterns that are not quoted: the first two are taken as a pair, the others as attention.
 Status CheckQuoted(const PlanInputs& inputs, const std::string& before, const std::string& after) {
   const std::string advice = "; quote patterns, as in --residual 'L*_in.npy' 'L*_out.npy'";
-  const auto stem = [](const std::string& path) { return std::filesystem::path(path).stem().string(); };
+  const auto stem = [](const std::string& path) { return platform::Utf8Of(platform::PathOf(path).stem()); };
   const std::string names[] = {stem(before), stem(after)};
   if ((IsBefore(names[0]) && IsBefore(names[1])) || (IsAfter(names[0]) && IsAfter(names[1]))) {
     return Invalid("--residual takes what is before a block and what is after it, but " + before + " and " + after +
@@ -192,11 +192,8 @@ Status CheckQuoted(const PlanInputs& inputs, const std::string& before, const st
 
 std::vector<std::string> ExpandPattern(const std::string& name) {
   std::error_code error;
-  if (std::filesystem::exists(name, error)) return {name};
-  glob_t found = {};
-  std::vector<std::string> paths;
-  if (glob(name.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  globfree(&found);
+  if (std::filesystem::exists(platform::PathOf(name), error)) return {name};
+  std::vector<std::string> paths = FilesOfGlob(name);
   if (paths.empty()) paths.push_back(name);  // which the opening refuses
   return paths;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "attnscope/limits.h"
+#include "platform/path.h"
 #include "tools/analysis/tensor_name.h"
 
 namespace attnscope::tools {
@@ -87,7 +88,7 @@ std::string Misfit(const TensorInfo& info, size_t min_rank, size_t max_rank, con
 
 std::optional<int64_t> LayerOf(const TensorRef& source, const PlanInputs& inputs) {
   if (inputs.layer.has_value()) return inputs.layer;
-  const std::string file_name = std::filesystem::path(source.file->path()).filename().string();
+  const std::string file_name = platform::Utf8Of(platform::PathOf(source.file->path()).filename());
   if (!inputs.layer_pattern.empty()) {
     const std::optional<int64_t> layer = FindPattern(inputs.layer_pattern, source.info().name);
     return layer.has_value() ? layer : FindPattern(inputs.layer_pattern, file_name);
@@ -95,7 +96,7 @@ std::optional<int64_t> LayerOf(const TensorRef& source, const PlanInputs& inputs
   const std::optional<NamedLayer> of_tensor = LayerInName(source.info().name);
   if (!source.file->is_archive()) return NumberOf(of_tensor);
   if (of_tensor.has_value() && of_tensor->has_word) return of_tensor->layer;
-  const std::optional<NamedLayer> of_file = LayerInName(std::filesystem::path(file_name).stem().string());
+  const std::optional<NamedLayer> of_file = LayerInName(platform::Utf8Of(platform::PathOf(file_name).stem()));
   // numpy.savez names a single array arr_0, whatever the file is of.
   const bool is_by_file = source.file->tensors().size() == 1 && of_file.has_value() && of_file->has_word;
   return NumberOf(of_tensor.has_value() && !is_by_file ? of_tensor : of_file);

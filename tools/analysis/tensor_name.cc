@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/analysis/tensor_name.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
+
+#include "tools/analysis/glob.h"
 
 namespace attnscope::tools {
 namespace {
@@ -184,8 +184,7 @@ std::vector<std::string> WordsOf(std::string_view name) {
 }
 
 bool MatchesAny(const std::string& name, std::span<const std::string> globs) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [&](const std::string& glob) { return fnmatch(glob.c_str(), name.c_str(), 0) == 0; });
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return MatchesGlob(glob, name); });
 }
 
 }  // namespace attnscope::tools

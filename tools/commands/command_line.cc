@@ -125,6 +125,12 @@ void CommandLine::AddDetails(const std::string& text) {
 
 void CommandLine::SetVersion(const std::string& text) { app_->set_version_flag("--version", text); }
 
+void CommandLine::AddAnswer(const std::string& name, std::string_view text, const std::string& help) {
+  // CLI11 prints what this exception carries, and ends without an error.
+  app_->add_flag_callback(
+      name, [text] { throw CLI::CallForVersion(std::string(text), 0); }, help);
+}
+
 CommandLine* CommandLine::AddCommand(const std::string& name, const std::string& summary) {
   app_->require_subcommand(0, 1);
   commands_.push_back(std::unique_ptr<CommandLine>(new CommandLine(app_->add_subcommand(name, summary))));
@@ -133,9 +139,41 @@ CommandLine* CommandLine::AddCommand(const std::string& name, const std::string&
 
 bool CommandLine::was_given() const { return app_->parsed(); }
 
-ParseOutcome CommandLine::Parse(int argc, const char* const* argv) {
+std::string CommandLine::name() const { return app_->get_name(); }
+
+std::string CommandLine::summary() const { return app_->get_description(); }
+
+std::vector<OptionText> CommandLine::Options() const {
+  std::vector<OptionText> texts;
+  for (const CLI::Option* const option : static_cast<const CLI::App*>(app_)->get_options()) {
+    OptionText text{.help = option->get_description(),
+                    .is_required = option->get_required(),
+                    .is_repeated = option->get_items_expected_max() > option->get_type_size_max()};
+    for (const std::string& name : option->get_snames()) text.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) text.names.push_back("--" + name);
+    const bool is_flag = option->get_items_expected_max() == 0;
+    if (option->get_positional()) {
+      text.value = option->get_name(true);
+    } else if (!is_flag) {
+      text.value = option->get_type_name();
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+std::vector<const CommandLine*> CommandLine::commands() const {
+  std::vector<const CommandLine*> commands;
+  for (const std::unique_ptr<CommandLine>& command : commands_) commands.push_back(command.get());
+  return commands;
+}
+
+ParseOutcome CommandLine::Parse(const std::vector<std::string>& arguments) {
   try {
-    app_->parse(argc, argv);
+    // CLI11 takes words from the end.
+    std::vector<std::string> words(arguments.rbegin(), arguments.rend());
+    if (!words.empty()) words.pop_back();
+    app_->parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     // --help and --version arrive as errors whose exit code is zero.
     std::ostringstream out;

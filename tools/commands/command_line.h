@@ -6,7 +6,7 @@
 //   CommandLine program("attnscope", "Measures ...");
 //   CommandLine* render = program.AddCommand("render", "Draw reports.");
 //   render->AddOption("-o,--output", &path, "The picture").Placeholder("PATH").Required().NotEmpty();
-//   const ParseOutcome outcome = program.Parse(argc, argv);
+//   const ParseOutcome outcome = program.Parse(arguments);
 #ifndef ATTNSCOPE_TOOLS_COMMANDS_COMMAND_LINE_H_
 #define ATTNSCOPE_TOOLS_COMMANDS_COMMAND_LINE_H_
 
@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -49,6 +50,15 @@ class CommandOption {
 
  private:
   CLI::Option* option_;
+};
+
+// What the help says of an option.
+struct OptionText {
+  std::vector<std::string> names = {};  // with their dashes; none: a positional argument
+  std::string value = {};               // what stands for the value; empty: a flag
+  std::string help = {};
+  bool is_required = false;
+  bool is_repeated = false;
 };
 
 // What became of the arguments.
@@ -85,14 +95,23 @@ class CommandLine {
   void AddDetails(const std::string& text);
   // What --version says.
   void SetVersion(const std::string& text);
+  // A flag that is answered with a text, like --version.
+  void AddAnswer(const std::string& name, std::string_view text, const std::string& help);
 
   // This is the owner of the command, of which one at most is given.
   CommandLine* AddCommand(const std::string& name, const std::string& summary);
   // Of a command: whether it was given.
   bool was_given() const;
 
+  // What the help consists of, for manuals and completions.
+  std::string name() const;
+  std::string summary() const;
+  const std::string& details() const { return details_; }
+  std::vector<OptionText> Options() const;
+  std::vector<const CommandLine*> commands() const;
+
   // Sets the values of all options.
-  ParseOutcome Parse(int argc, const char* const* argv);
+  ParseOutcome Parse(const std::vector<std::string>& arguments);  // the first is the program's name
 
  private:
   explicit CommandLine(CLI::App* app);

@@ -7,10 +7,10 @@
 #include <set>
 #include <string_view>
 
+#include "platform/mapped_file.h"
 #include "report/pathologies.h"
 #include "tools/analysis/residual_plan.h"
 #include "tools/commands/report_file.h"
-#include "tools/files/mapped_file.h"
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -136,8 +136,8 @@ Status CheckJudging(const JudgingOptions& options) {
   Thresholds thresholds;
   Status status = ReadThresholds(options, &thresholds);
   for (const std::string& path : BaselinePaths(options)) {
-    MappedFile file;
-    if (status.ok()) status = MappedFile::Open(path, &file);
+    platform::MappedFile file;
+    if (status.ok()) status = platform::MappedFile::Open(path, &file);
   }
   return status;
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/path.h"
 #include "tools/commands/command.h"
 #include "tools/commands/report_output.h"
 #include "tools/output/terminal.h"
@@ -44,7 +45,7 @@ Status CheckOnce(const std::vector<std::string>& paths) {
   std::map<std::filesystem::path, std::string> seen;
   for (const std::string& path : paths) {
     std::error_code error;
-    const std::filesystem::path file = std::filesystem::canonical(path, error);
+    const std::filesystem::path file = std::filesystem::canonical(platform::PathOf(path), error);
     if (error) continue;
     const auto [entry, is_new] = seen.emplace(file, path);
     if (!is_new) {

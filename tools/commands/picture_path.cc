@@ -4,22 +4,24 @@
 #include <filesystem>
 #include <system_error>
 
+#include "platform/path.h"
+
 namespace attnscope::tools {
 
 Status PicturePath(const std::string& png, const std::string& stage, const std::string& figure, std::string* path) {
   std::error_code error;
-  if (!png.ends_with('/') && !std::filesystem::is_directory(png, error)) {
+  if (platform::PathOf(png).has_filename() && !std::filesystem::is_directory(platform::PathOf(png), error)) {
     *path = png;
     return {};
   }
-  if (stage.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+  if (!stage.empty() && (!platform::IsPlainName(stage) || stage.find('\0') != std::string::npos)) {
     return {StatusCode::kInvalidArgument, "--stage " + stage + ": must not contain '/', it names a folder of --png"};
   }
   const std::filesystem::path folder =
-      std::filesystem::path(png) / ((stage.empty() ? "val" : stage) + "_transformer_diagnostics");
+      platform::PathOf(png) / platform::PathOf((stage.empty() ? "val" : stage) + "_transformer_diagnostics");
   std::filesystem::create_directories(folder, error);
-  if (error) return {StatusCode::kIoError, folder.string() + ": cannot make this folder: " + error.message()};
-  *path = (folder / (figure + ".png")).string();
+  if (error) return {StatusCode::kIoError, platform::Utf8Of(folder) + ": cannot make this folder: " + error.message()};
+  *path = platform::Utf8Of(folder / platform::PathOf(figure + ".png"));
   return {};
 }
 

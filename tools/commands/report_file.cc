@@ -7,9 +7,10 @@
 #include <string_view>
 #include <utility>
 
+#include "platform/mapped_file.h"
 #include "report/io/json_text.h"
 #include "tools/commands/unknown_names.h"
-#include "tools/files/mapped_file.h"
+
 #include "tools/output/terminal.h"
 
 namespace attnscope::tools {
@@ -17,7 +18,7 @@ namespace {
 
 constexpr std::string_view kBlank = " \t\r\n";
 
-std::string_view TextOf(const MappedFile& file) {
+std::string_view TextOf(const platform::MappedFile& file) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
@@ -116,8 +117,8 @@ Status ReadLines(const std::vector<std::string_view>& lines, const std::string& 
 }  // namespace
 
 Status ReadReportsFile(const std::string& path, std::vector<Report>* out) {
-  MappedFile file;
-  Status status = MappedFile::Open(path, &file);
+  platform::MappedFile file;
+  Status status = platform::MappedFile::Open(path, &file);
   if (!status.ok()) return status;
   Report whole;
   status = ReadReport(TextOf(file), path, &whole);

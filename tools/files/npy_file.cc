@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "platform/path.h"
 #include "tools/files/npy.h"
 #include "tools/files/tensor_file.h"
 
@@ -12,12 +13,13 @@ namespace {
 
 class NpyFile : public TensorFile {
  public:
-  NpyFile(std::string path, MappedFile file) : TensorFile(std::move(path), /*is_archive=*/false, std::move(file)) {}
+  NpyFile(std::string path, platform::MappedFile file)
+      : TensorFile(std::move(path), /*is_archive=*/false, std::move(file)) {}
 
  private:
   Status ReadInfo() override {
     TensorInfo& info = tensors_.emplace_back();
-    info.name = std::filesystem::path(path()).stem().string();
+    info.name = platform::Utf8Of(platform::PathOf(path()).stem());
     Status status = NpyHeaderBytes(bytes().first(std::min(kNpyPreludeBytes, bytes().size())), &header_bytes_);
     if (!status.ok()) return status;
     if (header_bytes_ > bytes().size()) {
@@ -45,7 +47,7 @@ class NpyFile : public TensorFile {
 
 }  // namespace
 
-std::unique_ptr<TensorFile> MakeNpyFile(std::string path, MappedFile file) {
+std::unique_ptr<TensorFile> MakeNpyFile(std::string path, platform::MappedFile file) {
   return std::make_unique<NpyFile>(std::move(path), std::move(file));
 }
 

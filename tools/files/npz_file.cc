@@ -28,7 +28,8 @@ Status ReadHeader(ZipMemberReader* reader, size_t member_bytes, std::vector<uint
 
 class NpzFile : public TensorFile {
  public:
-  NpzFile(std::string path, MappedFile file) : TensorFile(std::move(path), /*is_archive=*/true, std::move(file)) {}
+  NpzFile(std::string path, platform::MappedFile file)
+      : TensorFile(std::move(path), /*is_archive=*/true, std::move(file)) {}
 
  private:
   struct Array {
@@ -109,7 +110,7 @@ class NpzFile : public TensorFile {
 
 }  // namespace
 
-std::unique_ptr<TensorFile> MakeNpzFile(std::string path, MappedFile file) {
+std::unique_ptr<TensorFile> MakeNpzFile(std::string path, platform::MappedFile file) {
   return std::make_unique<NpzFile>(std::move(path), std::move(file));
 }
 

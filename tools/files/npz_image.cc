@@ -5,18 +5,11 @@
 // extra field, as zipalign writes it.
 #include "tools/files/npz_image.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
-#include <system_error>
 
 #include "attnscope/write_file.h"
 
@@ -69,39 +62,7 @@ std::string NpyHeader(NpzType type, const std::vector<size_t>& shape) {
   return Record().Text({"\x93NUMPY\x01\x00", 8}).U16(dict.size()).Text(dict).bytes();
 }
 
-Status IoError(const std::string& path, const char* what, int error) {
-  return {StatusCode::kIoError, path + ": cannot " + what + ": " + std::generic_category().message(error)};
-}
-
-// A file without a name in a folder, or -1 with errno set.
-int OpenUnnamed(const std::string& folder) {
-#ifdef O_TMPFILE
-  const int file = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT && errno != EINVAL)) return file;
-#endif
-  std::string name = folder + "/.attnscope-XXXXXX";
-  const int named = mkostemp(name.data(), O_CLOEXEC);
-  if (named >= 0) unlink(name.c_str());
-  return named;
-}
-
-// One beside `path`, or with other temporary files where nothing can stand beside it.
-int OpenScratch(const std::string& path) {
-  struct stat there = {};
-  const bool is_special = stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
-  if (!is_special) {
-    const size_t slash = path.rfind('/');
-    return OpenUnnamed(slash == std::string::npos ? "." : path.substr(0, slash + 1));
-  }
-  const char* temporary = std::getenv("TMPDIR");
-  return OpenUnnamed(temporary == nullptr || *temporary == '\0' ? "/tmp" : temporary);
-}
-
 }  // namespace
-
-NpzImage::~NpzImage() {
-  if (image_ != nullptr) munmap(image_, bytes_);
-}
 
 size_t NpzImage::AddArray(const std::string& name, NpzType type, const std::vector<size_t>& shape) {
   Member member;
@@ -202,37 +163,24 @@ Status NpzImage::Allocate(const std::string& path) {
   const size_t directory = Place();
   size_t directory_bytes = 0;
   for (const Member& member : members_) directory_bytes += DirectoryEntry(member).size();
-  bytes_ = directory + directory_bytes + End(directory, directory_bytes).size();
-  const int file = OpenScratch(path);
-  if (file < 0) return IoError(path, "create a file in its folder", errno);
-  // Room is taken now: a disk that is full later would end the program where an element is written.
-  int error = posix_fallocate(file, 0, static_cast<off_t>(bytes_));
-  void* mapped = MAP_FAILED;
-  if (error == 0) {
-    mapped = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (mapped == MAP_FAILED) error = errno;
-  }
-  close(file);
-  if (error != 0) return IoError(path, "make room for its arrays", error);
-  image_ = static_cast<uint8_t*>(mapped);
-  return {};
+  return image_.Allocate(path, directory + directory_bytes + End(directory, directory_bytes).size());
 }
 
 Status NpzImage::Write(const std::string& path) {
   std::string directory;
   size_t end = 0;
   for (Member& member : members_) {
-    std::memcpy(image_ + member.content, member.npy_header.data(), member.npy_header.size());
-    member.crc = static_cast<uint32_t>(crc32_z(0, image_ + member.content, member.size()));
+    std::memcpy(image_.data() + member.content, member.npy_header.data(), member.npy_header.size());
+    member.crc = static_cast<uint32_t>(crc32_z(0, image_.data() + member.content, member.size()));
     const std::string header = LocalHeader(member);
-    std::memcpy(image_ + member.offset, header.data(), header.size());
+    std::memcpy(image_.data() + member.offset, header.data(), header.size());
     directory += DirectoryEntry(member);
     end = member.elements + member.bytes;
   }
-  std::memcpy(image_ + end, directory.data(), directory.size());
+  std::memcpy(image_.data() + end, directory.data(), directory.size());
   const std::string last = End(end, directory.size());
-  std::memcpy(image_ + end + directory.size(), last.data(), last.size());
-  return WriteFileAtomically(path, {reinterpret_cast<const char*>(image_), bytes_});
+  std::memcpy(image_.data() + end + directory.size(), last.data(), last.size());
+  return WriteFileAtomically(path, {reinterpret_cast<const char*>(image_.data()), image_.size()});
 }
 
 }  // namespace attnscope::tools

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attnscope/status.h"
+#include "platform/disk_memory.h"
 
 namespace attnscope::tools {
 
@@ -22,7 +23,6 @@ class NpzImage {
  public:
   // Sizes from `zip64_from` on are written as zip64 has them; other values than the default are for tests.
   explicit NpzImage(size_t zip64_from = 0xFFFFFFFF) : zip64_from_(zip64_from) {}
-  ~NpzImage();
   NpzImage(const NpzImage&) = delete;
   NpzImage& operator=(const NpzImage&) = delete;
 
@@ -35,7 +35,7 @@ class NpzImage {
   // Errors: kIoError, naming the path, also where the disk has no room.
   Status Allocate(const std::string& path);
   // The elements of an array, aligned to 64 bytes.
-  void* Array(size_t index) { return image_ + members_[index].elements; }
+  void* Array(size_t index) { return image_.data() + members_[index].elements; }
 
   // Writes the archive to `path`, completely or not at all; no array may be changed any more. Reads each byte twice.
   // Errors: those of WriteFileAtomically.
@@ -62,8 +62,7 @@ class NpzImage {
 
   const size_t zip64_from_;
   std::vector<Member> members_;
-  uint8_t* image_ = nullptr;
-  size_t bytes_ = 0;
+  platform::DiskMemory image_;
 };
 
 }  // namespace attnscope::tools

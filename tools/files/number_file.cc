@@ -7,9 +7,9 @@
 #include <limits>
 #include <utility>
 
+#include "platform/mapped_file.h"
 #include "tools/files/decode.h"
 #include "tools/files/float32.h"
-#include "tools/files/mapped_file.h"
 #include "tools/files/npy.h"
 
 namespace attnscope::tools {
@@ -122,8 +122,8 @@ Status ReadArray(Bytes bytes, bool void_is_bfloat16, NumberArray* out) {
 }  // namespace
 
 Status ReadNumberFile(const std::string& path, bool void_is_bfloat16, NumberArray* out) {
-  MappedFile file;
-  Status status = MappedFile::Open(path, &file);
+  platform::MappedFile file;
+  Status status = platform::MappedFile::Open(path, &file);
   if (!status.ok()) return status;
   NumberArray array;
   status = ReadArray(file.bytes(), void_is_bfloat16, &array);

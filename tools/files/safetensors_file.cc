@@ -52,7 +52,7 @@ Storage ReadStorage(std::string_view name) {
 
 class SafetensorsFile : public TensorFile {
  public:
-  SafetensorsFile(std::string path, MappedFile file)
+  SafetensorsFile(std::string path, platform::MappedFile file)
       : TensorFile(std::move(path), /*is_archive=*/true, std::move(file)) {}
 
  private:
@@ -158,7 +158,7 @@ class SafetensorsFile : public TensorFile {
 
 }  // namespace
 
-std::unique_ptr<TensorFile> MakeSafetensorsFile(std::string path, MappedFile file) {
+std::unique_ptr<TensorFile> MakeSafetensorsFile(std::string path, platform::MappedFile file) {
   return std::make_unique<SafetensorsFile>(std::move(path), std::move(file));
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/path.h"
 #include "report/io/json_text.h"
 #include "tools/files/tensor_file.h"
 
@@ -19,7 +20,8 @@ constexpr const char* kMap = "weight_map";
 
 class ShardedFile : public TensorFile {
  public:
-  ShardedFile(std::string path, MappedFile file) : TensorFile(std::move(path), /*is_archive=*/true, std::move(file)) {}
+  ShardedFile(std::string path, platform::MappedFile file)
+      : TensorFile(std::move(path), /*is_archive=*/true, std::move(file)) {}
 
   Status CheckUnchanged() const override {
     Status status = TensorFile::CheckUnchanged();
@@ -59,12 +61,13 @@ class ShardedFile : public TensorFile {
 
   Status AddTensor(const std::string& tensor, const std::string& shard) {
     // An index leads to files beside it, to no others.
-    if (shard.empty() || shard.find('/') != std::string::npos || shard.ends_with(".json")) {
+    if (!platform::IsPlainName(shard) || shard.ends_with(".json")) {
       return {StatusCode::kDataLoss, "weight_map: '" + shard + "' is no safetensors file beside the index"};
     }
     Shard& opened = shards_[shard];
     if (opened.file == nullptr) {
-      Status status = Open((std::filesystem::path(path()).parent_path() / shard).string(), &opened.file);
+      Status status =
+          Open(platform::Utf8Of(platform::PathOf(path()).parent_path() / platform::PathOf(shard)), &opened.file);
       if (!status.ok()) return status;
       for (const TensorInfo& info : opened.file->tensors()) opened.tensors.emplace(info.name, opened.tensors.size());
     }
@@ -87,7 +90,7 @@ class ShardedFile : public TensorFile {
 
 }  // namespace
 
-std::unique_ptr<TensorFile> MakeShardedFile(std::string path, MappedFile file) {
+std::unique_ptr<TensorFile> MakeShardedFile(std::string path, platform::MappedFile file) {
   return std::make_unique<ShardedFile>(std::move(path), std::move(file));
 }
 

@@ -14,13 +14,14 @@
 #include <vector>
 
 #include "attnscope/status.h"
+#include "platform/bytes.h"
 
 namespace attnscope::tools {
 
 // Files hold little-endian numbers, which are used where they lie.
 static_assert(std::endian::native == std::endian::little, "big-endian machines would need a copy of each tensor");
 
-using Bytes = std::span<const uint8_t>;
+using platform::Bytes;
 
 enum class Dtype : uint8_t {
   kFloat16,

@@ -21,7 +21,7 @@ bool LooksLikeSafetensors(Bytes bytes) {
 }
 
 // By content; a damaged file by its name, so that the message can say what is wrong with it.
-std::unique_ptr<TensorFile> Make(const std::string& path, MappedFile&& file) {
+std::unique_ptr<TensorFile> Make(const std::string& path, platform::MappedFile&& file) {
   const Bytes bytes = file.bytes();
   if (StartsWith(bytes, "\x93NUMPY")) return MakeNpyFile(path, std::move(file));
   if (StartsWith(bytes, "PK")) return MakeNpzFile(path, std::move(file));
@@ -46,8 +46,8 @@ std::string OtherFormat(Bytes bytes) {
 }  // namespace
 
 Status TensorFile::Open(const std::string& path, std::unique_ptr<TensorFile>* out) {
-  MappedFile file;
-  Status status = MappedFile::Open(path, &file);
+  platform::MappedFile file;
+  Status status = platform::MappedFile::Open(path, &file);
   if (!status.ok()) return status;
   const bool is_empty = file.bytes().empty();
   std::unique_ptr<TensorFile> opened = is_empty ? nullptr : Make(path, std::move(file));

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "attnscope/status.h"
-#include "tools/files/mapped_file.h"
+#include "platform/mapped_file.h"
 #include "tools/files/tensor.h"
 
 namespace attnscope::tools {
@@ -51,11 +51,11 @@ class TensorFile {
   // What was passed over, for people.
   std::span<const std::string> notes() const { return notes_; }
 
-  // As MappedFile::CheckUnchanged.
+  // As platform::MappedFile::CheckUnchanged.
   virtual Status CheckUnchanged() const { return file_.CheckUnchanged(); }
 
  protected:
-  TensorFile(std::string path, bool is_archive, MappedFile file)
+  TensorFile(std::string path, bool is_archive, platform::MappedFile file)
       : path_(std::move(path)), is_archive_(is_archive), file_(std::move(file)) {}
 
   Bytes bytes() const { return file_.bytes(); }
@@ -74,14 +74,14 @@ class TensorFile {
  private:
   std::string path_;
   bool is_archive_;
-  MappedFile file_;
+  platform::MappedFile file_;
 };
 
 // One for each format; `Open` chooses.
-std::unique_ptr<TensorFile> MakeNpyFile(std::string path, MappedFile file);
-std::unique_ptr<TensorFile> MakeNpzFile(std::string path, MappedFile file);
-std::unique_ptr<TensorFile> MakeSafetensorsFile(std::string path, MappedFile file);
-std::unique_ptr<TensorFile> MakeShardedFile(std::string path, MappedFile file);
+std::unique_ptr<TensorFile> MakeNpyFile(std::string path, platform::MappedFile file);
+std::unique_ptr<TensorFile> MakeNpzFile(std::string path, platform::MappedFile file);
+std::unique_ptr<TensorFile> MakeSafetensorsFile(std::string path, platform::MappedFile file);
+std::unique_ptr<TensorFile> MakeShardedFile(std::string path, platform::MappedFile file);
 
 }  // namespace attnscope::tools
 

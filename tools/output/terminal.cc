@@ -1,47 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/output/terminal.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
 
-namespace attnscope::tools {
+#include "platform/page_message.h"
+#include "platform/streams.h"
 
-void PrepareStandardStreams() {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
-  // The lowest free descriptor is taken, so a closed one is found by opening. What is opened read-only refuses writes.
-  int file = 0;
-  do {
-    file = open("/dev/null", O_RDONLY);
-  } while (file >= 0 && file <= STDERR_FILENO);
-  if (file >= 0) close(file);
-}
+namespace attnscope::tools {
 
 bool ColorsWanted() {
   const char* const no_color = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
+  return platform::IsTerminal(platform::Stream::kOutput) && (no_color == nullptr || *no_color == '\0') &&
          (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
 Status PrintOut(std::string_view text) {
-  while (!text.empty()) {  // not by stdio, which gives up where a call is interrupted
-    const ssize_t written = write(STDOUT_FILENO, text.data(), text.size());
-    if (written >= 0) {
-      text.remove_prefix(static_cast<size_t>(written));
-    } else if (errno != EINTR) {
-      return {StatusCode::kIoError, "cannot write to standard output: " + std::generic_category().message(errno)};
-    }
-  }
-  return {};
+  const int error = platform::WriteToStream(platform::Stream::kOutput, text);
+  if (error == 0) return {};
+  return {StatusCode::kIoError, "cannot write to standard output: " + std::generic_category().message(error)};
 }
 
 void PrintError(std::string_view message) {
@@ -50,13 +31,14 @@ void PrintError(std::string_view message) {
   std::fputs("attnscope: ", stderr);  // if this fails there is nobody left to tell
   for (; !message.empty(); message.remove_prefix(std::min(piece.size(), message.size()))) {
     const std::string_view part = message.substr(0, piece.size());
-    std::transform(part.begin(), part.end(), piece.begin(), &Printable);
+    std::transform(part.begin(), part.end(), piece.begin(), &platform::Printable);
     std::fwrite(piece.data(), 1, part.size(), stderr);
   }
   std::fputs("\n", stderr);
 }
 
-ProgressBar::ProgressBar(size_t total) : total_(total), is_shown_(total > 0 && isatty(STDERR_FILENO) == 1) {}
+ProgressBar::ProgressBar(size_t total)
+    : total_(total), is_shown_(total > 0 && platform::IsTerminal(platform::Stream::kError)) {}
 
 ProgressBar::~ProgressBar() {
   if (is_shown_ && shown_percent_ >= 0) std::fputs("\r\033[K", stderr);

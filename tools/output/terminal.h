@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The only place that prints, but for page_error.h.
+// The only place that prints, but for platform/page_error.h.
 #ifndef ATTNSCOPE_TOOLS_OUTPUT_TERMINAL_H_
 #define ATTNSCOPE_TOOLS_OUTPUT_TERMINAL_H_
 
@@ -12,23 +12,11 @@
 
 namespace attnscope::tools {
 
-// Makes failed writes visible as errors: neither a reader of standard output that has gone away nor a limit on the size
-// of files ends the process any more, and no file that is opened later takes the place of a standard stream that was
-// closed. Call first.
-void PrepareStandardStreams();
-
 // Whether standard output is a terminal whose owner wants colours (no-color.org).
 bool ColorsWanted();
 
 // Writes all of `text` to standard output. Errors: kIoError, with the system's reason.
 Status PrintOut(std::string_view text);
-
-// What may be shown of a character of a name from a hostile file: control characters, which act on terminals, become
-// question marks.
-constexpr char Printable(char c) {
-  const auto byte = static_cast<unsigned char>(c);  // plain char has a sign on x86 and none on Arm
-  return (byte < ' ' && c != '\n') || c == '\x7F' ? '?' : c;
-}
 
 // Writes "attnscope: <message>" to standard error, in printable characters. Allocates nothing.
 void PrintError(std::string_view message);

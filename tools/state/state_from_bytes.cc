@@ -7,8 +7,8 @@
 
 #include "attnscope/limits.h"
 #include "kernels/accumulator/state_layout.h"
+#include "platform/mapped_file.h"
 #include "tools/files/little_endian.h"
-#include "tools/files/mapped_file.h"
 #include "tools/state/state_file.h"
 #include "tools/state/state_format.h"
 
@@ -291,8 +291,8 @@ Status StateFromBytes(Bytes bytes, SavedState* out) {
 }
 
 Status ReadStateFile(const std::string& path, SavedState* out) {
-  MappedFile file;
-  Status status = MappedFile::Open(path, &file);
+  platform::MappedFile file;
+  Status status = platform::MappedFile::Open(path, &file);
   if (!status.ok()) return status;
   status = StateFromBytes(file.bytes(), out);
   return status.ok() ? status : Status(status.code(), path + ": " + status.message());

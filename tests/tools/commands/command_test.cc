@@ -34,6 +34,17 @@ TEST_F(CommandTest, InfoTellsVersionAndTargets) {
   EXPECT_NE(forced.out.find("target            " + name + " (by ATTNSCOPE_TARGET)\n"), std::string::npos) << forced.out;
 }
 
+// Of all that is linked in, word for word; licenses/README.md lists it.
+TEST_F(CommandTest, LicensesAreThoseOfAllThatIsInTheProgram) {
+  const std::string text = RunOk({"--licenses"}).out;
+  EXPECT_TRUE(text.starts_with("---- attnscope ----\n"));
+  for (const char* const name : {"highway", "nlohmann-json", "dejavu", "stb", "cli11", "zlib", "libdeflate"}) {
+    const std::string license = Read(DataFile("../../licenses/" + std::string(name) + ".txt"));
+    EXPECT_NE(text.find("---- " + std::string(name) + " ----\n\n" + license), std::string::npos) << name;
+  }
+  EXPECT_NE(text.find("Apache License\n                           Version 2.0"), std::string::npos);
+}
+
 TEST_F(CommandTest, TargetsThatAreNotThereAreErrors) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"info"}, {"analyze", kShort0}}) {
     const Outcome outcome = Run(arguments, [] { setenv("ATTNSCOPE_TARGET", "AVX9", 1); });

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which file lies where in memory: what a signal handler needs to tell whose page could not be read.
-#ifndef ATTNSCOPE_TOOLS_FILES_MAPPED_RANGES_H_
-#define ATTNSCOPE_TOOLS_FILES_MAPPED_RANGES_H_
+#ifndef ATTNSCOPE_PLATFORM_MAPPED_RANGES_H_
+#define ATTNSCOPE_PLATFORM_MAPPED_RANGES_H_
 
 #include <atomic>
 #include <string>
 
-#include "tools/files/tensor.h"
+#include "platform/bytes.h"
 
-namespace attnscope::tools {
+namespace attnscope::platform {
 
 // A mapped file's bytes, listed from construction to destruction.
 class MappedRange {
@@ -32,6 +32,6 @@ class MappedRange {
   std::atomic<MappedRange*> next_{nullptr};
 };
 
-}  // namespace attnscope::tools
+}  // namespace attnscope::platform
 
-#endif  // ATTNSCOPE_TOOLS_FILES_MAPPED_RANGES_H_
+#endif  // ATTNSCOPE_PLATFORM_MAPPED_RANGES_H_

@@ -4,10 +4,6 @@
 // renames. The temporary name does not contain the target's, so a name of any permitted length works.
 #include "attnscope/write_file.h"
 
-#if !defined(__unix__) && !defined(__APPLE__)
-#error "attnscope::report writes files by POSIX calls. The core, attnscope::attnscope, does without."
-#endif
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>

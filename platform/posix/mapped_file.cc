@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/files/mapped_file.h"
+#include "platform/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
-#include "tools/files/mapped_ranges.h"
+#include "platform/mapped_ranges.h"
+#include "platform/path.h"
 
-namespace attnscope::tools {
+namespace attnscope::platform {
 namespace {
 
 Status SystemError(const std::string& path, int error) {
@@ -26,14 +28,20 @@ Status CheckRegular(const std::string& path, int file, struct stat* info) {
   return S_ISREG(info->st_mode) ? Status() : Status(StatusCode::kIoError, path + ": is no regular file");
 }
 
-bool SameTime(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
+// To the nanosecond, whose name in stat differs between systems. A file that cannot be looked at has the least of
+// times.
+std::filesystem::file_time_type TimeOf(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::last_write_time(PathOf(path), error);
+}
 
 }  // namespace
 
 // Owns the pages.
 class MappedFile::Mapping {
  public:
-  Mapping(const std::string& path, Bytes bytes, const struct stat& info) : range_(path, bytes), info_(info) {}
+  Mapping(const std::string& path, Bytes bytes, const struct stat& info)
+      : range_(path, bytes), info_(info), time_(TimeOf(path)) {}
   ~Mapping() { munmap(const_cast<uint8_t*>(bytes().data()), bytes().size()); }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
@@ -43,7 +51,7 @@ class MappedFile::Mapping {
   Status CheckUnchanged() const {
     struct stat now = {};
     if (stat(range_.path().c_str(), &now) != 0 || now.st_dev != info_.st_dev || now.st_ino != info_.st_ino) return {};
-    if (now.st_size == info_.st_size && SameTime(now.st_mtim, info_.st_mtim)) return {};
+    if (now.st_size == info_.st_size && TimeOf(range_.path()) == time_) return {};
     return {StatusCode::kDataLoss, range_.path() + ": was written to while it was read: it had " +
                                        std::to_string(info_.st_size) + " bytes and has " + std::to_string(now.st_size)};
   }
@@ -51,6 +59,7 @@ class MappedFile::Mapping {
  private:
   MappedRange range_;
   struct stat info_;
+  std::filesystem::file_time_type time_;
 };
 
 MappedFile::MappedFile() = default;
@@ -83,4 +92,4 @@ Status MappedFile::Open(const std::string& path, MappedFile* out) {
   return status;
 }
 
-}  // namespace attnscope::tools
+}  // namespace attnscope::platform

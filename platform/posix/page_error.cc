@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything that the handler calls is safe in a handler: no allocation, no lock, no stdio.
-#include "tools/output/page_error.h"
+#include "platform/page_error.h"
 
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
-#include <charconv>
 #include <string_view>
 
-#include "tools/files/mapped_ranges.h"
-#include "tools/output/terminal.h"
+#include "platform/mapped_ranges.h"
+#include "platform/page_message.h"
 
-namespace attnscope::tools {
+namespace attnscope::platform {
 namespace {
 
 std::atomic<int> exit_code_of_errors{1};
 std::atomic_flag is_ending;
-
-// Text of at most the longest path and some words; more is cut.
-class FixedText {
- public:
-  void Add(std::string_view text) {
-    for (const char c : text) {
-      if (size_ == text_.size()) return;
-      text_[size_++] = Printable(c);
-    }
-  }
-  void Add(size_t number) {
-    std::array<char, 24> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-    Add({digits.data(), static_cast<size_t>(end.ptr - digits.data())});
-  }
-  std::string_view text() const { return {text_.data(), size_}; }
-
- private:
-  std::array<char, 4600> text_;
-  size_t size_ = 0;
-};
 
 void OnBusError(int signal_number, siginfo_t* info, void*) {
   const MappedRange* const range = info->si_code > 0 ? MappedRange::Find(info->si_addr) : nullptr;
@@ -49,14 +26,7 @@ void OnBusError(int signal_number, siginfo_t* info, void*) {
     return;
   }
   while (is_ending.test_and_set()) pause();  // another thread is about to end the process
-  FixedText message;
-  message.Add("attnscope: ");
-  message.Add(range->path());
-  message.Add(": byte ");
-  message.Add(static_cast<size_t>(static_cast<const uint8_t*>(info->si_addr) - range->bytes().data()));
-  message.Add(" of ");
-  message.Add(range->bytes().size());
-  message.Add(" cannot be read: someone truncated the file meanwhile, or its device failed\n");
+  const PageMessage message(*range, info->si_addr);
   constexpr std::string_view kClearLine = "\r\033[K";  // a progress bar may stand there
   ssize_t written = 0;
   if (isatty(STDERR_FILENO) == 1) written = write(STDERR_FILENO, kClearLine.data(), kClearLine.size());
@@ -76,4 +46,4 @@ void ExitOnPageErrors(int exit_code) {
   sigaction(SIGBUS, &action, nullptr);
 }
 
-}  // namespace attnscope::tools
+}  // namespace attnscope::platform

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/files/mapped_ranges.h"
+#include "platform/mapped_ranges.h"
 
 #include <functional>
 #include <mutex>
 #include <utility>
 
-namespace attnscope::tools {
+namespace attnscope::platform {
 namespace {
 
 std::mutex changes;
@@ -36,4 +36,4 @@ const MappedRange* MappedRange::Find(const void* address) {
   return nullptr;
 }
 
-}  // namespace attnscope::tools
+}  // namespace attnscope::platform

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A regular file as read-only memory.
-#ifndef ATTNSCOPE_TOOLS_FILES_MAPPED_FILE_H_
-#define ATTNSCOPE_TOOLS_FILES_MAPPED_FILE_H_
+#ifndef ATTNSCOPE_PLATFORM_MAPPED_FILE_H_
+#define ATTNSCOPE_PLATFORM_MAPPED_FILE_H_
 
 #include <memory>
 #include <string>
 
 #include "attnscope/status.h"
-#include "tools/files/tensor.h"
+#include "platform/bytes.h"
 
-namespace attnscope::tools {
+namespace attnscope::platform {
 
 // Pages are read from disk when they are touched. Where someone has truncated the file meanwhile, or its device fails,
-// touching one raises SIGBUS, as with any mapping; the program makes a message of it (tools/output/page_error.h).
+// touching one raises SIGBUS, as with any mapping; the program makes a message of it (platform/page_error.h).
 // attnscope's own writer renames instead of truncating.
 class MappedFile {
  public:
@@ -38,6 +38,6 @@ class MappedFile {
   std::unique_ptr<Mapping> mapping_;
 };
 
-}  // namespace attnscope::tools
+}  // namespace attnscope::platform
 
-#endif  // ATTNSCOPE_TOOLS_FILES_MAPPED_FILE_H_
+#endif  // ATTNSCOPE_PLATFORM_MAPPED_FILE_H_

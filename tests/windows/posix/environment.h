@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For tests on Windows, before each source: what POSIX adds to stdlib.h.
+#ifndef ATTNSCOPE_TESTS_WINDOWS_POSIX_ENVIRONMENT_H_
+#define ATTNSCOPE_TESTS_WINDOWS_POSIX_ENVIRONMENT_H_
+
+#include <stdlib.h>
+
+inline int setenv(const char* name, const char* value, int) { return _putenv_s(name, value); }
+inline int unsetenv(const char* name) { return _putenv_s(name, ""); }
+
+#endif  // ATTNSCOPE_TESTS_WINDOWS_POSIX_ENVIRONMENT_H_
