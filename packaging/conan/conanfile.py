@@ -32,7 +32,7 @@ class AttnscopeConan(ConanFile):
     def export_sources(self):
         for pattern in ("CMakeLists.txt", "LICENSE", "README.md", "licenses/*", "cmake/*", "packaging/debian/*", "docs/*.md",
                         "docs/CMakeLists.txt", "include/*", "kernels/*", "report/*", "monitor/*", "platform/*", "render/*",
-                        "c_interface/*"):
+                        "c_interface/*", "page/*"):
             copy(self, pattern, self._root, self.export_sources_folder)
 
     def validate(self):
