@@ -295,6 +295,7 @@ struct GgmlWidenedKeys {
   GgmlLayout layout;
   void (*to_float)(const void* from, float* to, int64_t count) = nullptr;
 
+  // KeyLoader::load; `context` is a GgmlWidenedKeys.
   static void Load(const void* context, size_t sequence, size_t kv_head, size_t first, size_t count, size_t head_dim,
                    float* to) {
     const GgmlWidenedKeys& keys = *static_cast<const GgmlWidenedKeys*>(context);

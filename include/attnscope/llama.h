@@ -53,6 +53,7 @@ namespace attnscope {
 // it is. The context may be freed before the monitor or after it.
 class LlamaProbe {
  public:
+  // Feeds `monitor`, which must outlive it.
   explicit LlamaProbe(AttentionMonitor* monitor) : monitor_(monitor) {}
   LlamaProbe(const LlamaProbe&) = delete;
   LlamaProbe& operator=(const LlamaProbe&) = delete;

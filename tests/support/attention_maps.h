@@ -23,7 +23,8 @@ inline std::vector<AttentionMap> ExampleMaps(int layers, int heads, size_t token
         for (size_t column = 0; column <= row; ++column) {
           float& cell = map.cells[row * map.columns + column];
           const bool is_peak = h % 3 == 0 ? column == 0 : column + 1 == row;
-          const float rest = 1.0f / static_cast<float>((row + 1) * (h % 3 == 2 ? 1 : 8 + 4 * l));
+          const int share = h % 3 == 2 ? 1 : 8 + 4 * l;
+          const float rest = 1.0f / static_cast<float>((row + 1) * static_cast<size_t>(share));
           cell = h % 3 != 2 && is_peak ? 0.5f : h == 4 && column % 5 == 0 ? 0.0f : rest;
         }
       }
