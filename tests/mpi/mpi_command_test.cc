@@ -88,7 +88,8 @@ TEST_F(MpiCommandTest, ManyRanksGiveTheNumbersOfOne) {
 }
 
 TEST_F(MpiCommandTest, RankZeroWritesOnce) {
-  const Outcome outcome = RunRanks(3, WithFiles({kShort0, kShort1, "--epoch", "5", "--fail-on", "warning"}));
+  const Outcome outcome = RunRanks(3, WithFiles({kShort0, kShort1, "--epoch", "5", "--fail-on", "warning",
+                                                 "--threshold", "one_hot_max_row_weight_warning=0.5"}));
   EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
   EXPECT_EQ(outcome.out.find("layer  entropy"), outcome.out.rfind("layer  entropy")) << outcome.out;
   EXPECT_EQ(outcome.out.find('\033'), std::string::npos) << "colours in a pipe";

@@ -18,11 +18,12 @@
 namespace attnscope::test {
 namespace {
 
-constexpr size_t kMostElements = kSlowBuild ? 40000 : 300000;
+constexpr size_t kCapacity = 300000;
+constexpr size_t kMostElements = kSlowBuild ? 40000 : kCapacity;
 
 class ColumnSumsTest : public TargetTest {
  protected:
-  ColumnSumsTest() : memory_(kMostElements) {}
+  ColumnSumsTest() : memory_(kCapacity) {}
 
   void Check(const std::string& what) {
     const kernels::Rows& rows = memory_.rows();

@@ -20,7 +20,8 @@
 namespace attnscope::test {
 namespace {
 
-constexpr size_t kMostElements = kSlowBuild ? 60000 : 300000;
+constexpr size_t kCapacity = 300000;
+constexpr size_t kMostElements = kSlowBuild ? 60000 : kCapacity;
 
 // Outputs of a call, with one number more to see that it stays.
 struct Measured {
@@ -39,7 +40,7 @@ struct Measured {
 
 class MeasureRowsTest : public TargetTest {
  protected:
-  MeasureRowsTest() : memory_(kMostElements), workspace_(kernels::MeasureRowsBytes(kMostElements)) {}
+  MeasureRowsTest() : memory_(kCapacity), workspace_(kernels::MeasureRowsBytes(kMostElements)) {}
 
   // A workspace that ends where unreadable memory begins, full of NaN.
   void* Workspace(size_t bytes) { return std::memset(workspace_.PlaceAtEnd(bytes), 0xFF, bytes); }

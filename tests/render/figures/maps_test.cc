@@ -64,7 +64,7 @@ TEST(Maps, AnEvenShareOfManyKeysIsNotTheLowestColour) {
   for (const size_t keys : {10u, 128u, 2048u, 16384u, 1000000u}) {
     AttentionMap map = MakeAttentionMap(0, 0, 64, keys);
     map.cells.assign(map.cells.size(), 1.0f / static_cast<float>(keys));
-    const Color& color = Drawn({map}).cells.at(0).cells.colors[0];
+    const Color color = Drawn({map}).cells.at(0).cells.colors[0];
     EXPECT_NE(color, ColorMap(0)) << keys;
     EXPECT_NE(color, ColorMap(kColorMapSteps - 1)) << keys;
   }
