@@ -3,6 +3,7 @@
 // Column sums and maxima of plain rows against long double; rows that are invalid are left out and counted.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>

@@ -3,6 +3,7 @@
 // What pictures of attention are drawn from, beside the same by plain loops over the files' elements.
 #include "tools/analysis/attention_pictures.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <numeric>

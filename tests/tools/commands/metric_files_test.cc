@@ -3,6 +3,7 @@
 // analyze --row-metrics and --key-metrics: arrays that say what RowOutputs and ColumnSums of the same tensors do.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>

@@ -3,6 +3,8 @@
 // Manual pages and completions leave out nothing that --help says.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tools/commands/program.h"
 #include "tools/manual/completions.h"
 #include "tools/manual/man_page.h"
