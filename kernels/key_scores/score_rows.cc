@@ -2,8 +2,6 @@
 #include "kernels/key_scores/score_rows.h"
 
 #include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/key_scores/score_rows.cc"
@@ -11,25 +9,13 @@
 // After foreach_target.h:
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
+#include "kernels/sweep/largest_bits-inl.h"
+#include "kernels/sweep/row_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// Calls of(row) with the row as elements of its type.
-template <class Of>
-HWY_INLINE auto OfType(const void* row, ElementType type, const Of& of) {
-  switch (type) {
-    case ElementType::kFloat16:
-      return of(static_cast<const hwy::float16_t*>(row));
-    case ElementType::kBFloat16:
-      return of(static_cast<const hwy::bfloat16_t*>(row));
-    case ElementType::kFloat32:
-      break;
-  }
-  return of(static_cast<const float*>(row));
-}
 
 // Calls body(d, i) for whole vectors of `df` from 0 on, and for the single elements behind them.
 template <class DF, class Body>
@@ -42,30 +28,12 @@ HWY_INLINE void ForEachVector(DF df, size_t count, const Body& body) {
 }
 
 bool IsOrdinaryRow(const void* row, ElementType type, size_t count) {
-  // As unsigned numbers, the bits of NaN, infinity and all that has a sign are above those of 2^64.
-  constexpr uint32_t kMostBits = 0x5F800000u;
-  const hn::ScalableTag<float> df;
-  return OfType(row, type, [&](const auto* from) HWY_ATTR {
-    const hn::RebindToUnsigned<decltype(df)> du;
-    const hn::CappedTag<float, 1> d1;
-    const size_t N = hn::Lanes(df);
-    auto most = hn::Zero(du);
-    size_t i = 0;
-    for (; i + N <= count; i += N) most = hn::Max(most, hn::BitCast(du, LoadAsFloat(df, from + i)));
-    const auto bound = hn::Set(du, kMostBits);
-    bool ordinary = hn::AllTrue(du, hn::Eq(hn::Max(most, bound), bound));
-    for (; i < count; ++i) {
-      const float weight = hn::GetLane(LoadAsFloat(d1, from + i));
-      uint32_t bits;
-      memcpy(&bits, &weight, sizeof(bits));
-      ordinary = ordinary && bits <= kMostBits;
-    }
-    return ordinary;
-  });
+  return WithElements(row, type,
+                      [&](const auto* from) HWY_ATTR { return LargestBits(from, count, from) <= kMaxFastBits; });
 }
 
 void AddRowToBlock(const void* row, ElementType type, size_t count, float factor, float* HWY_RESTRICT block) {
-  OfType(row, type, [&](const auto* from) HWY_ATTR {
+  WithElements(row, type, [&](const auto* from) HWY_ATTR {
     ForEachVector(hn::ScalableTag<float>(), count, [&](auto d, size_t i) HWY_ATTR {
       hn::StoreU(hn::MulAdd(hn::Set(d, factor), LoadAsFloat(d, from + i), hn::LoadU(d, block + i)), d, block + i);
     });
@@ -73,7 +41,7 @@ void AddRowToBlock(const void* row, ElementType type, size_t count, float factor
 }
 
 void CopyRow(const void* row, ElementType type, size_t count, float* HWY_RESTRICT to) {
-  OfType(row, type, [&](const auto* from) HWY_ATTR {
+  WithElements(row, type, [&](const auto* from) HWY_ATTR {
     ForEachVector(hn::ScalableTag<float>(), count,
                   [&](auto d, size_t i) HWY_ATTR { hn::StoreU(LoadAsFloat(d, from + i), d, to + i); });
   });

@@ -15,15 +15,6 @@
 namespace attnscope {
 namespace {
 
-// Whether a row that is not ordinary has none but finite weights >= 0.
-bool IsValidRow(const void* row, ElementType type, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    const double weight = ElementAsDouble(row, type, i);
-    if (!std::isfinite(weight) || weight < 0.0) return false;
-  }
-  return true;
-}
-
 // Whole cache lines, an odd number of pairs of them, so that the same key of several rows does not compete for one set
 // of the L1 cache.
 size_t Stride(size_t keys) {

@@ -91,14 +91,7 @@ void PoolRowT(const T* HWY_RESTRICT weights, const KeyRange& range, const uint8_
 }
 
 void PoolRow(const void* weights, ElementType type, const KeyRange& range, const uint8_t* shown, const CellRow& to) {
-  switch (type) {
-    case ElementType::kFloat32:
-      return PoolRowT(static_cast<const float*>(weights), range, shown, to);
-    case ElementType::kFloat16:
-      return PoolRowT(static_cast<const hwy::float16_t*>(weights), range, shown, to);
-    case ElementType::kBFloat16:
-      return PoolRowT(static_cast<const hwy::bfloat16_t*>(weights), range, shown, to);
-  }
+  WithElements(weights, type, [&](const auto* elements) HWY_ATTR { PoolRowT(elements, range, shown, to); });
 }
 
 }  // namespace HWY_NAMESPACE

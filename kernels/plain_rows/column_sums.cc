@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "attnscope/kernels.h"
 #include "attnscope/limits.h"
@@ -21,10 +20,10 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
 #include "hwy/highway.h"
-#include "kernels/plain_rows/largest_bits-inl.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/simd/prefetch-inl.h"
 #include "kernels/sweep/add_rows-inl.h"
+#include "kernels/sweep/largest_bits-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -109,16 +108,6 @@ HWY_INLINE bool AddBlock(const kernels::TypedRows<T>& rows, size_t first, size_t
   return largest <= kMaxFastBits;
 }
 
-// Whether no weight is negative, infinite or NaN.
-template <typename T>
-HWY_NOINLINE bool IsValid(const T* HWY_RESTRICT row, size_t columns) {
-  for (size_t i = 0; i < columns; ++i) {
-    const double weight = ElementAsDouble(row, kernels::TypeOf<T>(), i);
-    if (!(weight >= 0.0 && weight < HUGE_VAL)) return false;
-  }
-  return true;
-}
-
 // The same block where some of its rows are none that float32 can take: these come first, in float64, or are left out.
 // Returns how many are.
 template <class Combine, typename T>
@@ -130,7 +119,7 @@ HWY_NOINLINE size_t AddBlockWithCare(const kernels::TypedRows<T>& rows, size_t f
     const T* row = rows.Row(first + i);
     ordinary[i] = LargestBits(row, rows.columns, row) <= kMaxFastBits;
     if (ordinary[i]) continue;
-    if (!IsValid(row, rows.columns)) {
+    if (!IsValidRow(row, kernels::TypeOf<T>(), rows.columns)) {
       ++invalid;
       continue;
     }

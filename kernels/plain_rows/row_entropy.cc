@@ -20,8 +20,8 @@
 // After foreach_target.h:
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
-#include "kernels/plain_rows/largest_bits-inl.h"
 #include "kernels/sweep/bend_entropy-inl.h"
+#include "kernels/sweep/largest_bits-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();

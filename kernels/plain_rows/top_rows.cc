@@ -39,10 +39,7 @@ HWY_INLINE double SumOfWeights(const uint32_t* HWY_RESTRICT keys, size_t count) 
 // patterns.
 template <typename T>
 HWY_NOINLINE double SlowMass(const T* HWY_RESTRICT row, size_t columns, size_t k, TopCandidates& candidates) {
-  for (size_t i = 0; i < columns; ++i) {
-    const double weight = ElementAsDouble(row, kernels::TypeOf<T>(), i);
-    if (!(weight >= 0.0 && weight < HUGE_VAL)) return NAN;
-  }
+  if (!IsValidRow(row, kernels::TypeOf<T>(), columns)) return NAN;
   RunningTop<NumberOrder, false> top(k, candidates);
   top.Add(row, columns, 0);
   const size_t count = top.Finish();

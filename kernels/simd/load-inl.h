@@ -10,12 +10,27 @@
 #define ATTNSCOPE_KERNELS_SIMD_LOAD_INL_H_
 #endif
 
+#include "attnscope/attention_view.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+// Calls work(data) with `data` as a pointer to elements of its type, and returns what it returns.
+template <class Work>
+HWY_INLINE auto WithElements(const void* data, ElementType type, const Work& work) {
+  switch (type) {
+    case ElementType::kFloat16:
+      return work(static_cast<const hwy::float16_t*>(data));
+    case ElementType::kBFloat16:
+      return work(static_cast<const hwy::bfloat16_t*>(data));
+    case ElementType::kFloat32:
+      break;
+  }
+  return work(static_cast<const float*>(data));
+}
 
 // Lanes(df) elements from any address as float32. Exact.
 template <class DF>

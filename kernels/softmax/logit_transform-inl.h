@@ -147,15 +147,7 @@ HWY_INLINE const float* AsFloats(const T* from, size_t count, float* to) {
 }
 
 HWY_INLINE const float* AsFloats(ElementType type, const void* from, size_t count, float* to) {
-  switch (type) {
-    case ElementType::kFloat32:
-      break;
-    case ElementType::kFloat16:
-      return AsFloats(static_cast<const hwy::float16_t*>(from), count, to);
-    case ElementType::kBFloat16:
-      return AsFloats(static_cast<const hwy::bfloat16_t*>(from), count, to);
-  }
-  return static_cast<const float*>(from);
+  return WithElements(from, type, [&](const auto* elements) HWY_ATTR { return AsFloats(elements, count, to); });
 }
 
 // Whether some s_j of the row may be -infinity by its logits or its bias. May miss one in a row with NaN that neither

@@ -46,15 +46,7 @@ HWY_INLINE size_t CopyShown(const T* HWY_RESTRICT row, const uint8_t* HWY_RESTRI
 }
 
 size_t CopyShownWeights(const void* row, ElementType type, const uint8_t* shown, size_t keys, float* to) {
-  switch (type) {
-    case ElementType::kFloat32:
-      return CopyShown(static_cast<const float*>(row), shown, keys, to);
-    case ElementType::kFloat16:
-      return CopyShown(static_cast<const hwy::float16_t*>(row), shown, keys, to);
-    case ElementType::kBFloat16:
-      return CopyShown(static_cast<const hwy::bfloat16_t*>(row), shown, keys, to);
-  }
-  return 0;
+  return WithElements(row, type, [&](const auto* elements) HWY_ATTR { return CopyShown(elements, shown, keys, to); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -43,6 +43,8 @@ class LargestWeights {
   size_t count_ = 0;
 };
 
+bool IsWeight(double value) { return std::isfinite(value) && value >= 0.0; }
+
 }  // namespace
 
 double ElementAsDouble(const void* data, ElementType type, size_t index) {
@@ -74,6 +76,13 @@ double ElementAsDouble(const void* data, ElementType type, size_t index) {
   return (half >> 15) != 0 ? -value : value;
 }
 
+bool IsValidRow(const void* row, ElementType type, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (!IsWeight(ElementAsDouble(row, type, i))) return false;
+  }
+  return true;
+}
+
 void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result) {
   LargestWeights largest;
   double entropy_nats = 0.0;
@@ -85,7 +94,7 @@ void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index
   }
   for (size_t i = 0; i < keys; ++i) {
     const double weight = ElementAsDouble(row, type, i);
-    if (!std::isfinite(weight) || weight < 0.0) return;
+    if (!IsWeight(weight)) return;
     if (weight == 0.0) continue;
     sum += weight;
     entropy_nats -= weight * std::log(weight);

@@ -15,6 +15,9 @@ namespace attnscope {
 // The element [index] as double. Exact.
 double ElementAsDouble(const void* data, ElementType type, size_t index);
 
+// Whether no weight of the row is NaN, infinite or negative; negative zero is a zero. O(count).
+bool IsValidRow(const void* row, ElementType type, size_t count);
+
 // Measures a row of `keys` elements in float64, as row `index` of the result. An invalid row, one with a NaN, an
 // infinity or a negative weight (negative zero is a zero), has measures of 0. O(keys * 50) at worst; allocates nothing.
 void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result);

@@ -3,11 +3,11 @@
 // The largest bit pattern of a row of weights, which tells whether the row is an ordinary one.
 
 // Toggled include guard: included once for each target.
-#if defined(ATTNSCOPE_KERNELS_PLAIN_ROWS_LARGEST_BITS_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef ATTNSCOPE_KERNELS_PLAIN_ROWS_LARGEST_BITS_INL_H_
-#undef ATTNSCOPE_KERNELS_PLAIN_ROWS_LARGEST_BITS_INL_H_
+#if defined(ATTNSCOPE_KERNELS_SWEEP_LARGEST_BITS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ATTNSCOPE_KERNELS_SWEEP_LARGEST_BITS_INL_H_
+#undef ATTNSCOPE_KERNELS_SWEEP_LARGEST_BITS_INL_H_
 #else
-#define ATTNSCOPE_KERNELS_PLAIN_ROWS_LARGEST_BITS_INL_H_
+#define ATTNSCOPE_KERNELS_SWEEP_LARGEST_BITS_INL_H_
 #endif
 
 #include <stddef.h>
@@ -56,4 +56,4 @@ HWY_INLINE uint32_t LargestBits(const T* HWY_RESTRICT row, size_t columns, const
 }  // namespace attnscope
 HWY_AFTER_NAMESPACE();
 
-#endif  // ATTNSCOPE_KERNELS_PLAIN_ROWS_LARGEST_BITS_INL_H_
+#endif  // ATTNSCOPE_KERNELS_SWEEP_LARGEST_BITS_INL_H_
