@@ -2,18 +2,19 @@
 #include "page/page_style.h"
 
 #include <array>
-#include <cstdint>
 #include <string_view>
 #include <utility>
 
 #include "render/chart/color_map.h"
 #include "render/chart/theme.h"
+#include "render/draw/svg_canvas.h"
 #include "render/figures/history.h"
 
 namespace attnscope::page {
 namespace {
 
 using render::Color;
+using render::HexOf;
 using render::Theme;
 
 constexpr std::string_view kSheet = R"css(
@@ -61,22 +62,12 @@ background:var(--text);color:var(--page);font-size:.85rem;white-space:pre-line}
 border:0}th{position:static}figure,tr{break-inside:avoid}h2{break-after:avoid}section.figure{break-inside:avoid}}
 )css";
 
-std::string Hex(const Color& color) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text = "#";
-  for (const uint8_t channel : {color.red, color.green, color.blue}) {
-    text += kDigits[channel >> 4];
-    text += kDigits[channel & 15];
-  }
-  return text;
-}
-
 // Elements of this colour within `selector` get another one.
 void AppendSwap(std::string_view selector, const Color& from, const Color& to, std::string* css) {
-  if (Hex(from) == Hex(to)) return;
+  if (HexOf(from) == HexOf(to)) return;
   for (const std::string_view property : {"fill", "stroke"}) {
-    *css += std::string(selector) + " [" + std::string(property) + "=\"" + Hex(from) + "\"]{" + std::string(property) +
-            ":" + Hex(to) + "}\n";
+    *css += std::string(selector) + " [" + std::string(property) + "=\"" + HexOf(from) + "\"]{" +
+            std::string(property) + ":" + HexOf(to) + "}\n";
   }
 }
 
@@ -98,7 +89,7 @@ void AppendDataSwaps(const Theme& light, const Theme& dark, std::string* css) {
 // are chosen for their cell and stay.
 void AppendPartRules(const Theme& dark, std::string* css) {
   const auto rule = [css](std::string_view selector, std::string_view property, const Color& color) {
-    *css += std::string(selector) + "{" + std::string(property) + ":" + Hex(color) + "}\n";
+    *css += std::string(selector) + "{" + std::string(property) + ":" + HexOf(color) + "}\n";
   };
   rule("figure .background", "fill", dark.background);
   rule("figure text:not([class=value-label]),figure :not(.heads)>.value-label", "fill", dark.text);

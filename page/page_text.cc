@@ -5,33 +5,22 @@
 #include <charconv>
 #include <cmath>
 
+#include "render/draw/svg_canvas.h"
 #include "report/utf8.h"
 
 namespace attnscope::page {
 
 std::string Escaped(std::string_view text) {
   std::string escaped;
-  internal::ForEachShownCharacter(text, [&](std::string_view character) {
-    switch (character[0]) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += character;
+  for (const char c : render::EscapedText(text)) {
+    if (c == '"') {
+      escaped += "&quot;";
+    } else if (c == '\'') {
+      escaped += "&#39;";
+    } else {
+      escaped += c;
     }
-  });
+  }
   return escaped;
 }
 

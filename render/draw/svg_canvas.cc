@@ -43,7 +43,19 @@ std::string Attribute(std::string_view name, std::string_view value) {
   return text;
 }
 
-std::string Hex(const Color& color) {
+void AppendBase64(const std::vector<uint8_t>& bytes, std::string* out) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t count = std::min<size_t>(3, bytes.size() - i);
+    uint32_t bits = 0;
+    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? bytes[i + j] : 0);
+    for (size_t j = 0; j < 4; ++j) *out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
+  }
+}
+
+}  // namespace
+
+std::string HexOf(const Color& color) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text = "#";
   for (const uint8_t channel : {color.red, color.green, color.blue}) {
@@ -54,8 +66,8 @@ std::string Hex(const Color& color) {
 }
 
 // XML allows neither these three characters nor most control characters.
-// XML has neither control characters nor bytes that are no UTF-8.
-std::string Escaped(std::string_view text) {
+
+std::string EscapedText(std::string_view text) {
   std::string escaped;
   internal::ForEachShownCharacter(text, [&](std::string_view character) {
     switch (character[0]) {
@@ -75,18 +87,6 @@ std::string Escaped(std::string_view text) {
   return escaped;
 }
 
-void AppendBase64(const std::vector<uint8_t>& bytes, std::string* out) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const size_t count = std::min<size_t>(3, bytes.size() - i);
-    uint32_t bits = 0;
-    for (size_t j = 0; j < 3; ++j) bits = bits << 8 | (j < count ? bytes[i + j] : 0);
-    for (size_t j = 0; j < 4; ++j) *out += j <= count ? kDigits[bits >> (18 - 6 * j) & 63] : '=';
-  }
-}
-
-}  // namespace
-
 SvgCanvas::SvgCanvas(double width, double height, double scale, const Color& background) {
   const std::string w = Number(width);
   const std::string h = Number(height);
@@ -94,7 +94,7 @@ SvgCanvas::SvgCanvas(double width, double height, double scale, const Color& bac
           Attribute("height", Number(height * scale)) + Attribute("viewBox", "0 0 " + w + " " + h) +
           " role=\"img\" font-family=\"'DejaVu Sans','Bitstream Vera Sans',Verdana,sans-serif\">\n";
   body_ = "<rect class=\"background\"" + Attribute("width", w) + Attribute("height", h) +
-          Attribute("fill", Hex(background)) + "/>\n";
+          Attribute("fill", HexOf(background)) + "/>\n";
 }
 
 // Crisp shapes get their lines on the middles of CSS pixels, as in the raster picture at scale 1.
@@ -134,7 +134,7 @@ void SvgCanvas::AppendPath(const Path& path, double snap, std::string* out) cons
 
 void SvgCanvas::Draw(const Shape& shape, const Color& color) {
   if (shape.fill.empty() && shape.line.empty()) return;
-  const std::string paint = Hex(color);
+  const std::string paint = HexOf(color);
   // The opacity is the group's: fill and line of a shape are one.
   body_ += "<g" + Attribute("class", NameOf(shape.part));
   if (color.alpha < 1.0) body_ += Attribute("opacity", Number(color.alpha));
@@ -183,7 +183,7 @@ void SvgCanvas::DrawText(std::string_view text, Point anchor, const TextStyle& s
   const std::string x = Number(anchor.x);
   const std::string y = Number(anchor.y);
   body_ += "<text" + Attribute("class", NameOf(style.part)) + Attribute("x", x) + Attribute("y", y) +
-           Attribute("font-size", Number(style.size)) + Attribute("fill", Hex(style.color));
+           Attribute("font-size", Number(style.size)) + Attribute("fill", HexOf(style.color));
   if (style.color.alpha < 1.0) body_ += Attribute("opacity", Number(style.color.alpha));
   if (style.face == Face::kBold) body_ += " font-weight=\"bold\"";
   if (style.align != Align::kLeft) {
@@ -191,11 +191,11 @@ void SvgCanvas::DrawText(std::string_view text, Point anchor, const TextStyle& s
   }
   if (style.upwards) body_ += Attribute("transform", "rotate(-90 " + x + " " + y + ")");
   body_ += Attribute("textLength", Number(TextWidth(text, style.face, style.size))) +
-           " lengthAdjust=\"spacingAndGlyphs\">" + Escaped(text) + "</text>\n";
+           " lengthAdjust=\"spacingAndGlyphs\">" + EscapedText(text) + "</text>\n";
 }
 
 std::string SvgCanvas::Document(std::string_view title) const {
-  return head_ + "<title>" + Escaped(title) + "</title>\n" + body_ + "</svg>\n";
+  return head_ + "<title>" + EscapedText(title) + "</title>\n" + body_ + "</svg>\n";
 }
 
 }  // namespace attnscope::render

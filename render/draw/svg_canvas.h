@@ -11,6 +11,12 @@
 
 namespace attnscope::render {
 
+// "#rrggbb", as SVG and CSS name colours.
+std::string HexOf(const Color& color);
+
+// As the text of an element of XML, which has neither control characters nor bytes that are no UTF-8. Quotes stay.
+std::string EscapedText(std::string_view text);
+
 // Builds a standalone SVG 1.1 document, without scripts, style sheets or links. Every element's class is its part's
 // name, so that a page can restyle it. Text names the embedded face first and states its length, so that a reader's
 // other font cannot run over its neighbours. Not thread-safe.

@@ -74,6 +74,23 @@ size_t NpzImage::AddArray(const std::string& name, NpzType type, const std::vect
   return members_.size() - 1;
 }
 
+// What a local header and an entry of the directory have in common, from the version that is needed on.
+std::string NpzImage::SharedFields(const Member& member, size_t version, size_t extra_bytes) const {
+  const size_t size = IsLarge(member.size()) ? kFull32 : member.size();
+  return Record()
+      .U16(version)
+      .U16(0)  // flags
+      .U16(0)  // stored
+      .U16(0)  // time
+      .U16(kDate)
+      .U32(member.crc)
+      .U32(size)
+      .U32(size)
+      .U16(member.file_name.size())
+      .U16(extra_bytes)
+      .bytes();
+}
+
 // The sizes are in the extra field where one of them is large; both, as 4.5.3 wants of local headers.
 std::string NpzImage::LocalHeader(const Member& member) const {
   const bool large = IsLarge(member.size());
@@ -83,16 +100,7 @@ std::string NpzImage::LocalHeader(const Member& member) const {
   if (padding != 0) extra.U16(kPaddingExtra).U16(padding - 4).Text(std::string(padding - 4, '\0'));
   return Record()
       .U32(0x04034B50)
-      .U16(large ? kVersionZip64 : kVersion)
-      .U16(0)  // flags
-      .U16(0)  // stored
-      .U16(0)  // time
-      .U16(kDate)
-      .U32(member.crc)
-      .U32(large ? kFull32 : member.size())
-      .U32(large ? kFull32 : member.size())
-      .U16(member.file_name.size())
-      .U16(extra.bytes().size())
+      .Text(SharedFields(member, large ? kVersionZip64 : kVersion, extra.bytes().size()))
       .Text(member.file_name)
       .Text(extra.bytes())
       .bytes();
@@ -101,6 +109,7 @@ std::string NpzImage::LocalHeader(const Member& member) const {
 std::string NpzImage::DirectoryEntry(const Member& member) const {
   const bool large = IsLarge(member.size());
   const bool far = IsLarge(member.offset);
+  const size_t version = large || far ? kVersionZip64 : kVersion;
   Record zip64;
   if (large) zip64.U64(member.size()).U64(member.size());
   if (far) zip64.U64(member.offset);
@@ -108,17 +117,8 @@ std::string NpzImage::DirectoryEntry(const Member& member) const {
   if (large || far) extra.U16(kZip64Extra).U16(zip64.bytes().size()).Text(zip64.bytes());
   return Record()
       .U32(0x02014B50)
-      .U16(large || far ? kVersionZip64 : kVersion)  // made by
-      .U16(large || far ? kVersionZip64 : kVersion)
-      .U16(0)
-      .U16(0)
-      .U16(0)
-      .U16(kDate)
-      .U32(member.crc)
-      .U32(large ? kFull32 : member.size())
-      .U32(large ? kFull32 : member.size())
-      .U16(member.file_name.size())
-      .U16(extra.bytes().size())
+      .U16(version)  // made by
+      .Text(SharedFields(member, version, extra.bytes().size()))
       .U16(0)  // comment
       .U16(0)  // disk
       .U16(0)  // internal attributes

@@ -55,6 +55,7 @@ class NpzImage {
   };
 
   bool IsLarge(size_t value) const { return value >= zip64_from_; }
+  std::string SharedFields(const Member& member, size_t version, size_t extra_bytes) const;
   std::string LocalHeader(const Member& member) const;
   std::string DirectoryEntry(const Member& member) const;
   std::string End(size_t directory, size_t directory_bytes) const;
