@@ -37,6 +37,7 @@ from attnscope._core import (
     thresholds,
 )
 from attnscope._figure import Figure, history, key_profile
+from attnscope._page import Page
 from attnscope._report import Baseline, Report
 from attnscope._training import TransformerDiagnostics, attention_stats_from
 
@@ -50,6 +51,7 @@ __all__ = [
     "KeyScores",
     "LayerAccumulator",
     "LayerStats",
+    "Page",
     "Report",
     "TransformerDiagnostics",
     "Unjudged",

@@ -351,6 +351,16 @@ def key_profile(
     column_sums: NDArray[numpy.float64], rows: NDArray[numpy.float64], *, layer: int = 0
 ) -> KeyProfile: ...
 
+def page(
+    reports: Sequence[Report],
+    *,
+    keys: Sequence[KeyProfile] = (),
+    maps: Sequence[AttentionMap] = (),
+    thresholds: Thresholds | None = None,
+    baseline: Any | None = None,
+) -> str: ...
+def write_text(path: str, text: str) -> None: ...
+
 class Drawing:
     def __init__(
         self,

@@ -8,6 +8,14 @@ import numpy
 from attnscope import _core
 
 
+def in_order(keys, maps):
+    """Profiles and maps as the core wants them: by layers, and by heads."""
+    return {
+        "keys": sorted(keys, key=lambda profile: profile.layer),
+        "maps": sorted(maps, key=lambda one: (one.layer, one.head)),
+    }
+
+
 class Figure:
     """A picture, drawn when it is shown or saved.
 
@@ -29,9 +37,7 @@ class Figure:
         """
         self.kind = kind
         reports = [report._core for report in reports]
-        keys = sorted(keys, key=lambda profile: profile.layer)
-        maps = sorted(maps, key=lambda one: (one.layer, one.head))
-        self._drawing = _core.Drawing(kind, reports, keys=keys, maps=maps, **options)
+        self._drawing = _core.Drawing(kind, reports, **in_order(keys, maps), **options)
 
     @property
     def png(self):

@@ -6,6 +6,7 @@ import math
 
 from attnscope import _core
 from attnscope._figure import Figure
+from attnscope._page import Page
 
 _SPECIAL = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 
@@ -110,6 +111,15 @@ class Report:
         With `keys=` or `maps=` also "keys" and "maps", see Figure.
         """
         return Figure(kind, [self], **options)
+
+    def html(self, *, before=(), keys=(), maps=(), thresholds=None, baseline=None):
+        """The report as one page of HTML to open and to send around, which a notebook shows: a `Page`.
+
+        Verdicts, tables that sort and filter, and the figures, which tell the value under the pointer; it loads nothing.
+        before: earlier reports of the same model, shown over time; keys and maps: as of Figure; thresholds and baseline:
+        as of `diagnose`. Raises ValueError for what `diagnose` and Figure refuse.
+        """
+        return Page([*before, self], keys=keys, maps=maps, thresholds=thresholds, baseline=baseline)
 
     # The mapping, and the moment.
 

@@ -54,9 +54,7 @@ nb::bytes Png(const Drawing& drawing) {
   std::vector<uint8_t> png;
   {
     const nb::gil_scoped_release release;
-    Image image;
-    status = RenderFigureOf(drawing.kind, drawing.data(), drawing.options, &image);
-    if (status.ok()) status = EncodePng(image, &png);
+    status = tools::FigurePng(drawing.kind, drawing.data(), drawing.options, &png);
   }
   Check(status);
   return nb::bytes(png.data(), png.size());

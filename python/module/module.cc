@@ -29,6 +29,7 @@ NB_MODULE(_core, module) {
   python::BindDiagnosis(module);
   python::BindAttentionMaps(module);
   python::BindFigure(module);
+  python::BindPage(module);
   python::BindMonitor(module);
   python::BindRows(module);
   python::BindKeyScores(module);

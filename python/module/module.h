@@ -13,6 +13,7 @@ void BindAccumulator(nanobind::module_& module);
 void BindReport(nanobind::module_& module);
 void BindDiagnosis(nanobind::module_& module);
 void BindFigure(nanobind::module_& module);
+void BindPage(nanobind::module_& module);
 void BindMonitor(nanobind::module_& module);
 void BindAttentionMaps(nanobind::module_& module);
 void BindKernels(nanobind::module_& module);

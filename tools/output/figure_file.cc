@@ -4,6 +4,7 @@
 #include <libdeflate.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -32,13 +33,16 @@ bool Deflate(std::span<const uint8_t> bytes, std::vector<uint8_t>* out) {
 
 }  // namespace
 
-Status WriteFigureFile(FigureKind kind, const FigureData& data, const FigureOptions& options, const std::string& path) {
-  if (path.ends_with(".svg")) return WriteFigureOf(kind, data, options, path);
+Status FigurePng(FigureKind kind, const FigureData& data, const FigureOptions& options, std::vector<uint8_t>* png) {
   Image image;
   Status status = RenderFigureOf(kind, data, options, &image);
+  return status.ok() ? render::EncodePngWith(std::move(image), &Deflate, png) : status;
+}
+
+Status WriteFigureFile(FigureKind kind, const FigureData& data, const FigureOptions& options, const std::string& path) {
+  if (path.ends_with(".svg")) return WriteFigureOf(kind, data, options, path);
   std::vector<uint8_t> png;
-  if (status.ok()) status = render::EncodePngWith(std::move(image), &Deflate, &png);
-  if (!status.ok()) return status;
+  if (Status status = FigurePng(kind, data, options, &png); !status.ok()) return status;
   return WriteFileAtomically(path, std::string_view(reinterpret_cast<const char*>(png.data()), png.size()));
 }
 
