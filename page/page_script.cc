@@ -5,12 +5,44 @@ namespace attnscope::page {
 
 const std::string_view kScript = R"js("use strict";
 (() => {
-  const regions = JSON.parse(document.getElementById("regions").textContent);
+  let parsed = null;
+  const regions = () => parsed ??= JSON.parse(document.getElementById("regions").textContent);
   const tip = document.getElementById("tip");
   const text = (value) => value === null || value === undefined ? "not measured" : String(value);
 
-  // Sorting: by number where both are numbers, else by text; empty cells last.
-  for (const table of document.querySelectorAll("table")) {
+  // The bodies of a table that are shown: the first `open` of them, or all where a filter chooses rows.
+  const tables = new Map([...document.querySelectorAll("table")].map((table) => [table, {open: 1, isFiltered: false}]));
+  const rowsOf = (table) => [...table.tBodies].flatMap((body) => [...body.rows]);
+  const update = (table) => {
+    const {open, isFiltered} = tables.get(table);
+    [...table.tBodies].forEach((body, i) => body.classList.toggle("rest", !isFiltered && i >= open));
+    document.querySelector(`[data-all=${table.id}]`).hidden = isFiltered || open >= table.tBodies.length;
+  };
+  const reveal = (table, bodies) => {
+    const state = tables.get(table);
+    if (bodies <= state.open) return;
+    state.open = bodies;
+    update(table);
+  };
+  for (const [table, state] of tables) {
+    update(table);
+    const scroll = table.parentElement;
+    scroll.addEventListener("scroll", () => {
+      if (scroll.scrollTop + 2 * scroll.clientHeight > scroll.scrollHeight) reveal(table, state.open + 1);
+    }, {passive: true});
+    document.querySelector(`[data-all=${table.id}]`).addEventListener("click", () => {
+      reveal(table, table.tBodies.length);
+      scroll.focus();
+    });
+  }
+  // The browser finds what is shown.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "F3" && !((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f")) return;
+    for (const table of tables.keys()) reveal(table, table.tBodies.length);
+  });
+
+  // Sorting: by number where both are numbers, else by text; empty cells last. Bodies keep their sizes.
+  for (const table of tables.keys()) {
     const headings = [...table.tHead.rows[0].cells];
     headings.forEach((heading, column) => heading.firstElementChild.addEventListener("click", () => {
       const descending = heading.getAttribute("aria-sort") === "ascending";
@@ -18,13 +50,16 @@ const std::string_view kScript = R"js("use strict";
       heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
       const key = (row) => row.cells[column].textContent;
       const sign = descending ? -1 : 1;
-      const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]);
+      const rows = rowsOf(table).map((row) => [key(row), row]);
       rows.sort(([a], [b]) => {
         if (a === "" || b === "") return (a === "") - (b === "");
         const difference = Number(a) - Number(b);
         return sign * (Number.isNaN(difference) ? a.localeCompare(b) : difference);
       });
-      table.tBodies[0].append(...rows.map(([, row]) => row));
+      const sorted = rows.map(([, row]) => row);
+      for (const [body, size] of [...table.tBodies].map((body) => [body, body.rows.length])) {
+        body.append(...sorted.splice(0, size));
+      }
     }));
   }
 
@@ -40,8 +75,14 @@ const std::string_view kScript = R"js("use strict";
       return "";
     });
     const words = query.split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of table.tBodies[0].rows) {
+    const rows = rowsOf(table);
+    const state = tables.get(table);
+    const wasFiltered = state.isFiltered;
+    state.isFiltered = Boolean(select.value || exact.length || words.length);
+    let shown = state.isFiltered ? 0 : rows.length;
+    if (!state.isFiltered && wasFiltered) for (const row of rows) row.hidden = false;
+    if (state.isFiltered !== wasFiltered) update(table);
+    for (const row of state.isFiltered ? rows : []) {
       const content = row.textContent.toLowerCase();
       const fits = (!select.value || row.className === select.value) &&
           exact.every(([column, number]) => row.cells[column].textContent === number) &&
@@ -49,7 +90,7 @@ const std::string_view kScript = R"js("use strict";
       row.hidden = !fits;
       shown += fits ? 1 : 0;
     }
-    const all = table.tBodies[0].rows.length;
+    const all = rows.length;
     document.querySelector(`output[data-for=${name}]`).textContent = shown === all ? `${all} rows` : `${shown} of ${all} rows`;
   };
   for (const name of ["findings", "values"]) {
@@ -61,13 +102,17 @@ const std::string_view kScript = R"js("use strict";
   }
 
   // What was found at a place, by the id of its row.
-  const found = new Map();
-  for (const row of document.querySelectorAll("#findings tbody tr")) {
-    const [severity, pathology, , , metric, value, bound] = [...row.cells].map((cell) => cell.textContent);
-    const id = row.querySelector("a").hash.slice(1);
-    found.set(id, [...(found.get(id) || []), `${severity}: ${pathology}, ${metric} ${value}, bound ${bound}`]);
-  }
-  const findings = (id) => (found.get(id) || []).map((message) => "\n" + message).join("");
+  let found = null;
+  const readFindings = () => {
+    found = new Map();
+    for (const row of document.querySelectorAll("#findings tbody tr")) {
+      const [severity, pathology, , , metric, value, bound] = [...row.cells].map((cell) => cell.textContent);
+      const id = row.querySelector("a").hash.slice(1);
+      found.set(id, [...(found.get(id) || []), `${severity}: ${pathology}, ${metric} ${value}, bound ${bound}`]);
+    }
+    return found;
+  };
+  const findings = (id) => ((found || readFindings()).get(id) || []).map((message) => "\n" + message).join("");
 
   const contains = ([left, top, right, bottom], x, y) => x >= left && x <= right && y >= top && y <= bottom;
   const nearest = (places, at) => {
@@ -124,7 +169,7 @@ const std::string_view kScript = R"js("use strict";
 
   const look = (svg, event) => {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-    for (const region of regions[svg.classList[0]] || []) {
+    for (const region of regions()[svg.classList[0]] || []) {
       if (contains(region.box, point.x, point.y)) return looks[region.kind](region, point.x, point.y);
     }
     return null;
@@ -143,6 +188,7 @@ const std::string_view kScript = R"js("use strict";
     const row = document.getElementById(id);
     if (!row) return;
     row.hidden = false;
+    reveal(row.closest("table"), [...row.closest("table").tBodies].indexOf(row.parentElement) + 1);
     for (const other of document.querySelectorAll("tr.here")) other.classList.remove("here");
     row.classList.add("here");
     row.scrollIntoView({block: "center"});
@@ -164,6 +210,10 @@ const std::string_view kScript = R"js("use strict";
     event.preventDefault();
     lead(link.hash.slice(1));
   });
+  // Links from elsewhere to a row.
+  const follow = () => { if (/^#l\d+(h\d+)?$/.test(location.hash)) lead(location.hash.slice(1)); };
+  addEventListener("hashchange", follow);
+  follow();
 })();
 )js";
 

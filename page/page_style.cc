@@ -49,8 +49,11 @@ td{padding:3px 8px;border-top:1px solid var(--line);white-space:nowrap}
 .n{text-align:right}
 tr.warning td:first-child{color:var(--warning)}
 tr:target,tr.here{background:var(--mark)}
-tr[hidden]{display:none}
+tr[hidden],.rest-of:has([hidden]){display:none}
+.rest-of{margin:4px 0}
+@media screen and (scripting:enabled){tbody.rest{display:none}}
 :focus-visible{outline:2px solid var(--link);outline-offset:1px}
+@media screen{section.figure{content-visibility:auto;contain-intrinsic-size:auto 960px}}
 figure{margin:0}
 figure svg{display:block;width:100%;height:auto;touch-action:pan-y}
 @media screen and (max-width:760px){figure{overflow-x:auto}figure svg{min-width:760px}}
@@ -58,7 +61,7 @@ figcaption{min-height:1.5em;font-size:.9rem}
 #tip{position:fixed;z-index:9;pointer-events:none;max-width:min(420px,90vw);padding:6px 10px;border-radius:4px;
 background:var(--text);color:var(--page);font-size:.85rem;white-space:pre-line}
 #tip:empty{display:none}
-@media print{body{max-width:none;padding:0}.filters,nav,#tip{display:none}.scroll{max-height:none;overflow:visible;
+@media print{body{max-width:none;padding:0}.filters,.rest-of,nav,#tip{display:none}.scroll{max-height:none;overflow:visible;
 border:0}th{position:static}figure,tr{break-inside:avoid}h2{break-after:avoid}section.figure{break-inside:avoid}}
 )css";
 

@@ -24,26 +24,48 @@ struct Heading {
   bool is_number;
 };
 
-// The head of a table whose columns sort. Its caption names it for those who do not see it.
-template <typename Headings>
-void AppendTableStart(std::string_view id, std::string_view caption, const Headings& headings, std::string* html) {
-  *html += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"";
-  *html += caption;
-  *html += "\"><table id=\"";
-  *html += id;
-  *html += "\"><caption>";
-  *html += caption;
-  *html += "</caption><thead><tr>";
-  for (const Heading& heading : headings) {
-    *html += heading.is_number ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">";
-    *html += "<button type=\"button\">";
-    *html += Escaped(heading.text);
-    *html += "</button></th>";
+// A table whose columns sort. Its caption names it for those who do not see it. Rows are in bodies of some hundreds, of
+// which browsers that run scripts show the first until the others are needed: thousands of rows take longer to lay out
+// than all else of a page.
+class Table {
+ public:
+  template <typename Headings>
+  Table(std::string_view id, std::string_view caption, const Headings& headings, std::string* html)
+      : id_(id), html_(html) {
+    *html += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"";
+    *html += caption;
+    *html += "\"><table id=\"";
+    *html += id;
+    *html += "\"><caption>";
+    *html += caption;
+    *html += "</caption><thead><tr>";
+    for (const Heading& heading : headings) {
+      *html += heading.is_number ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">";
+      *html += "<button type=\"button\">";
+      *html += Escaped(heading.text);
+      *html += "</button></th>";
+    }
+    *html += "</tr></thead><tbody>\n";
   }
-  *html += "</tr></thead><tbody>\n";
-}
 
-void AppendTableEnd(std::string* html) { *html += "</tbody></table></div>\n"; }
+  // Before each row.
+  void BeginRow() {
+    constexpr size_t kRowsOfABody = 200;
+    if (rows_ > 0 && rows_ % kRowsOfABody == 0) *html_ += "</tbody><tbody class=\"rest\">\n";
+    ++rows_;
+  }
+
+  void End() {
+    *html_ += "</tbody></table></div>\n<p class=\"rest-of\"><button type=\"button\" data-all=\"";
+    ((*html_ += id_) += "\" hidden>Show all ") += std::to_string(rows_);
+    *html_ += " rows</button></p>\n";
+  }
+
+ private:
+  std::string_view id_;
+  std::string* html_;
+  size_t rows_ = 0;
+};
 
 void AppendCell(std::string_view text, bool is_number, std::string* html) {
   *html += is_number ? "<td class=\"n\">" : "<td>";
@@ -58,7 +80,8 @@ std::string_view ClassOf(Severity severity) {
   return severity == Severity::kCritical ? "critical" : severity == Severity::kWarning ? "warning" : "";
 }
 
-void AppendRow(const Verdict& verdict, std::string* html) {
+void AppendRow(const Verdict& verdict, Table* table, std::string* html) {
+  table->BeginRow();
   *html += "<tr class=\"";
   *html += ClassOf(verdict.severity);
   *html += "\">";
@@ -88,9 +111,9 @@ void AppendFindings(const Diagnosis& diagnosis, std::string* html) {
       "</label> <label>Severity <select data-for=\"findings\"><option value=\"\">all</option>"
       "<option>critical</option><option>warning</option></select></label> <output "
       "data-for=\"findings\"></output></p>\n";
-  AppendTableStart("findings", "Findings", kHeadings, html);
-  for (const Verdict& verdict : diagnosis.verdicts) AppendRow(verdict, html);
-  AppendTableEnd(html);
+  Table table("findings", "Findings", kHeadings, html);
+  for (const Verdict& verdict : diagnosis.verdicts) AppendRow(verdict, &table, html);
+  table.End();
 }
 
 void AppendValues(const Report& report, const Diagnosis& diagnosis, std::string* html) {
@@ -111,10 +134,11 @@ void AppendValues(const Report& report, const Diagnosis& diagnosis, std::string*
       "<p class=\"filters\"><label>Filter <input type=\"search\" data-for=\"values\" placeholder=\"layer 3 head 5\">"
       "</label> <label>Severity <select data-for=\"values\"><option value=\"\">all</option>"
       "<option>critical</option><option>warning</option></select></label> <output data-for=\"values\"></output></p>\n";
-  AppendTableStart("values", "Layers and heads", headings, html);
+  Table table("values", "Layers and heads", headings, html);
   const auto append = [&](int64_t layer, int64_t head, const MetricValues& values) {
     const auto found = worst.find({layer, head});
     const Severity severity = found == worst.end() ? Severity::kHealthy : found->second;
+    table.BeginRow();
     *html += "<tr id=\"" + RowId(layer, head) + "\" tabindex=\"-1\"";
     if (severity != Severity::kHealthy) (*html += " class=\"").append(ClassOf(severity)) += '"';
     *html += '>';
@@ -130,7 +154,7 @@ void AppendValues(const Report& report, const Diagnosis& diagnosis, std::string*
       append(layer.layer, static_cast<int64_t>(head), layer.stats.heads[head]);
     }
   }
-  AppendTableEnd(html);
+  table.End();
 }
 
 }  // namespace attnscope::page
