@@ -4,6 +4,7 @@
 #ifndef ATTNSCOPE_PLATFORM_STREAMS_H_
 #define ATTNSCOPE_PLATFORM_STREAMS_H_
 
+#include <cstddef>
 #include <string_view>
 
 namespace attnscope::platform {
@@ -17,6 +18,9 @@ enum class Stream { kOutput = 1, kError = 2 };
 
 // Whether the stream leads to a terminal; to one that obeys escape sequences, which takes an order on Windows.
 bool IsTerminal(Stream stream);
+
+// The characters of a terminal's line, and its lines. False where the stream leads to none.
+bool SizeOfTerminal(Stream stream, size_t* columns, size_t* lines);
 
 // Writes all bytes, not by stdio, which gives up where a call is interrupted. Zero, or the system's error number.
 int WriteToStream(Stream stream, std::string_view bytes);

@@ -52,7 +52,8 @@ int Main(int argc, char** argv) {
     return ReportStatus(status, findings ? kExitFindings : kExitOk);
   }
   return ReportStatus(
-      {StatusCode::kInvalidArgument, "needs a command: analyze, merge, diagnose, render or info; see --help"}, kExitOk);
+      {StatusCode::kInvalidArgument, "needs a command: analyze, merge, diagnose, render, watch or info; see --help"},
+      kExitOk);
 }
 
 }  // namespace

@@ -41,6 +41,20 @@ int OpenScratch(const std::string& path) {
   return OpenUnnamed(temporary == nullptr || *temporary == '\0' ? "/tmp" : temporary);
 }
 
+// Makes the file that long, and takes the room on the disk. Zero, or the system's error number.
+int TakeRoom(int file, size_t bytes) {
+#ifdef __APPLE__  // has no posix_fallocate
+  fstore_t room = {};
+  room.fst_flags = F_ALLOCATEALL;
+  room.fst_posmode = F_PEOFPOSMODE;
+  room.fst_length = static_cast<off_t>(bytes);
+  const bool is_taken = fcntl(file, F_PREALLOCATE, &room) == 0 && ftruncate(file, static_cast<off_t>(bytes)) == 0;
+  return is_taken ? 0 : errno;
+#else
+  return posix_fallocate(file, 0, static_cast<off_t>(bytes));
+#endif
+}
+
 }  // namespace
 
 DiskMemory::~DiskMemory() {
@@ -50,7 +64,7 @@ DiskMemory::~DiskMemory() {
 Status DiskMemory::Allocate(const std::string& path, size_t bytes) {
   const int file = OpenScratch(path);
   if (file < 0) return IoError(path, "create a file in its folder", errno);
-  int error = posix_fallocate(file, 0, static_cast<off_t>(bytes));
+  int error = TakeRoom(file, bytes);
   void* mapped = MAP_FAILED;
   if (error == 0) {
     mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);

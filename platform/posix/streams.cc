@@ -2,6 +2,7 @@
 #include "platform/streams.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,6 +22,15 @@ void PrepareStandardStreams() {
 }
 
 bool IsTerminal(Stream stream) { return isatty(static_cast<int>(stream)) == 1; }
+
+bool SizeOfTerminal(Stream stream, size_t* columns, size_t* lines) {
+  winsize size = {};
+  if (!IsTerminal(stream) || ioctl(static_cast<int>(stream), TIOCGWINSZ, &size) != 0) return false;
+  if (size.ws_col == 0 || size.ws_row == 0) return false;  // of a terminal that does not know
+  *columns = size.ws_col;
+  *lines = size.ws_row;
+  return true;
+}
 
 int WriteToStream(Stream stream, std::string_view bytes) {
   while (!bytes.empty()) {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "platform/mapped_ranges.h"
-#include "platform/windows/wide.h"
+#include "platform/windows/open_files.h"
 
 namespace attnscope::platform {
 namespace {
@@ -16,21 +16,6 @@ Status SystemError(const std::string& path, DWORD error) {
 
 Status Condition(const std::string& path, std::errc error) {
   return {StatusCode::kIoError, path + ": " + std::make_error_condition(error).message()};
-}
-
-// Others may write to the file and replace it meanwhile, as on POSIX.
-HANDLE OpenToRead(const std::string& path) {
-  return CreateFileW(Wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
-                     OPEN_EXISTING, FILE_FLAG_SEQUENTIAL_SCAN, nullptr);
-}
-
-uint64_t SizeOf(const BY_HANDLE_FILE_INFORMATION& info) {
-  return (uint64_t{info.nFileSizeHigh} << 32) | info.nFileSizeLow;
-}
-
-bool IsSameFile(const BY_HANDLE_FILE_INFORMATION& a, const BY_HANDLE_FILE_INFORMATION& b) {
-  return a.dwVolumeSerialNumber == b.dwVolumeSerialNumber && a.nFileIndexHigh == b.nFileIndexHigh &&
-         a.nFileIndexLow == b.nFileIndexLow;
 }
 
 }  // namespace

@@ -34,6 +34,16 @@ bool IsTerminal(Stream stream) {
   return SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING) != 0;
 }
 
+bool SizeOfTerminal(Stream stream, size_t* columns, size_t* lines) {
+  if (!IsTerminal(stream)) return false;
+  CONSOLE_SCREEN_BUFFER_INFO info = {};
+  const auto console = reinterpret_cast<HANDLE>(_get_osfhandle(static_cast<int>(stream)));
+  if (GetConsoleScreenBufferInfo(console, &info) == 0) return false;
+  *columns = static_cast<size_t>(info.srWindow.Right - info.srWindow.Left + 1);
+  *lines = static_cast<size_t>(info.srWindow.Bottom - info.srWindow.Top + 1);
+  return true;
+}
+
 int WriteToStream(Stream stream, std::string_view bytes) {
   constexpr size_t kMostBytes = size_t{1} << 20;
   while (!bytes.empty()) {

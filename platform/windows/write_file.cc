@@ -57,6 +57,24 @@ HANDLE CreateTemporary(const std::wstring& target, std::wstring* name) {
   return file;
 }
 
+// Zero, or the system's error. Programs that look at the target, such as scanners of viruses, hold it for moments.
+DWORD MoveOver(const std::wstring& temporary, const std::wstring& target) {
+  constexpr int kMostTries = 50;
+  constexpr DWORD kWaitMilliseconds = 10;
+  constexpr DWORD kHow = MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH;
+  DWORD error = 0;
+  for (int i = 0; i < kMostTries; ++i) {
+    if (MoveFileExW(temporary.c_str(), target.c_str(), kHow) != 0) return 0;
+    error = GetLastError();
+    if (error != ERROR_SHARING_VIOLATION && error != ERROR_LOCK_VIOLATION && error != ERROR_ACCESS_DENIED &&
+        error != ERROR_USER_MAPPED_FILE) {
+      break;
+    }
+    Sleep(kWaitMilliseconds);
+  }
+  return error;
+}
+
 Status Replace(const std::string& path, const std::wstring& target, std::string_view bytes) {
   std::wstring temporary;
   Handle file(CreateTemporary(target, &temporary));
@@ -64,8 +82,7 @@ Status Replace(const std::string& path, const std::wstring& target, std::string_
   DWORD error = WriteAll(file.get(), bytes);
   if (error == 0 && FlushFileBuffers(file.get()) == 0) error = GetLastError();
   file.Close();
-  constexpr DWORD kHow = MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH;
-  if (error == 0 && MoveFileExW(temporary.c_str(), target.c_str(), kHow) == 0) error = GetLastError();
+  if (error == 0) error = MoveOver(temporary, target);
   if (error == 0) return {};
   DeleteFileW(temporary.c_str());
   return IoError(path, "write", error);

@@ -23,6 +23,7 @@ Command AddDiagnoseCommand(CommandLine* program);
 Command AddInfoCommand(CommandLine* program);
 Command AddMergeCommand(CommandLine* program);
 Command AddRenderCommand(CommandLine* program);
+Command AddWatchCommand(CommandLine* program);
 
 }  // namespace attnscope::tools
 

@@ -4,8 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <locale>
 #include <set>
+#include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "platform/mapped_file.h"
 #include "report/pathologies.h"
@@ -95,6 +100,23 @@ Status ReadBaseline(const JudgingOptions& options, std::span<const Report> repor
   return {};
 }
 
+// All of `text`, in digits of the C locale, or nan or inf. By streams, for libc++ has no from_chars of double
+// before 20.
+bool ReadNumber(std::string text, double* out) {
+  const bool is_negative = text.starts_with('-');
+  if (is_negative) text.erase(0, 1);
+  for (const auto& [name, value] : {std::pair("nan", std::nan("")), std::pair("inf", HUGE_VAL)}) {
+    if (text == name) *out = is_negative ? -value : value;
+    if (text == name) return true;
+  }
+  std::istringstream stream(text);
+  stream.imbue(std::locale::classic());
+  stream >> std::noskipws >> *out;
+  const bool is_number = !text.empty() && text[0] != '+' && text[0] != '-' && !stream.fail() && stream.peek() == EOF;
+  if (is_number && is_negative) *out = -*out;
+  return is_number;
+}
+
 }  // namespace
 
 void AddJudgingOptions(CommandLine* line, JudgingOptions* options) {
@@ -123,9 +145,7 @@ Status SetThreshold(const std::string& assignment, Thresholds* thresholds) {
             "--threshold " + assignment + ": there is no bound of this name; --help lists them"};
   }
   double value = 0.0;
-  const char* const end = assignment.data() + assignment.size();
-  const auto [stop, error] = std::from_chars(assignment.data() + std::min(equals + 1, assignment.size()), end, value);
-  if (error != std::errc() || stop != end) {
+  if (!ReadNumber(assignment.substr(std::min(equals + 1, assignment.size())), &value)) {
     return {StatusCode::kInvalidArgument, "--threshold " + assignment + ": needs NAME=VALUE with a number"};
   }
   thresholds->*field->field = value;

@@ -17,8 +17,8 @@ std::vector<Command> AddProgram(CommandLine* program) {
       "  attnscope analyze run_L*_attn.npy --png summary.png\n"
       "  attnscope render report.json -o summary.png\n"
       "Each command has its own --help.\n");
-  return {AddAnalyzeCommand(program), AddMergeCommand(program), AddDiagnoseCommand(program), AddRenderCommand(program),
-          AddInfoCommand(program)};
+  return {AddAnalyzeCommand(program), AddMergeCommand(program), AddDiagnoseCommand(program),
+          AddRenderCommand(program),  AddWatchCommand(program), AddInfoCommand(program)};
 }
 
 }  // namespace attnscope::tools

@@ -23,9 +23,9 @@ bool Deflate(std::span<const uint8_t> bytes, std::vector<uint8_t>* out) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
       libdeflate_alloc_compressor(kLevel), &libdeflate_free_compressor);
   if (compressor == nullptr) return false;
-  // Not initialised: most of this memory is never touched.
+  // Not initialised, as most of this memory is never touched; libc++ has make_unique_for_overwrite since 16.
   const size_t bound = libdeflate_zlib_compress_bound(compressor.get(), bytes.size());
-  const auto stream = std::make_unique_for_overwrite<uint8_t[]>(bound);
+  const std::unique_ptr<uint8_t[]> stream(new uint8_t[bound]);
   const size_t size = libdeflate_zlib_compress(compressor.get(), bytes.data(), bytes.size(), stream.get(), bound);
   out->assign(stream.get(), stream.get() + size);
   return size > 0;

@@ -4,14 +4,12 @@
 #include "tools/output/report_text.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
-#include <map>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
+
+#include "tools/output/table_cells.h"
 
 namespace attnscope::tools {
 namespace {
@@ -38,32 +36,11 @@ struct Row {
   std::vector<Cell> cells;
 };
 
-std::string Paint(std::string text, Severity severity, const TextStyle& style) {
-  if (!style.color || severity == Severity::kHealthy) return text;
-  return (severity == Severity::kCritical ? "\033[1;31m" : "\033[33m") + std::move(text) + "\033[0m";
-}
-
 // `text` in a field of `width`, painted without its padding.
 std::string Align(const Cell& cell, size_t width, bool to_right, const TextStyle& style) {
   const std::string padding(width - std::min(width, cell.text.size()), ' ');
-  const std::string painted = Paint(cell.text, cell.severity, style);
+  const std::string painted = Paint(cell.text, cell.severity, style.color);
   return to_right ? padding + painted : painted + padding;
-}
-
-std::string Number(double value, std::chars_format format, int precision) {
-  std::array<char, 400> text;  // the longest double in fixed notation has 309 digits before the point
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, format, precision);
-  return {text.data(), end.ptr};
-}
-
-std::string ValueText(Metric metric, double value) {
-  if (std::isnan(value)) return "-";
-  if (InfoOf(metric).is_count) return Number(value, std::chars_format::fixed, 0);
-  const double magnitude = std::abs(value);
-  if (magnitude >= 1e6 || (magnitude < 0.0005 && magnitude > 0.0)) {
-    return Number(value, std::chars_format::scientific, 1);
-  }
-  return Number(value, std::chars_format::fixed, InfoOf(metric).digits);
 }
 
 // The layer's values or any of its heads' have something to show.
@@ -75,34 +52,6 @@ bool IsShown(const LayerStats& stats, Metric metric, bool per_head) {
   };
   return shows(stats.layer) || (per_head && std::any_of(stats.heads.begin(), stats.heads.end(), shows));
 }
-
-// The severest verdict about a place's metric, and about a place.
-class Severities {
- public:
-  explicit Severities(std::span<const Verdict> verdicts) {
-    for (const Verdict& verdict : verdicts) {
-      Raise(&cells_[{verdict.layer, verdict.head, verdict.metric}], verdict.severity);
-      Raise(&places_[{verdict.layer, verdict.head}], verdict.severity);
-      // A layer's own row tells that one of its heads is ill.
-      Raise(&places_[{verdict.layer, -1}], verdict.severity);
-    }
-  }
-
-  Severity OfCell(int64_t layer, int64_t head, Metric metric) const { return Find(cells_, {layer, head, metric}); }
-  Severity OfPlace(int64_t layer, int64_t head) const { return Find(places_, {layer, head}); }
-
- private:
-  static void Raise(Severity* severity, Severity to) { *severity = std::max(*severity, to); }
-
-  template <typename Map>
-  static Severity Find(const Map& map, const typename Map::key_type& key) {
-    const auto found = map.find(key);
-    return found == map.end() ? Severity::kHealthy : found->second;
-  }
-
-  std::map<std::tuple<int64_t, int64_t, Metric>, Severity> cells_;
-  std::map<std::pair<int64_t, int64_t>, Severity> places_;
-};
 
 // "max_row_weight" to {"max", "row", "weight"}.
 std::vector<std::string_view> Words(std::string_view name) {
@@ -210,7 +159,8 @@ std::string FormatDiagnosis(const Diagnosis& diagnosis, const TextStyle& style) 
   if (!diagnosis.is_judged) text = "not judged: nothing that a verdict could be about\n";
   if (!diagnosis.verdicts.empty()) text = Summary(diagnosis.verdicts) + "\n";
   std::vector<std::string> lines;
-  for (const Verdict& verdict : diagnosis.verdicts) lines.push_back(Paint(verdict.message, verdict.severity, style));
+  for (const Verdict& verdict : diagnosis.verdicts)
+    lines.push_back(Paint(verdict.message, verdict.severity, style.color));
   AppendLines(lines, style, &text);
   lines.clear();
   for (const Verdict& verdict : diagnosis.as_in_baseline) lines.push_back(verdict.message);

@@ -17,11 +17,17 @@ TEST(VerdictOptionsTest, SetsTheNamedBoundAlone) {
   EXPECT_EQ(thresholds.exploding_residual_ratio_critical, 1000.0);
   ASSERT_TRUE(SetThreshold("saturation_ratio_warning=nan", &thresholds).ok());
   EXPECT_TRUE(std::isnan(thresholds.saturation_ratio_warning));
+  ASSERT_TRUE(SetThreshold("max_logit_warning=-2.5E-1", &thresholds).ok());
+  EXPECT_EQ(thresholds.max_logit_warning, -0.25);
+  ASSERT_TRUE(SetThreshold("max_logit_warning=-inf", &thresholds).ok());
+  EXPECT_EQ(thresholds.max_logit_warning, -std::numeric_limits<double>::infinity());
 }
 
 TEST(VerdictOptionsTest, WrongAssignmentsAreNamed) {
   for (const char* wrong : {"", "=", "sink=1", "sink_mass_warning", "sink_mass_warning=", "sink_mass_warning=much",
-                            "sink_mass_warning=0.5x", "sink_mass_warning =0.5"}) {
+                            "sink_mass_warning=0.5x", "sink_mass_warning =0.5", "sink_mass_warning= 0.5",
+                            "sink_mass_warning=+1", "sink_mass_warning=--1", "sink_mass_warning=-",
+                            "sink_mass_warning=0,5", "sink_mass_warning=1e999", "sink_mass_warning=-+1"}) {
     Thresholds thresholds;
     const Status status = SetThreshold(wrong, &thresholds);
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << wrong;

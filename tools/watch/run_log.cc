@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/watch/run_log.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "platform/path.h"
+#include "tools/watch/log_entry.h"
+
+namespace attnscope::tools {
+namespace {
+
+std::optional<int64_t> TimeOf(const Report& report) { return report.step.has_value() ? report.step : report.epoch; }
+
+bool IsOfOneTime(const Report& a, const Report& b) {
+  return a.stage == b.stage && a.step == b.step && a.epoch == b.epoch;
+}
+
+}  // namespace
+
+// New files behind those that are known, in the order of their names.
+Status RunLog::FindFiles() {
+  std::error_code error;
+  const std::filesystem::path path = platform::PathOf(path_);
+  std::vector<std::string> found;
+  if (!std::filesystem::is_directory(path, error)) {
+    found.push_back(path_);
+  } else {
+    std::filesystem::directory_iterator entry(path, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      if (entry->path().extension() == ".jsonl") found.push_back(platform::Utf8Of(entry->path()));
+    }
+    if (error) return {StatusCode::kIoError, path_ + ": " + error.message()};
+  }
+  std::sort(found.begin(), found.end());
+  for (std::string& name : found) {
+    const auto is_it = [&](const LogLines& file) { return file.path() == name; };
+    if (std::any_of(files_.begin(), files_.end(), is_it)) continue;
+    files_.emplace_back(std::move(name));
+    begins_anew_.push_back(false);
+  }
+  return {};
+}
+
+Status RunLog::Update() {
+  if (Status status = FindFiles(); !status.ok()) return status;
+  for (size_t file = 0; file < files_.size(); ++file) {
+    if (Status status = Update(file); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status RunLog::Update(size_t file) {
+  for (LogLines::News news; !news.is_all;) {
+    if (Status status = files_[file].Read(&news); !status.ok()) return status;
+    if (news.begins_anew) begins_anew_[file] = true;
+    for (const std::string& line : news.lines) Take(file, line);
+    if (news.is_all && TakeRest(file, news.rest)) files_[file].DropRest();
+  }
+  return {};
+}
+
+void RunLog::Take(size_t file, const std::string& line) {
+  Report report;
+  switch (ReadLogEntry(line, &report)) {
+    case LogEntry::kReport:
+      return Add(file, std::move(report));
+    case LogEntry::kRecord:
+      return AddRecord(file, std::move(report));
+    case LogEntry::kDamaged:
+      ++damaged_lines_;
+      ++version_;
+      return;
+    case LogEntry::kBlank:
+    case LogEntry::kOther:
+      return;
+  }
+}
+
+// A line that has no end yet may be complete: no JSON object begins another one.
+bool RunLog::TakeRest(size_t file, const std::string& rest) {
+  const size_t last = rest.find_last_not_of(" \t\r");
+  Report report;
+  if (last == std::string::npos || rest[last] != '}' || ReadLogEntry(rest, &report) == LogEntry::kDamaged) return false;
+  Take(file, rest);
+  return true;
+}
+
+void RunLog::Add(size_t file, Report report) {
+  if (begins_anew_[file]) {
+    begins_anew_[file] = false;
+    const auto had = [&](size_t i) {
+      return file_of_[i] == file && reports_[i].stage == report.stage && TimeOf(reports_[i]) >= TimeOf(report);
+    };
+    for (size_t i = 0; i < reports_.size(); ++i) {
+      if (!had(i)) continue;
+      Forget(file);
+      break;
+    }
+  }
+  for (auto earlier = reports_.rbegin(); earlier != reports_.rend(); ++earlier) {
+    if (earlier->stage != report.stage) continue;
+    for (LayerReport& layer : earlier->layers) layer.stats.heads = {};
+    break;
+  }
+  reports_.push_back(std::move(report));
+  file_of_.push_back(file);
+  ++version_;
+}
+
+// Layers of a window come one by one; those of several logs of one run may take turns.
+void RunLog::AddRecord(size_t file, Report record) {
+  constexpr size_t kMostBetween = 64;
+  const size_t first = reports_.size() - std::min(reports_.size(), kMostBetween);
+  for (size_t i = reports_.size(); i > first && !begins_anew_[file]; --i) {
+    if (!IsOfOneTime(reports_[i - 1], record)) continue;
+    for (LayerReport& layer : record.layers) reports_[i - 1].Layer(layer.layer).stats = std::move(layer.stats);
+    ++version_;
+    return;
+  }
+  Add(file, std::move(record));
+}
+
+void RunLog::Forget(size_t file) {
+  size_t kept = 0;
+  for (size_t i = 0; i < reports_.size(); ++i) {
+    if (file_of_[i] == file) continue;
+    if (kept != i) reports_[kept] = std::move(reports_[i]);
+    file_of_[kept++] = file_of_[i];
+  }
+  reports_.resize(kept);
+  file_of_.resize(kept);
+}
+
+}  // namespace attnscope::tools
