@@ -86,8 +86,8 @@ class Bench {
       for (size_t i = 0; i < one.place.repeats; ++i)
         Keep(ReadAll(chunk.data, ElementType::kFloat32, rows * one.columns));
     });
-    for (const auto& [name, run] : one.work) {
-      work.push_back([&, run] {
+    for (const auto& named : one.work) {
+      work.push_back([&, run = named.second] {
         for (size_t i = 0; i < one.place.repeats; ++i) run(chunk);
       });
     }

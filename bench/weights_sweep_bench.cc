@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The fused sweep of post-softmax weights, for every kind of row. bench/paired.h explains names and counters.
-// "weights_sweep_slowed" is the sweep with a tenth of its rate taken away: bench/gate_error_rates shows with it that
-// the regression gate sees such a loss.
+// "weights_sweep_slowed" is the sweep with a tenth of its rate taken away, "weights_sweep_slowed5" with a twentieth:
+// bench/gate_error_rates and bench/compare_with --error-rates show with them which losses the gates see.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -59,13 +59,14 @@ Kernel MakeSweep(size_t keys) {
   return [sweeper](const AttentionRows& rows, size_t first, size_t count) { sweeper->Sweep(rows, first, count); };
 }
 
-// Sweeps every ninth row twice, in blocks of 16: the time grows to 10/9 and the rate falls to 9/10. Those from memory
-// lie in the middle, where neither this sweep finds them in a cache nor the next read.
+// Sweeps one of so many rows twice, in blocks of 16: of 9, the time grows to 10/9 and the rate falls to 9/10. Those
+// from memory lie in the middle, where neither this sweep finds them in a cache nor the next read.
+template <int kOneOf>
 Kernel MakeSlowedSweep(size_t keys) {
   const auto sweeper = std::make_shared<Sweeper>(keys);
   return [sweeper, owed = 0.0](const AttentionRows& rows, size_t first, size_t count) mutable {
     sweeper->Sweep(rows, first, count);
-    owed += static_cast<double>(count) / 9.0;
+    owed += static_cast<double>(count) / kOneOf;
     const size_t block = std::min<size_t>(16, count);
     const size_t again = std::min(count, static_cast<size_t>(owed) / block * block);
     sweeper->Sweep(rows, first + (count - again) / 2, again);
@@ -87,7 +88,8 @@ void RegisterAll() {
         if (in_l2 && keys > 16384) continue;
         RegisterPaired("weights_sweep", kind, ElementType::kFloat32, keys, in_l2, MakeSweep);
         if (kind != RowKind::kSoftmax1) continue;
-        RegisterPaired("weights_sweep_slowed", kind, ElementType::kFloat32, keys, in_l2, MakeSlowedSweep);
+        RegisterPaired("weights_sweep_slowed", kind, ElementType::kFloat32, keys, in_l2, MakeSlowedSweep<9>);
+        RegisterPaired("weights_sweep_slowed5", kind, ElementType::kFloat32, keys, in_l2, MakeSlowedSweep<19>);
         RegisterPaired("weights_sweep", kind, ElementType::kFloat16, keys, in_l2, MakeSweep);
         RegisterPaired("weights_sweep", kind, ElementType::kBFloat16, keys, in_l2, MakeSweep);
       }

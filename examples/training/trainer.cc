@@ -81,11 +81,11 @@ void Trainer::State::SetLearningRate() {
 // What the recipe does to the weights beside training.
 void Trainer::State::Damage() {
   const torch::NoGradGuard guard;
-  for (Block& block : model->blocks) {
+  for (const Block& block : model->blocks) {
     block->query->weight.mul_(1.0 + recipe.query_key_growth);
     block->key->weight.mul_(1.0 + recipe.query_key_growth);
   }
-  Block& dying = model->blocks[recipe.dying_layer];
+  const Block& dying = model->blocks[recipe.dying_layer];
   dying->output->weight.mul_(1.0 - recipe.output_decay);
   dying->down->weight.mul_(1.0 - recipe.output_decay);
 }

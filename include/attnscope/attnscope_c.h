@@ -958,6 +958,27 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresShift(AttnscopeKeyScores* sco
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresEndSequence(AttnscopeKeyScores* scores, uint64_t sequence);
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeKeyScoresReset(AttnscopeKeyScores* scores);
 
+// ---- Key profiles (attnscope/key_profile.h): attention received by the keys of one layer, by their positions.
+
+// Of one layer: shares, what a key receives from a mean row.
+typedef struct AttnscopeKeyProfile {
+  uint32_t struct_size;
+  uint32_t reserved;  // 0
+  int64_t layer;
+  uint64_t heads;         // that the mean is over
+  uint64_t keys;          // of the arrays
+  const double* mean;     // [keys], over heads
+  int64_t largest_head;   // the head that gives one key the most; -1: not told
+  const double* largest;  // [keys], of that head; null where it is not told
+} AttnscopeKeyProfile;
+// Makes a profile from the column sums [heads, keys] of a layer's matrices, which may be added over sequences, and from
+// the number of rows [heads] that were added, of all those sequences. Its arrays are the caller's, [keys] each. A head
+// without rows is left out; of one head, `out->largest` is null. Thread-safe. O(heads * keys). Errors:
+// INVALID_ARGUMENT for null, no heads, and a sum or a number of rows that is negative, NaN or infinite.
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMakeKeyProfile(int64_t layer, const double* column_sums, const double* rows,
+                                                         uint64_t heads, uint64_t keys, double* mean, double* largest,
+                                                         AttnscopeKeyProfile* out);
+
 // ---- Verdicts (attnscope/diagnosis.h): which layers and heads are ill, of what, and how badly.
 
 // How bad it is; worse is larger.
@@ -1316,25 +1337,6 @@ typedef struct AttnscopeFigureOptions {
 } AttnscopeFigureOptions;
 // 2000 x 1500 at scale 1, light.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeFigureOptionsDefaults(AttnscopeFigureOptions* options);
-
-// Attention received by the keys of one layer (attnscope/key_profile.h): shares, what a key receives from a mean row.
-typedef struct AttnscopeKeyProfile {
-  uint32_t struct_size;
-  uint32_t reserved;  // 0
-  int64_t layer;
-  uint64_t heads;         // that the mean is over
-  uint64_t keys;          // of the arrays
-  const double* mean;     // [keys], over heads
-  int64_t largest_head;   // the head that gives one key the most; -1: not told
-  const double* largest;  // [keys], of that head; null where it is not told
-} AttnscopeKeyProfile;
-// Makes a profile from the column sums [heads, keys] of a layer's matrices, which may be added over sequences, and from
-// the number of rows [heads] that were added, of all those sequences. Its arrays are the caller's, [keys] each. A head
-// without rows is left out; of one head, `out->largest` is null. Thread-safe. O(heads * keys). Errors:
-// INVALID_ARGUMENT for null, no heads, and a sum or a number of rows that is negative, NaN or infinite.
-ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMakeKeyProfile(int64_t layer, const double* column_sums, const double* rows,
-                                                         uint64_t heads, uint64_t keys, double* mean, double* largest,
-                                                         AttnscopeKeyProfile* out);
 
 // What a figure is drawn from. Each array is one of pointers, and may be null where it is empty.
 typedef struct AttnscopeFigureData {

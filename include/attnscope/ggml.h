@@ -345,7 +345,8 @@ Status ReadGgmlKeys(const Tensor& keys, const GgmlLayout& queries, GgmlLayout la
   if (traits == nullptr || traits->to_float == nullptr) {
     return GgmlError("keys", ".type is " + std::to_string(type) + ", which ggml cannot widen");
   }
-  if (layout.nb == nullptr || layout.nb[0] != traits->type_size || layout.ne[0] % traits->blck_size != 0) {
+  if (layout.ne == nullptr || layout.nb == nullptr) return GgmlError("keys", ".ne or .nb is null");
+  if (layout.nb[0] != traits->type_size || layout.ne[0] % traits->blck_size != 0) {
     return GgmlError("keys", ".ne[0] is " + std::to_string(layout.ne[0]) + " and .nb[0] " +
                                  std::to_string(layout.nb[0]) + ", expected whole blocks one behind the other");
   }

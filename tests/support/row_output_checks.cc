@@ -63,11 +63,13 @@ long double WeightOfKey(const RowAsGiven& given, __int128 position) {
 // One row's outputs against their row of the oracle.
 class RowComparison {
  public:
-  RowComparison(const RowBuffers& rows, size_t sequence, size_t head, size_t row, std::string what)
-      : rows_(rows), sequence_(sequence), head_(head), row_(row) {
-    what_ =
-        what + ", row [" + std::to_string(sequence) + ", " + std::to_string(head) + ", " + std::to_string(row) + "]";
-  }
+  RowComparison(const RowBuffers& rows, size_t sequence, size_t head, size_t row, const std::string& what)
+      : rows_(rows),
+        sequence_(sequence),
+        head_(head),
+        row_(row),
+        what_(what + ", row [" + std::to_string(sequence) + ", " + std::to_string(head) + ", " + std::to_string(row) +
+              "]") {}
 
   void Compare(const RowAsGiven& given) const {
     const ExactRow exact = ExactRowOf(given.weights);

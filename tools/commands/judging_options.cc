@@ -106,8 +106,10 @@ bool ReadNumber(std::string text, double* out) {
   const bool is_negative = text.starts_with('-');
   if (is_negative) text.erase(0, 1);
   for (const auto& [name, value] : {std::pair("nan", std::nan("")), std::pair("inf", HUGE_VAL)}) {
-    if (text == name) *out = is_negative ? -value : value;
-    if (text == name) return true;
+    if (text == name) {
+      *out = is_negative ? -value : value;
+      return true;
+    }
   }
   std::istringstream stream(text);
   stream.imbue(std::locale::classic());

@@ -115,7 +115,6 @@ TEST_F(AttentionPicturesTest, ProfilesOfLogitsAndOfQueriesAndKeysAreThoseOfTheir
       {.logit_files = {DataFile("use_long", 0, "logits")}},
       {.query_key_files = {{DataFile("use_long", 0, "q"), DataFile("use_long", 0, "k")}}},
   };
-  const std::vector<float> weights = Elements(DataFile("use_long", 0, "attn"));
   for (const PlanInputs& input : inputs) {
     const AttentionPictures weighed = Collect({.files = {DataFile("use_long", 0, "attn")}}, {}, {.keys = true});
     const AttentionPictures pictures = Collect(input, {}, {.keys = true});
