@@ -1,29 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures with Ray: each task writes its share as a state to a folder that all nodes see; the driver merges them.
+"""Measures with Ray: each task sends its accumulators to the driver, which merges them. Ray starts the task of a worker that
+died again.
 
-Usage: ray_job.py FOLDER SHARES FILE_OR_OPTION_OF_ATTNSCOPE_ANALYZE...
+Usage: ray_job.py FOLDER TASKS DUMP...; all nodes see the dumps and have attnscope. See shares.py.
 """
+import itertools
 import pathlib
-import subprocess
 import sys
 
 import ray
+import shares
 
 
-@ray.remote
-def measure(folder, share, shares, arguments):
-    state = pathlib.Path(folder) / f"{share}.state"
-    subprocess.run(["attnscope", "analyze", *arguments, "--share", f"{share}/{shares}", "--state-out", state],
-                   check=True, stdout=subprocess.DEVNULL)
-    return str(state)
-
-
-def main(folder, shares, *arguments):
-    ray.init()
-    states = ray.get([measure.remote(folder, share, int(shares), arguments) for share in range(int(shares))])
-    subprocess.run(["attnscope", "merge", *states, "-o", f"{folder}/report.json", "--png", f"{folder}/summary.png"],
-                   check=True)
+def main(folder, tasks, *dumps):
+    # Workers import shares.py too.
+    ray.init(runtime_env={"working_dir": str(pathlib.Path(shares.__file__).parent)}, log_to_driver=False)
+    tasks = int(tasks)
+    pieces = shares.pieces_of(dumps, tasks)
+    measure = ray.remote(shares.measure)
+    measured = ray.get([measure.remote(pieces[task::tasks]) for task in range(tasks)])
+    report = shares.report_of(itertools.chain.from_iterable(layers.items() for layers in measured))
+    shares.write(report, folder)
 
 
 if __name__ == "__main__":

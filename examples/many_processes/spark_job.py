@@ -1,39 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures with Spark, one dump a task, and merges in two steps: a state for each partition, then those on the driver.
+"""Measures with Spark: each partition gives its accumulators, which Spark merges by key. It runs a task that failed again,
+on one machine only with a master such as local[2,4].
 
-Usage: spark-submit spark_job.py FOLDER PARTITIONS DUMP...; FOLDER is one that all nodes see.
+Usage: spark-submit spark_job.py FOLDER PARTITIONS DUMP...; all nodes see the dumps and have attnscope. See shares.py.
 """
-import pathlib
-import subprocess
 import sys
 
+import shares
 from pyspark.sql import SparkSession
-
-
-def merge_partition(folder):
-    """A function for mapPartitionsWithIndex: the partition's dumps to one state."""
-    def measure(index, dumps):
-        states = []
-        for number, dump in enumerate(dumps):
-            states.append(f"{folder}/{index}-{number}.part")
-            subprocess.run(["attnscope", "analyze", dump, "--state-out", states[-1]],
-                           check=True, stdout=subprocess.DEVNULL)
-        if not states:
-            return []
-        merged = f"{folder}/{index}.state"
-        subprocess.run(["attnscope", "merge", *states, "--state-out", merged], check=True, stdout=subprocess.DEVNULL)
-        for state in states:
-            pathlib.Path(state).unlink()
-        return [merged]
-    return measure
 
 
 def main(folder, partitions, *dumps):
     context = SparkSession.builder.appName("attnscope").getOrCreate().sparkContext
-    states = context.parallelize(dumps, int(partitions)).mapPartitionsWithIndex(merge_partition(folder)).collect()
-    subprocess.run(["attnscope", "merge", *states, "-o", f"{folder}/report.json", "--png", f"{folder}/summary.png"],
-                   check=True)
+    context.addPyFile(shares.__file__)
+    pieces = shares.pieces_of(dumps, int(partitions))
+    measured = context.parallelize(pieces, int(partitions)).mapPartitions(lambda part: shares.measure(part).items())
+    shares.write(shares.report_of(measured.reduceByKey(shares.add).collect()), folder)
 
 
 if __name__ == "__main__":
