@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// attnscope's side of bench/peers/kernels: functions that Python's ctypes finds, as a static library shows none.
+// attnscope's side of bench/peers/kernels and bench/peers/python_calls: functions that Python's ctypes finds, as a
+// static library shows none.
 #include <cstddef>
 #include <cstdint>
 
 #include "attnscope/attnscope_c.h"
+#include "attnscope/layer_accumulator.h"
 
 #define ATTNSCOPE_PEER extern "C" __attribute__((visibility("default")))
 
@@ -67,4 +69,21 @@ ATTNSCOPE_PEER int32_t SoftmaxEntropy(const float* data, size_t rows, size_t col
 ATTNSCOPE_PEER int32_t SquaredNorm(const float* data, size_t rows, size_t columns, double* out) {
   const AttnscopeRows view = RowsOf(data, rows, columns);
   return AttnscopeSquaredNorm(&view, out);
+}
+
+// One causal call of the C++ interface, and the end of its sequence: float32 [1, heads, tokens, head_dim] of both.
+ATTNSCOPE_PEER int32_t AddQueriesKeys(const float* queries, const float* keys, size_t heads, size_t tokens,
+                                      size_t head_dim) {
+  static attnscope::LayerAccumulator layer;
+  if (layer.config().heads != heads || layer.config().max_keys < tokens) {
+    const attnscope::Status status = attnscope::LayerAccumulator::Create({.heads = heads, .max_keys = tokens}, &layer);
+    if (!status.ok()) return static_cast<int32_t>(status.code());
+  }
+  const attnscope::QueryKeyView view = attnscope::ContiguousQueryKey(queries, keys, attnscope::ElementType::kFloat32, 1,
+                                                                     heads, heads, tokens, tokens, head_dim);
+  attnscope::SoftmaxParams params;
+  params.mask.causal = true;
+  const attnscope::Status status = layer.AddQueriesKeys(view, params);
+  layer.EndSequence();
+  return static_cast<int32_t>(status.code());
 }
