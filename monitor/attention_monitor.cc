@@ -94,6 +94,10 @@ void AttentionMonitor::CountRefused(size_t layer) {
   if (state_ != nullptr) state_->CountRefused(layer);
 }
 
+void AttentionMonitor::CountLeftOut(size_t layer, uint64_t rows) {
+  if (state_ != nullptr) state_->CountLeftOut(layer, rows);
+}
+
 Status AttentionMonitor::Reserve(const Runner& runner) {
   return state_ == nullptr ? NotCreated() : state_->Reserve(runner);
 }

@@ -168,7 +168,8 @@ void AttentionMonitor::State::ReportLayer(const WindowInfo& info, Layer& layer) 
   // A window without a step and without a call is none; one in which this layer was not fed is a record that says so.
   if (window.samples == 0 && window.late == 0 && window.refused == 0 && info.steps == 0) return;
   const size_t index = static_cast<size_t>(layer.report_index - config_.first_layer);
-  const LayerCounts counts = {window.samples, window.late, window.refused, schedule_.TakePostponed(index)};
+  const LayerCounts counts = {window.samples, window.late, window.refused, schedule_.TakePostponed(index),
+                              window.left_out_rows};
   Report report;
   report.layers.push_back({.layer = layer.report_index, .stats = std::move(window.stats)});
   const Diagnosis diagnosis = layer.baseline.JudgeWindow(report, config_.thresholds);

@@ -45,6 +45,10 @@ class ATTNSCOPE_NO_EXPORT AttentionMonitor::State {
     if (layer < layers_.size() && layers_[layer] != nullptr) layers_[layer]->watched.Refuse();
   }
 
+  void CountLeftOut(size_t layer, uint64_t rows) {
+    if (layer < layers_.size() && layers_[layer] != nullptr) layers_[layer]->watched.LeaveOut(rows);
+  }
+
   Status Reserve(const Runner& runner);
   Status EndSequence(size_t sequence);
   // Both may throw std::bad_alloc.

@@ -100,6 +100,7 @@ WatchedLayer::Window WatchedLayer::Take() {
   window.samples = std::exchange(lanes_[0].samples, 0);
   window.late = late_.exchange(0, std::memory_order_relaxed);
   window.refused = refused_.exchange(0, std::memory_order_relaxed);
+  window.left_out_rows = left_out_rows_.exchange(0, std::memory_order_relaxed);
   if (window.samples == 0) return window;
   lanes_[0].accumulator.EndSequence();
   window.stats = lanes_[0].accumulator.Stats();

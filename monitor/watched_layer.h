@@ -25,6 +25,7 @@ class WatchedLayer {
     uint64_t samples = 0;  // calls that were measured
     uint64_t late = 0;     // calls that found no free lane
     uint64_t refused = 0;  // calls that failed, and what Refuse counted
+    uint64_t left_out_rows = 0;
   };
 
   // Errors: as LayerAccumulator::Create.
@@ -56,6 +57,8 @@ class WatchedLayer {
 
   // Counts a sample that could not be measured.
   void Refuse() { refused_.fetch_add(1, std::memory_order_relaxed); }
+  // Counts rows of samples that were left out on purpose.
+  void LeaveOut(uint64_t rows) { left_out_rows_.fetch_add(rows, std::memory_order_relaxed); }
 
   // The rest is for one thread at a time.
   Status Reserve(const Runner& runner);
@@ -123,6 +126,7 @@ class WatchedLayer {
   size_t num_lanes_ = 0;
   std::atomic<uint64_t> late_{0};
   std::atomic<uint64_t> refused_{0};
+  std::atomic<uint64_t> left_out_rows_{0};
   std::atomic<bool> has_gradient_{false};  // of a step that has not ended
   double gradient_norms_ = 0.0;            // of the window's steps that had one: their sum
   uint64_t gradient_steps_ = 0;

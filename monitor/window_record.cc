@@ -46,6 +46,7 @@ std::string WindowRecord(const WindowInfo& info, const LayerCounts& counts, cons
   record.Count("late", counts.late);
   record.Count("refused", counts.refused);
   record.Count("postponed", counts.postponed);
+  if (counts.left_out_rows > 0) record.Count("left_out_rows", counts.left_out_rows);
   record.Number("overhead", info.overhead);
   AppendMetrics(layer.stats.layer, record.Member("metrics"));
   if (per_head) AppendHeads(layer.stats.heads, record.Member("heads"));

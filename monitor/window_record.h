@@ -32,6 +32,7 @@ struct LayerCounts {
   uint64_t late = 0;
   uint64_t refused = 0;
   uint64_t postponed = 0;
+  uint64_t left_out_rows = 0;
 };
 
 // One line without a newline. `diagnosis` is of a report of this layer alone.

@@ -147,6 +147,10 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   // Calls that fail are counted as well. Does nothing for layers that are not watched. From any thread.
   void CountRefused(size_t layer);
 
+  // Counts rows that its caller left out of a sample on purpose, such as most of a prompt's: the window's record says
+  // how many. Does nothing for layers that are not watched. From any thread.
+  void CountLeftOut(size_t layer, uint64_t rows);
+
   // Allocates now, for all layers, what AddLogits and AddQueriesKeys with this runner would allocate in their first
   // call. Not while others feed. Errors: kOutOfMemory.
   Status Reserve(const Runner& runner = {});

@@ -33,8 +33,20 @@
 #include "attnscope/attention_monitor.h"
 #include "attnscope/cache_mask.h"
 #include "attnscope/ggml.h"
+#include "attnscope/runner.h"
 
 namespace attnscope {
+
+// How a probe measures.
+struct LlamaProbeOptions {
+  // The threads that measure, such as ThreadRunner's: while a sample is taken, the engine's own wait. Results do not
+  // depend on it.
+  Runner runner = {};
+  // Of the rows that one sequence has in a ubatch at most so many are measured, which are those in their middle, so
+  // that they see as many keys as all do on average. Prompts cost less by it; steps of decoding have one row, or a few.
+  // The others are left out, which the monitor's records say. 0: all are measured.
+  size_t most_rows = 0;
+};
 
 // Feeds one monitor from one llama_context. The monitor's layer l is the model's; its sequence s is llama.cpp's, so
 // that max_batch has to be above the largest llama_seq_id, and max_keys at least the context's size.
@@ -54,7 +66,8 @@ namespace attnscope {
 class LlamaProbe {
  public:
   // Feeds `monitor`, which must outlive it.
-  explicit LlamaProbe(AttentionMonitor* monitor) : monitor_(monitor) {}
+  explicit LlamaProbe(AttentionMonitor* monitor, const LlamaProbeOptions& options = {})
+      : monitor_(monitor), options_(options) {}
   LlamaProbe(const LlamaProbe&) = delete;
   LlamaProbe& operator=(const LlamaProbe&) = delete;
 
@@ -483,9 +496,19 @@ class LlamaProbe {
     size_t query = 0;  // first row there
   };
 
+  // The part of these rows that is measured.
+  RowRange Middle(RowRange rows) const {
+    const size_t left_out =
+        options_.most_rows == 0 || rows.count <= options_.most_rows ? 0 : rows.count - options_.most_rows;
+    rows.first += left_out / 2;
+    rows.query += left_out / 2;
+    rows.count -= left_out;
+    return rows;
+  }
+
   // Calls measure(range) for the rows of one sequence that are next to each other in the node's tensors.
   template <class View, typename Function>
-  Status ForEachRun(const View& view, Function measure) {
+  Status ForEachRun(const View& view, size_t layer, Function measure) {
     if (view.batch * view.queries != rows_.size()) {
       return Unknown("attention of " + std::to_string(view.batch * view.queries) + " rows in a ubatch of " +
                      std::to_string(rows_.size()));
@@ -495,7 +518,9 @@ class LlamaProbe {
         const size_t first = b * view.queries + i;
         const llama_seq_id sequence = rows_[first].sequence;
         for (end = i + 1; end < view.queries && rows_[b * view.queries + end].sequence == sequence;) ++end;
-        if (Status status = measure(RowRange{first, end - i, b, i}); !status.ok()) return status;
+        const RowRange measured = Middle({first, end - i, b, i});
+        if (Status status = measure(measured); !status.ok()) return status;
+        if (measured.count < end - i) monitor_->CountLeftOut(layer, end - i - measured.count);
         sequences_[static_cast<size_t>(sequence)].fed = true;
       }
     }
@@ -543,7 +568,7 @@ class LlamaProbe {
     GgmlQueriesKeys inputs;
     if (Status status = ReadGgmlQueriesKeys(attention, copies, &inputs); !status.ok()) return status;
     const bool streams = positions.size() > cells_of_stream && cells_of_stream > 0;
-    return ForEachRun(inputs.view, [&](const RowRange& range) {
+    return ForEachRun(inputs.view, layer, [&](const RowRange& range) {
       QueryKeyView view = inputs.view;
       SoftmaxParams params = inputs.params;
       params.bias = Rows(inputs.params.bias, range);
@@ -572,7 +597,7 @@ class LlamaProbe {
       } else {
         params.mask.key_positions = run.rows.positions.data();
       }
-      return Counted(monitor_->AddQueriesKeys(layer, view, params));
+      return Counted(monitor_->AddQueriesKeys(layer, view, params, options_.runner));
     });
   }
 
@@ -588,7 +613,7 @@ class LlamaProbe {
     if (status.ok()) status = ReadGgmlMask(attention, copies, weights, &params, &slopes);
     if (!status.ok()) return status;
     const bool streams = positions.size() > cells_of_stream && cells_of_stream > 0;
-    return ForEachRun(weights, [&](const RowRange& range) {
+    return ForEachRun(weights, layer, [&](const RowRange& range) {
       AttentionView view = weights;
       const int64_t* const at = PositionsOf(positions, range, cells_of_stream, streams);
       const size_t cells = weights.keys;
@@ -608,11 +633,12 @@ class LlamaProbe {
         visibility.key_positions = run.rows.positions.data();
         visibility.key_mask = {.data = run.bytes.data(), .query_stride = static_cast<int64_t>(cells)};
       }
-      return Counted(monitor_->AddWeights(layer, view, visibility));
+      return Counted(monitor_->AddWeights(layer, view, visibility, options_.runner));
     });
   }
 
   AttentionMonitor* monitor_;
+  LlamaProbeOptions options_;
   uint64_t step_ = 0;
   uint64_t tokens_ = 0;  // of the step
   uint64_t refused_ = 0;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -15,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "attnscope/thread_runner.h"
+#include "tests/engines/compare.h"
 #include "tests/engines/truth.h"
 
 namespace attnscope::test {
@@ -37,6 +40,8 @@ struct Case {
   Kind kind = Kind::kPlain;
   bool direct = false;  // llama_decode, not the probe's
   bool interleaved = false;
+  size_t most_rows = 0;  // of LlamaProbeOptions
+  size_t threads = 1;
 };
 
 // ---- models ----
@@ -58,12 +63,22 @@ llama_model* ModelOf(const std::string& folder, const std::string& name) {
   return at->second.get();
 }
 
+ThreadRunner Threads(size_t count) {
+  ThreadRunner threads;
+  if (!ThreadRunner::Create(count, &threads).ok()) std::abort();
+  return threads;
+}
+
 // ---- one run ----
 
 class Run {
  public:
   Run(const Case& the_case, const std::string& folder, bool with_truth, uint64_t every_steps = 1)
-      : case_(the_case), model_(ModelOf(folder, the_case.model)), with_truth_(with_truth) {
+      : case_(the_case),
+        model_(ModelOf(folder, the_case.model)),
+        with_truth_(with_truth),
+        threads_(Threads(the_case.threads)),
+        probe_(&monitor_, {.runner = threads_.runner(), .most_rows = the_case.most_rows}) {
     if (model_ == nullptr) {
       error_ = "the model cannot be loaded";
       return;
@@ -75,6 +90,7 @@ class Run {
                     .max_batch = static_cast<size_t>(the_case.sequences)};
     config.every_steps = every_steps;
     config.window_steps = 0;
+    if (the_case.most_rows > 0) truth_.MeasureMiddle(the_case.most_rows);
     Keep(AttentionMonitor::Create(config, &monitor_));
     MakeContext();
   }
@@ -107,13 +123,7 @@ class Run {
   double Compare(std::string* where) {
     double worst = 0.0;
     for (int layer = 0; layer < layers_; ++layer) {
-      const LayerStats exact = truth_.Stats(layer);
-      const LayerStats stats = Stats(layer);
-      CompareValues(stats.layer, exact.layer, "layer " + std::to_string(layer), true, &worst, where);
-      for (size_t h = 0; h < stats.heads.size() && h < exact.heads.size(); ++h) {
-        CompareValues(stats.heads[h], exact.heads[h], "layer " + std::to_string(layer) + " head " + std::to_string(h),
-                      false, &worst, where);
-      }
+      CompareStats(Stats(layer), truth_.Stats(layer), "layer " + std::to_string(layer), &worst, where);
     }
     return worst;
   }
@@ -126,27 +136,6 @@ class Run {
     Keep(LayerAccumulator::Create(config, &accumulator));
     Keep(monitor_.MergeInto(static_cast<size_t>(layer), &accumulator));
     return accumulator.Stats();
-  }
-
-  static void CompareValues(const MetricValues& values, const MetricValues& exact, const std::string& what, bool layer,
-                            double* worst, std::string* where) {
-    for (const MetricInfo& info : AllMetrics()) {
-      if (!layer && !info.per_head) continue;
-      const double a = values[info.metric], b = exact[info.metric];
-      if (info.group == MetricGroup::kLayer && std::isnan(a)) continue;  // residuals, gradients
-      double error = 0.0;
-      if (std::isnan(a) != std::isnan(b)) {
-        error = INFINITY;
-      } else if (!std::isnan(a)) {
-        // The mean of logits may cancel: of their spread.
-        const double scale = info.metric == Metric::kLogitMean ? exact[Metric::kLogitStd] : 1e-3;
-        error = std::abs(a - b) / std::max(std::abs(b), scale);
-        if (info.is_count && a != b) error = INFINITY;
-      }
-      if (error <= *worst) continue;
-      *worst = error;
-      *where = what + " " + std::string(info.name) + " " + std::to_string(a) + ", expected " + std::to_string(b);
-    }
   }
 
   const std::string& error() const { return error_.empty() ? truth_.error() : error_; }
@@ -302,7 +291,8 @@ class Run {
   std::string error_, refusal_;
   Truth truth_;
   AttentionMonitor monitor_;
-  LlamaProbe probe_{&monitor_};
+  ThreadRunner threads_;
+  LlamaProbe probe_;
   ggml_backend_sched_eval_callback probe_callback_ = nullptr;
   Context context_{nullptr, &llama_free};
 };
@@ -322,7 +312,8 @@ std::vector<Case> Cases(bool all) {
                     (the_case.sequences == 1 ? ""
                      : the_case.unified      ? "-unified"
                                              : "-split") +
-                    (the_case.direct ? " direct" : "") + (the_case.interleaved ? " interleaved" : "");
+                    (the_case.direct ? " direct" : "") + (the_case.interleaved ? " interleaved" : "") +
+                    (the_case.threads > 1 ? " threads-" + std::to_string(the_case.threads) : "");
     cases.push_back(the_case);
   };
   const auto flashes = {LLAMA_FLASH_ATTN_TYPE_AUTO, LLAMA_FLASH_ATTN_TYPE_ENABLED, LLAMA_FLASH_ATTN_TYPE_DISABLED};
@@ -360,6 +351,7 @@ std::vector<Case> Cases(bool all) {
       }
       add({.model = model, .flash = flash, .ubatch = 64, .sequences = 3, .interleaved = true}, "interleaved");
       add({.model = model, .flash = flash, .sequences = 2, .kind = Kind::kCopy}, "copy");
+      add({.model = model, .flash = flash, .ubatch = 64, .sequences = 2, .most_rows = 15, .threads = 2}, "middle rows");
       add({.model = model, .flash = flash, .prompt = 900}, "long");
       add({.model = model, .flash = flash, .sequences = 3, .kind = Kind::kUnknown, .direct = true}, "unknown");
       add({.model = model, .flash = flash, .kind = Kind::kRestored}, "restored");
@@ -412,7 +404,7 @@ bool CheckAlone(const std::string& folder) {
     double worst = 0.0;
     std::string where = both.error() + alone.error();
     for (int layer = 0; layer < both.layers(); ++layer) {
-      Run::CompareValues(alone.Stats(layer).layer, both.Stats(layer).layer, "layer", true, &worst, &where);
+      CompareValues(alone.Stats(layer).layer, both.Stats(layer).layer, "layer", true, &worst, &where);
     }
     Run seldom(the_case, folder, false, /*every_steps=*/3);
     seldom.Prompt({20});

@@ -158,12 +158,22 @@ void Truth::OnStore(const ggml_tensor& node) {
   }
 }
 
+// Of the ubatch's rows [first, first + rows), which are a node's.
+bool Truth::IsMeasured(size_t first, size_t rows, size_t row) const {
+  const std::vector<TruthRow>& tokens = ubatches_[ubatch_];
+  size_t before = 0, behind = 0;
+  while (before < row && tokens[first + row - before - 1].sequence == tokens[first + row].sequence) ++before;
+  while (row + behind + 1 < rows && tokens[first + row + behind + 1].sequence == tokens[first + row].sequence) ++behind;
+  const size_t count = before + 1 + behind;
+  if (count <= middle_rows_) return true;
+  const size_t skipped = (count - middle_rows_) / 2;
+  return before >= skipped && before < skipped + middle_rows_;
+}
+
 void Truth::OnAttention(const ggml_tensor& node) {
   const int layer = LayerOf(node);
   const Operands operands = OperandsOf(node);
-  const Values queries(*operands.queries), keys(*operands.keys), mask(*operands.mask);
-  const int64_t rows = queries.tensor().ne[1], heads = queries.tensor().ne[2], streams = queries.tensor().ne[3];
-  const int64_t keys_here = keys.tensor().ne[1];
+  const ggml_tensor& queries = *operands.queries;
   std::vector<Cell> all;
   const ggml_tensor* const cache = CacheOf(operands.keys);
   if (cache != nullptr) {
@@ -172,13 +182,32 @@ void Truth::OnAttention(const ggml_tensor& node) {
     if (layer < last_layer_) ++ubatch_;
     last_layer_ = layer;
     for (const TruthRow& row : ubatches_[ubatch_]) all.push_back({1u << row.sequence, row.position});
-    all.resize(static_cast<size_t>(keys_here));  // padded
+    all.resize(static_cast<size_t>(operands.keys->ne[1]));  // padded
   }
-  if (ubatch_ >= ubatches_.size() || static_cast<size_t>(rows * streams) != ubatches_[ubatch_].size()) {
+  if (ubatch_ >= ubatches_.size() || static_cast<size_t>(queries.ne[1] * queries.ne[3]) != ubatches_[ubatch_].size()) {
     error_ = "the test expected other ubatches";
     return;
   }
-  const size_t stream_cells = cache != nullptr ? static_cast<size_t>(cache->ne[1]) : all.size();
+  AddRows(node, layer, all, cache != nullptr ? static_cast<size_t>(cache->ne[1]) : all.size());
+}
+
+void Truth::AddNode(const ggml_tensor& node, int layer) {
+  const Operands operands = OperandsOf(node);
+  ubatches_.assign(1, std::vector<TruthRow>(static_cast<size_t>(operands.queries->ne[1])));
+  ubatch_ = 0;
+  std::vector<Cell> cells;
+  for (int j = 0; j < operands.keys->ne[1]; ++j) cells.push_back({1u, j});
+  AddRows(node, layer, cells, cells.size());
+}
+
+// Cells of all streams, `stream_cells` of each.
+void Truth::AddRows(const ggml_tensor& node, int layer, const std::vector<Cell>& all, size_t stream_cells) {
+  const Operands operands = OperandsOf(node);
+  const Values queries(*operands.queries), keys(*operands.keys);
+  std::vector<Values> mask;
+  if (operands.mask != nullptr) mask.emplace_back(*operands.mask);
+  const int64_t rows = queries.tensor().ne[1], heads = queries.tensor().ne[2], streams = queries.tensor().ne[3];
+  const int64_t keys_here = keys.tensor().ne[1];
   std::vector<float> sinks;
   if (operands.sinks != nullptr) sinks = Values(*operands.sinks).Row(0, 0, 0);
   Layer& measured = layers_[layer];
@@ -195,8 +224,10 @@ void Truth::OnAttention(const ggml_tensor& node) {
       std::vector<std::vector<float>> k;
       for (int64_t j = 0; j < keys_here; ++j) k.push_back(keys.Row(j, h / (heads / keys.tensor().ne[2]), s));
       for (int64_t i = 0; i < rows; ++i) {
+        if (!IsMeasured(static_cast<size_t>(s * rows), static_cast<size_t>(rows), static_cast<size_t>(i))) continue;
         const std::vector<float> q = queries.Row(i, h, s);
-        const std::vector<float> bias = mask.Row(i, 0, mask.tensor().ne[3] > 1 ? s : 0);
+        std::vector<float> bias(static_cast<size_t>(keys_here));
+        if (!mask.empty()) bias = mask[0].Row(i, 0, mask[0].tensor().ne[3] > 1 ? s : 0);
         std::vector<long double> logits(static_cast<size_t>(keys_here), kHidden);
         for (size_t j = 0; j < logits.size(); ++j) {
           if (std::isinf(bias[j])) continue;

@@ -33,6 +33,8 @@ class Truth {
     ubatch_ = 0;
     last_layer_ = -1;
   }
+  // Of the rows that are a sequence's, next to each other in an attention node, only so many in their middle count.
+  void MeasureMiddle(size_t rows) { middle_rows_ = rows; }
   // As a program does to the memory: positions [begin, end) of a sequence move by delta; a sequence's columns begin
   // anew.
   void Shift(int sequence, int begin, int end, int delta);
@@ -41,6 +43,10 @@ class Truth {
 
   // ggml_backend_sched_eval_callback; opaque is a Truth.
   static bool OnNode(ggml_tensor* node, bool ask, void* opaque);
+
+  // A node of another program's graph, whose keys are in no cache of llama.cpp's: rows of one sequence, key j at
+  // position j, with or without a mask.
+  void AddNode(const ggml_tensor& node, int layer);
 
   // What a layer has measured so far.
   LayerStats Stats(int layer) const;
@@ -66,13 +72,16 @@ class Truth {
     std::vector<Head> heads;
   };
 
+  bool IsMeasured(size_t first, size_t rows, size_t row) const;
   void OnStore(const ggml_tensor& node);
   void OnAttention(const ggml_tensor& node);
+  void AddRows(const ggml_tensor& node, int layer, const std::vector<Cell>& all, size_t stream_cells);
   void AddRow(Layer* layer, size_t head, const TruthRow& row, const std::vector<Cell>& cells,
               const std::vector<long double>& logits, const std::vector<long double>* weights, long double sink);
 
   std::vector<std::vector<TruthRow>> ubatches_;
   size_t ubatch_ = 0;
+  size_t middle_rows_ = SIZE_MAX;
   int last_layer_ = -1;
   std::map<int, int> parts_;
   std::map<std::string, std::vector<Cell>> cells_;  // by the cache tensor's name

@@ -141,6 +141,7 @@ TEST_F(AttentionMonitorTest, EveryKeyIsDocumented) {
   AttentionMonitor monitor = Created();
   std::vector<float> one_hot(kHeads * kKeys);
   one_hot[3] = one_hot[kKeys + 3] = 1.0f;
+  monitor.CountLeftOut(0, 1);
   RunSteps(monitor, 0, 3, one_hot);
   const json record = TakeRecords().at(0);
   std::ifstream file(ATTNSCOPE_MONITOR_DOC);
@@ -298,6 +299,20 @@ TEST_F(AttentionMonitorTest, RefusedSamplesAreInTheirWindowsRecord) {
   ASSERT_TRUE(monitor.EndStep(0, 1).ok());
   ASSERT_TRUE(monitor.CloseWindow().ok());
   EXPECT_EQ(TakeRecords().at(0)["refused"], 0) << "each is in one window";
+}
+
+TEST_F(AttentionMonitorTest, RowsLeftOutAreInTheirWindowsRecord) {
+  AttentionMonitor monitor = Created();
+  ASSERT_TRUE(monitor.AddWeights(0, ViewOf(rows_, 1, kHeads, 1, kKeys)).ok());
+  monitor.CountLeftOut(0, 7);
+  monitor.CountLeftOut(0, 5);
+  monitor.CountLeftOut(1000, 3);
+  AttentionMonitor().CountLeftOut(0, 1);
+  ASSERT_TRUE(monitor.CloseWindow().ok());
+  EXPECT_EQ(TakeRecords().at(0)["left_out_rows"], 12);
+  ASSERT_TRUE(monitor.AddWeights(0, ViewOf(rows_, 1, kHeads, 1, kKeys)).ok());
+  ASSERT_TRUE(monitor.CloseWindow().ok());
+  EXPECT_FALSE(TakeRecords().at(0).contains("left_out_rows")) << "none in this window";
 }
 
 // A sample takes 100 ns, all may take 1 % of the time, and a step is 1000: every tenth step or so can be sampled, which
