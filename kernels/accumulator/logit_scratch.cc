@@ -25,7 +25,7 @@ size_t LogitScratch::Rows(size_t keys) {
 
 size_t LogitScratch::Bytes(size_t keys) {
   const size_t rows = Rows(keys);
-  return (rows * (Stride(keys) + kMaxHeadDim) + 2 * PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
+  return (rows * Stride(keys) + PackedQueries(rows) + 2 * PaddedColumns(keys) + kPackedKeys) * sizeof(float) +
          rows * sizeof(SoftmaxMeasures) + kRowsPerBlock * keys;
 }
 
@@ -38,7 +38,7 @@ bool LogitScratch::Allocate(size_t keys) {
   high_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   low_ = AllocateAlignedBuffer<float>(PaddedColumns(keys));
   // As much of these is written as a head is wide, or as there are masks.
-  packed_queries_ = AllocateUnsetBuffer<float>(rows * kMaxHeadDim);
+  packed_queries_ = AllocateUnsetBuffer<float>(PackedQueries(rows));
   packed_keys_ = AllocateUnsetBuffer<float>(kPackedKeys);
   shown_ = AllocateUnsetBuffer<uint8_t>(kRowsPerBlock * keys);
   return rows_ != nullptr && measures_ != nullptr && high_ != nullptr && low_ != nullptr &&

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A few vectors of keys, found where they stand or copied together, and packed for multiplying. Included per target by
-// query_key_product.cc.
+// A few vectors of keys, found where they stand or copied together, and packed for multiplying.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_QUERY_KEY_KEY_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -17,8 +16,8 @@
 
 #include "attnscope/query_key_view.h"
 #include "hwy/highway.h"
+#include "kernels/query_key/key_quads-inl.h"
 #include "kernels/query_key/key_rows.h"
-#include "kernels/query_key/transpose_keys-inl.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/simd/prefetch-inl.h"
 
@@ -85,39 +84,81 @@ HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t f
   return tile;
 }
 
-// packed[dimension][vectors * Lanes], from dimension `begin` on.
+#if ATTNSCOPE_LOADS_QUADS
+
+// The last dimensions of a vector of keys, less than 128 bits of each, from dimension `begin` on: copied to
+// `copies` [Lanes, kBlockDims<T>], with zeros behind them, which is then read with a stride of kBlockDims<T>.
 template <typename T>
-HWY_INLINE void PackDimensions(const KeyTile<T>& tile, size_t vectors, size_t begin, size_t head_dim,
-                               float* HWY_RESTRICT packed) {
+HWY_INLINE KeyReader<T> CopyLastDims(const T* first, int64_t stride, size_t begin, size_t head_dim,
+                                     T* HWY_RESTRICT copies) {
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  memset(copies, 0, N * kBlockDims<T> * sizeof(T));
+  for (size_t i = 0; i < N; ++i) {
+    memcpy(copies + i * kBlockDims<T>, first + static_cast<int64_t>(i) * stride + begin,
+           (head_dim - begin) * sizeof(T));
+  }
+  KeyReader<T> reader;
+  reader.Init(copies, static_cast<int64_t>(kBlockDims<T>));
+  return reader;
+}
+
+// Quads that a key of `head_dim` dimensions fills; halves fill two at a time.
+template <typename T>
+HWY_INLINE size_t NumQuads(size_t head_dim) {
+  return hwy::DivCeil(head_dim, kBlockDims<T>) * kBlockQuads<T>;
+}
+
+// A vector of keys to packed[quad][kQuad][Lanes].
+template <typename T>
+HWY_INLINE void PackVector(const T* first, int64_t stride, size_t head_dim, float* HWY_RESTRICT packed) {
+  const hn::ScalableTag<float> df;
+  const size_t N = hn::Lanes(df);
+  const auto pack = [&](const KeyReader<T>& keys, int64_t key_stride) HWY_ATTR {
+    for (size_t v = 0; v < kQuad; ++v) {
+      hn::Vec<decltype(df)> quads[kBlockQuads<T>];
+      LoadQuads(df, keys, static_cast<int64_t>(v) * key_stride, quads);
+      for (size_t i = 0; i < kBlockQuads<T>; ++i) hn::Store(quads[i], df, packed + (i * kQuad + v) * N);
+    }
+    packed += kBlockQuads<T> * kQuad * N;
+  };
+  KeyReader<T> reader;
+  reader.Init(first, stride);
+  size_t dim = 0;
+  for (; dim + kBlockDims<T> <= head_dim; dim += kBlockDims<T>, reader.Advance()) pack(reader, stride);
+  if (dim == head_dim) return;
+  HWY_ALIGN T copies[HWY_LANES(float) * kBlockDims<T>];
+  pack(CopyLastDims(first, stride, dim, head_dim, copies), static_cast<int64_t>(kBlockDims<T>));
+}
+
+#else  // !ATTNSCOPE_LOADS_QUADS
+
+template <typename T>
+HWY_INLINE size_t NumQuads(size_t head_dim) {
+  return hwy::DivCeil(head_dim, kQuad);
+}
+
+// A vector of keys to packed[quad][kQuad][Lanes], or where a vector is one key to packed[quad][kQuad].
+template <typename T>
+HWY_INLINE void PackVector(const T* first, int64_t stride, size_t head_dim, float* HWY_RESTRICT packed) {
   const hn::CappedTag<float, 1> d1;
   const size_t N = hn::Lanes(hn::ScalableTag<float>());
-  for (size_t dim = begin; dim < head_dim; ++dim) {
-    for (size_t i = 0; i < vectors * N; ++i) {
-      const T* from = tile.first[i / N] + static_cast<int64_t>(i % N) * tile.stride + dim;
-      packed[dim * vectors * N + i] = hn::GetLane(LoadAsFloat(d1, from));
+  for (size_t key = 0; key < N; ++key, first += stride) {
+    float* to = packed + (N == 1 ? 0 : key % kQuad * N + key / kQuad * kQuad);
+    for (size_t dim = 0; dim < NumQuads<T>(head_dim) * kQuad; ++dim) {
+      to[dim / kQuad * kQuad * N + dim % kQuad] = dim < head_dim ? hn::GetLane(LoadAsFloat(d1, first + dim)) : 0.0f;
     }
   }
 }
 
-// packed[dimension][ProductColumns()].
+#endif  // ATTNSCOPE_LOADS_QUADS
+
+// packed[vector][quad][kQuad][Lanes] of the tile's kTileVectors vectors of keys.
 template <typename T>
 HWY_INLINE void PackKeys(const KeyTile<T>& tile, size_t head_dim, float* HWY_RESTRICT packed) {
-  size_t dim = 0;
-#if ATTNSCOPE_TRANSPOSES_KEYS
-  const hn::ScalableTag<float> df;
-  const size_t N = hn::Lanes(df);
-  KeyReader<T> readers[kTileVectors];
-  for (size_t i = 0; i < kTileVectors; ++i) readers[i].Init(tile.first[i], tile.stride);
-  for (; dim + kBlockDims<T> <= head_dim; dim += kBlockDims<T>) {
-    for (size_t i = 0; i < kTileVectors; ++i) {
-      hn::Vec<decltype(df)> dims[kBlockDims<T>];
-      TransposeKeys(df, readers[i], tile.stride, dims);
-      readers[i].Advance();
-      for (size_t j = 0; j < kBlockDims<T>; ++j) hn::Store(dims[j], df, packed + ((dim + j) * kTileVectors + i) * N);
-    }
+  const size_t vector_size = NumQuads<T>(head_dim) * kQuad * hn::Lanes(hn::ScalableTag<float>());
+  for (size_t i = 0; i < kTileVectors; ++i) {
+    PackVector(tile.first[i], tile.stride, head_dim, packed + i * vector_size);
   }
-#endif
-  PackDimensions(tile, kTileVectors, dim, head_dim, packed);
 }
 
 // Prefetches keys [begin, end) of a tile; never faults.

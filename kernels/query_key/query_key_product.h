@@ -17,9 +17,11 @@ namespace attnscope {
 inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
 // Rows of a block, of all its heads.
 inline constexpr size_t kMaxProductRows = 256;
-// Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece; of packed queries there
-// are kMaxHeadDim for each row, rounded up to eight rows.
+// Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece.
 inline constexpr size_t kPackedKeys = 2 * kMaxProductColumns * kMaxHeadDim;
+// Elements for packed queries: whole panels of rows, which have at most kMaxPanelRows.
+inline constexpr size_t kMaxPanelRows = 8;
+constexpr size_t PackedQueries(size_t rows) { return (rows + kMaxPanelRows - 1) * kMaxHeadDim; }
 
 // Rows [first_row, first_row + num_rows), kMaxProductRows together, of query heads [first_head, first_head +
 // num_heads), which share one head of keys, of one sequence.
@@ -37,8 +39,8 @@ struct ProductBlock {
 // and up to kMaxProductColumns behind it, may be overwritten. Keys beyond that range are not read. `packed_queries` and
 // `packed_keys` are scratch, aligned for any vector.
 //
-// Each product is one chain of multiply-adds in the order of the dimensions, so it does not depend on the block it is
-// computed in.
+// Each product is the sum of four chains of multiply-adds, of every fourth dimension in order; beyond 256 dimensions,
+// of such sums of 192 at a time. So it does not depend on the block that it is computed in.
 void MultiplyQueriesKeys(const ProductBlock& block, float* packed_queries, float* packed_keys, float* products,
                          size_t stride);
 

@@ -58,7 +58,7 @@ class Products {
     stride_ = (block.view->keys + kMaxProductColumns + 63) / 64 * 64;
     products_ = AllocateAlignedBuffer<float>(rows * stride_ + kMaxProductColumns);
     for (size_t i = 0; i < rows * stride_ + kMaxProductColumns; ++i) products_[i] = kUntouched;
-    const auto queries = AllocateAlignedBuffer<float>((rows + 7) / 8 * 8 * kMaxHeadDim);
+    const auto queries = AllocateAlignedBuffer<float>(PackedQueries(rows));
     const auto keys = AllocateAlignedBuffer<float>(kPackedKeys);
     MultiplyQueriesKeys(block, queries.get(), keys.get(), products_.get(), stride_);
     for (size_t i = rows * stride_; i < rows * stride_ + kMaxProductColumns; ++i) {
@@ -171,7 +171,7 @@ TEST_P(QueryKeyProductTest, EveryHeadSizeAndType) {
 }
 
 TEST_P(QueryKeyProductTest, MasksAndGroups) {
-  for (const size_t group : std::initializer_list<size_t>{1, 2, 3, 8}) {
+  for (const size_t group : std::initializer_list<size_t>{1, 2, 3, 4, 5, 7, 8}) {
     for (const size_t queries : std::initializer_list<size_t>{1, 2, 5, 16}) {
       for (const int64_t offset : {-3, 0, 1, 40, 60}) {
         const Inputs inputs(ElementType::kFloat32, 2 * group, 2, queries, 61, 8);
@@ -196,15 +196,15 @@ TEST_P(QueryKeyProductTest, MaskedTilesAreNotComputed) {
   }
 }
 
-// Nor are tiles that only later rows may see: here those behind the keys of row 7, which end with a tile of any
-// vectors.
+// Nor are tiles that only later rows may see: here those behind the keys of row 5, with which a panel of any target
+// ends, and which end with a tile of any vectors.
 TEST_P(QueryKeyProductTest, MaskedTilesOfEarlierRowsAreNotComputed) {
   const size_t visible = kMaxProductColumns;
-  const Inputs inputs(ElementType::kFloat32, 1, 1, 16, visible + 8, 16);
+  const Inputs inputs(ElementType::kFloat32, 1, 1, 18, visible + 12, 16);
   const QueryKeyView view = inputs.view();
-  const Products products(AllOf(view, {.causal = true, .causal_offset = static_cast<int64_t>(visible) - 8}));
-  for (size_t row = 0; row < 8; ++row) {
-    for (size_t key = visible; key < visible + 8; ++key) ASSERT_EQ(products(row, key), kUntouched);
+  const Products products(AllOf(view, {.causal = true, .causal_offset = static_cast<int64_t>(visible) - 6}));
+  for (size_t row = 0; row < 6; ++row) {
+    for (size_t key = visible; key < visible + 12; ++key) ASSERT_EQ(products(row, key), kUntouched);
   }
 }
 
@@ -279,26 +279,150 @@ TEST_P(QueryKeyProductTest, Pages) {
   }
 }
 
-// A product is the same whatever block it is computed in.
-TEST_P(QueryKeyProductTest, BlocksDoNotMatter) {
+// Of few rows and of many: single elements of any alignment, odd strides between keys, and NaN between them.
+TEST_P(QueryKeyProductTest, MisalignedKeys) {
+  constexpr size_t kKeys = 41, kRows = 10;
   for (const ElementType type : kAllTypes) {
-    const Inputs inputs(type, 2, 1, 21, 130, 37);
-    const QueryKeyView view = inputs.view();
-    const Products whole(AllOf(view));
-    for (size_t head = 0; head < 2; ++head) {
-      for (const size_t count : std::initializer_list<size_t>{1, 2, 6}) {
-        for (size_t row = 0; row + count <= 21; ++row) {
+    for (const size_t head_dim : std::initializer_list<size_t>{1, 4, 7, 16, 29, 64}) {
+      const size_t stride = head_dim + 3;
+      const size_t elements = (kKeys - 1) * stride + head_dim;
+      GuardedBuffer memory((elements + 3) * sizeof(float));
+      for (size_t shift = 0; shift < 4; ++shift) {
+        const Inputs inputs(type, 1, 1, kRows, 1, head_dim);
+        auto* bytes = static_cast<uint8_t*>(memory.PlaceAtEnd((elements + shift) * ElementBytes(type)));
+        Random random(shift + 10 * head_dim);
+        for (size_t i = 0; i < elements + shift; ++i) StoreElement(type, NAN, bytes, i);
+        uint8_t* keys = bytes + shift * ElementBytes(type);
+        for (size_t i = 0; i < kKeys; ++i) {
+          for (size_t dim = 0; dim < head_dim; ++dim) {
+            StoreElement(type, static_cast<float>(random.Normal()), keys, i * stride + dim);
+          }
+        }
+        QueryKeyView view = inputs.view();
+        view.key_data = keys;
+        view.keys = kKeys;
+        view.key_stride = static_cast<int64_t>(stride);
+        for (size_t rows = 1; rows <= kRows; ++rows) {
           ProductBlock block = AllOf(view);
-          block.first_head = head;
-          block.num_heads = 1;
-          block.first_row = row;
-          block.num_rows = count;
-          const Products part(block);
-          for (size_t i = 0; i < count; ++i) {
-            for (size_t key = 0; key < 130; ++key) ASSERT_EQ(part(i, key), whole(head * 21 + row + i, key));
+          block.num_rows = rows;
+          Check(block, ShapeOf(view) + ", " + std::to_string(rows) + " rows, shift " + std::to_string(shift));
+        }
+      }
+    }
+  }
+}
+
+// NaN, infinities and zeros of a key, or of a query, are seen in its own products alone, also in the last dimensions
+// that are padded.
+TEST_P(QueryKeyProductTest, SpecialNumbers) {
+  constexpr size_t kKeys = 53, kRows = 11;
+  for (const ElementType type : kAllTypes) {
+    for (const size_t head_dim : std::initializer_list<size_t>{1, 5, 8, 13, 64, 300}) {
+      const Inputs inputs(type, 1, 1, kRows, kKeys, head_dim);
+      const QueryKeyView view = inputs.view();
+      auto* queries = const_cast<void*>(view.query_data);
+      auto* keys = const_cast<void*>(view.key_data);
+      for (size_t dim = 0; dim < head_dim; ++dim) StoreElement(type, 0.0f, keys, 20 * head_dim + dim);
+      StoreElement(type, NAN, keys, 17 * head_dim + head_dim - 1);
+      StoreElement(type, HUGE_VALF, keys, 33 * head_dim + head_dim / 2);
+      StoreElement(type, -HUGE_VALF, queries, 2 * head_dim + head_dim - 1);
+      for (const size_t rows : std::initializer_list<size_t>{3, 4, 8, kRows}) {
+        ProductBlock block = AllOf(view);
+        block.num_rows = rows;
+        const Products products(block);
+        for (size_t row = 0; row < rows; ++row) {
+          for (size_t key = 0; key < kKeys; ++key) {
+            double exact = 0.0;
+            for (size_t dim = 0; dim < head_dim; ++dim) {
+              exact += static_cast<double>(Query(view, 0, 0, row, dim) * Key(view, 0, 0, key, dim));
+            }
+            const auto product = static_cast<double>(products(row, key));
+            const std::string what = ShapeOf(view) + ", row " + std::to_string(row) + ", key " + std::to_string(key);
+            ASSERT_EQ(std::isnan(product), std::isnan(exact)) << what;
+            ASSERT_EQ(std::isinf(product), std::isinf(exact)) << what;
+            const bool is_known = std::isinf(exact) || (key == 20 && !std::isnan(exact));
+            ASSERT_TRUE(!is_known || product == exact) << what;
           }
         }
       }
+    }
+  }
+}
+
+// A product is the same, to the last bit, whatever block it is computed in: of many rows, whose keys are packed, or of
+// few, which read them where they stand.
+TEST_P(QueryKeyProductTest, BlocksDoNotMatter) {
+  constexpr size_t kRows = 21, kKeys = 130;
+  for (const ElementType type : kAllTypes) {
+    for (const size_t head_dim : std::initializer_list<size_t>{1, 6, 37, 64, 255, 257, 576}) {
+      const Inputs inputs(type, 2, 1, kRows, kKeys, head_dim);
+      const QueryKeyView view = inputs.view();
+      const Products whole(AllOf(view));
+      for (size_t head = 0; head < 2; ++head) {
+        for (const size_t count : std::initializer_list<size_t>{1, 2, 4, 6, 8, 9}) {
+          for (size_t row = 0; row + count <= kRows; row += head_dim == 37 ? 1 : 6) {
+            ProductBlock block = AllOf(view);
+            block.first_head = head;
+            block.num_heads = 1;
+            block.first_row = row;
+            block.num_rows = count;
+            const Products part(block);
+            for (size_t i = 0; i < count; ++i) {
+              for (size_t key = 0; key < kKeys; ++key) {
+                ASSERT_EQ(part(i, key), whole(head * kRows + row + i, key))
+                    << ShapeOf(view) << ", " << count << " rows";
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// Nor does it matter how a key is reached: in one piece, in pages, key by key with its dimensions apart, or by a
+// loader, which gives the same numbers in float32.
+TEST_P(QueryKeyProductTest, WaysToKeysDoNotMatter) {
+  constexpr size_t kKeys = 75, kHeadDim = 44;
+  for (const size_t queries : std::initializer_list<size_t>{1, 4, 8, 20}) {
+    for (const ElementType type : kAllTypes) {
+      const Inputs inputs(type, 1, 1, queries, kKeys, kHeadDim);
+      const QueryKeyView view = inputs.view();
+      const Products whole(AllOf(view));
+      const auto compare = [&](const QueryKeyView& other, const char* what) {
+        const Products products(AllOf(other));
+        for (size_t row = 0; row < queries; ++row) {
+          for (size_t key = 0; key < kKeys; ++key) ASSERT_EQ(products(row, key), whole(row, key)) << what;
+        }
+      };
+      const auto at = [&](size_t key) {
+        return static_cast<const uint8_t*>(view.key_data) + key * kHeadDim * ElementBytes(type);
+      };
+      const KeyPage pages[] = {{at(0), 3}, {at(3), 32}, {at(35), 40}};
+      QueryKeyView other = view;
+      other.pages = pages;
+      other.num_pages = 3;
+      compare(other, "pages");
+      std::vector<uint8_t> apart(2 * kKeys * kHeadDim * sizeof(float));
+      for (size_t i = 0; i < kKeys * kHeadDim; ++i) {
+        StoreElement(type, static_cast<float>(LoadElement(type, view.key_data, i)), apart.data(), 2 * i);
+      }
+      other = view;
+      other.key_data = apart.data();
+      other.key_stride *= 2;
+      other.key_dim_stride = 2;
+      compare(other, "dimensions apart");
+      other = view;
+      other.key_data = nullptr;
+      other.key_loader.context = &view;
+      other.key_loader.load = [](const void* context, size_t, size_t, size_t first, size_t count, size_t head_dim,
+                                 float* to) {
+        const auto& of = *static_cast<const QueryKeyView*>(context);
+        for (size_t i = 0; i < count * head_dim; ++i) {
+          to[i] = static_cast<float>(LoadElement(of.key_type, of.key_data, first * head_dim + i));
+        }
+      };
+      compare(other, "loader");
     }
   }
 }
