@@ -9,6 +9,7 @@ import weakref
 import torch
 
 from attnscope import _core
+from attnscope._relative import RelativeAttention, is_of_its_own
 from attnscope._report import Report
 from attnscope._visible import NotExpressible, keywords_of, parts_of
 
@@ -152,6 +153,8 @@ class Watch:
                 self._handles.append(module.register_forward_hook(self._after_block(name), with_kwargs=True))
             elif _takes_masks(module):
                 self._handles.append(module.register_forward_pre_hook(self._keep_padding(name), with_kwargs=True))
+            elif is_of_its_own(module):
+                self._handles += RelativeAttention(module, self._relative_attention).attach()
         return self
 
     def __exit__(self, *_):
@@ -182,6 +185,9 @@ class Watch:
             self._measure(layer, implementation, module, query, key, mask, extra, name)
         except (NotExpressible, ValueError) as reason:
             self._refuse(name, reason)
+
+    def _relative_attention(self, module, query, key, bias):
+        self.attention("eager", module, query, key, bias, {"scaling": 1.0})
 
     def _refuse(self, name, reason):
         if name not in self.not_measured:
