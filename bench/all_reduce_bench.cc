@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   if (rank == 0) std::printf("ranks  open sequences   keys       bytes  median us\n");
   for (const size_t keys : std::initializer_list<size_t>{1024, 4096, 16384}) {
     for (const size_t open : std::initializer_list<size_t>{0, 1}) {
-      const size_t bytes = 176 + 240 * kHeads + open * (200 + 16 * keys) * kHeads;
+      const size_t bytes = 304 + 280 * kHeads + open * (240 + 16 * keys) * kHeads;
       const double seconds = MedianSeconds(keys, open);
       if (rank == 0) std::printf("%5d  %14zu  %5zu  %10zu  %9.1f\n", ranks, open, keys, bytes, 1e6 * seconds);
     }

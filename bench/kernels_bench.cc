@@ -181,6 +181,35 @@ void RunRows(Bench& bench, size_t columns, Place place, Outputs& out, PeerScratc
   }
 }
 
+// All in one pass with a mass beyond the list of the sweep: beside the pass without it, and beside that and a selection
+// by std::nth_element. What the mass costs is the difference of the first two, and of the last two its peer's.
+void RunMoreMasses(Bench& bench, size_t columns, Place place, uint32_t k, Outputs& out, PeerScratch* scratch) {
+  const auto measure = [&](const FloatRows& r, const TopKValues& top_k) {
+    kernels::RowMeasures measures = {
+        .entropy_nats = out.of_rows.data(), .top_k = top_k, .column_sums = out.of_columns.data()};
+    for (size_t i = 0; i < top_k.size(); ++i) measures.top_mass[i] = out.of_rows.data() + (i + 1) * r.rows;
+    Check(kernels::MeasureRows(RowsOf(r), out.workspace.data(), out.workspace.size(), measures));
+  };
+  const std::string name = "MeasureRows, top " + std::to_string(k);
+  Case more = {name.c_str(), columns, place};
+  AddPeer(
+      true, "",
+      [&measure, k](const FloatRows& r) {
+        measure(r, {50, k});
+      },
+      &more);
+  AddPeer(
+      true, "without", [&measure](const FloatRows& r) { measure(r, {50}); }, &more);
+  AddPeer(
+      true, "without, and nth_element",
+      [&measure, k, scratch](const FloatRows& r) {
+        measure(r, {50});
+        Keep(NthElementMass(r, k, scratch));
+      },
+      &more);
+  bench.Run(more);
+}
+
 void RunColumns(Bench& bench, size_t columns, Place place, Outputs& out, PeerScratch* scratch) {
   Case sums = {"ColumnSums", columns, place};
   AddPeer(
@@ -205,7 +234,8 @@ void RunColumns(Bench& bench, size_t columns, Place place, Outputs& out, PeerScr
       true, "",
       [&](const FloatRows& r) {
         const kernels::RowMeasures measures = {.entropy_nats = out.of_rows.data(),
-                                               .top50 = out.of_rows.data() + r.rows,
+                                               .top_k = {50},
+                                               .top_mass = {out.of_rows.data() + r.rows},
                                                .column_sums = out.of_columns.data()};
         Check(kernels::MeasureRows(RowsOf(r), out.workspace.data(), out.workspace.size(), measures));
       },
@@ -219,6 +249,9 @@ void RunColumns(Bench& bench, size_t columns, Place place, Outputs& out, PeerScr
       },
       &all);
   bench.Run(all);
+  for (const uint32_t k : {128U, 256U, 1024U}) {
+    if (2 * k <= columns) RunMoreMasses(bench, columns, place, k, out, scratch);
+  }
 }
 
 void RunSquares(Bench& bench, size_t columns, Place place, Outputs& out) {

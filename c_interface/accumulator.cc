@@ -3,6 +3,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "c_interface/handles.h"
 #include "c_interface/structs.h"
@@ -18,24 +19,32 @@ AttnscopeStatus With(AttnscopeAccumulator* handle, const Work& work) {
   return Guarded([&] { return handle == nullptr ? NullArgument("accumulator") : work(handle->accumulator); });
 }
 
-void WriteMetrics(const MetricValues& values, size_t count, double* out) {
-  for (size_t i = 0; i < std::min(count, kNumMetrics); ++i) out[i] = values[static_cast<Metric>(i)];
-}
-
-Status ReadStats(const LayerAccumulator& accumulator, double* layer, double* heads, size_t num_metrics,
-                 size_t num_heads) {
+// Writes [num_metrics] of a layer and [num_heads, num_metrics] of its heads, metric i being metrics[i]; NaN for those
+// behind them.
+Status ReadStats(const LayerAccumulator& accumulator, const std::vector<Metric>& metrics, double* layer, double* heads,
+                 size_t num_metrics, size_t num_heads) {
   constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
   const LayerStats stats = accumulator.Stats();
-  if (layer != nullptr) {
-    std::fill_n(layer, num_metrics, kNotMeasured);
-    WriteMetrics(stats.layer, num_metrics, layer);
-  }
+  const auto write = [&](const MetricValues& values, double* out) {
+    for (size_t i = 0; i < num_metrics; ++i) out[i] = i < metrics.size() ? values[metrics[i]] : kNotMeasured;
+  };
+  if (layer != nullptr) write(stats.layer, layer);
   if (heads == nullptr) return {};
   std::fill_n(heads, num_heads * num_metrics, kNotMeasured);
-  for (size_t h = 0; h < std::min(num_heads, stats.heads.size()); ++h) {
-    WriteMetrics(stats.heads[h], num_metrics, heads + h * num_metrics);
-  }
+  for (size_t h = 0; h < std::min(num_heads, stats.heads.size()); ++h) write(stats.heads[h], heads + h * num_metrics);
   return {};
+}
+
+std::vector<Metric> IndexedMetrics() {
+  std::vector<Metric> metrics;
+  for (const MetricInfo& info : AllMetrics()) metrics.push_back(info.metric);
+  return metrics;
+}
+
+std::vector<Metric> TopMassesOf(const TopKValues& top_k) {
+  std::vector<Metric> metrics;
+  for (const uint32_t k : top_k) metrics.push_back(TopMass(k));
+  return metrics;
 }
 
 // Rows' outputs that may be null, read.
@@ -261,7 +270,16 @@ AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumulator* accumulato
                                           size_t num_metrics, size_t num_heads) {
   return Guarded([&] {
     if (accumulator == nullptr) return NullArgument("accumulator");
-    return ReadStats(accumulator->accumulator, layer, heads, num_metrics, num_heads);
+    return ReadStats(accumulator->accumulator, IndexedMetrics(), layer, heads, num_metrics, num_heads);
+  });
+}
+
+AttnscopeStatus AttnscopeAccumulatorTopMasses(const AttnscopeAccumulator* accumulator, double* layer, double* heads,
+                                              size_t num_masses, size_t num_heads) {
+  return Guarded([&] {
+    if (accumulator == nullptr) return NullArgument("accumulator");
+    const LayerAccumulator& from = accumulator->accumulator;
+    return ReadStats(from, TopMassesOf(from.config().top_k), layer, heads, num_masses, num_heads);
   });
 }
 

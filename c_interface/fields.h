@@ -5,12 +5,16 @@
 #ifndef ATTNSCOPE_C_INTERFACE_FIELDS_H_
 #define ATTNSCOPE_C_INTERFACE_FIELDS_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "attnscope/attention_view.h"
 #include "attnscope/attnscope_c.h"
+#include "attnscope/limits.h"
 #include "attnscope/status.h"
+#include "attnscope/top_k.h"
 
 namespace attnscope::c_interface {
 
@@ -38,6 +42,20 @@ inline Status ReadType(const char* name, const char* field, int32_t value, Eleme
   }
   *out = static_cast<ElementType>(value);
   return {};
+}
+
+// None: `out` stays what it was, the defaults.
+inline Status ReadTopK(const char* name, const AttnscopeTopKValues& in, TopKValues* out) {
+  if (in.num_values > kMaxTopMasses) return WrongField(name, "top_k.num_values", in.num_values, "0 to 8");
+  if (in.reserved != 0) return WrongField(name, "top_k.reserved", in.reserved, "0");
+  if (in.num_values != 0) *out = TopKValues(std::span(in.values, in.num_values));
+  return {};
+}
+inline AttnscopeTopKValues ToC(const TopKValues& top_k) {
+  AttnscopeTopKValues out = {};
+  out.num_values = static_cast<uint32_t>(top_k.size());
+  std::copy(top_k.begin(), top_k.end(), out.values);
+  return out;
 }
 
 }  // namespace attnscope::c_interface

@@ -3,13 +3,15 @@
 // The kernels by themselves.
 #include "attnscope/kernels.h"
 
+#include <algorithm>
+
 #include "c_interface/fields.h"
 #include "c_interface/structs.h"
 
 using namespace attnscope;               // NOLINT: this file is all definitions of C functions
 using namespace attnscope::c_interface;  // NOLINT
 
-static_assert(kernels::kMaxTopK == ATTNSCOPE_MAX_TOP_K && kernels::kNoIndex == ATTNSCOPE_NO_INDEX);
+static_assert(kernels::kNoIndex == ATTNSCOPE_NO_INDEX);
 
 namespace {
 
@@ -40,10 +42,9 @@ Status ReadMeasures(const AttnscopeRowMeasures* in, kernels::RowMeasures* out) {
   out->exp_entropy = measures.exp_entropy;
   out->sum = measures.sum;
   out->max = measures.max;
-  out->top5 = measures.top5;
-  out->top10 = measures.top10;
-  out->top50 = measures.top50;
+  std::copy_n(measures.top_mass, kMaxTopMasses, out->top_mass.begin());
   out->column_sums = measures.column_sums;
+  if (Status status = ReadTopK("measures", measures.top_k, &out->top_k); !status.ok()) return status;
   return CheckReserved("measures", measures.reserved);
 }
 

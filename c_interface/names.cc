@@ -41,6 +41,7 @@ static_assert(kMaxQueries == ATTNSCOPE_MAX_QUERIES);
 static_assert(kMaxHeadDim == ATTNSCOPE_MAX_HEAD_DIM);
 static_assert(kMaxViewElements == ATTNSCOPE_MAX_VIEW_ELEMENTS);
 static_assert(kMaxTopMasses == ATTNSCOPE_MAX_TOP_MASSES);
+static_assert(kMaxTopK == ATTNSCOPE_MAX_TOP_K);
 static_assert(kMaxLayers == ATTNSCOPE_MAX_LAYERS);
 static_assert(kMaxThreads == ATTNSCOPE_MAX_THREADS);
 static_assert(kMaxMonitorLanes == ATTNSCOPE_MAX_MONITOR_LANES);
@@ -49,17 +50,19 @@ static_assert(kRowsPerBlock == ATTNSCOPE_ROWS_PER_BLOCK);
 
 size_t AttnscopeNumMetrics() { return kNumMetrics; }
 
+int32_t AttnscopeTopMass(uint32_t k) { return k >= 1 && k <= kMaxTopK ? static_cast<int32_t>(TopMass(k)) : -1; }
+
 const char* AttnscopeMetricName(int32_t metric) {
-  if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) return nullptr;
+  if (metric < 0 || !IsMetric(static_cast<size_t>(metric))) return nullptr;
   return InfoOf(static_cast<Metric>(metric)).name.data();
 }
 
 AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out) {
   return Guarded([&]() -> Status {
-    if (metric < 0 || static_cast<size_t>(metric) >= kNumMetrics) {
+    if (metric < 0 || !IsMetric(static_cast<size_t>(metric))) {
       return {StatusCode::kInvalidArgument, "metric is " + std::to_string(metric) + ", not an AttnscopeMetric"};
     }
-    const MetricInfo& info = InfoOf(static_cast<Metric>(metric));
+    const MetricInfo info = InfoOf(static_cast<Metric>(metric));
     AttnscopeMetricInfo filled = {};
     filled.metric = metric;
     filled.group = static_cast<int32_t>(info.group);

@@ -33,7 +33,7 @@ AttnscopeStatus Ask(const AttnscopeReport* handle, Out* out, const Work& work) {
 }
 
 Status CheckMetric(int32_t metric) {
-  if (metric >= 0 && static_cast<size_t>(metric) < kNumMetrics) return {};
+  if (metric >= 0 && IsMetric(static_cast<size_t>(metric))) return {};
   return {StatusCode::kInvalidArgument, "metric is " + std::to_string(metric) + ", not an AttnscopeMetric"};
 }
 
@@ -64,7 +64,13 @@ Status SetMetric(Report& report, int64_t layer, int64_t head, int32_t metric, do
   }
   LayerStats& stats = report.Layer(layer).stats;
   if (head >= 0) stats.heads.resize(std::max(stats.heads.size(), static_cast<size_t>(head) + 1));
-  (head < 0 ? stats.layer : stats.heads[static_cast<size_t>(head)])[static_cast<Metric>(metric)] = value;
+  MetricValues& values = head < 0 ? stats.layer : stats.heads[static_cast<size_t>(head)];
+  if (!values.HasRoomFor(static_cast<Metric>(metric))) {
+    return {StatusCode::kInvalidArgument, "there is no room for " +
+                                              std::string(InfoOf(static_cast<Metric>(metric)).name) + " beside " +
+                                              std::to_string(kMaxTopMasses) + " other top-k masses"};
+  }
+  values[static_cast<Metric>(metric)] = value;
   return {};
 }
 

@@ -54,7 +54,7 @@ inline constexpr size_t kFirstSize<AttnscopeGgmlBlockKeys> = 40;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeRows> = 40;
 template <>
-inline constexpr size_t kFirstSize<AttnscopeRowMeasures> = 72;
+inline constexpr size_t kFirstSize<AttnscopeRowMeasures> = 152;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeSoftmaxOutputs> = 48;
 template <>
@@ -70,7 +70,7 @@ inline constexpr size_t kFirstSize<AttnscopeKeyScoresConfig> = 56;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeKeyChoice> = 32;
 template <>
-inline constexpr size_t kFirstSize<AttnscopeRowOutputs> = 336;
+inline constexpr size_t kFirstSize<AttnscopeRowOutputs> = 376;
 template <>
 inline constexpr size_t kFirstSize<AttnscopeThresholds> = 152;
 template <>

@@ -110,6 +110,7 @@ Status Read(const char* name, const AttnscopeLayerConfig* in, LayerConfig* out) 
   out->tolerance_float32 = config.tolerance_float32;
   out->tolerance_half = config.tolerance_half;
   out->saturation_bound = config.saturation_bound;
+  if (Status status = ReadTopK(name, config.top_k, &out->top_k); !status.ok()) return status;
   return ReadFlag(name, "mean_matrix", config.mean_matrix, &out->mean_matrix);
 }
 
@@ -144,6 +145,7 @@ Status Read(const char* name, const AttnscopeRowOutputs* in, RowOutputs* out) {
   out->query_stride = rows.query_stride;
   out->head_stride = rows.head_stride;
   out->batch_stride = rows.batch_stride;
+  if (status.ok()) status = ReadTopK(name, rows.top_k, &out->top_k);
   return status;
 }
 
@@ -226,6 +228,7 @@ AttnscopeLayerConfig ToC(const LayerConfig& config) {
   out.tolerance_float32 = config.tolerance_float32;
   out.tolerance_half = config.tolerance_half;
   out.saturation_bound = config.saturation_bound;
+  out.top_k = ToC(config.top_k);
   return out;
 }
 

@@ -10,7 +10,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "attnscope/limits.h"
 #include "attnscope/metrics.h"
+#include "attnscope/top_k.h"
 #include "kernels/kept_numbers.h"
 
 namespace attnscope {
@@ -19,10 +21,10 @@ inline constexpr std::array<std::string_view, 3> kSharedSweptNames = {"measured_
                                                                       "null_mass_rows"};
 inline constexpr std::array<std::string_view, 3> kSharedLogitNames = {"logit_rows", "logits", "logit_squares"};
 
-// Filled by the sweep, of every row.
+// Filled by the sweep, of every row. Behind them stand the top-k masses, one for each k that the layer measures.
 inline constexpr KeptNumbers kSweptSums = {
     kSharedSweptNames, [](const MetricInfo& info) {
-      return (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount) &&
+      return info.top_k == 0 && (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount) &&
              (info.unit == MetricUnit::kRow || info.unit == MetricUnit::kRowOfSeveralKeys ||
               info.unit == MetricUnit::kRowWithNullMass);
     }};
@@ -32,7 +34,8 @@ inline constexpr KeptNumbers kLogitSums = {
       return (info.kind == MetricKind::kMean || info.kind == MetricKind::kCount) &&
              (info.unit == MetricUnit::kLogitRow || info.unit == MetricUnit::kLogit);
     }};
-inline constexpr size_t kNumSweptSums = kSweptSums.size();
+inline constexpr size_t kFirstTopMass = kSweptSums.size();
+inline constexpr size_t kNumSweptSums = kFirstTopMass + kMaxTopMasses;
 inline constexpr size_t kNumRowSums = kNumSweptSums + kLogitSums.size();
 
 // Index of a row sum: one of these, or of a metric, see RowSumOf.
@@ -55,6 +58,11 @@ consteval RowSum RowSumOf() {
   return static_cast<RowSum>(kIsSwept ? kSweptSums.IndexOf(kMetric) : kNumSweptSums + kLogitSums.IndexOf(kMetric));
 }
 
+// The sum of the masses of the layer's i-th k.
+constexpr RowSum TopMassSum(size_t i) { return static_cast<RowSum>(kFirstTopMass + i); }
+// Layers rarely measure more masses: so many are always added, zeros where there are fewer.
+inline constexpr size_t kUsualTopMasses = kDefaultTopK.size();
+
 // Swept sums that are zero of ordinary rows: counts of those that are none, and of rows with a sink.
 consteval bool IsOfOddRows(size_t index) {
   if (index == static_cast<size_t>(RowSum::kNullMassRows)) return true;
@@ -67,22 +75,26 @@ consteval bool IsOfOddRows(size_t index) {
 template <bool kOfOddRows>
 consteval size_t CountSweptSums() {
   size_t count = 0;
-  for (size_t i = 0; i < kNumSweptSums; ++i) count += IsOfOddRows(i) == kOfOddRows ? 1 : 0;
+  for (size_t i = 0; i < kFirstTopMass + kUsualTopMasses; ++i) count += IsOfOddRows(i) == kOfOddRows ? 1 : 0;
   return count;
 }
-// Their indices, or those of the others.
+// Their indices, or those of the others, without the masses that are not usual.
 template <bool kOfOddRows>
 consteval std::array<uint8_t, CountSweptSums<kOfOddRows>()> SweptSums() {
   std::array<uint8_t, CountSweptSums<kOfOddRows>()> indices = {};
   size_t count = 0;
-  for (size_t i = 0; i < kNumSweptSums; ++i) {
+  for (size_t i = 0; i < kFirstTopMass + kUsualTopMasses; ++i) {
     if (IsOfOddRows(i) == kOfOddRows) indices[count++] = static_cast<uint8_t>(i);
   }
   return indices;
 }
 
-// What saved states call a row sum.
-constexpr std::string_view RowSumName(size_t index) {
+// What saved states call a row sum, of a layer that measures these masses; empty for masses that it does not.
+inline std::string_view RowSumName(size_t index, const TopKValues& top_k) {
+  if (index >= kFirstTopMass && index < kNumSweptSums) {
+    const size_t mass = index - kFirstTopMass;
+    return mass < top_k.size() ? InfoOf(TopMass(top_k[mass])).name : std::string_view();
+  }
   return index < kNumSweptSums ? kSweptSums.Name(index) : kLogitSums.Name(index - kNumSweptSums);
 }
 

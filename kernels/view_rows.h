@@ -10,10 +10,17 @@
 #include "attnscope/attention_view.h"
 #include "kernels/row_output_range.h"
 #include "kernels/row_visibility.h"
+#include "kernels/top_k/mass_sizes.h"
 
 namespace attnscope {
 
 struct SoftmaxMeasures;
+
+// What the configuration of a layer says of its rows.
+struct RowRules {
+  double tolerance = 1e-3;  // of a row's sum, around 1
+  const MassSizes* masses = &kUsualMasses;
+};
 
 // Rows of one matrix, as far as they see keys.
 struct RowRange {
@@ -22,8 +29,8 @@ struct RowRange {
   int64_t row_stride = 0;  // elements
   size_t rows = 0;
   RowVisibility visible;
-  double tolerance = 1e-3;  // of a row's sum, around 1
-  bool null_mass = false;   // sums below 1 are meant
+  RowRules rules;
+  bool null_mass = false;  // sums below 1 are meant
   // [rows] if a softmax made these weights: its entropies, and the keys that it saw, count instead of the weights' own.
   const SoftmaxMeasures* softmax = nullptr;
   // [rows], or null: how many keys of its range each row sees, where its weights of the others are zero.

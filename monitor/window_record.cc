@@ -11,18 +11,18 @@ using internal::JsonObject;
 
 void AppendMetrics(const MetricValues& values, std::string* out) {
   JsonObject metrics(out);
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(values)) {
     if (!values.Has(info.metric)) continue;
     internal::AppendJsonNumber(values[info.metric], info.is_count, metrics.Member(info.name));
   }
   metrics.End();
 }
 
-void AppendHeads(const std::vector<MetricValues>& heads, std::string* out) {
+void AppendHeads(const LayerStats& stats, std::string* out) {
   JsonObject metrics(out);
-  for (const MetricInfo& info : AllMetrics()) {
-    if (!info.per_head || !internal::AnyHas(heads, info.metric)) continue;
-    internal::AppendJsonHeads(heads, info, metrics.Member(info.name));
+  for (const MetricInfo& info : MetricsOf(stats)) {
+    if (!info.per_head || !internal::AnyHas(stats.heads, info.metric)) continue;
+    internal::AppendJsonHeads(stats.heads, info, metrics.Member(info.name));
   }
   metrics.End();
 }
@@ -49,7 +49,7 @@ std::string WindowRecord(const WindowInfo& info, const LayerCounts& counts, cons
   if (counts.left_out_rows > 0) record.Count("left_out_rows", counts.left_out_rows);
   record.Number("overhead", info.overhead);
   AppendMetrics(layer.stats.layer, record.Member("metrics"));
-  if (per_head) AppendHeads(layer.stats.heads, record.Member("heads"));
+  if (per_head) AppendHeads(layer.stats, record.Member("heads"));
   internal::AppendDiagnosis(diagnosis, false, " ", &record);
   record.End();
   return line;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "report/compared_metrics.h"
+#include "report/metrics_of.h"
 #include "report/place.h"
 
 namespace attnscope {
@@ -49,7 +50,10 @@ std::vector<double> Measured(const Past& past, Metric metric) {
 
 MetricValues Medians(const Past& past) {
   MetricValues medians;
-  for (const MetricInfo& info : AllMetrics()) {
+  internal::MetricCollector collector;
+  for (const MetricValues& values : past) collector.Add(values);
+  for (const MetricInfo& info : collector.metrics()) {
+    if (!medians.HasRoomFor(info.metric)) continue;  // reports of more different k than one can have
     medians[info.metric] = Median(Measured(past, info.metric), info.is_count);
   }
   return medians;

@@ -13,6 +13,7 @@
 
 #include "attnscope/baseline.h"
 #include "report/departure.h"
+#include "report/metrics_of.h"
 #include "report/pathologies.h"
 #include "report/place.h"
 #include "report/tightened.h"
@@ -74,15 +75,15 @@ std::optional<Verdict> WorstOfBounds(const PathologyInfo& info, const Thresholds
 
 // What a report gives as NaN or beyond its range.
 void KeepBadNumbers(const Place& place, std::optional<Verdict>* worst) {
-  for (const MetricInfo& info : AllMetrics()) {
+  internal::ForEachMetric(place.given, [&](const MetricInfo& info) {
     const std::optional<double> end = internal::BeyondRange(info, place.given);
-    if (!end) continue;
+    if (!end) return;
     Verdict found = VerdictAt(place, Pathology::kBadNumbers, Severity::kWarning, info.metric);
     found.value = place.given[info.metric];
     found.bound = *end;
     found.message = internal::BadNumberMessage(found);
     Keep(std::move(found), worst);
-  }
+  });
 }
 
 // "sink_mass is missing"
@@ -125,6 +126,18 @@ std::string LackOfMetrics(const PathologyInfo& info, const Thresholds& threshold
   return reason;
 }
 
+// Why a verdict may be a worse one, or nothing: the metric of a harsher bound is beyond it, and the one that tells
+// where it counts is missing.
+std::string LackOfWorse(const PathologyInfo& info, const Thresholds& thresholds, const Place& place,
+                        Severity severity) {
+  for (const Bound& bound : info.bounds) {
+    if (bound.severity <= severity || !bound.IsFor(place.layer) || !bound.where) continue;
+    if (!bound.crossed.Holds(thresholds, place.values) || place.values.Has(bound.where->metric)) continue;
+    return MissingText(bound.where->metric, place) + ": it may be critical";
+  }
+  return {};
+}
+
 // Whether the baseline is ill of the same, and as badly.
 bool IsUsual(const Verdict& verdict, const Usual& usual) {
   const auto found = usual.find({verdict.layer, verdict.head, verdict.pathology});
@@ -150,6 +163,8 @@ void JudgePathology(const PathologyInfo& info, const Rules& rules, const Place& 
   }
   *is_judged = *is_judged || info.subject != Subject::kInput;
   if (!worst) return;
+  reason = LackOfWorse(info, rules.thresholds, place, worst->severity);
+  if (!reason.empty()) out->unjudged.push_back({info.pathology, place.layer, place.head, std::move(reason)});
   const bool is_usual = past != nullptr && past->median != nullptr && IsUsual(*worst, rules.usual);
   (is_usual ? out->as_in_baseline : out->verdicts).push_back(*std::move(worst));
 }

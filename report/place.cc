@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/place.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "report/metric_range.h"
+#include "report/metrics_of.h"
 #include "report/verdict_text.h"
 
 namespace attnscope::internal {
@@ -23,9 +23,9 @@ std::optional<double> BeyondRange(const MetricInfo& info, const MetricValues& va
 
 MetricValues SoundValues(const MetricValues& given) {
   MetricValues values = given;
-  for (const MetricInfo& info : AllMetrics()) {
+  ForEachMetric(given, [&](const MetricInfo& info) {
     if (BeyondRange(info, given)) values[info.metric] = std::numeric_limits<double>::quiet_NaN();
-  }
+  });
   // Trainers' logs have these instead.
   if (!values.Has(Metric::kSinkMass)) {
     const double queries = RowsOfMatrix(values);
@@ -48,9 +48,11 @@ Place MakePlace(int64_t layer, int64_t head, const MetricValues& given, const Th
 }
 
 bool HasAnything(const MetricValues& values) {
-  return std::any_of(AllMetrics().begin(), AllMetrics().end(), [&](const MetricInfo& info) {
-    return values.Has(info.metric) || values.IsGivenAsNaN(info.metric);
+  bool any = false;
+  ForEachMetric(values, [&](const MetricInfo& info) {
+    any = any || values.Has(info.metric) || values.IsGivenAsNaN(info.metric);
   });
+  return any;
 }
 
 std::string LackOfEvidence(const PathologyInfo& info, const Thresholds& thresholds, const MetricValues& values) {

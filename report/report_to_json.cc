@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reports to JSON. Walks AllMetrics(), so a metric that is added there is written.
+// Reports to JSON. Walks MetricsOf, so a metric that is added to the table is written.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -26,16 +26,17 @@ constexpr JsonObject::Spacing kGroupSpacing = {"\n    ", "\n    ", "\n  "};
 constexpr std::string_view kBeforeHeads = "\n      ";
 constexpr JsonObject::Spacing kHeadsSpacing = {"", "\n                ", ""};
 
-bool HasHeads(const LayerStats& stats, std::string_view report_key) {
-  const auto& metrics = AllMetrics();
+using Metrics = std::vector<MetricInfo>;
+
+bool HasHeads(const LayerStats& stats, const Metrics& metrics, std::string_view report_key) {
   return std::any_of(metrics.begin(), metrics.end(), [&](const MetricInfo& info) {
     return info.report_key == report_key && info.per_head && internal::AnyHas(stats.heads, info.metric);
   });
 }
 
-void AppendHeads(const LayerStats& stats, std::string_view report_key, std::string* out) {
+void AppendHeads(const LayerStats& stats, const Metrics& metrics, std::string_view report_key, std::string* out) {
   JsonObject heads(out, kHeadsSpacing);
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : metrics) {
     if (info.report_key != report_key || !info.per_head || !internal::AnyHas(stats.heads, info.metric)) continue;
     internal::AppendJsonHeads(stats.heads, info, heads.Member(info.name));
   }
@@ -46,7 +47,8 @@ void AppendHeads(const LayerStats& stats, std::string_view report_key, std::stri
 std::string LayerText(const LayerStats& stats, std::string_view report_key) {
   std::string text;
   JsonObject layer(&text);
-  for (const MetricInfo& info : AllMetrics()) {
+  const Metrics metrics = MetricsOf(stats);
+  for (const MetricInfo& info : metrics) {
     if (info.report_key != report_key || !internal::IsWritten(stats.layer, info.metric)) continue;
     if (info.group == MetricGroup::kLayer) {
       std::string number;
@@ -55,7 +57,8 @@ std::string LayerText(const LayerStats& stats, std::string_view report_key) {
     }
     internal::AppendJsonMetric(stats.layer, info, layer.Member(info.name));
   }
-  if (HasHeads(stats, report_key)) AppendHeads(stats, report_key, layer.Member(kHeadsKey, kBeforeHeads));
+  if (HasHeads(stats, metrics, report_key))
+    AppendHeads(stats, metrics, report_key, layer.Member(kHeadsKey, kBeforeHeads));
   layer.End();
   return layer.empty() ? std::string() : text;
 }

@@ -112,6 +112,7 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeForceTarget(const char* name);
 #define ATTNSCOPE_MAX_HEAD_DIM 1024                      // elements of a query, and of a key
 #define ATTNSCOPE_MAX_VIEW_ELEMENTS ((uint64_t)1 << 60)  // that a view may hold, or span by its strides
 #define ATTNSCOPE_MAX_TOP_MASSES 8                       // of a row: values of k
+#define ATTNSCOPE_MAX_TOP_K 1024                         // of a row: the largest k
 #define ATTNSCOPE_MAX_LAYERS 65536                       // of one model
 #define ATTNSCOPE_MAX_THREADS 4096                       // of a runner that are made use of
 #define ATTNSCOPE_MAX_MONITOR_LANES 1024                 // of a monitor
@@ -159,6 +160,18 @@ typedef enum AttnscopeMetric {
   ATTNSCOPE_UNNORMALISED_ROWS = ATTNSCOPE_UNNORMALIZED_ROWS,  // deprecated: the old spelling
 } AttnscopeMetric;
 enum { ATTNSCOPE_NUM_METRICS = 31 };
+
+// The number of the mean mass of the k largest weights of a row, k from 1 to ATTNSCOPE_MAX_TOP_K, a metric of its own
+// for each k: ATTNSCOPE_TOP5, ATTNSCOPE_TOP10, ATTNSCOPE_TOP50, or one that is no index into arrays of metrics. -1 for
+// another k.
+ATTNSCOPE_EXPORT int32_t AttnscopeTopMass(uint32_t k);
+
+// Values of k, ascending. It is part of other structs, so it never changes.
+typedef struct AttnscopeTopKValues {
+  uint32_t num_values;  // 0: the defaults
+  uint32_t reserved;    // 0
+  uint32_t values[ATTNSCOPE_MAX_TOP_MASSES];
+} AttnscopeTopKValues;
 
 // How many the library has: a newer one may have more.
 ATTNSCOPE_EXPORT size_t AttnscopeNumMetrics(void);
@@ -522,7 +535,6 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeContiguousRows(const void* data, int32
                                                          uint64_t columns, AttnscopeRows* out);
 
 // The most that a selection takes as `k`, and the index where a row has fewer columns.
-#define ATTNSCOPE_MAX_TOP_K 1024
 #define ATTNSCOPE_NO_INDEX UINT32_MAX
 
 // Of each row of weights: the entropy in nats, its exponential, the largest weight, the sum of the k largest. NaN where
@@ -548,9 +560,8 @@ typedef struct AttnscopeRowMeasures {
   double* exp_entropy;
   double* sum;
   double* max;
-  double* top5;
-  double* top10;
-  double* top50;
+  AttnscopeTopKValues top_k;                   // none: 5, 10, 50
+  double* top_mass[ATTNSCOPE_MAX_TOP_MASSES];  // of each k
   double* column_sums;
 } AttnscopeRowMeasures;
 // Bytes of the workspace that the call needs, and the call, which measures all in one pass. The workspace is of any
@@ -642,12 +653,12 @@ typedef struct AttnscopeRowOutputs {
   // From logits, and from queries and keys; NaN from weights and in mean-matrix mode. Without a learned sink.
   AttnscopeRowBuffer logsumexp;
   AttnscopeRowBuffer max_logit;
-  // The sums of the k largest weights, k = 5, 10, 50. No others may be asked for.
-  AttnscopeRowBuffer top_mass[ATTNSCOPE_MAX_TOP_MASSES];
+  AttnscopeRowBuffer top_mass[ATTNSCOPE_MAX_TOP_MASSES];  // the sums of the k largest weights, in the order of top_k
   // Elements from one row to the next, any that give each row an element of its own. 0: as in a contiguous buffer.
   int64_t query_stride;
   int64_t head_stride;
   int64_t batch_stride;
+  AttnscopeTopKValues top_k;  // none: those of the accumulator, and without one 5, 10, 50. Its others are an error
 } AttnscopeRowOutputs;
 
 // ---- Accumulators (attnscope/layer_accumulator.h, which has the bounds of the errors): everything that one layer's
@@ -665,9 +676,10 @@ typedef struct AttnscopeLayerConfig {
   uint64_t max_keys;   // most keys a row may have, 0 to 2^31 - 1; takes 20 bytes for each key, head and open sequence.
                        // 0: no attention, only AddResidual and AddGradient
   uint64_t max_batch;  // sequences that are open at once: the batch of a view. 1 to 65536
-  double tolerance_float32;  // a row is unnormalized if its sum is off 1 by more than this, >= 0
-  double tolerance_half;     // the same for float16 and bfloat16
-  double saturation_bound;   // a row of logits is saturated if its largest weight is at least this, >= 0
+  double tolerance_float32;   // a row is unnormalized if its sum is off 1 by more than this, >= 0
+  double tolerance_half;      // the same for float16 and bfloat16
+  double saturation_bound;    // a row of logits is saturated if its largest weight is at least this, >= 0
+  AttnscopeTopKValues top_k;  // of the top-k masses. None: 5, 10, 50
 } AttnscopeLayerConfig;
 // Fills in the defaults: 1 head, no keys, 1 sequence, the documented tolerances. Thread-safe. Errors: INVALID_ARGUMENT
 // for a struct_size that was not set. So do all functions ...Defaults.
@@ -824,6 +836,10 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorMerge(AttnscopeAccumulator*
 // or that there are not, are NaN. Allocates. O(max_batch * heads * max_keys). Errors: OUT_OF_MEMORY.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorStats(const AttnscopeAccumulator* accumulator, double* layer,
                                                            double* heads, size_t num_metrics, size_t num_heads);
+// The same of the top-k masses, in the order of the configuration's top_k: `layer` [num_masses] and `heads` [num_heads,
+// num_masses].
+ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorTopMasses(const AttnscopeAccumulator* accumulator, double* layer,
+                                                               double* heads, size_t num_masses, size_t num_heads);
 
 // The whole state, for any all-reduce (MPI, NCCL, Gloo): add the sums of all ranks element by element, take the maxima
 // of the maxima. With MPI:

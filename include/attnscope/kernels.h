@@ -27,12 +27,15 @@
 #ifndef ATTNSCOPE_KERNELS_H_
 #define ATTNSCOPE_KERNELS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
 #include "attnscope/export.h"
+#include "attnscope/limits.h"
 #include "attnscope/status.h"
+#include "attnscope/top_k.h"
 
 namespace attnscope::kernels {
 
@@ -51,8 +54,6 @@ constexpr Rows ContiguousRows(const void* data, ElementType type, size_t rows, s
   return {data, type, rows, columns, static_cast<int64_t>(columns)};
 }
 
-// The most that a selection takes as `k`.
-inline constexpr size_t kMaxTopK = 1024;
 // Where a row has fewer columns than k, those that there are not.
 inline constexpr uint32_t kNoIndex = UINT32_MAX;
 
@@ -91,18 +92,17 @@ struct RowMeasures {
   double* exp_entropy = nullptr;
   double* sum = nullptr;  // relative error <= 2e-6, as are the masses
   double* max = nullptr;
-  double* top5 = nullptr;
-  double* top10 = nullptr;
-  double* top50 = nullptr;
-  double* column_sums = nullptr;  // [columns], as ColumnSums
+  TopKValues top_k = kDefaultTopK;
+  std::array<double*, kMaxTopMasses> top_mass = {};  // [rows] each, of each k
+  double* column_sums = nullptr;                     // [columns], as ColumnSums
 };
 
-// Bytes of the workspace that MeasureRows needs: about 240 KiB, and 4 for each column.
+// Bytes of the workspace that MeasureRows needs: about 270 KiB, and 4 for each column.
 ATTNSCOPE_EXPORT size_t MeasureRowsBytes(size_t columns);
 
 // All in one pass over rows that are read once, sixteen of them at a time. The workspace has `workspace_bytes`, at
 // least MeasureRowsBytes, of any content and alignment; one call at a time may use it. Fewer bytes are
-// kInvalidArgument.
+// kInvalidArgument, and so is a top_k as LayerConfig has none.
 ATTNSCOPE_EXPORT Status MeasureRows(const Rows& weights, void* workspace, size_t workspace_bytes,
                                     const RowMeasures& measures);
 

@@ -25,6 +25,7 @@
 #include "attnscope/runner.h"
 #include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
+#include "attnscope/top_k.h"
 
 namespace attnscope {
 
@@ -43,6 +44,10 @@ struct LayerConfig {
   double tolerance_half = 2e-2;  // float16 and bfloat16
   // A row of logits is counted as saturated if its largest weight is at least this.
   double saturation_bound = 0.99;
+  // The k of the top-k masses, the means of the sums of a row's k largest weights: 1 to kMaxTopMasses values,
+  // ascending, from 1 to kMaxTopK. Up to 64, masses cost next to nothing; larger ones take another selection of each
+  // row, while it is in cache. Without 5, nothing is said to be critically uniform, see docs/verdicts.md.
+  TopKValues top_k = kDefaultTopK;
 
   friend bool operator==(const LayerConfig&, const LayerConfig&) = default;
 };

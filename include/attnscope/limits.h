@@ -15,6 +15,7 @@ inline constexpr size_t kMaxQueries = (size_t{1} << 31) - 1;  // rows that a cal
 inline constexpr size_t kMaxHeadDim = 1024;                   // elements of a query, and of a key
 inline constexpr size_t kMaxViewElements = size_t{1} << 60;   // that a view may hold, or span by its strides
 inline constexpr size_t kMaxTopMasses = 8;                    // of a row: values of k
+inline constexpr size_t kMaxTopK = 1024;                      // of a row: the largest k
 inline constexpr size_t kMaxLayers = 65536;                   // of one model
 inline constexpr size_t kMaxThreads = 4096;                   // of a runner that are made use of
 inline constexpr size_t kMaxMonitorLanes = 1024;              // of a monitor

@@ -15,6 +15,10 @@
 #include <string_view>
 #include <vector>
 
+#include "attnscope/export.h"
+#include "attnscope/limits.h"
+#include "attnscope/top_k.h"
+
 namespace attnscope {
 
 // `a_ij` is the weight that query i of n_q gives key j of n_k, `H_i` a row's entropy, `c_j = sum_i a_ij`, `s_ij` a
@@ -22,11 +26,11 @@ namespace attnscope {
 // all its heads unless stated. Rows are the measured ones: neither invalid nor
 // empty nor masked. The values are the C interface's
 // numbers as well, so they never change: a new metric comes last.
-enum class Metric : uint8_t {
+enum class Metric : uint16_t {
   // Of each row.
   kEntropy,        // mean of H_i = -sum_j a_ij log a_ij (Shannon 1948)
   kEffectiveRank,  // mean of exp(H_i) (Roy and Vetterli 2007)
-  kTop5,           // mean of the sum of the 5 largest weights
+  kTop5,           // mean of the sum of the 5 largest weights; that of the k largest is TopMass(k)
   kTop10,
   kTop50,
   kMaxRowWeight,  // mean of max_j a_ij
@@ -64,7 +68,42 @@ enum class Metric : uint8_t {
 
   kUnnormalisedRows = kUnnormalizedRows,  // deprecated: the old spelling
 };
+// Those that have a name above.
 inline constexpr size_t kNumMetrics = static_cast<size_t>(Metric::kMaxLogit) + 1;
+
+// The mean of the sum of the k largest weights, k from 1 to kMaxTopK: a metric of its own for each k.
+constexpr Metric TopMass(size_t k) {
+  switch (k) {
+    case 5:
+      return Metric::kTop5;
+    case 10:
+      return Metric::kTop10;
+    case 50:
+      return Metric::kTop50;
+    default:
+      return static_cast<Metric>(1024 + k);
+  }
+}
+// The k of such a metric, 0 of any other.
+constexpr size_t TopKOf(Metric metric) {
+  switch (metric) {
+    case Metric::kTop5:
+      return 5;
+    case Metric::kTop10:
+      return 10;
+    case Metric::kTop50:
+      return 50;
+    default:
+      break;
+  }
+  const auto number = static_cast<size_t>(metric);
+  const size_t k = number - 1024;
+  return number > 1024 && k <= kMaxTopK && TopMass(k) == metric ? k : 0;
+}
+// Whether a number is that of a metric.
+constexpr bool IsMetric(size_t number) {
+  return number < kNumMetrics || (number <= 1024 + kMaxTopK && TopKOf(static_cast<Metric>(number)) != 0);
+}
 
 // Where a metric stands in a report.
 enum class MetricGroup : uint8_t {
@@ -116,6 +155,7 @@ struct MetricInfo {
   std::string_view axis = {};      // the unit of values, as figures name it
   MetricScale scale = {};          // of that axis
   std::string_view old_name = {};  // also read from JSON; empty: none
+  uint16_t top_k = 0;              // of a top-k mass
 };
 
 // For the table below.
@@ -159,8 +199,21 @@ constexpr MetricInfo Entry(Metric metric, std::string_view name, std::string_vie
           .title = shown.title,
           .axis = shown.axis,
           .scale = shown.scale,
-          .old_name = shown.old_name};
+          .old_name = shown.old_name,
+          .top_k = static_cast<uint16_t>(TopKOf(metric))};
 }
+
+// Of a top-k mass. Those between two of the table share a column number, and stand there in the order of k.
+constexpr MetricInfo TopMassEntry(Metric metric, std::string_view name, std::string_view meaning,
+                                  std::string_view title) {
+  const size_t k = TopKOf(metric);
+  const uint8_t column = k < 5 ? 25 : k == 5 ? 30 : k < 10 ? 35 : k == 10 ? 40 : k < 50 ? 45 : k == 50 ? 50 : 55;
+  return Entry(metric, name, meaning, kMean, kRow,
+               {.column = column, .title = title, .axis = "Share", .scale = kShare});
+}
+
+// Of those that are not in the table. Texts are static.
+ATTNSCOPE_EXPORT MetricInfo InfoOfTopMass(size_t k);
 
 // Every metric, in the order of the enumeration.
 inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
@@ -168,12 +221,9 @@ inline constexpr std::array<MetricInfo, kNumMetrics> kTable = {
           {.column = 10, .title = "Attention Entropy", .axis = "Nats"}),
     Entry(Metric::kEffectiveRank, "effective_rank", "Mean exp(entropy) of a row: keys that are really attended to",
           kMean, kRow, {.column = 20, .digits = 2, .title = "Effective Rank", .axis = "Positions", .scale = kLog}),
-    Entry(Metric::kTop5, "top5", "Mean mass of a row's 5 largest weights", kMean, kRow,
-          {.column = 30, .title = "Top-5 Mass", .axis = "Share", .scale = kShare}),
-    Entry(Metric::kTop10, "top10", "Mean mass of a row's 10 largest weights", kMean, kRow,
-          {.column = 40, .title = "Top-10 Mass", .axis = "Share", .scale = kShare}),
-    Entry(Metric::kTop50, "top50", "Mean mass of a row's 50 largest weights", kMean, kRow,
-          {.column = 50, .title = "Top-50 Mass", .axis = "Share", .scale = kShare}),
+    TopMassEntry(Metric::kTop5, "top5", "Mean mass of a row's 5 largest weights", "Top-5 Mass"),
+    TopMassEntry(Metric::kTop10, "top10", "Mean mass of a row's 10 largest weights", "Top-10 Mass"),
+    TopMassEntry(Metric::kTop50, "top50", "Mean mass of a row's 50 largest weights", "Top-50 Mass"),
     Entry(Metric::kMaxRowWeight, "max_row_weight", "Mean of a row's largest weight", kMean, kRow,
           {.column = 60, .title = "Max Row Weight", .axis = "Share", .scale = kShare}),
     Entry(Metric::kColEntropy, "col_entropy", "Entropy of the attention that keys receive, in nats", kMean, kMatrix,
@@ -242,38 +292,81 @@ static_assert(TableIsInOrder(), "the table must list every metric, in the order 
 
 }  // namespace metrics_internal
 
-// Every metric, in the order of the enumeration. Thread-safe; the data is static.
+// Every metric that has a name in the enumeration, in its order. Thread-safe; the data is static.
 constexpr std::span<const MetricInfo, kNumMetrics> AllMetrics() { return metrics_internal::kTable; }
 
-// The entry of one metric.
-constexpr const MetricInfo& InfoOf(Metric metric) { return AllMetrics()[static_cast<size_t>(metric)]; }
+// The entry of one metric; its texts are static. Of a number that is no metric (IsMetric), one without a name.
+// Thread-safe.
+constexpr MetricInfo InfoOf(Metric metric) {
+  const auto number = static_cast<size_t>(metric);
+  return number < kNumMetrics ? AllMetrics()[number] : metrics_internal::InfoOfTopMass(TopKOf(metric));
+}
+
+// "top128" to 128, as masses are called in JSON, in states and in arrays; 0 for what is no such name.
+ATTNSCOPE_EXPORT size_t TopKNamed(std::string_view name);
 
 // One value for each metric. NaN means "not measured", never zero; but for what somebody else had measured and gave as
 // NaN, which is a bad number and not a missing one.
+//
+// Besides the metrics of AllMetrics there is room for the masses of kMaxTopMasses other k, which take a place when they
+// are written to first.
 class MetricValues {
  public:
   MetricValues() { values_.fill(std::numeric_limits<double>::quiet_NaN()); }
 
   // NaN where it was not measured.
-  double operator[](Metric metric) const { return values_[static_cast<size_t>(metric)]; }
-  double& operator[](Metric metric) { return values_[static_cast<size_t>(metric)]; }
+  double operator[](Metric metric) const {
+    const size_t place = PlaceOf(metric);
+    return place < kNowhere ? values_[place] : std::numeric_limits<double>::quiet_NaN();
+  }
+  // To be written to. What there is no room for (HasRoomFor), or is no metric, is lost.
+  double& operator[](Metric metric) {
+    size_t place = PlaceOf(metric);
+    if (place == kNowhere && HasRoomFor(metric)) {
+      place = kNumMetrics + num_others_;
+      other_k_[num_others_++] = static_cast<uint16_t>(TopKOf(metric));
+    }
+    return values_[place];
+  }
   // Whether it was measured.
   bool Has(Metric metric) const { return !std::isnan((*this)[metric]); }
+  bool HasRoomFor(Metric metric) const {
+    return PlaceOf(metric) != kNowhere || (TopKOf(metric) != 0 && num_others_ < kMaxTopMasses);
+  }
 
   // Makes it NaN that was given.
   void SetGivenAsNaN(Metric metric) {
     (*this)[metric] = std::numeric_limits<double>::quiet_NaN();
-    given_as_nan_ |= uint64_t{1} << static_cast<size_t>(metric);
+    given_as_nan_ |= uint64_t{1} << PlaceOf(metric);
   }
   // Whether it is NaN because it was given as such.
   bool IsGivenAsNaN(Metric metric) const {
-    return !Has(metric) && (given_as_nan_ >> static_cast<size_t>(metric) & 1) != 0;
+    const size_t place = PlaceOf(metric);
+    return place != kNowhere && !Has(metric) && (given_as_nan_ >> place & 1) != 0;
   }
 
+  // The k of the masses that have a place and are none of AllMetrics, in any order.
+  std::span<const uint16_t> other_top_k() const { return {other_k_.data(), num_others_}; }
+
  private:
-  static_assert(kNumMetrics <= 64);
-  std::array<double, kNumMetrics> values_;
-  uint64_t given_as_nan_ = 0;  // a bit for each metric
+  // Behind all others: written to in vain.
+  static constexpr size_t kNowhere = kNumMetrics + kMaxTopMasses;
+  static_assert(kNowhere < 64);
+
+  size_t PlaceOf(Metric metric) const {
+    const auto number = static_cast<size_t>(metric);
+    if (number < kNumMetrics) return number;
+    const size_t k = TopKOf(metric);
+    for (size_t i = 0; i < num_others_; ++i) {
+      if (other_k_[i] == k) return kNumMetrics + i;
+    }
+    return kNowhere;
+  }
+
+  std::array<double, kNowhere + 1> values_;
+  uint64_t given_as_nan_ = 0;  // a bit for each place
+  uint32_t num_others_ = 0;
+  std::array<uint16_t, kMaxTopMasses> other_k_ = {};
 };
 
 // What one layer measured: the layer's own values, and each head's. `heads` is empty where only the layer is known, and
@@ -282,6 +375,12 @@ struct LayerStats {
   MetricValues layer;
   std::vector<MetricValues> heads;
 };
+
+// Every metric that values may have: AllMetrics, and the masses of the other k that have a place in some of them, in
+// the order in which they are shown, masses by k. Throws std::bad_alloc where memory is refused, and nothing else.
+// Thread-safe.
+ATTNSCOPE_EXPORT std::vector<MetricInfo> MetricsOf(const MetricValues& values);
+ATTNSCOPE_EXPORT std::vector<MetricInfo> MetricsOf(const LayerStats& stats);
 
 }  // namespace attnscope
 

@@ -49,20 +49,24 @@ struct ConfigField {
   const char* name;
   double value;
 };
-inline std::array<ConfigField, 7> FieldsOf(const LayerConfig& config) {
-  return {{{"heads", static_cast<double>(config.heads)},
-           {"max_keys", static_cast<double>(config.max_keys)},
-           {"max_batch", static_cast<double>(config.max_batch)},
-           {"mean_matrix", config.mean_matrix ? 1.0 : 0.0},
-           {"tolerance_float32", config.tolerance_float32},
-           {"tolerance_half", config.tolerance_half},
-           {"saturation_bound", config.saturation_bound}}};
+inline std::array<ConfigField, 7 + kMaxTopMasses> FieldsOf(const LayerConfig& config) {
+  std::array<ConfigField, 7 + kMaxTopMasses> fields = {{{"heads", static_cast<double>(config.heads)},
+                                                        {"max_keys", static_cast<double>(config.max_keys)},
+                                                        {"max_batch", static_cast<double>(config.max_batch)},
+                                                        {"mean_matrix", config.mean_matrix ? 1.0 : 0.0},
+                                                        {"tolerance_float32", config.tolerance_float32},
+                                                        {"tolerance_half", config.tolerance_half},
+                                                        {"saturation_bound", config.saturation_bound}}};
+  // Those that there are not are 0.
+  for (size_t i = 0; i < kMaxTopMasses; ++i) fields[7 + i] = {"a value of top_k", static_cast<double>(config.top_k[i])};
+  return fields;
 }
 
 // All ranks learn whether their configurations agree, and whether any of them has open rows.
 inline Status Agree(const LayerAccumulator& layer, bool* any_open, MPI_Comm comm) {
-  const std::array<ConfigField, 7> fields = FieldsOf(layer.config());
-  std::array<double, 15> maxima{};  // of each field and of its negative, so of the minimum; of open rows
+  const std::array<ConfigField, 7 + kMaxTopMasses> fields = FieldsOf(layer.config());
+  std::array<double, 15 + 2 * kMaxTopMasses>
+      maxima{};  // of each field and of its negative, so of the minimum; of open rows
   for (size_t i = 0; i < fields.size(); ++i) {
     maxima[2 * i] = fields[i].value;
     maxima[2 * i + 1] = -fields[i].value;
@@ -87,8 +91,8 @@ inline Status Agree(const LayerAccumulator& layer, bool* any_open, MPI_Comm comm
 // heads of a layer, or different rows of sequences that are still open under the same index. To go on measuring, Reset
 // all ranks' accumulators, or all but one: else the next call would count again what this one has added up.
 //
-// Bytes reduced on each rank, H heads, S = max_batch, K = max_keys (one head and sequence in mean-matrix mode): 176 +
-// 240 H if no rank has open rows; else 200 S H more, and 16 K for each open matrix. Three small all-reduces, and one or
+// Bytes reduced on each rank, H heads, S = max_batch, K = max_keys (one head and sequence in mean-matrix mode): 304 +
+// 280 H if no rank has open rows; else 240 S H more, and 16 K for each open matrix. Three small all-reduces, and one or
 // two for each run of matrices that are open. No copy, no allocation by attnscope.
 //
 // Errors, on every rank alike: kInvalidArgument if the configurations differ, naming the field; the accumulator is then

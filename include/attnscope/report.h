@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ struct ATTNSCOPE_EXPORT Report {
   // The entry of a layer, or null.
   const LayerReport* Find(int64_t index) const;
 };
+
+// Every metric that some layer or head of the reports may have, as MetricsOf(stats) has them of one layer.
+ATTNSCOPE_EXPORT std::vector<MetricInfo> MetricsOf(std::span<const Report> reports);
 
 // Reads the dictionary that trainers log (and that ToJson writes):
 //

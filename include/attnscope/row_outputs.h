@@ -26,6 +26,7 @@
 #include "attnscope/runner.h"
 #include "attnscope/softmax_params.h"
 #include "attnscope/status.h"
+#include "attnscope/top_k.h"
 #include "attnscope/visibility.h"
 
 namespace attnscope {
@@ -85,8 +86,11 @@ struct RowOutputs {
   // that the row sees, without a learned sink, to 1e-6 * max(1, |it|) and what is said of s_ij; and max_j s_ij.
   RowBuffer logsumexp = {};
   RowBuffer max_logit = {};
-  // The sums of the k largest weights, in the order of the accumulator's k: 5, 10, 50. No others may be asked for.
+  // The sums of the k largest weights, in the order of `top_k`.
   std::array<RowBuffer, kMaxTopMasses> top_mass = {};
+  // Empty: those of the accumulator (LayerConfig::top_k), and without one 5, 10, 50. Others than an accumulator's are
+  // an error.
+  TopKValues top_k = {};
 
   // Elements from one row to the next, any that give each row an element of its own. 0: as in a contiguous buffer, 1,
   // queries * query_stride, and heads * head_stride.
@@ -103,7 +107,7 @@ struct RowOutputInfo {
   bool needs_logits = false;     // NaN from weights
 };
 
-// All but the top-k masses, whose names are "top5", "top10" and "top50".
+// All but the top-k masses, whose names are those of their metrics: InfoOf(TopMass(k)).
 inline constexpr std::array<RowOutputInfo, 11> kRowOutputs = {{
     {"entropy", &RowOutputs::entropy},
     {"effective_rank", &RowOutputs::effective_rank},

@@ -24,6 +24,7 @@
 #include "kernels/key_scores/score_storage.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/target_choice.h"
+#include "kernels/top_k/top_k_checks.h"
 
 namespace attnscope {
 namespace {
@@ -100,7 +101,7 @@ Status ResolveOutputs(const LayerConfig& config, const View& view, const RowOutp
   RowOutputs& resolved = outputs->emplace(*rows);
   const size_t batch = config.mean_matrix ? 1 : view.batch;
   const size_t heads = config.mean_matrix ? 1 : view.heads;
-  return ResolveRowOutputs({batch, heads, view.queries, view.keys}, &resolved);
+  return ResolveRowOutputs({batch, heads, view.queries, view.keys}, config.top_k, &resolved);
 }
 
 }  // namespace
@@ -290,6 +291,11 @@ LayerConfig LayerAccumulator::config() const { return state_ == nullptr ? LayerC
 
 Status LayerAccumulator::Merge(const LayerAccumulator& other) {
   if (state_ == nullptr || other.state_ == nullptr) return NotCreated();
+  const TopKValues& top_k = state_->config().top_k;
+  if (const TopKValues& others = other.state_->config().top_k; top_k != others) {
+    return {StatusCode::kInvalidArgument,
+            "the accumulators to merge were made with different top_k: " + TextOf(top_k) + " and " + TextOf(others)};
+  }
   if (state_->config() != other.state_->config()) {
     return {StatusCode::kInvalidArgument, "the accumulators to merge were made with different configurations"};
   }

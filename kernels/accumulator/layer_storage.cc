@@ -204,7 +204,7 @@ LayerStats LayerStorage::Stats() const {
       Fold(sequence, head, PartialSums(sequence, head, partial.data()), closed_sums.data(), closed_maxima.data());
     }
   }
-  return StatsOf(layout_, closed_sums.data(), closed_maxima.data());
+  return StatsOf(layout_, config_.top_k, closed_sums.data(), closed_maxima.data());
 }
 
 void LayerStorage::ClearSequence(size_t sequence) {

@@ -14,6 +14,7 @@
 #include "kernels/accumulator/state_layout.h"
 #include "kernels/simd/aligned_buffer.h"
 #include "kernels/sweep/row_block.h"
+#include "kernels/top_k/mass_sizes.h"
 #include "kernels/view_rows.h"
 
 namespace attnscope {
@@ -26,6 +27,7 @@ class LayerStorage {
  public:
   explicit LayerStorage(const LayerConfig& config, KeepsColumns keeps_columns = KeepsColumns::kYes)
       : config_(config),
+        masses_(config.top_k),
         layout_(config.mean_matrix ? 1 : config.heads, config.mean_matrix ? 1 : config.max_batch,
                 keeps_columns == KeepsColumns::kYes ? config.max_keys : 0),
         keeps_columns_(keeps_columns == KeepsColumns::kYes) {}
@@ -36,9 +38,9 @@ class LayerStorage {
   const LayerConfig& config() const { return config_; }
   const StateLayout& layout() const { return layout_; }
   bool keeps_columns() const { return keeps_columns_; }
-  // Of a row's sum, around 1.
-  double Tolerance(ElementType type) const {
-    return type == ElementType::kFloat32 ? config_.tolerance_float32 : config_.tolerance_half;
+  // Of rows of such elements. They hold pointers into this.
+  RowRules Rules(ElementType type) const {
+    return {type == ElementType::kFloat32 ? config_.tolerance_float32 : config_.tolerance_half, &masses_};
   }
 
   // Feeders call this before they add rows.
@@ -91,6 +93,7 @@ class LayerStorage {
   double* sums() const { return sums_.get(); }
 
   LayerConfig config_;
+  MassSizes masses_;
   StateLayout layout_;
   bool keeps_columns_;
   AlignedBuffer<double> sums_;

@@ -10,7 +10,8 @@
 #include "kernels/sweep/sweep_workspace.h"
 
 namespace attnscope {
-RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance, const float* ahead) {
+RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, const RowRules& rules,
+                     const float* ahead) {
   const LogitSource& source = prepared.source;
   const LogitChunk& chunk = prepared.chunk;
   const LogitScratch& scratch = prepared.scratch;
@@ -22,7 +23,7 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, d
   range.rows = std::min(kRowsPerBlock, chunk.num_rows - first);
   range.visible = source.Visible(chunk.sequence, chunk.first_head + head, chunk.first_row + first);
   range.null_mass = source.has_sinks();
-  range.tolerance = tolerance;
+  range.rules = rules;
   range.softmax = scratch.Measures(in_scratch);
   range.outputs = source.Outputs(range.visible, chunk.sequence, chunk.first_head + head, chunk.first_row + first);
   // What all rows share.

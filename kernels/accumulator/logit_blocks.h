@@ -29,7 +29,7 @@ struct PreparedChunk {
 
 // Makes the weights and measures of a head's rows from `first` on, a block at most, both in the scratch. Where no row
 // of logits is left to prefetch meanwhile, `ahead` is, what the weights are added to: a number for each key; or null.
-RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, double tolerance,
+RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, const RowRules& rules,
                      const float* ahead = nullptr);
 
 // seen[key] = 1 where row `row` of the range that MakeWeights made of head `head` from `first` on sees the key, of all

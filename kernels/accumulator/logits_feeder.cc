@@ -81,7 +81,7 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
       const size_t of_layer = source.shape().first_head + chunk.first_head + head;
       for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
         const float* ahead = scores_ == nullptr ? nullptr : scores_->NextRow(sequence, of_layer);
-        const RowRange range = MakeWeights(prepared, head, row, storage_.config().tolerance_float32, ahead);
+        const RowRange range = MakeWeights(prepared, head, row, storage_.Rules(ElementType::kFloat32), ahead);
         AddLogitSums(range.softmax, range.rows, storage_.config().saturation_bound,
                      storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxima(sequence, of_layer));
         if (scores_ != nullptr) scores_->AddRows(range, sequence, of_layer, task);
@@ -145,7 +145,7 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
     range.data = mean_rows;
     range.row_stride = static_cast<int64_t>(keys);
     range.rows = chunk.num_rows;
-    range.tolerance = storage_.config().tolerance_float32;
+    range.rules = storage_.Rules(ElementType::kFloat32);
     range.null_mass = source.has_sinks();
     range.outputs = source.MeanOutputs(first);
     feeder.Add(range, first, by_value ? mean_seen_.get() : nullptr);
@@ -157,7 +157,7 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
 bool LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys,
                              double (*logit_sums)[kNumRowSums]) {
   const PreparedChunk prepared(source, chunk, scratch_[0]);
-  const RowRange range = MakeWeights(prepared, 0, 0, storage_.config().tolerance_float32);
+  const RowRange range = MakeWeights(prepared, 0, 0, storage_.Rules(ElementType::kFloat32));
   bool by_value = false;
   for (size_t row = 0; row < range.rows; ++row) {
     by_value |= MarkSeen(prepared, 0, 0, range, row, mean_seen_.get() + row * keys);

@@ -16,6 +16,7 @@
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
 #include "kernels/simd/target_choice.h"
+#include "kernels/top_k/top_k_checks.h"
 
 namespace attnscope {
 namespace {
@@ -30,14 +31,17 @@ View FromZero(View view) {
 
 // What the rows of a view need. `max_keys` is all that is checked without columns: any that a row may have.
 template <class View>
-LayerConfig ConfigOf(const View& view, size_t max_keys) {
-  return {.heads = std::max<size_t>(view.heads, 1), .max_keys = max_keys, .max_batch = std::max<size_t>(view.batch, 1)};
+LayerConfig ConfigOf(const View& view, const RowOutputs& outputs, size_t max_keys) {
+  return {.heads = std::max<size_t>(view.heads, 1),
+          .max_keys = max_keys,
+          .max_batch = std::max<size_t>(view.batch, 1),
+          .top_k = outputs.top_k.empty() ? kDefaultTopK : outputs.top_k};
 }
 
 // Runs feed(storage, buffers), which returns false if there is no memory.
 template <class View, class Feed>
-Status FeedRows(const View& view, const Runner& runner, const Feed& feed) {
-  LayerStorage storage(ConfigOf(view, view.keys), KeepsColumns::kNo);
+Status FeedRows(const View& view, const RowOutputs& outputs, const Runner& runner, const Feed& feed) {
+  LayerStorage storage(ConfigOf(view, outputs, view.keys), KeepsColumns::kNo);
   FeederBuffers buffers;
   if (storage.Allocate() && feed(storage, buffers)) return {};
   return {StatusCode::kOutOfMemory, "no memory to measure rows of " + std::to_string(view.batch) + " sequences x " +
@@ -47,8 +51,10 @@ Status FeedRows(const View& view, const Runner& runner, const Feed& feed) {
 
 template <class View>
 Status CheckRows(const View& view, RowOutputs* outputs) {
-  if (Status status = CheckConfig(ConfigOf(view, kMaxKeys)); !status.ok()) return status;
-  return ResolveRowOutputs({view.batch, view.heads, view.queries, view.keys}, outputs);
+  const LayerConfig config = ConfigOf(view, *outputs, kMaxKeys);
+  if (Status status = CheckTopK("rows.top_k", config.top_k); !status.ok()) return status;
+  if (Status status = CheckConfig(config); !status.ok()) return status;
+  return ResolveRowOutputs({view.batch, view.heads, view.queries, view.keys}, config.top_k, outputs);
 }
 
 template <class View>
@@ -63,10 +69,10 @@ Status MeasureRows(const AttentionView& weights, const Visibility& visibility, c
   if (Status status = ForceTargetFromEnvironment(); !status.ok()) return status;
   const AttentionView view = FromZero(weights);
   RowOutputs to = outputs;
-  if (Status status = CheckAttention(ConfigOf(view, kMaxKeys), view, visibility); !status.ok()) return status;
+  if (Status status = CheckAttention(ConfigOf(view, to, kMaxKeys), view, visibility); !status.ok()) return status;
   if (Status status = CheckRows(view, &to); !status.ok()) return status;
   if (HasNoRows(view)) return {};
-  return FeedRows(view, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
+  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
     WeightsFeeder feeder(storage, buffers);
     if (!feeder.Allocate(runner, visibility)) return false;
     feeder.Add(view, visibility, runner, &to);
@@ -79,10 +85,10 @@ Status MeasureLogitRows(const AttentionView& logits, const SoftmaxParams& params
   if (Status status = ForceTargetFromEnvironment(); !status.ok()) return status;
   const AttentionView view = FromZero(logits);
   RowOutputs to = outputs;
-  if (Status status = CheckLogits(ConfigOf(view, kMaxKeys), view, params); !status.ok()) return status;
+  if (Status status = CheckLogits(ConfigOf(view, to, kMaxKeys), view, params); !status.ok()) return status;
   if (Status status = CheckRows(view, &to); !status.ok()) return status;
   if (HasNoRows(view)) return {};
-  return FeedRows(view, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
+  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
     LogitsFeeder feeder(storage, buffers);
     if (!feeder.Allocate(runner)) return false;
     feeder.Add(LogitViewSource(view, params, &to), runner);
@@ -95,10 +101,10 @@ Status MeasureQueryKeyRows(const QueryKeyView& queries_keys, const SoftmaxParams
   if (Status status = ForceTargetFromEnvironment(); !status.ok()) return status;
   const QueryKeyView view = FromZero(queries_keys);
   RowOutputs to = outputs;
-  if (Status status = CheckQueriesKeys(ConfigOf(view, kMaxKeys), view, params); !status.ok()) return status;
+  if (Status status = CheckQueriesKeys(ConfigOf(view, to, kMaxKeys), view, params); !status.ok()) return status;
   if (Status status = CheckRows(view, &to); !status.ok()) return status;
   if (HasNoRows(view)) return {};
-  return FeedRows(view, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
+  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
     LogitsFeeder feeder(storage, buffers);
     if (!feeder.Allocate(runner)) return false;
     feeder.Add(QueryKeySource(view, params, &to), runner);

@@ -8,12 +8,10 @@
 #include <string>
 
 #include "kernels/dimension_checks.h"
+#include "kernels/top_k/top_k_checks.h"
 
 namespace attnscope {
 namespace {
-
-// Values of k whose top masses are measured: 5, 10 and 50.
-constexpr size_t kNumTopMasses = 3;
 
 const char* NameOf(RowBufferType type) {
   switch (type) {
@@ -88,7 +86,7 @@ Status CheckApart(const std::array<Dimension, 3>& dimensions) {
 
 }  // namespace
 
-Status ResolveRowOutputs(const MatrixShape& shape, RowOutputs* outputs) {
+Status ResolveRowOutputs(const MatrixShape& shape, const TopKValues& top_k, RowOutputs* outputs) {
   for (const RowOutputInfo& info : kRowOutputs) {
     if (Status status =
             CheckBuffer([&] { return std::string(info.name); }, outputs->*info.buffer, info.is_whole_number);
@@ -96,11 +94,15 @@ Status ResolveRowOutputs(const MatrixShape& shape, RowOutputs* outputs) {
       return status;
     }
   }
+  if (!outputs->top_k.empty() && outputs->top_k != top_k) {
+    return Invalid("rows.top_k is " + TextOf(outputs->top_k) + ", but the accumulator measures " + TextOf(top_k));
+  }
   for (size_t i = 0; i < outputs->top_mass.size(); ++i) {
     const auto name = [i] { return "top_mass[" + std::to_string(i) + "]"; };
     if (Status status = CheckBuffer(name, outputs->top_mass[i], false); !status.ok()) return status;
-    if (i < kNumTopMasses || outputs->top_mass[i].data == nullptr) continue;
-    return Invalid("rows." + name() + " is asked for, but there are " + std::to_string(kNumTopMasses) + " values of k");
+    if (i < top_k.size() || outputs->top_mass[i].data == nullptr) continue;
+    return Invalid("rows." + name() + " is asked for, but there are " + std::to_string(top_k.size()) +
+                   " values of k: " + TextOf(top_k));
   }
   // Each default is a product that the check before it has bounded.
   Dimension queries = {"queries", shape.queries, outputs->query_stride == 0 ? 1 : outputs->query_stride};

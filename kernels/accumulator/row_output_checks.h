@@ -10,8 +10,9 @@
 
 namespace attnscope {
 
-// Ok, or an error that names the field and its value. Fills in strides that are left to their defaults. O(1).
-Status ResolveRowOutputs(const MatrixShape& shape, RowOutputs* outputs);
+// Ok, or an error that names the field and its value; `top_k` are the masses that are measured. Fills in strides that
+// are left to their defaults. O(1).
+Status ResolveRowOutputs(const MatrixShape& shape, const TopKValues& top_k, RowOutputs* outputs);
 
 }  // namespace attnscope
 

@@ -60,7 +60,7 @@ void RowParallelLogits::SweepChunk(const LogitSource& source, size_t task, Swept
   size_t index = 0;
   for (size_t head = 0; head < chunk.num_heads; ++head) {
     for (size_t first = 0; first < chunk.num_rows; first += kRowsPerBlock, ++index) {
-      RowRange range = MakeWeights(prepared, head, first, storage_.config().tolerance_float32);
+      RowRange range = MakeWeights(prepared, head, first, storage_.Rules(ElementType::kFloat32));
       // The next lap overwrites those of the scratch.
       SoftmaxMeasures* measures = swept.measures.get() + index * kRowsPerBlock;
       std::copy_n(range.softmax, kRowsPerBlock, measures);

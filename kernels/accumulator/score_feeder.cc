@@ -67,7 +67,7 @@ void ScoreFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, s
         const size_t sequence = source.shape().first_sequence + chunk.sequence;
         const size_t of_layer = source.shape().first_head + chunk.first_head + head;
         const float* ahead = storage_.NextRow(sequence, of_layer);
-        storage_.AddRows(MakeWeights(prepared, head, row, /*tolerance=*/0.0, ahead), sequence, of_layer, task);
+        storage_.AddRows(MakeWeights(prepared, head, row, RowRules(), ahead), sequence, of_layer, task);
       }
     }
   }

@@ -79,7 +79,7 @@ constexpr size_t DivisorOfLayer(MetricUnit unit) {
 }
 
 constexpr bool HasRecipe(const MetricInfo& info, bool of_layer) {
-  return info.kind != MetricKind::kOther && (info.group == MetricGroup::kLayer) == of_layer;
+  return info.kind != MetricKind::kOther && info.top_k == 0 && (info.group == MetricGroup::kLayer) == of_layer;
 }
 
 constexpr bool EachNumberIsKeptOnce() {
@@ -88,7 +88,7 @@ constexpr bool EachNumberIsKeptOnce() {
     for (const KeptNumbers& list : {kSweptSums, kLogitSums, kMatrixSums, kLayerSums, kHeadMaxima}) {
       lists += list.holds(info) ? 1 : 0;
     }
-    if (lists != (info.kind == MetricKind::kOther ? 0 : 1)) return false;
+    if (lists != (info.kind == MetricKind::kOther || info.top_k != 0 ? 0 : 1)) return false;
   }
   return true;
 }
@@ -142,13 +142,16 @@ double ValueOf(const Recipe& recipe, const Totals& totals) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-MetricValues AttentionMetrics(const Totals& totals) {
+MetricValues AttentionMetrics(const Totals& totals, const TopKValues& top_k) {
   MetricValues values;
   if (totals.rows() == 0.0) return values;
   const bool has_logits = totals[RowSum::kLogitRows] > 0.0;
   for (const Recipe& recipe : kHeadRecipes) {
     if (recipe.of_logits && !has_logits) continue;
     values[recipe.metric] = ValueOf(recipe, totals);
+  }
+  for (size_t i = 0; i < top_k.size(); ++i) {
+    values[TopMass(top_k[i])] = Mean(totals[TopMassSum(i)], totals[RowSum::kMeasured]);
   }
   values[Metric::kRows] = totals.rows();
   if (has_logits) values[Metric::kLogitStd] = LogitStd(totals);
@@ -238,16 +241,16 @@ void FoldMatrix(const OpenSums& open, double* head_sums, double* head_maxima) {
   raise(HeadMax::kSink, PackSink(sink_mass, stats.max_position));
 }
 
-LayerStats StatsOf(const StateLayout& layout, const double* sums, const double* maxima) {
+LayerStats StatsOf(const StateLayout& layout, const TopKValues& top_k, const double* sums, const double* maxima) {
   LayerStats stats;
   Totals all;
   for (size_t head = 0; head < layout.heads(); ++head) {
     Totals one;
     one.Add(sums + layout.HeadSums(head), maxima + layout.HeadMaxima(head));
     all.Add(sums + layout.HeadSums(head), maxima + layout.HeadMaxima(head));
-    stats.heads.push_back(AttentionMetrics(one));
+    stats.heads.push_back(AttentionMetrics(one, top_k));
   }
-  stats.layer = AttentionMetrics(all);
+  stats.layer = AttentionMetrics(all, top_k);
   if (!stats.layer.Has(Metric::kRows)) stats.heads.clear();
   stats.layer[Metric::kSinkRate] = SinkRate(stats.heads);
   LayerMetrics(sums, &stats.layer);

@@ -155,7 +155,8 @@ void FoldMatrix(const OpenSums& open, double* head_sums, double* head_maxima);
 
 // The metrics of a layer from folded sums [closed_sums] and maxima [closed_maxima]. NaN in place of a sum or maximum,
 // of all heads alike, says that it was not kept: what is made from it is then NaN, "not measured", as well.
-LayerStats StatsOf(const StateLayout& layout, const double* sums, const double* maxima);
+// `top_k` are the layer's.
+LayerStats StatsOf(const StateLayout& layout, const TopKValues& top_k, const double* sums, const double* maxima);
 
 }  // namespace attnscope
 

@@ -11,6 +11,7 @@
 #include "attnscope/limits.h"
 #include "kernels/accumulator/visibility_checks.h"
 #include "kernels/dimension_checks.h"
+#include "kernels/top_k/top_k_checks.h"
 
 namespace attnscope {
 namespace {
@@ -149,7 +150,8 @@ Status CheckConfig(const LayerConfig& config) {
   if (Status status = CheckSize("max_keys", config.max_keys, 0, kMaxKeys); !status.ok()) return status;
   if (Status status = CheckBound("tolerance_float32", config.tolerance_float32); !status.ok()) return status;
   if (Status status = CheckBound("tolerance_half", config.tolerance_half); !status.ok()) return status;
-  return CheckBound("saturation_bound", config.saturation_bound);
+  if (Status status = CheckBound("saturation_bound", config.saturation_bound); !status.ok()) return status;
+  return CheckTopK("top_k", config.top_k);
 }
 
 Status CheckAttention(const LayerConfig& config, const AttentionView& view, const Visibility& visibility) {

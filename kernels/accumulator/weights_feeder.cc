@@ -31,7 +31,7 @@ void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility,
   auto add = [&](size_t task) {
     PendingRows pending(buffers_.OfTask(task));
     RowRange range = RowsOf(view, visibility, task / view.heads, 0);
-    range.tolerance = storage_.Tolerance(view.type);
+    range.rules = storage_.Rules(view.type);
     for (size_t i = task, of_range = task / view.heads; i < matrices; i += tasks) {
       const size_t sequence = i / view.heads;
       const size_t head = i % view.heads;
@@ -58,7 +58,7 @@ void WeightsFeeder::AddMeanMatrix(const AttentionView& view, const Visibility& v
     range.data = buffers_.mean_rows();
     range.row_stride = static_cast<int64_t>(view.keys);
     range.rows = std::min(kRowsPerBlock, view.queries - first);
-    range.tolerance = storage_.Tolerance(view.type);
+    range.rules = storage_.Rules(view.type);
     range.null_mass = view.null_mass;
     for (size_t row = 0; row < range.rows; ++row) {
       MeanOfRows(view, visibility, first + row, buffers_.mean_rows() + row * view.keys);

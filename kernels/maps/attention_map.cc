@@ -164,7 +164,7 @@ class LogitPooler {
  private:
   void PoolBlock(const PreparedChunk& prepared, size_t head, size_t first, const Cells& cells) {
     const LogitChunk& chunk = prepared.chunk;
-    const RowRange range = MakeWeights(prepared, head, first, kAnyTolerance);
+    const RowRange range = MakeWeights(prepared, head, first, kAnyRules);
     for (size_t row = 0; row < range.rows; ++row) {
       const KeyRange keys = range.visible.Range(row);
       if (keys.empty()) continue;
@@ -179,7 +179,7 @@ class LogitPooler {
     }
   }
 
-  static constexpr double kAnyTolerance = 1e-3;  // sums are not looked at
+  static constexpr RowRules kAnyRules = {};  // rows are not measured
 
   LogitScratch scratch_;
   AlignedBuffer<uint8_t> seen_;  // [keys]

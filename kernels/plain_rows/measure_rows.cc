@@ -17,6 +17,8 @@
 #include "kernels/sweep/row_block.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/sweep/weights_sweep.h"
+#include "kernels/top_k/mass_sizes.h"
+#include "kernels/top_k/top_k_checks.h"
 #include "kernels/view_rows.h"
 
 namespace attnscope::kernels {
@@ -63,9 +65,9 @@ void WriteBlock(BlockResult& result, size_t first, size_t num_rows, size_t colum
   FinishBlock(result, num_rows, columns, From(measures.entropy_nats, first), From(measures.exp_entropy, first));
   Write(result, result.sum, num_rows, From(measures.sum, first));
   Write(result, result.max, num_rows, From(measures.max, first));
-  Write(result, result.top5, num_rows, From(measures.top5, first));
-  Write(result, result.top10, num_rows, From(measures.top10, first));
-  Write(result, result.top50, num_rows, From(measures.top50, first));
+  for (size_t i = 0; i < measures.top_k.size(); ++i) {
+    Write(result, result.mass[i], num_rows, From(measures.top_mass[i], first));
+  }
 }
 
 }  // namespace
@@ -76,6 +78,7 @@ size_t MeasureRowsBytes(size_t columns) {
 
 Status MeasureRows(const Rows& weights, void* workspace, size_t workspace_bytes, const RowMeasures& measures) {
   if (Status status = CheckRows("weights", weights, {}); !status.ok()) return status;
+  if (Status status = CheckTopK("measures.top_k", measures.top_k); !status.ok()) return status;
   if (workspace == nullptr) return {StatusCode::kInvalidArgument, "workspace is null"};
   if (workspace_bytes < MeasureRowsBytes(weights.columns)) {
     return {StatusCode::kInvalidArgument, "workspace_bytes is " + std::to_string(workspace_bytes) + ", expected " +
@@ -83,7 +86,9 @@ Status MeasureRows(const Rows& weights, void* workspace, size_t workspace_bytes,
                                               std::to_string(weights.columns) + " columns"};
   }
   const Workspace parts(workspace);
-  const RowRange range = RangeOf(weights);
+  const MassSizes masses(measures.top_k);
+  RowRange range = RangeOf(weights);
+  range.rules.masses = &masses;
   const bool sum_columns = measures.column_sums != nullptr && weights.columns != 0;
   if (sum_columns) std::memset(measures.column_sums, 0, weights.columns * sizeof(double));
   for (size_t first = 0; first < weights.rows; first += kRowsPerBlock) {

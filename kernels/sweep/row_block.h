@@ -55,6 +55,7 @@ struct RowBlock {
   ElementType type = ElementType::kFloat32;
   double tolerance = 0.0;
   bool null_mass = false;  // sums below 1 are meant
+  const MassSizes* masses = &kUsualMasses;
   // Receives the column sums of these rows: [PaddedColumns(keys)], aligned for any vector. Null: none are made.
   float* columns = nullptr;
   KeyRange reached;               // of `columns`: those that these rows add to
@@ -68,8 +69,9 @@ struct RowBlock {
   // Appends rows [first, first + count) of a matrix.
   void Append(const RowRange& range, size_t first, size_t count, double* row_sums) {
     type = range.type;
-    tolerance = range.tolerance;
+    tolerance = range.rules.tolerance;
     null_mass = range.null_mass;
+    masses = range.rules.masses;
     const auto bytes = static_cast<int64_t>(ElementBytes(range.type));
     const int64_t row_bytes = range.row_stride * bytes;
     const int64_t block_bytes = static_cast<int64_t>(count) * row_bytes;
@@ -113,12 +115,10 @@ struct BlockResult {
   HWY_ALIGN_MAX double entropy_nats[kPaddedRows];
   HWY_ALIGN_MAX double sum[kPaddedRows];
   HWY_ALIGN_MAX double max[kPaddedRows];
-  HWY_ALIGN_MAX double top5[kPaddedRows];
-  HWY_ALIGN_MAX double top10[kPaddedRows];
-  HWY_ALIGN_MAX double top50[kPaddedRows];
-  HWY_ALIGN_MAX double valid[kPaddedRows];  // 1 or 0
-  bool slow[kRowsPerBlock];                 // measured by the careful path
-  bool any_slow;                            // the column sums are then without these rows
+  HWY_ALIGN_MAX double mass[kMaxTopMasses][kPaddedRows];  // of each k (RowBlock::masses); zeros behind them
+  HWY_ALIGN_MAX double valid[kPaddedRows];                // 1 or 0
+  bool slow[kRowsPerBlock];                               // measured by the careful path
+  bool any_slow;                                          // the column sums are then without these rows
   // If the block has outputs, of rows that are measured: the column of the largest weight, the first of equals, and
   // weights by their place, see RowOutputs.
   int64_t argmax[kRowsPerBlock];

@@ -44,12 +44,10 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
   const hn::ScalableTag<double> dd;
   const auto zero = hn::Zero(dd);
   const auto one = hn::Set(dd, 1.0);
+  const size_t num_masses = block.masses->size();
   // What a stack holds reads as denormal numbers, which are slow, where it was pointers.
   for (size_t i = block.num_rows; i % hn::Lanes(dd) != 0; ++i) {
-    for (double* of_rows :
-         {result.entropy_nats, result.sum, result.max, result.top5, result.top10, result.top50, result.valid}) {
-      of_rows[i] = 0.0;
-    }
+    for (double* of_rows : {result.entropy_nats, result.sum, result.max, result.valid}) of_rows[i] = 0.0;
   }
   HWY_ALIGN_MAX double visible[BlockResult::kPaddedRows] = {};
   for (size_t i = 0; i < block.num_rows; ++i) {
@@ -57,7 +55,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     if (block.rows[i].softmax != nullptr) result.entropy_nats[i] = block.rows[i].softmax->entropy_nats;
   }
   HWY_ALIGN_MAX double values[kNumSweptSums][BlockResult::kPaddedRows];
-  bool any_odd = block.null_mass;
+  bool any_odd = block.null_mass || num_masses > kUsualTopMasses;  // so that there is more to add than usual
   for (size_t i = 0; i < block.num_rows; i += hn::Lanes(dd)) {
     const auto keys = hn::Load(dd, visible + i);
     const auto max = hn::Load(dd, result.max + i);
@@ -76,9 +74,10 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     store(RowSum::kMeasured, measured, one);
     store(RowSumOf<Metric::kEntropy>(), measured, entropy);
     store(RowSumOf<Metric::kEffectiveRank>(), measured, hn::IfThenElse(uniform, keys, hn::Exp(dd, entropy)));
-    store(RowSumOf<Metric::kTop5>(), measured, hn::Load(dd, result.top5 + i));
-    store(RowSumOf<Metric::kTop10>(), measured, hn::Load(dd, result.top10 + i));
-    store(RowSumOf<Metric::kTop50>(), measured, hn::Load(dd, result.top50 + i));
+    const auto store_mass = [&](size_t mass)
+                                HWY_ATTR { store(TopMassSum(mass), measured, hn::Load(dd, result.mass[mass] + i)); };
+    for (size_t mass = 0; mass < kUsualTopMasses; ++mass) store_mass(mass);
+    for (size_t mass = kUsualTopMasses; HWY_UNLIKELY(mass < num_masses); ++mass) store_mass(mass);
     store(RowSumOf<Metric::kMaxRowWeight>(), measured, max);
     const auto several = hn::And(measured, hn::Gt(keys, one));
     store(RowSumOf<Metric::kNormalizedEntropy>(), several, hn::Div(entropy, hn::IfThenElse(several, log_visible, one)));
@@ -104,7 +103,11 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
       values[static_cast<size_t>(RowSumOf<Metric::kEffectiveRank>())][i] = exp(result.entropy_nats[i]);
     }
     AddSums<false>(values, i, block.rows[i].row_sums);
-    if (HWY_UNLIKELY(any_odd)) AddSums<true>(values, i, block.rows[i].row_sums);
+    if (HWY_LIKELY(!any_odd)) continue;
+    AddSums<true>(values, i, block.rows[i].row_sums);
+    for (size_t mass = kUsualTopMasses; mass < num_masses; ++mass) {
+      block.rows[i].row_sums[kFirstTopMass + mass] += values[kFirstTopMass + mass][i];
+    }
   }
   if (HWY_UNLIKELY(block.outputs != nullptr)) WriteOutputs(block, result, values);
 }

@@ -5,43 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <initializer_list>
 
 namespace attnscope {
 namespace {
-
-// The 50 largest weights so far, as a heap with the smallest on top.
-class LargestWeights {
- public:
-  void Add(double weight) {
-    if (count_ < kCapacity) {
-      heap_[count_++] = weight;
-      std::push_heap(heap_, heap_ + count_, std::greater<>());
-    } else if (weight > heap_[0]) {
-      std::pop_heap(heap_, heap_ + count_, std::greater<>());
-      heap_[count_ - 1] = weight;
-      std::push_heap(heap_, heap_ + count_, std::greater<>());
-    }
-  }
-
-  // Sorts the weights in descending order and sums the first 5, 10 and 50; nothing can be added afterwards.
-  void SumInto(size_t index, BlockResult* result) {
-    std::sort_heap(heap_, heap_ + count_, std::greater<>());
-    double sum = 0.0;
-    for (size_t i = 0; i < count_; ++i) {
-      sum += heap_[i];
-      if (i < 5) result->top5[index] = sum;
-      if (i < 10) result->top10[index] = sum;
-    }
-    result->top50[index] = sum;
-  }
-
- private:
-  static constexpr size_t kCapacity = 50;
-  double heap_[kCapacity] = {};
-  size_t count_ = 0;
-};
 
 bool IsWeight(double value) { return std::isfinite(value) && value >= 0.0; }
 
@@ -84,14 +51,10 @@ bool IsValidRow(const void* row, ElementType type, size_t count) {
 }
 
 void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result) {
-  LargestWeights largest;
   double entropy_nats = 0.0;
   double sum = 0.0;
   double max = 0.0;
-  for (double* measure :
-       {result->entropy_nats, result->sum, result->max, result->top5, result->top10, result->top50, result->valid}) {
-    measure[index] = 0.0;
-  }
+  for (double* measure : {result->entropy_nats, result->sum, result->max, result->valid}) measure[index] = 0.0;
   for (size_t i = 0; i < keys; ++i) {
     const double weight = ElementAsDouble(row, type, i);
     if (!IsWeight(weight)) return;
@@ -99,13 +62,11 @@ void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index
     sum += weight;
     entropy_nats -= weight * std::log(weight);
     max = std::max(max, weight);
-    largest.Add(weight);
   }
   result->valid[index] = 1.0;
   result->entropy_nats[index] = entropy_nats;
   result->sum[index] = sum;
   result->max[index] = max;
-  largest.SumInto(index, result);
 }
 
 void AddSlowRowToColumns(const BlockRow& row, ElementType type, const KeyRange& columns, double* sums) {

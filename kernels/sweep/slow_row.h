@@ -19,7 +19,8 @@ double ElementAsDouble(const void* data, ElementType type, size_t index);
 bool IsValidRow(const void* row, ElementType type, size_t count);
 
 // Measures a row of `keys` elements in float64, as row `index` of the result. An invalid row, one with a NaN, an
-// infinity or a negative weight (negative zero is a zero), has measures of 0. O(keys * 50) at worst; allocates nothing.
+// infinity or a negative weight (negative zero is a zero), has measures of 0. All but the top-k masses, which
+// SumLargest takes from any row. O(keys); allocates nothing.
 void MeasureSlowRow(const void* row, ElementType type, size_t keys, size_t index, BlockResult* result);
 
 // Adds the weights of a valid row to those of its float64 column sums [keys] that are within `columns`.

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <span>
+
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/sweep/add_rows-inl.h"
@@ -22,6 +24,7 @@
 #include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/slow_row.h"
 #include "kernels/sweep/sweep_tags-inl.h"
+#include "kernels/top_k/largest_sums.h"
 #include "kernels/top_k/top_k-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -66,10 +69,28 @@ HWY_INLINE void AddRowsToColumns(const RowBlock& block, const BlockResult& resul
   }
 }
 
+// Sets the masses from the `first` k on of rows [row, row + count) by a selection of their own.
+HWY_NOINLINE inline void SetMasses(const RowBlock& block, size_t row, size_t count, size_t first, BlockResult& result) {
+  WeightsRow rows[kRowsPerBlock];
+  double sums[kRowsPerBlock * kMaxTopMasses];
+  for (size_t i = 0; i < count; ++i) rows[i] = {block.rows[row + i].data, block.rows[row + i].visible};
+  const std::span<const uint32_t> k = std::span(block.masses->k).subspan(first);
+  attnscope::SumLargest(block.type, {rows, count}, k, sums);
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t j = 0; j < k.size(); ++j) {
+      // Float32 sums may have been rounded up.
+      const double least = first + j == 0 || result.slow[row + i] ? 0.0 : result.mass[first + j - 1][row + i];
+      result.mass[first + j][row + i] = HWY_MAX(least, sums[i * k.size() + j]);
+    }
+  }
+}
+
 // Measures slow rows by the careful path.
 HWY_NOINLINE inline void MeasureSlowRows(const RowBlock& block, BlockResult& result) {
   for (size_t i = 0; i < block.num_rows; ++i) {
-    if (result.slow[i]) MeasureSlowRow(block.rows[i].data, block.type, block.rows[i].visible, i, &result);
+    if (!result.slow[i]) continue;
+    MeasureSlowRow(block.rows[i].data, block.type, block.rows[i].visible, i, &result);
+    SetMasses(block, i, 1, 0, result);
   }
 }
 
@@ -172,17 +193,25 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
   }
   TopSums sums;
   selection.Sum(sums);
+  const SweepDouble dd;
+  for (size_t mass = 0; mass < block.masses->listed; ++mass) {
+    for (size_t i = 0; i < block.num_rows; i += hn::Lanes(dd)) {
+      hn::Store(LoadAsDouble(dd, sums.mass[mass] + i), dd, result.mass[mass] + i);
+    }
+  }
 
   result.any_slow = false;
   for (size_t i = 0; i < block.num_rows; ++i) {
-    result.top5[i] = static_cast<double>(sums.top5[i]);
-    result.top10[i] = static_cast<double>(sums.top10[i]);
-    result.top50[i] = static_cast<double>(sums.top50[i]);
     result.max[i] = static_cast<double>(FloatOfBits(sums.max_bits[i]));
     SumLanes(workspace.lanes[i], result.entropy_nats[i], result.sum[i]);
     result.valid[i] = 1.0;
     result.slow[i] = sums.max_bits[i] > kMaxFastBits;
     result.any_slow |= result.slow[i];
+  }
+  if (HWY_UNLIKELY(!block.masses->all_listed)) {
+    const size_t listed = block.masses->listed;
+    memset(result.mass[listed], 0, (kMaxTopMasses - listed) * sizeof(result.mass[0]));
+    if (!block.masses->unlisted().empty()) SetMasses(block, 0, block.num_rows, listed, result);
   }
   if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
   if (block.columns != nullptr && (!make_columns || result.any_slow)) MakeColumns<T>(block, result);

@@ -26,8 +26,8 @@ inline constexpr size_t kStripColumns = 2048;
 // is still in the L2 cache when the selection looks at it again. A multiple of kStripColumns.
 inline constexpr size_t kTileColumns = 2 * kStripColumns;
 // Room for a row's candidates, the weights of a tile above a bound that the tile's slots have shown: they are in less
-// than kTopK slots. And for what is written in vain behind them: a group of vectors, and two vectors of padding.
-inline constexpr size_t kCandidatesCapacity = kTopK * (kTileColumns / kSlots) + 6 * kRowsPerBlock;
+// than kMostKept slots. And for what is written in vain behind them: a group of vectors, and two vectors of padding.
+inline constexpr size_t kCandidatesCapacity = kMostKept * (kTileColumns / kSlots) + 6 * kRowsPerBlock;
 
 // The running totals of one row, a partial sum in each float64 lane.
 struct RowLanes {
@@ -44,6 +44,7 @@ struct AboveMarks {
 struct SweepWorkspace {
   RowLanes lanes[kRowsPerBlock];
   BoundGuess guess;
+  const ListSize* list;  // of the block's rows
   // Of each row: what the sweep of its next tile keeps, and the bound of its largest weights.
   RowSelection selections[kRowsPerBlock];
   // The largest weight of each slot of the tile, as bit patterns, which order as weights do; of short rows, all

@@ -129,9 +129,7 @@ inline HWY_NOINLINE void WriteOutputs(const RowBlock& block, const BlockResult& 
   writer.Write(outputs.effective_rank, of(RowSumOf<Metric::kEffectiveRank>()));
   writer.Write(outputs.max_weight, of(RowSumOf<Metric::kMaxRowWeight>()));
   writer.Write(outputs.row_sum, result.sum);
-  writer.Write(outputs.top_mass[0], of(RowSumOf<Metric::kTop5>()));
-  writer.Write(outputs.top_mass[1], of(RowSumOf<Metric::kTop10>()));
-  writer.Write(outputs.top_mass[2], of(RowSumOf<Metric::kTop50>()));
+  for (size_t i = 0; i < block.masses->size(); ++i) writer.Write(outputs.top_mass[i], of(TopMassSum(i)));
   writer.Write(outputs.first_token_weight, result.first_token);
   writer.Write(outputs.self_weight, result.self);
   writer.Write(outputs.previous_weight, result.previous);

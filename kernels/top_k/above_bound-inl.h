@@ -16,7 +16,7 @@
 #include "hwy/highway.h"
 #include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
-#include "kernels/top_k/bound_guess.h"
+#include "kernels/top_k/row_selection.h"
 #include "kernels/top_k/tile_vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -138,7 +138,7 @@ HWY_INLINE size_t PickFromGroups(const RowVectors<T>& row, const AboveMarks& abo
 template <typename T, typename To>
 HWY_INLINE size_t PickFromTile(const RowVectors<T>& row, const AboveMarks& above, uint32_t bound, size_t most,
                                To* HWY_RESTRICT to) {
-  const size_t likely = 4 * static_cast<size_t>(BoundGuess::kAim) / HWY_MAX(4, row.end - row.begin);
+  const size_t likely = 4 * static_cast<size_t>(kUsualList.aim) / HWY_MAX(4, row.end - row.begin);
   if (likely >= 6) return PickFromGroups<16>(row, above, bound, most, to);
   if (likely >= 3) return PickFromGroups<8>(row, above, bound, most, to);
   return PickFromGroups<4>(row, above, bound, most, to);

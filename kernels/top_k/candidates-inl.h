@@ -58,7 +58,7 @@ template <typename T>
 HWY_INLINE RowSelection PickMarked(const RowVectors<T>& tile, size_t row, const RowSelection& before,
                                    SweepWorkspace& workspace) {
   const size_t count = PickAbove(tile, workspace.above[row], before.bound, kMostMarked, workspace.candidates[row]);
-  const bool is_bound = before.state == RowState::kBounded || count >= kTopK || before.bound == 0;
+  const bool is_bound = before.state == RowState::kBounded || count >= workspace.list->kept || before.bound == 0;
   const bool picked = count <= kMostMarked && is_bound;
   return {before.bound, picked ? RowState::kPicked : before.state, false, count};
 }
@@ -69,7 +69,7 @@ HWY_NOINLINE RowSelection CorrectGuess(const RowVectors<T>& tile, size_t row, Ro
                                        SweepWorkspace& workspace) {
   constexpr int kTries = 3;
   for (int i = 0; i < kTries && guess.state == RowState::kGuessed; ++i) {
-    const uint32_t corrected = workspace.guess.Corrected(guess.bound, guess.candidates);
+    const uint32_t corrected = workspace.guess.Corrected(*workspace.list, guess.bound, guess.candidates);
     if (corrected == guess.bound) break;
     guess.bound = corrected;
     KeepTile(tile, AboveBound{guess.bound}, workspace.above[row].bytes);
@@ -114,7 +114,7 @@ HWY_INLINE RowSelection PickOrFindSlots(const RowVectors<T>& tile, size_t row, S
   return FindRowSlots(tile, row, after, workspace);
 }
 
-// kSlots: picks what is above the bound, which the 50th largest slot may raise.
+// kSlots: picks what is above the bound, which the slot that is last among the kept ones may raise.
 template <typename T>
 HWY_INLINE RowSelection PickBySlots(const RowVectors<T>& from, size_t row, uint32_t slot_bound,
                                     SweepWorkspace& workspace) {
@@ -176,8 +176,8 @@ HWY_INLINE RowVectors<uint32_t> VectorsOfCandidates(uint32_t* HWY_RESTRICT candi
   return {candidates, nullptr, 0, vectors, vectors};
 }
 
-// Reduces the candidates of rows that have too many to be sorted at once, by the candidates' slots: less than 50 of 128
-// slots are above the new bound, so that each time less than half of the candidates are left.
+// Reduces the candidates of rows that have too many to be sorted at once, by the candidates' slots: less than half of
+// the slots are above the new bound, so that each time less than half of the candidates are left.
 inline HWY_NOINLINE void ReduceCandidates(TopLists& batch, SweepWorkspace& workspace) {
   while (HWY_UNLIKELY(MostCandidates(batch, workspace) > kMostCandidates)) {
     for (size_t row = batch.first(); row < batch.end(); ++row) {
@@ -194,8 +194,8 @@ inline HWY_NOINLINE void ReduceCandidates(TopLists& batch, SweepWorkspace& works
   }
 }
 
-// Fills up the candidates of all rows to `end` with their bounds. At least 50 weights are greater than or equal to a
-// bound, so that no more of these get into a list of 50 than there are weights equal to it.
+// Fills up the candidates of all rows to `end` with their bounds. As many weights as are kept are greater than or equal
+// to a bound, so that no more of these get into the list than there are weights equal to it.
 HWY_INLINE void FillUp(const TopLists& batch, size_t end, SweepWorkspace& workspace) {
   const DU du;
   for (size_t row = batch.first(); row < batch.end(); ++row) {

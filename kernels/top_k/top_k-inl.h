@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The exact sums of each row's 5, 10 and 50 largest weights. Weights are handled as their bit patterns, which for
-// weights >= 0 order as the weights do.
+// The exact sums of each row's k largest weights, for k up to 64. Weights are handled as their bit patterns, which for
+// weights >= 0 order as the weights do. A row's 50 largest are kept, or 64 where some k needs more (ListSize); what
+// follows says 50.
 //
 // Short rows go through selection networks as they are. Of longer ones, only the candidates do, the weights of a tile
 // above a bound: a weight that at least 50 weights of the row are greater than or equal to. How many are equal to it
@@ -50,6 +51,7 @@
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/top_k/bound_guess.h"
 #include "kernels/top_k/candidates-inl.h"
+#include "kernels/top_k/mass_sizes.h"
 #include "kernels/top_k/row_selection.h"
 #include "kernels/top_k/tile_vectors-inl.h"
 #include "kernels/top_k/top_k_network-inl.h"
@@ -64,8 +66,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 HWY_INLINE void ObserveList(const TopLists& batch, const SweepWorkspace& workspace, GuessOutcome& outcome) {
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes] = {};
   HWY_ALIGN_MAX uint32_t upper[kMaxFloatLanes] = {};
-  hn::Store(batch.OfList(kTopK - 1), DU(), bounds);
-  hn::Store(batch.OfList(kGuessFrom - 1), DU(), upper);
+  hn::Store(batch.OfList(workspace.list->kept - 1), DU(), bounds);
+  hn::Store(batch.OfList(workspace.list->guess_from - 1), DU(), upper);
   for (size_t row = batch.first(); row < batch.end(); ++row) {
     if (workspace.selections[row].state == RowState::kShort) continue;
     const size_t lane = row - batch.first();
@@ -86,7 +88,7 @@ HWY_INLINE bool OnlySlots(const TopLists& batch, const SweepWorkspace& workspace
   return only_slots;
 }
 
-// Sets the list to the first tile's 50 largest weights.
+// Sets the list to the first tile's largest weights.
 template <typename T>
 HWY_NOINLINE void SetFirstTile(const SweptRow<T>* HWY_RESTRICT rows, TopLists& batch, SweepWorkspace& workspace,
                                GuessOutcome& outcome) {
@@ -94,7 +96,7 @@ HWY_NOINLINE void SetFirstTile(const SweptRow<T>* HWY_RESTRICT rows, TopLists& b
   if (!OnlySlots(batch, workspace)) {
     ReduceCandidates(batch, workspace);
     const size_t most = MostCandidates(batch, workspace);
-    FillUp(batch, hwy::RoundUpTo(HWY_MAX(most, kTopK), kSlots / 2), workspace);
+    FillUp(batch, hwy::RoundUpTo(HWY_MAX(most, workspace.list->kept), kSlots / 2), workspace);
     batch.SetHalves({workspace.candidates[batch.first()], kCandidatesCapacity}, most);
   }
   batch.SetList();
@@ -102,10 +104,10 @@ HWY_NOINLINE void SetFirstTile(const SweptRow<T>* HWY_RESTRICT rows, TopLists& b
 }
 
 // How many of its candidates, and of its bound behind them, a row merges into the list: where the bound is raised,
-// there have to be 50 weights with those that are equal to it.
-HWY_INLINE size_t NumMerged(const RowSelection& selection) {
+// there have to be `kept` weights with those that are equal to it.
+HWY_INLINE size_t NumMerged(const RowSelection& selection, size_t kept) {
   const bool raised = selection.state == RowState::kRaised || selection.state == RowState::kOnlySlots;
-  return raised ? HWY_MAX(selection.candidates, kTopK) : selection.candidates;
+  return raised ? HWY_MAX(selection.candidates, kept) : selection.candidates;
 }
 
 // Adds a later tile.
@@ -117,7 +119,7 @@ HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile
   ReduceCandidates(batch, workspace);
   size_t most = 0;
   for (size_t row = batch.first(); row < batch.end(); ++row) {
-    most = HWY_MAX(most, NumMerged(workspace.selections[row]));
+    most = HWY_MAX(most, NumMerged(workspace.selections[row], workspace.list->kept));
   }
   const size_t end = hwy::RoundUpTo(most, kMergedAtOnce);
   FillUp(batch, end, workspace);
@@ -128,7 +130,7 @@ HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile
 // Decides what the sweep of the next tile keeps.
 HWY_INLINE void PrepareNextTile(const TopLists& batch, SweepWorkspace& workspace) {
   HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes] = {};
-  hn::Store(batch.OfList(kTopK - 1), DU(), bounds);
+  hn::Store(batch.OfList(workspace.list->kept - 1), DU(), bounds);
   for (size_t row = batch.first(); row < batch.end(); ++row) {
     RowSelection& selection = workspace.selections[row];
     if (selection.state == RowState::kShort) continue;
@@ -142,10 +144,12 @@ class Selection {
  public:
   // Decides what the sweep of the first tile keeps.
   Selection(const RowBlock& block, const SweptRow<T>* HWY_RESTRICT rows, SweepWorkspace& workspace)
-      : rows_(rows), num_rows_(block.num_rows), workspace_(workspace) {
+      : rows_(rows), num_rows_(block.num_rows), masses_(*block.masses), workspace_(workspace) {
+    workspace.list = masses_.list;
     const size_t N = hn::Lanes(DU());
     num_batches_ = hwy::DivCeil(num_rows_, N);
-    for (size_t i = 0; i < num_batches_; ++i) batches_[i].Init(i * N, HWY_MIN((i + 1) * N, num_rows_), workspace);
+    for (size_t i = 0; i < num_batches_; ++i)
+      batches_[i].Init(i * N, HWY_MIN((i + 1) * N, num_rows_), masses_, workspace);
     const bool guess = workspace.guess.Usable();
     const RowSelection start = {guess ? workspace.guess.bits : 0, guess ? RowState::kGuessed : RowState::kSlots};
     for (size_t i = 0; i < num_rows_; ++i) {
@@ -184,7 +188,7 @@ class Selection {
     if (longest_ == 0) return SumHalves(sums);
     for (size_t i = 0; i < num_batches_; ++i) batches_[i].SumList(sums);
     for (size_t i = 0; any_short_ && i < num_rows_; ++i) {
-      if (workspace_.selections[i].state == RowState::kShort) sums.Copy(short_, i);
+      if (workspace_.selections[i].state == RowState::kShort) sums.Copy(short_, i, masses_.listed);
     }
   }
 
@@ -208,11 +212,12 @@ class Selection {
   void SetFirstTiles() {
     GuessOutcome outcome;
     for (size_t i = 0; i < num_batches_; ++i) SetFirstTile(rows_, batches_[i], workspace_, outcome);
-    workspace_.guess.Observe(outcome);
+    workspace_.guess.Observe(*masses_.list, outcome);
   }
 
   const SweptRow<T>* rows_;
   size_t num_rows_;
+  const MassSizes& masses_;
   SweepWorkspace& workspace_;
   size_t num_batches_;
   TopLists batches_[kRowsPerBlock];

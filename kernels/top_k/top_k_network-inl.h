@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Selection networks: one row in each lane, no branch, so that no kind of row is slower than another. They turn up to
-// 128 values of each row into its 50 largest, and those into sums.
+// 128 values of each row into its kKept largest, 50 or 64, in order.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_TOP_K_NETWORK_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -211,51 +211,55 @@ HWY_INLINE void OrderNeighbours(D d, const uint32_t* HWY_RESTRICT even, const Li
   (hn::Store(hn::Min(odd.Get(kIndex), hn::Load(d, even + (kIndex + 1) * N)), d, to + (2 * kIndex + 2) * N), ...);
 }
 
-// Merges sorted lists `a` and `b` of 32 into the sorted list of the 50 largest, to[kTopK + 1, Lanes]; the last is in
-// use for the 51st.
-template <class D>
+// Merges sorted lists `a` and `b` of 32 into the sorted list of the kKept largest, an even number; to[kListSize,
+// Lanes], as one more is written.
+template <size_t kKept, class D>
 HWY_NOINLINE void MergeHalves(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
                               uint32_t* HWY_RESTRICT to) {
   constexpr std::make_index_sequence<16> kHalf;
-  HWY_ALIGN_MAX uint32_t even[(kTopK / 2 + 1) * kMaxFloatLanes];
+  // The smallest of all 64, the last odd one, has no neighbour.
+  constexpr bool kAll = kKept == 64;
+  constexpr size_t kPairs = kAll ? 31 : kKept / 2;
+  HWY_ALIGN_MAX uint32_t even[(kPairs + 1) * kMaxFloatLanes];
   List<D> list;
   MergeEverySecond(d, a, b, 0, list, kHalf);
-  StoreList<0, kTopK / 2 + 1>(d, list, even, std::make_index_sequence<kTopK / 2 + 1>());
+  StoreList<0, kPairs + 1>(d, list, even, std::make_index_sequence<kPairs + 1>());
   MergeEverySecond(d, a, b, 1, list, kHalf);
-  OrderNeighbours(d, even, list, to, std::make_index_sequence<kTopK / 2>());
+  OrderNeighbours(d, even, list, to, std::make_index_sequence<kPairs>());
+  if constexpr (kAll) hn::Store(list.Get(31), d, to + 63 * hn::Lanes(d));
 }
 
 // Value i of either half of the bitonic list that holds the larger ones of a[i] and b[kListSize - 1 - i], the 64
-// largest of both. List a has kTopK values and list b has kCount; what lies beyond counts as zero and is not read.
-template <bool kLarger, size_t kCount, size_t i, class D>
+// largest of both. List a has kKept values and list b has kCount; what lies beyond counts as zero and is not read.
+template <bool kLarger, size_t kCount, size_t kKept, size_t i, class D>
 HWY_INLINE hn::Vec<D> LoadOfHalf(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b) {
   const size_t N = hn::Lanes(d);
   auto first = hn::Load(d, a + i * N);
   if constexpr (kListSize - 1 - i < kCount) first = hn::Max(first, hn::Load(d, b + (kListSize - 1 - i) * N));
   auto second = hn::Load(d, b + (31 - i) * N);
-  if constexpr (i + 32 < kTopK) second = hn::Max(second, hn::Load(d, a + (i + 32) * N));
+  if constexpr (i + 32 < kKept) second = hn::Max(second, hn::Load(d, a + (i + 32) * N));
   return kLarger ? hn::Max(first, second) : hn::Min(first, second);
 }
-template <bool kLarger, size_t kCount, class D, size_t... kIndex>
+template <bool kLarger, size_t kCount, size_t kKept, class D, size_t... kIndex>
 HWY_INLINE void LoadHalf(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b, List<D>& list,
                          std::index_sequence<kIndex...>) {
-  (list.Set(kIndex, LoadOfHalf<kLarger, kCount, kIndex>(d, a, b)), ...);
+  (list.Set(kIndex, LoadOfHalf<kLarger, kCount, kKept, kIndex>(d, a, b)), ...);
 }
 
-// Merges sorted lists a[kTopK, Lanes] and b[kCount, Lanes], kCount >= 32, into the sorted list of the 50 largest. `to`
-// is neither of them.
-template <size_t kCount, class D>
+// Merges sorted lists a[kKept, Lanes] and b[kCount, Lanes], kCount >= 32, into the sorted list of the kKept largest.
+// `to` is neither of them.
+template <size_t kCount, size_t kKept, class D>
 HWY_NOINLINE void MergeTop(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
                            uint32_t* HWY_RESTRICT to) {
-  static_assert(kCount >= 32 && kCount <= kTopK);
+  static_assert(kCount >= 32 && kCount <= kKept && kKept <= kListSize);
   constexpr std::make_index_sequence<32> kAll;
   List<D> list;
-  LoadHalf<true, kCount>(d, a, b, list, kAll);
+  LoadHalf<true, kCount, kKept>(d, a, b, list, kAll);
   RunNetwork<kSortBitonic32, 0>(list);
   StoreList<0, 32>(d, list, to, kAll);
-  LoadHalf<false, kCount>(d, a, b, list, kAll);
+  LoadHalf<false, kCount, kKept>(d, a, b, list, kAll);
   RunNetwork<kSortBitonic32, 0>(list);
-  StoreList<0, kTopK - 32>(d, list, to + 32 * hn::Lanes(d), std::make_index_sequence<kTopK - 32>());
+  StoreList<0, kKept - 32>(d, list, to + 32 * hn::Lanes(d), std::make_index_sequence<kKept - 32>());
 }
 
 }  // namespace HWY_NAMESPACE

@@ -17,6 +17,7 @@
 #include "hwy/highway.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
+#include "kernels/top_k/mass_sizes.h"
 #include "kernels/top_k/tile_vectors-inl.h"
 #include "kernels/top_k/top_k_network-inl.h"
 
@@ -28,30 +29,28 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Sums of each row's largest weights, and the bit pattern of the largest; room for the lanes of any batch.
 struct TopSums {
   HWY_ALIGN_MAX uint32_t max_bits[kMaxFloatLanes];
-  HWY_ALIGN_MAX float top5[kMaxFloatLanes];
-  HWY_ALIGN_MAX float top10[kMaxFloatLanes];
-  HWY_ALIGN_MAX float top50[kMaxFloatLanes];
+  HWY_ALIGN_MAX float mass[kMaxTopMasses][kMaxFloatLanes];  // of each k that the list has (MassSizes)
 
-  // Copies what there is of one row.
-  void Copy(const TopSums& from, size_t row) {
+  // Copies what there is of one row, so many masses.
+  void Copy(const TopSums& from, size_t row, size_t masses) {
     max_bits[row] = from.max_bits[row];
-    top5[row] = from.top5[row];
-    top10[row] = from.top10[row];
-    top50[row] = from.top50[row];
+    for (size_t i = 0; i < masses; ++i) mass[i][row] = from.mass[i][row];
   }
 };
 
 // Weights that are merged into a list at once.
 inline constexpr size_t kMergedAtOnce = 32;
 
-// The largest weights of the rows of one batch, at most Lanes rows of a block, one row a lane: a list of the 50 largest
-// so far, in descending order, and two halves, the lists of two times 64 weights or more.
+// The largest weights of the rows of one batch, at most Lanes rows of a block, one row a lane: a list of the `kept`
+// largest so far, in descending order, and two halves, the lists of two times 64 weights or more.
 class TopLists {
  public:
   // The batch has rows [first, end) of the block, row `first` in the first lane; the lists stay in the workspace.
-  void Init(size_t first, size_t end, SweepWorkspace& workspace) {
+  void Init(size_t first, size_t end, const MassSizes& masses, SweepWorkspace& workspace) {
     first_ = first;
     end_ = end;
+    masses_ = &masses;
+    kept_ = masses.list->kept;
     list_ = workspace.lists[0] + first * kListSize;
     spare_ = workspace.lists[1] + first * kListSize;
     for (size_t i = 0; i < 2; ++i) halves_[i] = workspace.lists[2 + i] + first * kListSize;
@@ -68,27 +67,27 @@ class TopLists {
     } else {
       const size_t sorted = count > kSlots / 2 ? kMergedAtOnce : 0;
       if (sorted != 0) SortColumns<kMergedAtOnce>(DU(), weights, kSlots / 2, halves_[1]);
-      SetZero(halves_[1], sorted, kTopK);
+      SetZero(halves_[1], sorted, kept_);
     }
     if (count > kSlots) AddSecondLap(weights, count);
   }
 
-  // The 50th largest weight of each row's halves.
+  // The last of the kept weights of each row's halves.
   void BoundsOfHalves(uint32_t* HWY_RESTRICT bounds) const {
-    auto bound = LargerOfHalves(0, kTopK);
-    for (size_t i = 1; i < kTopK; ++i) bound = hn::Min(bound, LargerOfHalves(i, kTopK));
+    auto bound = LargerOfHalves(0, kept_);
+    for (size_t i = 1; i < kept_; ++i) bound = hn::Min(bound, LargerOfHalves(i, kept_));
     hn::Store(bound, DU(), bounds);
   }
 
-  // Sets the list to the halves' 50 largest.
-  void SetList() { MergeTop<kTopK>(DU(), halves_[0], halves_[1], list_); }
+  // Sets the list to the halves' largest.
+  void SetList() { MergeKept(halves_[0], halves_[1], list_); }
 
   // Merges 32 weights of each row into the list.
   void AddToList(const RowsInMemory& weights, size_t column) {
     const DU du;
     HWY_ALIGN_MAX uint32_t sorted[kMergedAtOnce * kMaxFloatLanes];
     SortColumns<kMergedAtOnce>(du, weights, column, sorted);
-    Merge<kMergedAtOnce>(sorted, list_);
+    MergeFew(sorted, list_);
   }
 
   // The i-th largest weight of each row, from 0.
@@ -99,23 +98,26 @@ class TopLists {
     hn::Store(of_halves ? LargerOfHalves(0, 1) : OfList(0), DU(), bits + first_);
   }
 
-  // Write the sums for the batch's rows. top5 <= top10 <= top50, whatever the rounding.
+  // Write the sums for the batch's rows. That of a larger k is never less, whatever the rounding.
   void SumHalves(TopSums& sums) const {
-    Sum([this](size_t i, size_t k) HWY_ATTR { return LargerOfHalves(i, k); }, sums);
+    hn::Store(LargerOfHalves(0, 1), DU(), sums.max_bits + first_);
+    Sum([this](size_t k) HWY_ATTR { return SumOfHalves(k); }, sums);
   }
   void SumList(TopSums& sums) const {
-    Sum([this](size_t i, size_t) HWY_ATTR { return OfList(i); }, sums);
+    hn::Store(OfList(0), DU(), sums.max_bits + first_);
+    Sum([this](size_t k) HWY_ATTR { return SumOfList(k); }, sums);
   }
 
  private:
   // Sets a list to the largest of 64 weights.
-  static void SetHalf(const RowsInMemory& weights, size_t column, uint32_t* HWY_RESTRICT list) {
+  void SetHalf(const RowsInMemory& weights, size_t column, uint32_t* HWY_RESTRICT list) const {
     const DU du;
     HWY_ALIGN_MAX uint32_t a[32 * kMaxFloatLanes];
     HWY_ALIGN_MAX uint32_t b[32 * kMaxFloatLanes];
     SortColumns<32>(du, weights, column, a);
     SortColumns<32>(du, weights, column + 32, b);
-    MergeHalves(du, a, b, list);
+    if (HWY_LIKELY(kept_ == kUsualList.kept)) return MergeHalves<kUsualList.kept>(du, a, b, list);
+    MergeHalves<kLongList.kept>(du, a, b, list);
   }
 
   // Sets vectors [begin, end) of a list to zero.
@@ -138,19 +140,34 @@ class TopLists {
       SortColumns<kMergedAtOnce / 2>(DU(), weights, kSlots, sorted);
       SetZero(sorted, kMergedAtOnce / 2, kMergedAtOnce);
     }
-    Merge<kMergedAtOnce>(sorted, halves_[1]);
+    MergeFew(sorted, halves_[1]);
   }
 
   void AddHalf(const RowsInMemory& weights, size_t column) {
-    HWY_ALIGN_MAX uint32_t sorted[(kTopK + 1) * kMaxFloatLanes];
+    HWY_ALIGN_MAX uint32_t sorted[kListSize * kMaxFloatLanes];
     SetHalf(weights, column, sorted);
-    Merge<kTopK>(sorted, halves_[1]);
+    MergeKept(halves_[1], sorted, spare_);
+    SwapSpare(halves_[1]);
   }
 
-  // Merges kCount sorted weights into a list.
-  template <size_t kCount>
-  void Merge(const uint32_t* HWY_RESTRICT sorted, uint32_t*& list) {
-    MergeTop<kCount>(DU(), list, sorted, spare_);
+  // Merges two lists of as many weights as are kept.
+  void MergeKept(const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b, uint32_t* HWY_RESTRICT to) const {
+    if (HWY_LIKELY(kept_ == kUsualList.kept)) return MergeTop<kUsualList.kept, kUsualList.kept>(DU(), a, b, to);
+    MergeTop<kLongList.kept, kLongList.kept>(DU(), a, b, to);
+  }
+
+  // Merges 32 sorted weights into a list.
+  void MergeFew(const uint32_t* HWY_RESTRICT sorted, uint32_t*& list) {
+    if (HWY_LIKELY(kept_ == kUsualList.kept)) {
+      MergeTop<kMergedAtOnce, kUsualList.kept>(DU(), list, sorted, spare_);
+    } else {
+      MergeTop<kMergedAtOnce, kLongList.kept>(DU(), list, sorted, spare_);
+    }
+    SwapSpare(list);
+  }
+
+  // The merged list takes the place of `list`.
+  void SwapSpare(uint32_t*& list) {
     uint32_t* merged = spare_;
     spare_ = list;
     list = merged;
@@ -163,32 +180,54 @@ class TopLists {
                    hn::Load(du, halves_[1] + (k - 1 - i) * hn::Lanes(du)));
   }
 
-  // The sum of weight(i, kCount), the kCount largest, in groups of five: at most 4 + 9 roundings, 8e-7 relative.
-  template <size_t kCount, class Weight>
-  HWY_INLINE static hn::Vec<SweepFloat> SumLargest(const Weight& weight) {
+  // The sum of k weights in groups of five, of which weight(i) is one of the group that next() leads to: at most
+  // 4 + 12 + 4 roundings, 1.2e-6 relative.
+  template <class Weight, class Next>
+  HWY_INLINE static hn::Vec<SweepFloat> SumInFives(size_t k, const Weight& weight, const Next& next) {
     const SweepFloat df;
-    const auto value = [&](size_t i) HWY_ATTR { return hn::BitCast(df, weight(i, kCount)); };
+    const auto value = [&](size_t i) HWY_ATTR { return hn::BitCast(df, weight(i)); };
     auto sum = hn::Zero(df);
-    for (size_t i = 0; i < kCount; i += 5) {
-      const auto four = hn::Add(hn::Add(value(i), value(i + 1)), hn::Add(value(i + 2), value(i + 3)));
-      sum = hn::Add(sum, hn::Add(four, value(i + 4)));
+    for (; k >= 5; k -= 5, next()) {
+      const auto four = hn::Add(hn::Add(value(0), value(1)), hn::Add(value(2), value(3)));
+      sum = hn::Add(sum, hn::Add(four, value(4)));
     }
+    for (size_t i = 0; i < k; ++i) sum = hn::Add(sum, value(i));
     return sum;
   }
-  template <class Weight>
-  HWY_INLINE void Sum(const Weight& weight, TopSums& sums) const {
+  HWY_INLINE hn::Vec<SweepFloat> SumOfList(size_t k) const {
+    const DU du;
+    const size_t N = hn::Lanes(du);
+    const uint32_t* from = list_;
+    return SumInFives(
+        k, [&](size_t i) HWY_ATTR { return hn::Load(du, from + i * N); }, [&]() HWY_ATTR { from += 5 * N; });
+  }
+  // The k largest of both halves, see LargerOfHalves.
+  HWY_INLINE hn::Vec<SweepFloat> SumOfHalves(size_t k) const {
+    const DU du;
+    const size_t N = hn::Lanes(du);
+    const uint32_t* from = halves_[0];
+    const uint32_t* back = halves_[1] + (k - 1) * N;
+    return SumInFives(
+        k, [&](size_t i) HWY_ATTR { return hn::Max(hn::Load(du, from + i * N), hn::Load(du, back - i * N)); },
+        [&]() HWY_ATTR {
+          from += 5 * N;
+          back -= 5 * N;
+        });
+  }
+  template <class SumOf>
+  HWY_INLINE void Sum(const SumOf& sum_of, TopSums& sums) const {
     const SweepFloat df;
-    const auto top5 = SumLargest<5>(weight);
-    const auto top10 = hn::Max(top5, SumLargest<10>(weight));
-    const auto top50 = hn::Max(top10, SumLargest<kTopK>(weight));
-    hn::Store(weight(0, 1), DU(), sums.max_bits + first_);
-    hn::Store(top5, df, sums.top5 + first_);
-    hn::Store(top10, df, sums.top10 + first_);
-    hn::Store(top50, df, sums.top50 + first_);
+    auto mass = hn::Zero(df);
+    for (size_t i = 0; i < masses_->listed; ++i) {
+      mass = hn::Max(mass, sum_of(masses_->k[i]));
+      hn::Store(mass, df, sums.mass[i] + first_);
+    }
   }
 
   size_t first_;
   size_t end_;
+  const MassSizes* masses_;
+  size_t kept_;
   uint32_t* list_;
   uint32_t* spare_;  // room for the next merge
   uint32_t* halves_[2];

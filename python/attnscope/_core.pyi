@@ -53,15 +53,15 @@ def thresholds() -> Thresholds: ...
 def judge(report: Report, thresholds: Thresholds | None = None, baseline: Any | None = None) -> Diagnosis: ...
 @overload
 def measure_rows(
-    weights: Array, *, outputs: Literal[True] | Sequence[str] = True, **keywords: Unpack[AddWeights]
+    weights: Array, *, outputs: Literal[True] | Sequence[str] = True, top_k: Sequence[int] = (5, 10, 50), **keywords: Unpack[AddWeights]
 ) -> Rows: ...
 @overload
 def measure_rows(
-    *, logits: Array, outputs: Literal[True] | Sequence[str] = True, **keywords: Unpack[AddLogits]
+    *, logits: Array, outputs: Literal[True] | Sequence[str] = True, top_k: Sequence[int] = (5, 10, 50), **keywords: Unpack[AddLogits]
 ) -> Rows: ...
 @overload
 def measure_rows(
-    *, queries: Array, keys: Array, outputs: Literal[True] | Sequence[str] = True, **keywords: Unpack[AddLogits]
+    *, queries: Array, keys: Array, outputs: Literal[True] | Sequence[str] = True, top_k: Sequence[int] = (5, 10, 50), **keywords: Unpack[AddLogits]
 ) -> Rows: ...
 
 # The functions of attnscope.kernels.
@@ -97,6 +97,7 @@ class LayerAccumulator:
         tolerance_float32: float = 1e-3,
         tolerance_half: float = 2e-2,
         saturation_bound: float = 0.99,
+        top_k: Sequence[int] = (5, 10, 50),
     ) -> None: ...
     @property
     def heads(self) -> int: ...
@@ -106,6 +107,8 @@ class LayerAccumulator:
     def max_batch(self) -> int: ...
     @property
     def mean_matrix(self) -> bool: ...
+    @property
+    def top_k(self) -> tuple[int, ...]: ...
     @overload
     def add_weights(
         self, weights: Array, *, rows: Literal[False] | None = False, **keywords: Unpack[AddWeights]
@@ -200,6 +203,7 @@ class AttentionMonitor:
         max_keys: int = 0,
         max_batch: int = 1,
         mean_matrix: bool = False,
+        top_k: Sequence[int] = (5, 10, 50),
         first_layer: int = 0,
         watched_layers: Sequence[int] = (),
         lanes: int = 1,

@@ -15,6 +15,7 @@
 #include "python/module/module.h"
 #include "python/module/row_arrays.h"
 #include "python/module/stats.h"
+#include "python/module/top_k.h"
 
 namespace attnscope::python {
 
@@ -195,14 +196,15 @@ auto WithoutGil(const Function& function) {
 }
 
 void Make(Accumulator* memory, size_t heads, size_t max_keys, size_t max_batch, bool mean_matrix,
-          double tolerance_float32, double tolerance_half, double saturation_bound) {
+          double tolerance_float32, double tolerance_half, double saturation_bound, nb::handle top_k) {
   new (memory) Accumulator({.heads = heads,
                             .max_keys = max_keys,
                             .max_batch = max_batch,
                             .mean_matrix = mean_matrix,
                             .tolerance_float32 = tolerance_float32,
                             .tolerance_half = tolerance_half,
-                            .saturation_bound = saturation_bound});
+                            .saturation_bound = saturation_bound,
+                            .top_k = TopKOf(top_k)});
 }
 
 void EndSequence(Accumulator& self, const std::optional<size_t>& sequence) {
@@ -247,7 +249,8 @@ nb::object WithRows(Accumulator* self, nb::handle rows, bool has_logits, const C
     call(self);
     return nb::none();
   }
-  RowArrays arrays("rows", rows, has_logits && !self->config().mean_matrix);
+  const LayerConfig config = self->config();
+  RowArrays arrays("rows", rows, has_logits && !config.mean_matrix, config.top_k);
   RowKeeper keeper(self, &arrays);
   call(&keeper);
   return arrays.Take();
@@ -313,7 +316,7 @@ void BindAccumulator(nb::module_& module) {
             nb::arg("max_keys") = kDefaults.max_keys, nb::arg("max_batch") = kDefaults.max_batch,
             nb::arg("mean_matrix") = kDefaults.mean_matrix, nb::arg("tolerance_float32") = kDefaults.tolerance_float32,
             nb::arg("tolerance_half") = kDefaults.tolerance_half,
-            nb::arg("saturation_bound") = kDefaults.saturation_bound);
+            nb::arg("saturation_bound") = kDefaults.saturation_bound, nb::arg("top_k") = TupleOf(kDefaults.top_k));
   BindCalls(&bound);
   bound
       .def("end_sequence", &EndSequence, nb::arg("sequence") = nb::none(),
@@ -371,6 +374,7 @@ void BindAccumulator(nb::module_& module) {
       .def_prop_ro("max_keys", [](const Accumulator& self) { return self.config().max_keys; })
       .def_prop_ro("max_batch", [](const Accumulator& self) { return self.config().max_batch; })
       .def_prop_ro("mean_matrix", [](const Accumulator& self) { return self.config().mean_matrix; })
+      .def_prop_ro("top_k", [](const Accumulator& self) { return TupleOf(self.config().top_k); })
       .def("state", &Accumulator::SaveState, nb::arg("layer") = 0, nb::arg("stage") = "", nb::arg("epoch") = nb::none(),
            "What was measured as bytes, open sequences ended: what `attnscope analyze --state-out` writes, and "
            "`attnscope merge` and Report.from_states read. `layer` is its index in the model.")

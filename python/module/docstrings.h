@@ -11,13 +11,15 @@ inline constexpr char kLayerAccumulatorDoc[] =
     R"(Everything that one layer's attention measured so far.
 
 LayerAccumulator(*, heads=1, max_keys=0, max_batch=1, mean_matrix=False, tolerance_float32=1e-3,
-                 tolerance_half=2e-2, saturation_bound=0.99)
+                 tolerance_half=2e-2, saturation_bound=0.99, top_k=(5, 10, 50))
 
 heads: of the layer. max_keys: the most keys a row may have; decides the memory, 20 bytes for each key, head and
 open sequence; 0: no attention, only add_residual and add_gradient. max_batch: sequences that are open at once.
 mean_matrix: first average over batch and heads, then measure that one matrix, as many training loops do; it hides a
 collapsed head, and is here to compare with their old runs. tolerance_*: a row is counted as unnormalized if its sum
 is off 1 by more. saturation_bound: a row of logits is saturated if its largest weight is at least this.
+top_k: the top-k masses, sums of a row's k largest weights: up to 8 ascending values of k from 1 to 1024, which are called
+top5 and so on. Without 5, nothing is said to be critically uniform.
 
 Arrays are read where they lie: NumPy, PyTorch on the CPU, JAX, whatever has the buffer protocol or __dlpack__, of
 float32, float16 or bfloat16, with the strides that they have; read-only arrays and tensors that require a gradient
@@ -81,15 +83,15 @@ Keyword: copy, as in add_weights.)";
 inline constexpr char kMeasureRowsDoc[] =
     R"(What each row of attention measures: a dictionary from names to arrays [batch, heads, queries].
 
-measure_rows(weights, *, outputs=True, **keywords)
-measure_rows(*, logits, outputs=True, **keywords)
-measure_rows(*, queries, keys, outputs=True, **keywords)
+measure_rows(weights, *, outputs=True, top_k=(5, 10, 50), **keywords)
+measure_rows(*, logits, outputs=True, top_k=(5, 10, 50), **keywords)
+measure_rows(*, queries, keys, outputs=True, top_k=(5, 10, 50), **keywords)
 
 Arrays and keywords are those of LayerAccumulator's add_weights, add_logits and add_queries_keys, and the numbers are what
 these add up; first_sequence and first_head mean nothing here. outputs: True for all, or the names of some:
   entropy: in nats; effective_rank: exp of it.
   max_weight, argmax: the largest weight and its key, the first of equals.
-  top5, top10, top50: sums of the largest weights.
+  top5, top10, top50: sums of the largest weights, or those of top_k, which is as in LayerAccumulator.
   row_sum: of the weights; with a learned sink what it leaves to the keys.
   visible_keys: how many keys the row sees.
   first_token_weight: of the sequence's first key; 0 where the row does not see it.

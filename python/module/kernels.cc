@@ -126,8 +126,8 @@ nb::object TopKMass(nb::handle weights, size_t k, bool copy) {
 int64_t Index(uint32_t index) { return index == kernels::kNoIndex ? -1 : static_cast<int64_t>(index); }
 
 nb::object TopK(nb::handle numbers, size_t k, bool copy) {
-  if (k < 1 || k > kernels::kMaxTopK) {
-    Throw(PyExc_ValueError, "k is " + std::to_string(k) + ", expected 1 to " + std::to_string(kernels::kMaxTopK));
+  if (k < 1 || k > kMaxTopK) {
+    Throw(PyExc_ValueError, "k is " + std::to_string(k) + ", expected 1 to " + std::to_string(kMaxTopK));
   }
   const Matrices matrices("numbers", numbers, copy);
   std::vector<size_t> shape = matrices.Shape(1);

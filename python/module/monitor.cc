@@ -19,6 +19,7 @@
 #include "python/module/docstrings.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
+#include "python/module/top_k.h"
 
 namespace attnscope::python {
 namespace {
@@ -78,6 +79,9 @@ MonitorConfig ReadConfig(size_t layers, const nb::kwargs& keywords, Monitor* out
   reader.Read("max_keys", &config.layer.max_keys);
   reader.Read("max_batch", &config.layer.max_batch);
   reader.Read("mean_matrix", &config.layer.mean_matrix);
+  nb::object top_k;
+  reader.Read("top_k", &top_k);
+  if (top_k.is_valid()) config.layer.top_k = TopKOf(top_k);
   reader.Read("first_layer", &config.first_layer);
   reader.Read("watched_layers", &config.watched_layers);
   reader.Read("lanes", &config.lanes);

@@ -4,29 +4,27 @@
 #include <nanobind/ndarray.h>
 
 #include <algorithm>
-#include <iterator>
 #include <new>
 #include <string_view>
 #include <utility>
 
+#include "attnscope/metrics.h"
 #include "python/module/errors.h"
 
 namespace attnscope::python {
 namespace {
-
-constexpr std::string_view kTopMassNames[] = {"top5", "top10", "top50"};
 
 struct Output {
   std::string_view name;
   bool is_whole_number = false;
 };
 
-std::vector<Output> OutputsOf(bool has_logits) {
+std::vector<Output> OutputsOf(bool has_logits, const TopKValues& top_k) {
   std::vector<Output> outputs;
   for (const RowOutputInfo& info : kRowOutputs) {
     if (has_logits || !info.needs_logits) outputs.push_back({info.name, info.is_whole_number});
   }
-  for (const std::string_view name : kTopMassNames) outputs.push_back({name});
+  for (const uint32_t k : top_k) outputs.push_back({InfoOf(TopMass(k)).name});
   return outputs;
 }
 
@@ -40,8 +38,8 @@ RowBuffer* Find(std::string_view name, RowOutputs* outputs) {
   for (const RowOutputInfo& info : kRowOutputs) {
     if (name == info.name) return &(outputs->*info.buffer);
   }
-  const auto* const found = std::find(std::begin(kTopMassNames), std::end(kTopMassNames), name);
-  return &outputs->top_mass[static_cast<size_t>(found - kTopMassNames)];
+  const auto* const found = std::find(outputs->top_k.begin(), outputs->top_k.end(), TopKNamed(name));
+  return &outputs->top_mass[static_cast<size_t>(found - outputs->top_k.begin())];
 }
 
 template <typename T>
@@ -53,8 +51,9 @@ nb::object Give(std::unique_ptr<std::byte[]> memory, const size_t (&shape)[3]) {
 
 }  // namespace
 
-RowArrays::RowArrays(const char* argument, nb::handle names, bool has_logits) {
-  const std::vector<Output> all = OutputsOf(has_logits);
+RowArrays::RowArrays(const char* argument, nb::handle names, bool has_logits, const TopKValues& top_k) {
+  outputs_.top_k = top_k;
+  const std::vector<Output> all = OutputsOf(has_logits, top_k);
   if (names.ptr() == Py_True) {
     for (const Output& output : all) arrays_.push_back({std::string(output.name), output.is_whole_number, nullptr});
     return;

@@ -23,8 +23,9 @@ namespace nb = nanobind;
 class RowArrays {
  public:
   // `names`: True for all that there are, or the names of some. `has_logits`: whether those of logits are among them.
+  // `top_k`: the masses that there are; what is no k is refused by the call that measures.
   // Throws ValueError for a name that there is not, TypeError for what is no names; the message begins with `argument`.
-  RowArrays(const char* argument, nb::handle names, bool has_logits);
+  RowArrays(const char* argument, nb::handle names, bool has_logits, const TopKValues& top_k);
 
   // Errors: kOutOfMemory.
   Status Allocate(size_t batch, size_t heads, size_t queries);

@@ -8,6 +8,7 @@
 #include "python/module/docstrings.h"
 #include "python/module/module.h"
 #include "python/module/row_arrays.h"
+#include "python/module/top_k.h"
 
 namespace attnscope::python {
 namespace {
@@ -34,8 +35,8 @@ class RowMeasurer final : public AttentionSink {
 };
 
 nb::dict Measure(nb::handle weights, nb::handle logits, nb::handle queries, nb::handle keys, nb::handle outputs,
-                 const nb::kwargs& keywords) {
-  RowArrays rows("outputs", outputs, /*has_logits=*/weights.is_none());
+                 nb::handle top_k, const nb::kwargs& keywords) {
+  RowArrays rows("outputs", outputs, /*has_logits=*/weights.is_none(), TopKOf(top_k));
   RowMeasurer measurer(&rows);
   CallAddOneOf({weights, logits, queries, keys}, keywords, &measurer, "measure_rows");
   return rows.Take();
@@ -46,7 +47,7 @@ nb::dict Measure(nb::handle weights, nb::handle logits, nb::handle queries, nb::
 void BindRows(nb::module_& module) {
   module.def("measure_rows", &Measure, nb::arg("weights") = nb::none(), nb::kw_only(), nb::arg("logits") = nb::none(),
              nb::arg("queries") = nb::none(), nb::arg("keys") = nb::none(), nb::arg("outputs") = true,
-             nb::arg("keywords"), kMeasureRowsDoc);
+             nb::arg("top_k") = TupleOf(kDefaultTopK), nb::arg("keywords"), kMeasureRowsDoc);
 }
 
 }  // namespace attnscope::python

@@ -11,6 +11,7 @@
 
 #include "python/module/accumulator.h"
 #include "python/module/errors.h"
+#include "python/module/top_k.h"
 #include "tools/state/saved_state.h"
 #include "tools/state/state_file.h"
 
@@ -62,10 +63,11 @@ nb::tuple Accumulator::GetState() {
     maxima = maxima.first(layer_.closed_maxima());
   }
   const int kind = manner_.kind.has_value() ? static_cast<int>(*manner_.kind) : -1;
-  return nb::make_tuple(nb::make_tuple(config.heads, config.max_keys, config.max_batch, config.mean_matrix,
-                                       config.tolerance_float32, config.tolerance_half, config.saturation_bound),
-                        nb::make_tuple(kind, manner_.causal, manner_.scale, manner_.soft_cap, manner_.row_options),
-                        BytesOf(sums), BytesOf(maxima));
+  return nb::make_tuple(
+      nb::make_tuple(config.heads, config.max_keys, config.max_batch, config.mean_matrix, config.tolerance_float32,
+                     config.tolerance_half, config.saturation_bound, TupleOf(config.top_k)),
+      nb::make_tuple(kind, manner_.causal, manner_.scale, manner_.soft_cap, manner_.row_options), BytesOf(sums),
+      BytesOf(maxima));
 }
 
 void Accumulator::SetState(Accumulator* memory, const nb::tuple& state) {
@@ -77,7 +79,8 @@ void Accumulator::SetState(Accumulator* memory, const nb::tuple& state) {
                                                .mean_matrix = nb::cast<bool>(config[3]),
                                                .tolerance_float32 = nb::cast<double>(config[4]),
                                                .tolerance_half = nb::cast<double>(config[5]),
-                                               .saturation_bound = nb::cast<double>(config[6])});
+                                               .saturation_bound = nb::cast<double>(config[6]),
+                                               .top_k = TopKOf(config[7])});
   try {
     Fill(nb::cast<nb::bytes>(state[2]), made->layer_.sums());
     Fill(nb::cast<nb::bytes>(state[3]), made->layer_.maxima());
@@ -118,8 +121,10 @@ nb::bytes Accumulator::SaveState(int64_t layer, const std::string& stage, std::o
                     .tolerance_float32 = config.tolerance_float32,
                     .tolerance_half = config.tolerance_half,
                     .saturation_bound = config.saturation_bound,
+                    .top_k = config.top_k,
                     .epoch = epoch,
                     .stage = stage};
+  state.contents = tools::StateContents(config.top_k);
   state.layers.push_back(tools::SaveLayer(measured));
   const std::string bytes = tools::StateToBytes(state);
   return nb::bytes(bytes.data(), bytes.size());
@@ -137,7 +142,8 @@ void Accumulator::LoadState(Accumulator* memory, const nb::bytes& bytes, std::op
                                                .mean_matrix = settings.mean_matrix,
                                                .tolerance_float32 = settings.tolerance_float32,
                                                .tolerance_half = settings.tolerance_half,
-                                               .saturation_bound = settings.saturation_bound});
+                                               .saturation_bound = settings.saturation_bound,
+                                               .top_k = settings.top_k});
   std::copy(saved.sums.begin(), saved.sums.end(), made->layer_.sums().begin());
   std::copy(saved.maxima.begin(), saved.maxima.end(), made->layer_.maxima().begin());
   made->manner_ = {.kind = saved.kind,

@@ -24,7 +24,7 @@ nb::object ValueOf(const MetricInfo& info, double value) {
 
 nb::dict LayerValues(const LayerStats& stats) {
   nb::dict out;
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(stats)) {
     if (!stats.layer.Has(info.metric) && !stats.layer.IsGivenAsNaN(info.metric)) continue;
     out[Text(info.name)] = ValueOf(info, stats.layer[info.metric]);
   }
@@ -33,7 +33,7 @@ nb::dict LayerValues(const LayerStats& stats) {
 
 nb::dict HeadValues(const LayerStats& stats) {
   nb::dict out;
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(stats)) {
     bool has = false;
     for (const MetricValues& head : stats.heads) has |= head.Has(info.metric) || head.IsGivenAsNaN(info.metric);
     if (!has) continue;

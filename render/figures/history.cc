@@ -219,7 +219,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
     specs.push_back(MakeSpec(info, timeline, order, look));
     AddOnsets(onsets, info, timeline, order, &specs.back());
   };
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(reports)) {
     if (!info.title.empty() && IsMeasured(timeline, info.metric)) add(info);
   }
   // A figure without a panel would not say that nothing was measured.

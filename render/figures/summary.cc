@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,19 @@ namespace attnscope::render {
 namespace {
 
 constexpr size_t kColumns = 2;
+
+// Curves of top-k masses that one panel has.
+constexpr size_t kMostMasses = 3;
+
+bool IsUsualMass(size_t k) { return std::find(kDefaultTopK.begin(), kDefaultTopK.end(), k) != kDefaultTopK.end(); }
+
+// How a mass is drawn.
+struct MassLook {
+  size_t k;
+  Marker marker;
+  Color color;
+  Dashes dashes;
+};
 
 std::vector<double> ValuesOf(const Report& report, Metric metric) {
   std::vector<double> values;
@@ -57,14 +72,44 @@ PanelSpec EffectiveRankPanel(const Report& report, const FigureLook& look) {
           .bands = BandsOf(Metric::kEffectiveRank, report, look)};
 }
 
+// Up to three top-k masses: 5, 10 and 50 where the report has all of them, or none at all; else the first ones.
+std::vector<MetricInfo> ShownMasses(const Report& report) {
+  std::vector<MetricInfo> masses;
+  bool has_usual = true;
+  for (const MetricInfo& info : MetricsOf(std::span(&report, 1))) {
+    if (info.top_k == 0) continue;
+    const bool has = std::any_of(report.layers.begin(), report.layers.end(),
+                                 [&](const LayerReport& layer) { return layer.stats.layer.Has(info.metric); });
+    if (has) masses.push_back(info);
+    has_usual = has_usual && (has || !IsUsualMass(info.top_k));
+  }
+  if (has_usual || masses.empty()) return {InfoOf(Metric::kTop5), InfoOf(Metric::kTop10), InfoOf(Metric::kTop50)};
+  if (masses.size() > kMostMasses) masses.resize(kMostMasses);
+  return masses;
+}
+
 PanelSpec TopKPanel(const Report& report, const Theme& theme) {
-  return {.title = "Top-K Attention Concentration",
-          .left = {"Fraction of Attention Mass", theme.text, Axis::Kind::kShare},
-          .series = {{"Top-5 Mass", ValuesOf(report, Metric::kTop5), Marker::kCircle, theme.data.top5},
-                     {"Top-10 Mass", ValuesOf(report, Metric::kTop10), Marker::kSquare, theme.data.top10, false, -1,
-                      Dashes::kLong},
-                     {"Top-50 Mass", ValuesOf(report, Metric::kTop50), Marker::kTriangle, theme.data.top50, false, -1,
-                      Dashes::kShort}}};
+  const MassLook usual[kMostMasses] = {{5, Marker::kCircle, theme.data.top5, Dashes::kNone},
+                                       {10, Marker::kSquare, theme.data.top10, Dashes::kLong},
+                                       {50, Marker::kTriangle, theme.data.top50, Dashes::kShort}};
+  const std::vector<MetricInfo> masses = ShownMasses(report);
+  // A mass that has a look of its own keeps it; the others take those that are left, in order.
+  std::vector<MassLook> left;
+  for (const MassLook& look : usual) {
+    const auto is_its = [&](const MetricInfo& info) { return info.top_k == look.k; };
+    if (std::none_of(masses.begin(), masses.end(), is_its)) left.push_back(look);
+  }
+  PanelSpec spec = {.title = "Top-K Attention Concentration",
+                    .left = {"Fraction of Attention Mass", theme.text, Axis::Kind::kShare}};
+  size_t next = 0;
+  for (const MetricInfo& info : masses) {
+    const auto* const own =
+        std::find_if(std::begin(usual), std::end(usual), [&](const MassLook& look) { return look.k == info.top_k; });
+    const MassLook& look = own != std::end(usual) ? *own : left[next++];
+    spec.series.push_back(
+        {std::string(info.title), ValuesOf(report, info.metric), look.marker, look.color, false, -1, look.dashes});
+  }
+  return spec;
 }
 
 PanelSpec MaxRowWeightPanel(const Report& report, const FigureLook& look) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reports from JSON. Walks AllMetrics(), so a metric that is added there is read.
+// Reports from JSON. Walks the table of metrics, so one that is added there is read.
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -81,6 +81,12 @@ Status ReadLayerIndex(const std::string& key, std::string_view group, int64_t* o
           std::string(group) + ": layer \"" + key + "\" is not a whole number from 0 to 2^63 - 1"};
 }
 
+Status CheckRoom(const MetricValues& values, Metric metric, const std::string& path) {
+  if (values.HasRoomFor(metric)) return {};
+  return {StatusCode::kInvalidArgument, path + " is one top-k mass too many: there is room for " +
+                                            std::to_string(kMaxTopMasses) + " besides top5, top10 and top50"};
+}
+
 Status ReadHeadArray(const json& values, const std::string& path, Metric metric, LayerInput* layer) {
   if (!values.is_array()) return WrongType(path, "an array", values);
   const size_t heads = layer->heads.value_or(values.size());
@@ -92,6 +98,7 @@ Status ReadHeadArray(const json& values, const std::string& path, Metric metric,
   layer->heads = heads;
   layer->stats.heads.resize(heads);
   for (size_t h = 0; h < heads; ++h) {
+    if (Status status = CheckRoom(layer->stats.heads[h], metric, path); !status.ok()) return status;
     if (values[h].is_null()) continue;  // as ReportToJson writes what was not measured of one head
     Status status = ReadNumber(values[h], path + "[" + std::to_string(h) + "]", metric, &layer->stats.heads[h]);
     if (!status.ok()) return status;
@@ -99,29 +106,47 @@ Status ReadHeadArray(const json& values, const std::string& path, Metric metric,
   return {};
 }
 
-// heads: {"entropy": [a number a head], ...}
-Status ReadHeads(const json& heads, std::string_view report_key, const std::string& path, LayerInput* layer) {
-  if (!heads.is_object()) return WrongType(path, "an object", heads);
+// Calls read(info) for each metric of a group that an object may have: those of the table, and the masses of other k
+// that it names; until one fails.
+template <class Read>
+Status ForEachMetric(const json& object, std::string_view report_key, const Read& read) {
   for (const MetricInfo& info : AllMetrics()) {
-    const json* const values = info.per_head && info.report_key == report_key ? Member(heads, info) : nullptr;
-    if (values == nullptr) continue;
-    Status status = ReadHeadArray(*values, path + "." + std::string(info.name), info.metric, layer);
-    if (!status.ok()) return status;
+    if (info.report_key != report_key) continue;
+    if (Status status = read(info); !status.ok()) return status;
+  }
+  if (!object.is_object()) return {};
+  for (const auto& [name, value] : object.items()) {
+    const size_t k = TopKNamed(name);
+    const MetricInfo info = InfoOf(TopMass(k));
+    if (k == 0 || static_cast<size_t>(info.metric) < kNumMetrics || info.report_key != report_key) continue;
+    if (Status status = read(info); !status.ok()) return status;
   }
   return {};
 }
 
+// heads: {"entropy": [a number a head], ...}
+Status ReadHeads(const json& heads, std::string_view report_key, const std::string& path, LayerInput* layer) {
+  if (!heads.is_object()) return WrongType(path, "an object", heads);
+  return ForEachMetric(heads, report_key, [&](const MetricInfo& info) -> Status {
+    const json* const values = info.per_head ? Member(heads, info) : nullptr;
+    return values == nullptr ? Status()
+                             : ReadHeadArray(*values, path + "." + std::string(info.name), info.metric, layer);
+  });
+}
+
 // One layer's value of a group: an object of metrics and heads, or the one number of a kLayer group.
 Status ReadLayer(const json& value, std::string_view report_key, const std::string& path, LayerInput* layer) {
-  for (const MetricInfo& info : AllMetrics()) {
-    if (info.report_key != report_key) continue;
-    if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, info.metric, &layer->stats.layer);
+  MetricValues& values = layer->stats.layer;
+  const auto read = [&](const MetricInfo& info) -> Status {
+    if (info.group == MetricGroup::kLayer) return ReadNumber(value, path, info.metric, &values);
     if (!value.is_object()) return WrongType(path, "an object", value);
-    if (const json* const number = Given(value, info)) {
-      Status status = ReadNumber(*number, path + "." + std::string(info.name), info.metric, &layer->stats.layer);
-      if (!status.ok()) return status;
-    }
-  }
+    const json* const number = Given(value, info);
+    if (number == nullptr) return {};
+    const std::string of_metric = path + "." + std::string(info.name);
+    if (Status status = CheckRoom(values, info.metric, of_metric); !status.ok()) return status;
+    return ReadNumber(*number, of_metric, info.metric, &values);
+  };
+  if (Status status = ForEachMetric(value, report_key, read); !status.ok() || !value.is_object()) return status;
   const json* const heads = Member(value, kHeadsKey);
   return heads == nullptr ? Status() : ReadHeads(*heads, report_key, path + "." + std::string(kHeadsKey), layer);
 }

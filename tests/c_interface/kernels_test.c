@@ -51,15 +51,30 @@ static void TestColumns(const AttnscopeRows* rows) {
 }
 
 static void TestAllInOnePass(const AttnscopeRows* rows) {
-  double entropy[3], exponential[3], sum[3], max[3], top5[3], top10[3], top50[3], columns[4];
-  const AttnscopeRowMeasures measures = {sizeof measures, 0,     entropy, exponential, sum, max, top5,
-                                         top10,           top50, columns};
+  double entropy[3], exponential[3], sum[3], max[3], top[3][3], columns[4];
+  AttnscopeRowMeasures measures = {.struct_size = sizeof measures,
+                                   .entropy_nats = entropy,
+                                   .exp_entropy = exponential,
+                                   .sum = sum,
+                                   .max = max,
+                                   .top_mass = {top[0], top[1], top[2]},
+                                   .column_sums = columns};
   const size_t bytes = AttnscopeMeasureRowsBytes(4);
   void* workspace = malloc(bytes);
   CHECK_OK(AttnscopeMeasureRows(rows, workspace, bytes, &measures));
   CHECK(IsNear(entropy[0], log(4.0)) && IsNear(exponential[0], 4.0) && isnan(entropy[2]) && isnan(exponential[2]));
-  CHECK(AreNear(sum, 1.0, 1.0) && AreNear(max, 0.25, 0.75) && AreNear(top5, 1.0, 1.0) && AreNear(top10, 1.0, 1.0));
-  CHECK(AreNear(top50, 1.0, 1.0) && columns[1] == 1.0);
+  CHECK(AreNear(sum, 1.0, 1.0) && AreNear(max, 0.25, 0.75) && AreNear(top[0], 1.0, 1.0) && AreNear(top[1], 1.0, 1.0));
+  CHECK(AreNear(top[2], 1.0, 1.0) && columns[1] == 1.0);
+  measures.top_k = (AttnscopeTopKValues){3, 0, {1, 2, 1024}};
+  CHECK_OK(AttnscopeMeasureRows(rows, workspace, bytes, &measures));
+  CHECK(AreNear(top[0], 0.25, 0.75) && AreNear(top[1], 0.5, 1.0) && AreNear(top[2], 1.0, 1.0));
+  measures.top_k.values[1] = 1025;
+  CHECK_INVALID(AttnscopeMeasureRows(rows, workspace, bytes, &measures),
+                "measures.top_k has the value 1025, expected 1 to 1024");
+  measures.top_k.num_values = 9;
+  CHECK_INVALID(AttnscopeMeasureRows(rows, workspace, bytes, &measures),
+                "measures->top_k.num_values is 9, expected 0 to 8");
+  measures.top_k.num_values = 0;
   CHECK_INVALID(AttnscopeMeasureRows(rows, workspace, bytes - 1, &measures), "workspace_bytes is ");
   CHECK_INVALID(AttnscopeMeasureRows(rows, NULL, bytes, &measures), "workspace is null");
   free(workspace);

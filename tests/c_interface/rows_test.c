@@ -93,6 +93,62 @@ static void TestStrides(void) {
   }
 }
 
+/* Masses of other k: of an accumulator, of its rows, and of rows alone. */
+static void TestTopK(void) {
+  const AttnscopeAttentionView weights = WeightsView();
+  AttnscopeLayerConfig config = {.struct_size = sizeof config};
+  CHECK_OK(AttnscopeLayerConfigDefaults(&config));
+  CHECK(config.top_k.num_values == 3 && config.top_k.values[0] == 5 && config.top_k.values[2] == 50);
+  config.heads = kHeads;
+  config.max_keys = kKeys;
+  config.top_k = (AttnscopeTopKValues){2, 0, {1, 1024}};
+  AttnscopeAccumulator* accumulator = NULL;
+  CHECK_OK(AttnscopeAccumulatorCreate(&config, &accumulator));
+  double first[kRows], last[kRows];
+  AttnscopeRowOutputs rows = {.struct_size = sizeof rows};
+  rows.top_mass[0] = (AttnscopeRowBuffer){first, ATTNSCOPE_ROW_FLOAT64, 0};
+  rows.top_mass[1] = (AttnscopeRowBuffer){last, ATTNSCOPE_ROW_FLOAT64, 0};
+  CHECK_OK(AttnscopeAccumulatorAddWeightsWithRows(accumulator, &weights, NULL, NULL, &rows));
+  double layer[3], heads[kHeads][3];
+  CHECK_OK(AttnscopeAccumulatorTopMasses(accumulator, layer, heads[0], 3, kHeads));
+  CHECK(IsNear(layer[1], 1.0) && isnan(layer[2]) && IsNear(heads[1][0], 1.0) && isnan(heads[1][2]));
+  CHECK_OK(AttnscopeAccumulatorTopMasses(accumulator, NULL, NULL, 3, kHeads));
+  CHECK_INVALID(AttnscopeAccumulatorTopMasses(NULL, layer, NULL, 3, 0), "accumulator is null");
+  for (int row = 0; row < kRows; ++row) CHECK(IsNear(last[row], 1.0) && first[row] <= last[row]);
+  AttnscopeLayerConfig read = {.struct_size = sizeof read};
+  CHECK_OK(AttnscopeAccumulatorConfig(accumulator, &read));
+  CHECK(read.top_k.num_values == 2 && read.top_k.values[1] == 1024);
+  rows.top_k = (AttnscopeTopKValues){2, 0, {1, 5}};
+  CHECK_INVALID(AttnscopeAccumulatorAddWeightsWithRows(accumulator, &weights, NULL, NULL, &rows),
+                "rows.top_k is 1, 5, but the accumulator measures 1, 1024");
+  CHECK_OK(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL));
+  rows.top_k.reserved = 1;
+  CHECK_INVALID(AttnscopeMeasureWeightRows(&weights, NULL, &rows, NULL), "rows->top_k.reserved is 1, expected 0");
+  AttnscopeAccumulator* other = NewAccumulator();
+  CHECK_INVALID(AttnscopeAccumulatorMerge(accumulator, other),
+                "the accumulators to merge were made with different top_k: 1, 1024 and 5, 10, 50");
+  AttnscopeAccumulatorDestroy(other);
+  AttnscopeAccumulatorDestroy(accumulator);
+  config.top_k.num_values = 9;
+  CHECK_INVALID(AttnscopeAccumulatorCreate(&config, &accumulator), "config->top_k.num_values is 9, expected 0 to 8");
+  config.top_k = (AttnscopeTopKValues){2, 0, {5, 5}};
+  CHECK_INVALID(AttnscopeAccumulatorCreate(&config, &accumulator), "top_k is 5, 5, which does not ascend");
+  config.top_k.num_values = 0;
+  CHECK_OK(AttnscopeAccumulatorCreate(&config, &accumulator));
+  AttnscopeAccumulatorDestroy(accumulator);
+  CHECK(AttnscopeTopMass(5) == ATTNSCOPE_TOP5 && AttnscopeTopMass(0) == -1 && AttnscopeTopMass(1025) == -1);
+  CHECK(strcmp(AttnscopeMetricName(AttnscopeTopMass(128)), "top128") == 0);
+  AttnscopeReport* report = NULL;
+  CHECK_OK(AttnscopeReportCreate(&report));
+  CHECK_OK(AttnscopeReportSetMetric(report, 3, -1, AttnscopeTopMass(128), 0.5));
+  double value = 0.0;
+  CHECK_OK(AttnscopeReportMetric(report, 3, -1, AttnscopeTopMass(128), &value));
+  CHECK(value == 0.5);
+  for (uint32_t k = 100; k < 107; ++k) CHECK_OK(AttnscopeReportSetMetric(report, 3, -1, AttnscopeTopMass(k), 0.5));
+  CHECK_INVALID(AttnscopeReportSetMetric(report, 3, -1, AttnscopeTopMass(200), 0.5), "there is no room for top200");
+  AttnscopeReportDestroy(report);
+}
+
 static void TestErrors(void) {
   const AttnscopeAttentionView weights = WeightsView();
   float values[kRows];
@@ -156,6 +212,7 @@ static void TestColumns(void) {
 void TestRows(void) {
   TestEachWayIn();
   TestStrides();
+  TestTopK();
   TestErrors();
   TestColumns();
 }

@@ -374,7 +374,7 @@ static void TestInputSizes(void) {
   AttnscopeRowMeasures measures = {.struct_size = sizeof measures, .column_sums = sums};
   AttnscopeSoftmaxOutputs outputs = {.struct_size = sizeof outputs, .entropy_nats = sums};
   TestInput("weights", UseRows, &rows, 40, sizeof rows);
-  TestInput("measures", UseMeasures, &measures, 72, sizeof measures);
+  TestInput("measures", UseMeasures, &measures, 152, sizeof measures);
   TestInput("outputs", UseSoftmaxOutputs, &outputs, 48, sizeof outputs);
   TestInput("gradient", UseGradient, &gradient, 24, sizeof gradient);
   TestInput("config", UseLayer, &layer, 56, sizeof layer);

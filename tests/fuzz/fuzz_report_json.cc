@@ -24,7 +24,7 @@ constexpr size_t kMaxDrawnLayers = 64;
 constexpr size_t kMaxDrawnHeads = 64;
 
 void CheckSame(const MetricValues& a, const MetricValues& b) {
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(LayerStats{a, {b}})) {
     const bool both_missing = std::isnan(a[info.metric]) && std::isnan(b[info.metric]);
     FUZZ_CHECK(both_missing || a[info.metric] == b[info.metric], info.name);
   }
@@ -32,7 +32,7 @@ void CheckSame(const MetricValues& a, const MetricValues& b) {
 
 bool HasValues(const LayerStats& stats) {
   const auto has = [](const MetricValues& values) {
-    for (const MetricInfo& info : AllMetrics()) {
+    for (const MetricInfo& info : MetricsOf(values)) {
       if (values.Has(info.metric)) return true;
     }
     return false;

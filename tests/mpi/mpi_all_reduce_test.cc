@@ -78,7 +78,7 @@ TEST(MpiAllReduceTest, WholeSequences) {
   }
   reduced_bytes = 0;
   AllReduceOk(mine);
-  EXPECT_EQ(reduced_bytes, 176 + 240 * kHeads) << "as the header says";
+  EXPECT_EQ(reduced_bytes, 304 + 280 * kHeads) << "as the header says";
   ExpectSame(mine.Stats(), all.Stats());
 }
 
@@ -94,7 +94,7 @@ TEST(MpiAllReduceTest, RowsOfOneSequence) {
   reduced_bytes = 0;
   AllReduceOk(mine);
   // Of two sequences that could be open one is.
-  EXPECT_EQ(reduced_bytes, 176 + 240 * kHeads + 2 * (200 * kHeads) + 16 * kHeads * kKeys) << "as the header says";
+  EXPECT_EQ(reduced_bytes, 304 + 280 * kHeads + 2 * (240 * kHeads) + 16 * kHeads * kKeys) << "as the header says";
   mine.EndSequence();
   all.EndSequence();
   ExpectSame(mine.Stats(), all.Stats());
@@ -170,7 +170,7 @@ TEST(MpiAllReduceTest, GoingOnAfterAReset) {
 
 TEST(MpiAllReduceTest, ConfigurationsMustAgree) {
   if (Ranks() == 1) GTEST_SKIP() << "needs two ranks";
-  std::vector<LayerConfig> configs(7, kConfig);
+  std::vector<LayerConfig> configs(9, kConfig);
   configs[0].heads = 4;
   configs[1].max_keys = 61;
   configs[2].max_batch = 1;
@@ -178,9 +178,17 @@ TEST(MpiAllReduceTest, ConfigurationsMustAgree) {
   configs[4].tolerance_float32 = 2e-3;
   configs[5].tolerance_half = 1e-2;
   configs[6].saturation_bound = 0.9;
-  const char* names[] = {"heads is ",           "max_keys is ",          "max_batch is ",
-                         "mean_matrix is ",     "tolerance_float32 is ", "tolerance_half is ",
-                         "saturation_bound is "};
+  configs[7].top_k = {1, 5, 128};
+  configs[8].top_k = {5, 10, 50, 64};
+  const char* names[] = {"heads is ",
+                         "max_keys is ",
+                         "max_batch is ",
+                         "mean_matrix is ",
+                         "tolerance_float32 is ",
+                         "tolerance_half is ",
+                         "saturation_bound is ",
+                         "a value of top_k is ",
+                         "a value of top_k is "};
   for (size_t i = 0; i < configs.size(); ++i) {
     LayerAccumulator mine = CreateLayer(Rank() == Ranks() - 1 ? configs[i] : kConfig);
     const std::vector<double> state = StateOf(mine);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each row measures, against its definitions in float64; column sums of open sequences."""
 import gc
+import pickle
 import sys
 
 import numpy
@@ -35,6 +36,44 @@ def row_of(weights, seen, position):
     for k in (5, 10, 50):
         out[f"top{k}"] = numpy.sort(row)[::-1][:k].sum()
     return out
+
+
+@pytest.mark.parametrize("top_k", [(1, 5, 128), [3], tuple(range(57, 65))])
+def test_top_masses_of_any_k(rng, top_k):
+    weights = softmax(2 * rng.normal(size=(1, 3, 24, 300))).astype(numpy.float32)
+    largest = numpy.sort(weights.astype(numpy.float64), axis=-1)[..., ::-1]
+    names = [f"top{k}" for k in top_k]
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=300, top_k=top_k)
+    assert layer.top_k == tuple(top_k)
+    rows = layer.add_weights(weights, rows=names)
+    alone = attnscope.measure_rows(weights, outputs=names, top_k=top_k)
+    assert list(rows) == list(alone) == names
+    stats = layer.stats()
+    assert [name for name in stats.layer if name.startswith("top")] == names
+    for k, name in zip(top_k, names):
+        exact = largest[..., :k].sum(axis=-1)
+        numpy.testing.assert_allclose(rows[name], exact, rtol=2e-6)
+        numpy.testing.assert_array_equal(alone[name], rows[name])
+        numpy.testing.assert_allclose(stats.heads[name], exact.mean(axis=(0, 2)), rtol=2e-6)
+    again = pickle.loads(pickle.dumps(layer))
+    assert again.top_k == tuple(top_k) and again.stats().layer == stats.layer
+    loaded = attnscope.LayerAccumulator.from_state(layer.state(layer=3), max_keys=300)
+    assert loaded.top_k == tuple(top_k) and loaded.stats().layer[names[0]] == stats.layer[names[0]]
+    with pytest.raises(ValueError, match="different top_k: .* and 5, 10, 50"):
+        layer.merge(attnscope.LayerAccumulator(heads=3, max_keys=300))
+
+
+def test_top_k_that_cannot_be():
+    for wrong in ((), (0,), (5, 5), (1025,), range(1, 10)):
+        with pytest.raises(ValueError, match="top_k "):
+            attnscope.LayerAccumulator(max_keys=8, top_k=wrong)
+    for wrong in ((0,), (5, 5), (1025,), range(1, 10)):
+        with pytest.raises(ValueError, match="top_k "):
+            attnscope.measure_rows(UNIFORM, outputs=["entropy"], top_k=wrong)
+    assert not [name for name in attnscope.measure_rows(UNIFORM, top_k=()) if name.startswith("top")]
+    for wrong in (5, "5", (5.5,), (-1,)):
+        with pytest.raises(TypeError, match="top_k is "):
+            attnscope.LayerAccumulator(max_keys=8, top_k=wrong)
 
 
 def expected_rows(weights, seen=True, offset=None):

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -178,6 +179,33 @@ TEST(DiagnosisTest, UniformIsCriticalOnlyIfTop5IsSmallToo) {
   values[Metric::kNormalizedEntropy] = 0.99;
   values[Metric::kEntropy] = 0.99 * std::log(1000.0);
   EXPECT_EQ(DiagnoseOne(values, Healthy()).at(0).severity, Severity::kWarning);
+}
+
+// A layer that measures other masses than that of 5: the warning stays, and what is not known is said.
+TEST(DiagnosisTest, WithoutTop5UniformIsAWarningThatMayBeCritical) {
+  MetricValues values = Healthy();
+  values[Metric::kNormalizedEntropy] = 0.995;
+  values[Metric::kEntropy] = 0.995 * std::log(1000.0);
+  values[Metric::kEffectiveRank] = 965.0;
+  values[Metric::kTop5] = kNaN;
+  values[TopMass(1)] = 0.002;
+  Report report;
+  report.Layer(3).stats.layer = values;
+  const Diagnosis diagnosis = Judge(report);
+  ASSERT_EQ(diagnosis.verdicts.size(), 1u);
+  EXPECT_EQ(diagnosis.verdicts[0].severity, Severity::kWarning);
+  const auto said = [](const Diagnosis& of) {
+    return std::any_of(of.unjudged.begin(), of.unjudged.end(), [](const Unjudged& unjudged) {
+      return unjudged.pathology == Pathology::kUniformAttention && unjudged.layer == 3 && unjudged.head == -1 &&
+             unjudged.reason == "top5 is missing: it may be critical";
+    });
+  };
+  EXPECT_TRUE(said(diagnosis));
+  report.Layer(3).stats.layer[Metric::kTop5] = 0.5;
+  EXPECT_FALSE(said(Judge(report)));
+  report.Layer(3).stats.layer[Metric::kTop5] = kNaN;
+  report.Layer(3).stats.layer[Metric::kNormalizedEntropy] = 0.98;  // a warning, whatever top5 is
+  EXPECT_FALSE(said(Judge(report)));
 }
 
 TEST(DiagnosisTest, BoundsThatNeedKeysAreSkippedWithoutThem) {

@@ -14,6 +14,7 @@
 #include <random>
 #include <string>
 
+#include "attnscope/diagnosis.h"
 #include "attnscope/report.h"
 #include "tests/support/data_file.h"
 
@@ -133,6 +134,35 @@ TEST(ReportJsonTest, ReadsTheTrainersDictionary) {
   EXPECT_EQ(report.layers[3].stats.layer[Metric::kGradientNorm], 2.5e-3);
   EXPECT_EQ(report.epoch, 10);
   EXPECT_EQ(report.stage, "NaN Infinity \" -Infinity");
+}
+
+TEST(ReportJsonTest, TopMassesOfAnyK) {
+  Report report = Parse(R"({"attention_stats": {
+      "0": {"top1": 0.25, "top128": 0.5, "top5": 0.375, "top0": 9, "top1025": 9, "top07": 9, "top_1": 9,
+            "heads": {"top1": [0.5, null], "top128": [0.75, "NaN"]}},
+      "1": {"top2": "NaN"}}})");
+  const LayerStats& first = report.layers.at(0).stats;
+  EXPECT_EQ(first.layer[TopMass(1)], 0.25);
+  EXPECT_EQ(first.layer[TopMass(128)], 0.5);
+  EXPECT_EQ(first.layer[Metric::kTop5], 0.375);
+  EXPECT_EQ(first.layer.other_top_k().size(), 2u);
+  EXPECT_EQ(first.heads.at(0)[TopMass(1)], 0.5);
+  EXPECT_FALSE(first.heads.at(1).Has(TopMass(1)) || first.heads[1].IsGivenAsNaN(TopMass(1)));
+  EXPECT_TRUE(first.heads[1].IsGivenAsNaN(TopMass(128)));
+  EXPECT_TRUE(report.layers.at(1).stats.layer.IsGivenAsNaN(TopMass(2)));
+  const std::string text = ReportToJson(report);
+  EXPECT_NE(text.find(R"("top1": 0.25, "top5": 0.375, "top128": 0.5)"), std::string::npos) << text;
+  EXPECT_EQ(ReportToJson(Parse(text)), text);
+  // A bad number names its metric.
+  report.layers[0].stats.layer[TopMass(128)] = 5.5;
+  const std::vector<Verdict> verdicts = Diagnose(report);
+  EXPECT_TRUE(std::any_of(verdicts.begin(), verdicts.end(), [](const Verdict& verdict) {
+    return verdict.message.find("top128 5.5 is above 1, where none can be") != std::string::npos &&
+           verdict.layer == 0 && verdict.head == -1 && verdict.metric == TopMass(128);
+  }));
+  std::string many = R"({"attention_stats": {"3": {"top5": 1)";
+  for (int k = 11; k < 20; ++k) many += ", \"top" + std::to_string(k) + "\": 1";
+  ExpectError(many + "}}}", StatusCode::kInvalidArgument, "attention_stats.3.top19 is one top-k mass too many");
 }
 
 TEST(ReportJsonTest, ReadsTheBundledDictionary) {

@@ -38,7 +38,8 @@ RowRange MatrixInMemory::Rows(size_t first, size_t count) const {
   range.row_stride = stride;
   range.rows = count;
   range.visible = RowVisibility(mask, rows, keys, 0, 0).From(first);
-  range.tolerance = tolerance;
+  range.rules.tolerance = tolerance;
+  if (masses != nullptr) range.rules.masses = masses;
   return range;
 }
 

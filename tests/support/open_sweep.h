@@ -27,6 +27,7 @@ struct MatrixInMemory {
   int64_t stride = 0;  // elements
   Mask mask;           // without key lengths: `keys` is the length
   double tolerance = 1e-3;
+  const MassSizes* masses = nullptr;  // null: the usual ones
 
   RowRange Rows(size_t first, size_t count) const;
   RowRange All() const { return Rows(0, rows); }

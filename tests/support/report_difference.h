@@ -17,7 +17,7 @@ namespace attnscope::test {
 // The largest relative difference of two values; infinite if only one is measured, or a NaN comes up otherwise.
 inline double DifferenceOf(const MetricValues& actual, const MetricValues& expected) {
   double largest = 0.0;
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(LayerStats{actual, {expected}})) {
     const double a = actual[info.metric];
     const double b = expected[info.metric];
     if (std::isnan(a) && std::isnan(b)) continue;

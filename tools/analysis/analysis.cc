@@ -99,6 +99,7 @@ class LayerAnalysis {
   LayerConfig Config() const {
     LayerConfig config;
     config.mean_matrix = options_.mean_matrix;
+    config.top_k = options_.top_k;
     config.max_batch = share_.open.size() + (share_.has_whole && !share_.open.empty() ? 1 : 0);
     config.max_batch = options_.mean_matrix ? 1 : std::max(config.max_batch, size_t{1});
     for (const AttentionPart& part : plan_.attention) {

@@ -14,6 +14,7 @@
 #include "attnscope/layer_accumulator.h"
 #include "attnscope/runner.h"
 #include "attnscope/status.h"
+#include "attnscope/top_k.h"
 #include "tools/analysis/attention_pictures.h"
 #include "tools/analysis/metric_files.h"
 #include "tools/analysis/plan.h"
@@ -28,6 +29,7 @@ struct AnalysisOptions {
   // Of logits, and of queries and keys; as in SoftmaxParams, zero is the default.
   double scale = 0.0;
   double soft_cap = 0.0;
+  TopKValues top_k = kDefaultTopK;
   Pieces pieces = {};                     // those of the share
   AttentionPictures* pictures = nullptr;  // collects what is to be drawn; null: nothing is. Not with open sequences
   Runner runner = {};

@@ -2,14 +2,11 @@
 #include "tools/analysis/metric_files.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <string_view>
 
 namespace attnscope::tools {
 namespace {
-
-constexpr const char* kTopMassNames[] = {"top5", "top10", "top50"};
 
 std::string ArrayName(int64_t layer, std::string_view name) {
   return "layer" + std::to_string(layer) + "." + std::string(name);
@@ -17,12 +14,12 @@ std::string ArrayName(int64_t layer, std::string_view name) {
 
 // Calls add(name, buffer, is_whole_number) for each output that a layer has, in the order of its arrays.
 template <class Add>
-void ForEachOutput(const LayerShape& shape, RowOutputs* outputs, const Add& add) {
+void ForEachOutput(const LayerShape& shape, const TopKValues& top_k, RowOutputs* outputs, const Add& add) {
   for (const RowOutputInfo& info : kRowOutputs) {
     if (info.needs_logits && !shape.has_logits) continue;
     add(info.name, outputs->*info.buffer, info.is_whole_number);
   }
-  for (size_t i = 0; i < std::size(kTopMassNames); ++i) add(kTopMassNames[i], outputs->top_mass[i], false);
+  for (size_t i = 0; i < top_k.size(); ++i) add(InfoOf(TopMass(top_k[i])).name, outputs->top_mass[i], false);
 }
 
 }  // namespace
@@ -40,8 +37,9 @@ LayerShape ShapeOf(const LayerPlan& layer, bool mean_matrix) {
   return shape;
 }
 
-Status RowMetricsFile::Allocate(const Plan& plan, bool mean_matrix, const std::string& path) {
+Status RowMetricsFile::Allocate(const Plan& plan, bool mean_matrix, const TopKValues& top_k, const std::string& path) {
   path_ = path;
+  top_k_ = top_k;
   RowOutputs names;
   for (const auto& [index, layer] : plan.layers) {
     if (layer.attention.empty()) continue;
@@ -49,16 +47,17 @@ Status RowMetricsFile::Allocate(const Plan& plan, bool mean_matrix, const std::s
     arrays.shape = ShapeOf(layer, mean_matrix);
     arrays.first = image_.num_arrays();
     const std::vector<size_t> shape = {arrays.shape.sequences, arrays.shape.heads, arrays.shape.queries};
-    ForEachOutput(arrays.shape, &names, [&, layer_index = index](std::string_view name, RowBuffer&, bool is_whole) {
-      image_.AddArray(ArrayName(layer_index, name), is_whole ? NpzType::kInt32 : NpzType::kFloat32, shape);
-    });
+    ForEachOutput(
+        arrays.shape, top_k_, &names, [&, layer_index = index](std::string_view name, RowBuffer&, bool is_whole) {
+          image_.AddArray(ArrayName(layer_index, name), is_whole ? NpzType::kInt32 : NpzType::kFloat32, shape);
+        });
   }
   if (Status status = image_.Allocate(path); !status.ok()) return status;
   for (const auto& [index, arrays] : layers_) {
     if (arrays.shape.same_queries) continue;
     const size_t rows = arrays.shape.sequences * arrays.shape.heads * arrays.shape.queries;
     size_t array = arrays.first;
-    ForEachOutput(arrays.shape, &names, [&](std::string_view, RowBuffer&, bool is_whole) {
+    ForEachOutput(arrays.shape, top_k_, &names, [&](std::string_view, RowBuffer&, bool is_whole) {
       void* const elements = image_.Array(array++);
       if (is_whole) {
         std::fill_n(static_cast<int32_t*>(elements), rows, -1);
@@ -78,7 +77,7 @@ RowOutputs RowMetricsFile::OutputsOf(int64_t layer, size_t first_sequence, size_
   outputs.batch_stride = static_cast<int64_t>(arrays.shape.heads * arrays.shape.queries);
   const size_t first = first_sequence * arrays.shape.heads * arrays.shape.queries + first_row;
   size_t array = arrays.first;
-  ForEachOutput(arrays.shape, &outputs, [&](std::string_view, RowBuffer& to, bool is_whole) {
+  ForEachOutput(arrays.shape, top_k_, &outputs, [&](std::string_view, RowBuffer& to, bool is_whole) {
     void* const elements = image_.Array(array++);
     to = is_whole ? RowBuffer(static_cast<int32_t*>(elements) + first)
                   : RowBuffer(static_cast<float*>(elements) + first);

@@ -35,7 +35,7 @@ LayerShape ShapeOf(const LayerPlan& layer, bool mean_matrix);
 class RowMetricsFile {
  public:
   // Errors: as NpzImage::Allocate.
-  Status Allocate(const Plan& plan, bool mean_matrix, const std::string& path);
+  Status Allocate(const Plan& plan, bool mean_matrix, const TopKValues& top_k, const std::string& path);
   // Those of rows from `first_row` on of sequences from `first_sequence` on.
   RowOutputs OutputsOf(int64_t layer, size_t first_sequence, size_t first_row);
   // Errors: as NpzImage::Write.
@@ -48,6 +48,7 @@ class RowMetricsFile {
   };
 
   std::string path_;
+  TopKValues top_k_;
   NpzImage image_;
   std::map<int64_t, LayerArrays> layers_;
 };

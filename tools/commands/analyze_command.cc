@@ -198,7 +198,7 @@ struct MetricFiles {
   Status Allocate(const AnalyzeOptions& options, const Plan& plan, AnalysisOptions* analysis) {
     Status status;
     if (!options.row_metrics.empty()) {
-      status = rows.Allocate(plan, analysis->mean_matrix, options.row_metrics);
+      status = rows.Allocate(plan, analysis->mean_matrix, analysis->top_k, options.row_metrics);
       analysis->row_metrics = &rows;
     }
     if (status.ok() && !options.key_metrics.empty()) {

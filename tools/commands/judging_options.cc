@@ -186,7 +186,8 @@ void SetKeys(const std::optional<int64_t>& keys, Report* report) {
     const auto of_attention = [&](const MetricInfo& info) {
       return info.group == MetricGroup::kAttention && values->Has(info.metric);
     };
-    if (values->Has(Metric::kKeys) || std::none_of(AllMetrics().begin(), AllMetrics().end(), of_attention)) return;
+    const std::vector<MetricInfo> metrics = MetricsOf(*values);
+    if (values->Has(Metric::kKeys) || std::none_of(metrics.begin(), metrics.end(), of_attention)) return;
     (*values)[Metric::kKeys] = static_cast<double>(*keys);
   };
   for (LayerReport& layer : report->layers) {

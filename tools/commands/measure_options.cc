@@ -8,6 +8,7 @@
 #include "tools/analysis/reading.h"
 #include "tools/analysis/residual_plan.h"
 #include "tools/analysis/row_rules_text.h"
+#include "tools/analysis/top_k_text.h"
 #include "tools/commands/row_options.h"
 #include "tools/output/terminal.h"
 #include "tools/state/state_file.h"
@@ -91,6 +92,11 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
   line->AddFlag("--mean-matrix", &options->mean_matrix,
                 "First average over batch and heads, then measure, as many training loops do.\n"
                 "It hides collapsed heads");
+  line->AddOption("--top-k", &options->top_k,
+                  "The top-k masses: the sums of each row's K largest weights, up to 8 values of K from 1\n"
+                  "to 1024, ascending. Without 5, no layer is said to be critically uniform. Default: 5,10,50")
+      .NotEmpty()
+      .Placeholder("K,K,...");
   line->AddOption("--threads", &options->threads, "Threads of this process; 0: one for each processor")
       .Between(size_t{0}, kMaxThreads)
       .Placeholder("N")
@@ -146,6 +152,8 @@ Status AnalysisOf(const MeasureOptions& options, const Pieces& pieces, Plan* pla
   if (status.ok()) status = FitRowRules(pieces, plan, &analysis.rows);
   if (!status.ok()) return status;
   analysis.pieces = pieces;
+  if (!options.top_k.empty()) status = ReadTopK(options.top_k, &analysis.top_k);
+  if (!status.ok()) return status;
   analysis.mean_matrix = options.mean_matrix;
   analysis.scale = options.scale;
   analysis.soft_cap = options.soft_cap;
@@ -160,6 +168,8 @@ SavedState EmptyState(const AnalysisOptions& analysis) {
   state.settings.mean_matrix = analysis.mean_matrix;
   state.settings.scale = analysis.scale;
   state.settings.soft_cap = analysis.soft_cap;
+  state.settings.top_k = analysis.top_k;
+  state.contents = StateContents(analysis.top_k);
   return state;
 }
 

@@ -26,6 +26,7 @@ struct MeasureOptions {
   RowOptions rows;
   bool token_major = false;
   bool mean_matrix = false;
+  std::string top_k = {};  // as --top-k gave it; empty: the default
   ShareBy share_by = ShareBy::kAuto;
 };
 

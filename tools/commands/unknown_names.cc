@@ -27,6 +27,7 @@ bool IsOfLayers(const json& value) {
 }
 
 bool IsMetric(std::string_view name, std::string_view group) {
+  if (const MetricInfo info = InfoOf(TopMass(TopKNamed(name))); info.top_k != 0) return info.report_key == group;
   const auto& metrics = AllMetrics();
   return std::any_of(metrics.begin(), metrics.end(), [&](const MetricInfo& info) {
     return info.report_key == group && (info.name == name || (!info.old_name.empty() && info.old_name == name));

@@ -16,13 +16,14 @@ namespace {
 
 constexpr std::string_view kGap = "  ";
 
-// The metrics that have a column, in its order.
-std::vector<Metric> AllColumns() {
+// The metrics that have a column, in its order; top-k masses, which share a place there, by k.
+std::vector<Metric> AllColumns(const Report& report) {
   std::vector<Metric> columns;
-  for (const MetricInfo& info : AllMetrics()) {
+  for (const MetricInfo& info : MetricsOf(std::span(&report, 1))) {
     if (info.column != 0) columns.push_back(info.metric);
   }
-  std::sort(columns.begin(), columns.end(), [](Metric a, Metric b) { return InfoOf(a).column < InfoOf(b).column; });
+  std::stable_sort(columns.begin(), columns.end(),
+                   [](Metric a, Metric b) { return InfoOf(a).column < InfoOf(b).column; });
   return columns;
 }
 
@@ -138,7 +139,7 @@ bool IsNotJudged(const Diagnosis& diagnosis, int64_t layer) {
 
 std::string FormatTable(const Report& report, const Diagnosis& diagnosis, const TextStyle& style) {
   std::vector<Metric> columns;
-  for (const Metric metric : AllColumns()) {
+  for (const Metric metric : AllColumns(report)) {
     const auto shows = [&](const LayerReport& layer) { return IsShown(layer.stats, metric, style.per_head); };
     if (std::any_of(report.layers.begin(), report.layers.end(), shows)) columns.push_back(metric);
   }

@@ -109,8 +109,9 @@ Status ReportOf(const SavedState& state, Report* report) {
     LayerAccumulator accumulator;
     Status status = EndSequences(&ended);
     if (status.ok()) {
-      status =
-          LayerAccumulator::Create({.heads = layer.heads, .mean_matrix = state.settings.mean_matrix}, &accumulator);
+      const LayerConfig config = {
+          .heads = layer.heads, .mean_matrix = state.settings.mean_matrix, .top_k = state.settings.top_k};
+      status = LayerAccumulator::Create(config, &accumulator);
     }
     if (!status.ok()) return status;
     MarkMissing(state.contents, &ended);

@@ -50,6 +50,7 @@ struct StateSettings {
   double tolerance_float32 = LayerConfig().tolerance_float32;
   double tolerance_half = LayerConfig().tolerance_half;
   double saturation_bound = LayerConfig().saturation_bound;
+  TopKValues top_k = LayerConfig().top_k;
   std::optional<int64_t> epoch = {};
   std::string stage = {};
 };

@@ -12,12 +12,12 @@ size_t NumbersIn(NumberList list) {
   return kSizes[static_cast<size_t>(list)];
 }
 
-std::string_view NumberName(NumberList list, size_t index) {
+std::string_view NumberName(NumberList list, size_t index, const TopKValues& top_k) {
   switch (list) {
     case NumberList::kLayerSums:
       return kLayerSums.Name(index);
     case NumberList::kRowSums:
-      return RowSumName(index);
+      return RowSumName(index, top_k);
     case NumberList::kMatrixSums:
       return kMatrixSums.Name(index);
     case NumberList::kHeadMaxima:
@@ -28,9 +28,10 @@ std::string_view NumberName(NumberList list, size_t index) {
   return {};
 }
 
-StateContents::StateContents() {
-  for (size_t list = 0; list < kNumNumberLists; ++list) {
-    has_[list].assign(NumbersIn(static_cast<NumberList>(list)), true);
+StateContents::StateContents(const TopKValues& top_k) {
+  for (size_t l = 0; l < kNumNumberLists; ++l) {
+    const auto list = static_cast<NumberList>(l);
+    for (size_t i = 0; i < NumbersIn(list); ++i) has_[l].push_back(!NumberName(list, i, top_k).empty());
   }
 }
 
@@ -40,17 +41,18 @@ void StateContents::KeepCommon(const StateContents& other) {
   }
 }
 
-std::string NamesText(const StateContents& contents, NumberList list) {
+std::string NamesText(const StateContents& contents, NumberList list, const TopKValues& top_k) {
   std::string text;
   for (size_t i = 0; i < NumbersIn(list); ++i) {
     if (!contents.Has(list, i)) continue;
     if (!text.empty()) text += ' ';
-    text += NumberName(list, i);
+    text += NumberName(list, i, top_k);
   }
   return text;
 }
 
-std::string ReadNames(std::string_view text, NumberList list, NumberMap* map, StateContents* contents) {
+std::string ReadNames(std::string_view text, NumberList list, const TopKValues& top_k, NumberMap* map,
+                      StateContents* contents) {
   std::vector<size_t>& places = map->places[static_cast<size_t>(list)];
   std::set<std::string_view> seen;
   for (size_t i = 0; i < NumbersIn(list); ++i) contents->Set(list, i, false);
@@ -63,7 +65,7 @@ std::string ReadNames(std::string_view text, NumberList list, NumberMap* map, St
     }
     if (!seen.insert(name).second) return "two numbers are called " + std::string(name);
     size_t place = 0;
-    while (place < NumbersIn(list) && NumberName(list, place) != name) ++place;
+    while (place < NumbersIn(list) && NumberName(list, place, top_k) != name) ++place;
     places.push_back(place < NumbersIn(list) ? place : NumberMap::kUnknown);
     if (place < NumbersIn(list)) contents->Set(list, place, true);
     start = end + 1;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attnscope/top_k.h"
 #include "kernels/accumulator/state_layout.h"
 
 namespace attnscope::tools {
@@ -20,14 +21,14 @@ namespace attnscope::tools {
 enum class NumberList : size_t { kLayerSums, kRowSums, kMatrixSums, kHeadMaxima, kOpenMaxima };
 inline constexpr size_t kNumNumberLists = 5;
 
-// How many this version keeps, and the name of each.
+// How many this version keeps, and the name of each in a state of these masses; empty for masses that it does not have.
 size_t NumbersIn(NumberList list);
-std::string_view NumberName(NumberList list, size_t index);
+std::string_view NumberName(NumberList list, size_t index, const TopKValues& top_k);
 
 // Which of them a state has, by the order of this version.
 class StateContents {
  public:
-  StateContents();  // all
+  explicit StateContents(const TopKValues& top_k = kDefaultTopK);  // all of a state of these masses
 
   bool Has(NumberList list, size_t index) const { return has_[static_cast<size_t>(list)][index]; }
   void Set(NumberList list, size_t index, bool has) { has_[static_cast<size_t>(list)][index] = has; }
@@ -47,11 +48,12 @@ struct NumberMap {
   const std::vector<size_t>& Of(NumberList list) const { return places[static_cast<size_t>(list)]; }
 };
 
-// The names that a state has of a list, with a space between two.
-std::string NamesText(const StateContents& contents, NumberList list);
+// The names that a state of these masses has of a list, with a space between two.
+std::string NamesText(const StateContents& contents, NumberList list, const TopKValues& top_k);
 
 // The opposite: fills the map's list and the contents'. Returns what is wrong with the names, or nothing.
-std::string ReadNames(std::string_view text, NumberList list, NumberMap* map, StateContents* contents);
+std::string ReadNames(std::string_view text, NumberList list, const TopKValues& top_k, NumberMap* map,
+                      StateContents* contents);
 
 // The names of states of version 1, which did not say them, as version 2 did not say those of open maxima.
 std::string_view NamesOfVersion1(NumberList list);

@@ -15,7 +15,7 @@
 namespace attnscope::tools {
 
 inline constexpr std::string_view kMagic = "ATTNSTAT";
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 inline constexpr uint32_t kOldestVersion = 1;  // that is read
 inline constexpr uint32_t kByteOrder = 0x0A0B0C0D;
 inline constexpr size_t kHeaderBytes = 32;

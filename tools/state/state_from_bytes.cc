@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "attnscope/limits.h"
 #include "kernels/accumulator/state_layout.h"
+#include "kernels/top_k/top_k_checks.h"
 #include "platform/mapped_file.h"
 #include "tools/files/little_endian.h"
 #include "tools/state/state_file.h"
@@ -199,6 +202,14 @@ void TakeLayer(bool mean_matrix, const NumberMap& map, Reader* in, SavedLayer* l
   for (uint64_t i = 0; i < matrices && in->ok(); ++i) TakeMatrix(map, in, layer);
 }
 
+void TakeTopK(Reader* in, StateSettings* settings) {
+  std::array<uint32_t, kMaxTopMasses> values;
+  const size_t count = in->TakeLength("number of top-k masses", kMaxTopMasses, sizeof(uint64_t));
+  for (size_t i = 0; i < count; ++i) values[i] = static_cast<uint32_t>(in->TakeCount("k of a top-k mass", kMaxTopK));
+  settings->top_k = TopKValues(std::span<const uint32_t>(values.data(), count));
+  if (const Status status = CheckTopK("top_k", settings->top_k); !status.ok()) in->Fail(status.message());
+}
+
 void TakeSettings(uint32_t version, Reader* in, StateSettings* settings) {
   const uint64_t flags = in->TakeCount("flags", kCausal | kMeanMatrix | kHasEpoch);
   settings->causal = (flags & kCausal) != 0;
@@ -212,6 +223,7 @@ void TakeSettings(uint32_t version, Reader* in, StateSettings* settings) {
   if ((flags & kHasEpoch) != 0) settings->epoch = epoch;
   settings->stage = in->TakeText("length of the stage's name", kMaxStageBytes);
   if (version >= 3) settings->row_options = in->TakeText("length of the options of rows", kMaxRowOptionsBytes);
+  if (version >= 4) TakeTopK(in, settings);
 }
 
 void TakeShares(Reader* in, SavedState* state) {
@@ -225,7 +237,7 @@ void TakeShares(Reader* in, SavedState* state) {
 }
 
 // What numbers follow, and where this version has them.
-NumberMap TakeContents(uint32_t version, Reader* in, StateContents* contents) {
+NumberMap TakeContents(uint32_t version, const TopKValues& top_k, Reader* in, StateContents* contents) {
   NumberMap map;
   for (size_t i = 0; i < kNumNumberLists && in->ok(); ++i) {
     const auto list = static_cast<NumberList>(i);
@@ -239,7 +251,7 @@ NumberMap TakeContents(uint32_t version, Reader* in, StateContents* contents) {
     } else {
       in->Fail("another version of attnscope, which measures other numbers, wrote it");
     }
-    const std::string problem = in->ok() ? ReadNames(names, list, &map, contents) : "";
+    const std::string problem = in->ok() ? ReadNames(names, list, top_k, &map, contents) : "";
     if (!problem.empty()) in->Fail(problem);
   }
   return map;
@@ -276,7 +288,7 @@ Status StateFromBytes(Bytes bytes, SavedState* out) {
   const auto version = LoadLittleEndian<uint32_t>(bytes, kVersionAt);
   TakeSettings(version, &in, &state.settings);
   TakeShares(&in, &state);
-  const NumberMap map = TakeContents(version, &in, &state.contents);
+  const NumberMap map = TakeContents(version, state.settings.top_k, &in, &state.contents);
   constexpr size_t kLayerBytes = 6 * sizeof(uint64_t);
   const uint64_t layers = in.TakeLength("layers", UINT64_MAX, kLayerBytes);
   for (uint64_t i = 0; i < layers && in.ok(); ++i) {

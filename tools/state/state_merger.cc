@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/accumulator/state_layout.h"
+#include "kernels/top_k/top_k_checks.h"
 #include "tools/analysis/tensor_choice.h"
 #include "tools/state/saved_state.h"
 
@@ -20,6 +21,8 @@ std::string Text(double value) {
 }
 std::string Text(const std::string& value) { return value.empty() ? "none" : value; }
 std::string Text(const std::optional<int64_t>& value) { return value.has_value() ? std::to_string(*value) : "none"; }
+
+std::string Text(const TopKValues& top_k) { return TextOf(top_k); }
 
 std::string Text(const std::vector<OpenSequence>& open) {
   std::string text = std::to_string(open.size()) + " open sequences";
@@ -123,6 +126,7 @@ Status StateMerger::CheckSettings(const std::string& name, const StateSettings& 
   if (status.ok()) status = differ("float32 tolerance", ours.tolerance_float32, settings.tolerance_float32);
   if (status.ok()) status = differ("half tolerance", ours.tolerance_half, settings.tolerance_half);
   if (status.ok()) status = differ("saturation bound", ours.saturation_bound, settings.saturation_bound);
+  if (status.ok()) status = differ("--top-k", ours.top_k, settings.top_k);
   if (status.ok()) status = differ("--epoch", ours.epoch, settings.epoch);
   if (status.ok()) status = differ("--stage", ours.stage, settings.stage);
   return status;
@@ -202,6 +206,7 @@ Status StateMerger::Add(const std::string& name, SavedState state) {
   if (first_.empty()) {
     first_ = name;
     state_.settings = state.settings;
+    state_.contents = state.contents;
   }
   Status status = CheckSettings(name, state.settings);
   if (status.ok()) status = AddShares(name, state);

@@ -90,12 +90,14 @@ std::string StateToBytes(const SavedState& state) {
   out.Put(settings.epoch.value_or(0));
   out.PutText(settings.stage);
   out.PutText(settings.row_options);
+  out.Put(uint64_t{settings.top_k.size()});
+  for (const uint32_t k : settings.top_k) out.Put(uint64_t{k});
   out.Put(static_cast<uint64_t>(state.share_by));
   out.Put(uint64_t{state.share_count});
   out.Put(uint64_t{state.shares.size()});
   for (const size_t share : state.shares) out.Put(uint64_t{share});
   for (size_t list = 0; list < kNumNumberLists; ++list) {
-    out.PutText(NamesText(state.contents, static_cast<NumberList>(list)));
+    out.PutText(NamesText(state.contents, static_cast<NumberList>(list), settings.top_k));
   }
   out.Put(uint64_t{state.layers.size()});
   for (const SavedLayer& layer : state.layers) PutLayer(layer, state.contents, &out);

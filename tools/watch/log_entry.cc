@@ -23,7 +23,7 @@ json DictionaryOf(const json& record) {
   const json none = json::object();
   const json& metrics = record.contains("metrics") ? record["metrics"] : none;
   const json& heads = record.contains("heads") ? record["heads"] : none;
-  for (const MetricInfo& info : AllMetrics()) {
+  const auto place_metric = [&](const MetricInfo& info) {
     const std::string name(info.name);
     const std::string group(info.report_key);
     if (metrics.contains(name)) {
@@ -31,6 +31,12 @@ json DictionaryOf(const json& record) {
       (info.group == MetricGroup::kLayer ? place : place[name]) = metrics[name];
     }
     if (heads.contains(name)) report[group][layer]["heads"][name] = heads[name];
+  };
+  for (const MetricInfo& info : AllMetrics()) place_metric(info);
+  for (const json* const values : {&metrics, &heads}) {
+    for (const auto& [name, value] : values->items()) {
+      if (const size_t k = TopKNamed(name); k != 0) place_metric(InfoOf(TopMass(k)));
+    }
   }
   return report;
 }

@@ -295,7 +295,7 @@ TEST(RowOutputsErrors, NameTheFieldAndItsValue) {
   ExpectError(outputs, "rows.argmax is a buffer of float, expected int32_t or int64_t");
   outputs = {};
   outputs.top_mass[3] = floats.data();
-  ExpectError(outputs, "rows.top_mass[3] is asked for, but there are 3 values of k");
+  ExpectError(outputs, "rows.top_mass[3] is asked for, but there are 3 values of k: 5, 10, 50");
   outputs = {};
   outputs.row_sum.data = floats.data();
   outputs.row_sum.type = static_cast<RowBufferType>(9);

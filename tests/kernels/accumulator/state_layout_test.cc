@@ -161,7 +161,7 @@ TEST(StatsOfTest, NothingMeasuredIsNaN) {
   const StateLayout layout(2, 1, 8);
   const std::vector<double> sums(layout.closed_sums());
   const std::vector<double> maxima(layout.closed_maxima());
-  const LayerStats stats = StatsOf(layout, sums.data(), maxima.data());
+  const LayerStats stats = StatsOf(layout, kDefaultTopK, sums.data(), maxima.data());
   EXPECT_TRUE(stats.heads.empty());
   for (const MetricInfo& info : AllMetrics()) EXPECT_FALSE(stats.layer.Has(info.metric)) << info.name;
 }
@@ -179,7 +179,7 @@ TEST(StatsOfTest, LayerIsTheMeanOverRows) {
   row(1, RowSum::kMeasured) = 3.0;
   row(1, RowSumOf<Metric::kEntropy>()) = 9.0;
   row(1, RowSumOf<Metric::kUnnormalizedRows>()) = 2.0;
-  const LayerStats stats = StatsOf(layout, sums.data(), maxima.data());
+  const LayerStats stats = StatsOf(layout, kDefaultTopK, sums.data(), maxima.data());
   EXPECT_EQ(stats.layer[Metric::kEntropy], 2.5);
   EXPECT_EQ(stats.layer[Metric::kRows], 4.0);
   EXPECT_EQ(stats.layer[Metric::kUnnormalizedRows], 2.0);
@@ -201,7 +201,7 @@ TEST(StatsOfTest, SinkRateIsTheShareOfHeadsAboveTheBound) {
     sums[layout.HeadSums(head) + kNumRowSums + static_cast<size_t>(MatrixSumOf<Metric::kFirstTokenMass>())] =
         masses[head];
   }
-  const LayerStats stats = StatsOf(layout, sums.data(), maxima.data());
+  const LayerStats stats = StatsOf(layout, kDefaultTopK, sums.data(), maxima.data());
   EXPECT_EQ(stats.layer[Metric::kSinkRate], 0.5);
   EXPECT_FALSE(stats.heads[0].Has(Metric::kSinkRate)) << "layers only";
 }

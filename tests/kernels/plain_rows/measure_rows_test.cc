@@ -33,8 +33,12 @@ struct Measured {
   }
   std::vector<std::vector<double>*> OfRows() { return {&entropy, &exponential, &sum, &max, &top5, &top10, &top50}; }
   kernels::RowMeasures Outputs() {
-    return {entropy.data(), exponential.data(), sum.data(),   max.data(),
-            top5.data(),    top10.data(),       top50.data(), columns.data()};
+    return {.entropy_nats = entropy.data(),
+            .exp_entropy = exponential.data(),
+            .sum = sum.data(),
+            .max = max.data(),
+            .top_mass = {top5.data(), top10.data(), top50.data()},
+            .column_sums = columns.data()};
   }
 };
 
@@ -140,15 +144,46 @@ TEST_P(MeasureRowsTest, OutputsAlone) {
   ASSERT_TRUE(kernels::MeasureRows(rows, Workspace(bytes), bytes, all.Outputs()).ok());
   for (double* kernels::RowMeasures::*output :
        {&kernels::RowMeasures::entropy_nats, &kernels::RowMeasures::exp_entropy, &kernels::RowMeasures::sum,
-        &kernels::RowMeasures::max, &kernels::RowMeasures::top5, &kernels::RowMeasures::top10,
-        &kernels::RowMeasures::top50, &kernels::RowMeasures::column_sums}) {
+        &kernels::RowMeasures::max, &kernels::RowMeasures::column_sums}) {
     kernels::RowMeasures one;
     one.*output = alone.Outputs().*output;
+    ASSERT_TRUE(kernels::MeasureRows(rows, Workspace(bytes), bytes, one).ok());
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    kernels::RowMeasures one;
+    one.top_mass[i] = alone.Outputs().top_mass[i];
     ASSERT_TRUE(kernels::MeasureRows(rows, Workspace(bytes), bytes, one).ok());
   }
   for (size_t i = 0; i < all.OfRows().size(); ++i) EXPECT_TRUE(SameBits(*alone.OfRows()[i], *all.OfRows()[i])) << i;
   EXPECT_TRUE(SameBits(alone.columns, all.columns));
   EXPECT_TRUE(kernels::MeasureRows(rows, Workspace(bytes), bytes, {}).ok());
+}
+
+// Masses of any k: those beyond the list are those of TopKMass, which top_rows_test.cc compares with sorted rows.
+TEST_P(MeasureRowsTest, MassesOfAnyK) {
+  for (const size_t columns : {size_t{0}, size_t{1}, size_t{40}, size_t{256}, size_t{700}, size_t{5000}}) {
+    memory_.Place(ElementType::kBFloat16, MixedRows(10 + columns, 21, columns), 21, columns);
+    const size_t bytes = kernels::MeasureRowsBytes(columns);
+    for (uint32_t k = 1; k <= 64; k += 7) {
+      kernels::RowMeasures outputs;
+      outputs.top_k = {k, 64 + k, 8 * (64 + k)};
+      std::vector<double> masses[3];
+      for (size_t i = 0; i < 3; ++i) outputs.top_mass[i] = (masses[i] = std::vector<double>(22, -7.0)).data();
+      ASSERT_TRUE(kernels::MeasureRows(memory_.rows(), Workspace(bytes), bytes, outputs).ok());
+      for (size_t i = 0; i < 3; ++i) {
+        std::vector<double> expected(22, -7.0);
+        ASSERT_TRUE(kernels::TopKMass(memory_.rows(), outputs.top_k[i], expected.data()).ok());
+        for (size_t row = 0; row < 22; ++row) {
+          if (std::isnan(expected[row])) {
+            EXPECT_TRUE(std::isnan(masses[i][row])) << row;
+            continue;
+          }
+          EXPECT_TRUE(Within(masses[i][row], static_cast<long double>(expected[row]), 2e-6 * std::abs(expected[row])))
+              << "top " << outputs.top_k[i] << " of row " << row << " of " << columns;
+        }
+      }
+    }
+  }
 }
 
 TEST_P(MeasureRowsTest, WorkspaceOfAnyAlignment) {

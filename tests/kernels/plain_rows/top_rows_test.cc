@@ -101,7 +101,7 @@ TEST_P(TopRowsTest, EveryLengthAndEveryKind) {
 
 TEST_P(TopRowsTest, EveryK) {
   Random random(1);
-  for (size_t k = 1; k <= kernels::kMaxTopK; k += kSlowBuild ? 13 : 1) {
+  for (size_t k = 1; k <= kMaxTopK; k += kSlowBuild ? 13 : 1) {
     const size_t columns = k % 3 == 0 ? 2 * k : k % 3 == 1 ? 4096 + k : 4 * k + 300;
     std::vector<float> row(columns);
     const size_t distinct = k % 2 == 0 ? 100000 : 40;
@@ -142,7 +142,7 @@ TEST_P(TopRowsTest, AnyNumbers) {
   Random random(2);
   for (int turn = 0; turn < (kSlowBuild ? 100 : 600); ++turn) {
     const size_t columns = 1 + random.Below(turn % 4 == 0 ? 6000 : 400);
-    const size_t k = 1 + random.Below(turn % 3 == 0 ? kernels::kMaxTopK : 70);
+    const size_t k = 1 + random.Below(turn % 3 == 0 ? kMaxTopK : 70);
     std::vector<float> row(columns);
     for (float& number : row) {
       number = turn % 5 == 4                         ? -kInfinity

@@ -47,11 +47,10 @@ TEST(SlowRowTest, FloatsAreExact) {
 constexpr size_t kIndex = 3;  // in the block
 
 struct RowMeasures {
-  double entropy_nats, sum, max, top5, top10, top50;
+  double entropy_nats, sum, max;
 };
 RowMeasures MeasuresOf(const BlockResult& block) {
-  return {block.entropy_nats[kIndex], block.sum[kIndex],   block.max[kIndex],
-          block.top5[kIndex],         block.top10[kIndex], block.top50[kIndex]};
+  return {block.entropy_nats[kIndex], block.sum[kIndex], block.max[kIndex]};
 }
 
 void CheckMeasures(ElementType type, const void* row, size_t keys, const std::string& what) {
@@ -65,9 +64,6 @@ void CheckMeasures(ElementType type, const void* row, size_t keys, const std::st
   EXPECT_TRUE(Within(measures.entropy_nats, exact.entropy, rounding * exact.entropy_scale)) << what;
   EXPECT_TRUE(Within(measures.sum, exact.sum, rounding * exact.sum)) << what;
   EXPECT_EQ(measures.max, static_cast<double>(exact.max)) << what;
-  EXPECT_TRUE(Within(measures.top5, exact.top5, rounding * exact.top5)) << what;
-  EXPECT_TRUE(Within(measures.top10, exact.top10, rounding * exact.top10)) << what;
-  EXPECT_TRUE(Within(measures.top50, exact.top50, rounding * exact.top50)) << what;
 }
 
 TEST(SlowRowTest, MeasuresAgreeWithTheOracle) {
@@ -103,10 +99,7 @@ TEST(SlowRowTest, InvalidWeightsHaveMeasuresOfZero) {
       MeasureSlowRow(row.data(), ElementType::kFloat32, row.size(), kIndex, &block);
       EXPECT_EQ(block.valid[kIndex], 0.0) << bad;
       const RowMeasures measures = MeasuresOf(block);
-      for (const double measure :
-           {measures.entropy_nats, measures.sum, measures.max, measures.top5, measures.top10, measures.top50}) {
-        EXPECT_EQ(measure, 0.0) << bad;
-      }
+      for (const double measure : {measures.entropy_nats, measures.sum, measures.max}) EXPECT_EQ(measure, 0.0) << bad;
       EXPECT_TRUE(std::isnan(block.sum[kIndex - 1]) && std::isnan(block.sum[kIndex + 1])) << "other rows";
     }
   }
@@ -120,7 +113,6 @@ TEST(SlowRowTest, NegativeZeroIsZero) {
   const RowMeasures measures = MeasuresOf(block);
   EXPECT_EQ(measures.entropy_nats, 0.0);
   EXPECT_EQ(measures.sum, 1.0);
-  EXPECT_EQ(measures.top50, 1.0);
 }
 
 TEST(SlowRowTest, AddsToColumns) {

@@ -52,7 +52,7 @@ TEST_P(WeightsSweepHalfTest, EveryPatternAlone) {
       ASSERT_EQ(sweep[RowSumOf<Metric::kEmptyRows>()], exact.empty ? 1.0 : 0.0) << NameOf(type) << ", bits " << bits;
       ASSERT_EQ(sweep[RowSumOf<Metric::kMaxRowWeight>()], static_cast<double>(exact.max))
           << NameOf(type) << ", bits " << bits;
-      ASSERT_EQ(sweep[RowSumOf<Metric::kTop5>()], static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
+      ASSERT_EQ(sweep[TopMassSum(0)], static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
       ASSERT_EQ(sweep.Column(position), static_cast<double>(exact.max)) << NameOf(type) << ", bits " << bits;
       ASSERT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], exact.entropy, exact.entropy_bound()))
           << NameOf(type) << ", bits " << bits;
@@ -88,7 +88,7 @@ TEST_P(WeightsSweepHalfTest, EveryWeightTogether) {
       max += row.max;
     }
     EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], entropy, bound)) << NameOf(type);
-    EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kTop50>()], top50, 2e-6L * top50)) << NameOf(type);
+    EXPECT_TRUE(Within(sweep[TopMassSum(2)], top50, 2e-6L * top50)) << NameOf(type);
     EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kMaxRowWeight>()], max, 1e-12L * max)) << NameOf(type);
     for (size_t i = 0; i < kKeys; ++i) {
       EXPECT_TRUE(Within(sweep.Column(i), exact.columns[i], 1e-6L * exact.columns[i])) << NameOf(type) << i;

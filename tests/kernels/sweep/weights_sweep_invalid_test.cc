@@ -145,9 +145,9 @@ void CheckMatrix(const MatrixInMemory& matrix, const std::string& what) {
     const double expected = measured * values[metric];
     EXPECT_TRUE(Within(sweep[which], expected, 2e-6 * expected)) << what;
   };
-  close(RowSumOf<Metric::kTop5>(), Metric::kTop5);
-  close(RowSumOf<Metric::kTop10>(), Metric::kTop10);
-  close(RowSumOf<Metric::kTop50>(), Metric::kTop50);
+  close(TopMassSum(0), Metric::kTop5);
+  close(TopMassSum(1), Metric::kTop10);
+  close(TopMassSum(2), Metric::kTop50);
   close(RowSumOf<Metric::kMaxRowWeight>(), Metric::kMaxRowWeight);
   for (size_t i = 0; i < matrix.keys; ++i) {
     EXPECT_TRUE(Within(sweep.Column(i), exact.columns[i], 1e-6L * exact.columns[i])) << what << ", column " << i;

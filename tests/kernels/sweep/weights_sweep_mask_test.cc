@@ -83,7 +83,7 @@ void CheckMasked(const MaskedMatrix& matrix, const std::string& what) {
   EXPECT_EQ(sweep[RowSum::kSeveralKeys], normalized_rows) << what;
   EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kEntropy>()], entropy, bound)) << what;
   EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kNormalizedEntropy>()], normalized, bound / std::log(2.0L))) << what;
-  EXPECT_TRUE(Within(sweep[RowSumOf<Metric::kTop10>()], top10, 2e-6L * top10)) << what;
+  EXPECT_TRUE(Within(sweep[TopMassSum(1)], top10, 2e-6L * top10)) << what;
   for (size_t i = 0; i < matrix.view.keys; ++i) {
     const long double column = i < exact.columns.size() ? exact.columns[i] : 0.0L;
     ASSERT_TRUE(Within(sweep.Column(i), column, 1e-6L * column)) << what << ", column " << i;

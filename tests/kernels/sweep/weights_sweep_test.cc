@@ -86,18 +86,18 @@ class WeightsSweepTest : public TargetTest {
           << what;
     }
     EXPECT_EQ(sweep_[RowSumOf<Metric::kMaxRowWeight>()], static_cast<double>(exact.max)) << what;
-    top_k_.Add(sweep_[RowSumOf<Metric::kTop5>()], exact.top5, 2e-6L * exact.top5, what);
-    top_k_.Add(sweep_[RowSumOf<Metric::kTop10>()], exact.top10, 2e-6L * exact.top10, what);
-    top_k_.Add(sweep_[RowSumOf<Metric::kTop50>()], exact.top50, 2e-6L * exact.top50, what);
+    top_k_.Add(sweep_[TopMassSum(0)], exact.top5, 2e-6L * exact.top5, what);
+    top_k_.Add(sweep_[TopMassSum(1)], exact.top10, 2e-6L * exact.top10, what);
+    top_k_.Add(sweep_[TopMassSum(2)], exact.top50, 2e-6L * exact.top50, what);
     CheckRanges(exact, what);
   }
 
   // What holds for every distribution, also after rounding.
   void CheckRanges(const ExactRow& exact, const std::string& what) {
     constexpr double kRounding = 1.0 + 1e-14;  // masses are added in different orders, and logarithms differ by an ulp
-    EXPECT_LE(sweep_[RowSumOf<Metric::kMaxRowWeight>()], sweep_[RowSumOf<Metric::kTop5>()] * kRounding) << what;
-    EXPECT_LE(sweep_[RowSumOf<Metric::kTop5>()], sweep_[RowSumOf<Metric::kTop10>()] * kRounding) << what;
-    EXPECT_LE(sweep_[RowSumOf<Metric::kTop10>()], sweep_[RowSumOf<Metric::kTop50>()] * kRounding) << what;
+    EXPECT_LE(sweep_[RowSumOf<Metric::kMaxRowWeight>()], sweep_[TopMassSum(0)] * kRounding) << what;
+    EXPECT_LE(sweep_[TopMassSum(0)], sweep_[TopMassSum(1)] * kRounding) << what;
+    EXPECT_LE(sweep_[TopMassSum(1)], sweep_[TopMassSum(2)] * kRounding) << what;
     if (std::abs(exact.sum - 1.0L) > 1e-6L) return;
     const auto keys = static_cast<double>(exact.visible);
     EXPECT_GE(sweep_[RowSumOf<Metric::kEntropy>()], 0.0) << what;
@@ -168,8 +168,8 @@ TEST_P(WeightsSweepTest, OneHotIsExact) {
       Sweep(matrix, 0.0L);
       ASSERT_EQ(sweep_[RowSumOf<Metric::kEntropy>()], 0.0) << keys << " keys, position " << position;
       ASSERT_EQ(sweep_[RowSumOf<Metric::kEffectiveRank>()], 1.0) << keys << " keys, position " << position;
-      ASSERT_EQ(sweep_[RowSumOf<Metric::kTop5>()], 1.0);
-      ASSERT_EQ(sweep_[RowSumOf<Metric::kTop50>()], 1.0);
+      ASSERT_EQ(sweep_[TopMassSum(0)], 1.0);
+      ASSERT_EQ(sweep_[TopMassSum(2)], 1.0);
       ASSERT_EQ(sweep_[RowSumOf<Metric::kMaxRowWeight>()], 1.0);
       ASSERT_EQ(sweep_[RowSumOf<Metric::kUnnormalizedRows>()], 0.0);
       ASSERT_EQ(sweep_.Column(position), 1.0);

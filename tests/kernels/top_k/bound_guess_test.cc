@@ -36,30 +36,40 @@ GuessOutcome Rows(size_t rows, uint32_t bound, uint32_t upper) {
 TEST(BoundGuessTest, NoneBeforeTheFirstBlock) {
   BoundGuess guess = {};
   EXPECT_FALSE(guess.Usable());
-  guess.Observe(GuessOutcome());
+  guess.Observe(kUsualList, GuessOutcome());
   EXPECT_FALSE(guess.Usable()) << "a block of short rows shows nothing";
-  guess.Observe(Rows(16, Pattern(0.01), Pattern(0.02)));
+  guess.Observe(kUsualList, Rows(16, Pattern(0.01), Pattern(0.02)));
   EXPECT_TRUE(guess.Usable());
-  guess.Observe(Rows(16, Pattern(0.01), Pattern(0.01)));
+  guess.Observe(kUsualList, Rows(16, Pattern(0.01), Pattern(0.01)));
   EXPECT_FALSE(guess.Usable()) << "equal weights have no guess between them";
-  guess.Observe(Rows(16, 0, 0));
+  guess.Observe(kUsualList, Rows(16, 0, 0));
   EXPECT_TRUE(guess.Usable()) << "but zeros do, below all others";
 }
 
-// Of weights r^-a, r = 1, 2, ..., about 72 are above the guess, whatever the power.
+// Of weights r^-a, r = 1, 2, ..., about as many as the list aims at are above the guess, whatever the power.
 TEST(BoundGuessTest, PowersOfTheRank) {
-  for (const double power : {0.1, 0.5, 1.0, 2.0, 5.0}) {
-    BoundGuess guess = {};
-    guess.Observe(Rows(16, Pattern(std::pow(50.0, -power)), Pattern(std::pow(35.0, -power))));
-    const double above = std::pow(Weight(guess.bits), -1.0 / power);
-    EXPECT_GT(above, 64.0) << power;
-    EXPECT_LT(above, 82.0) << power;
-    // From any number of weights that are above a bound, back to 72.
-    for (const size_t count : {size_t{10}, size_t{49}, size_t{129}, size_t{500}}) {
-      const uint32_t bound = Pattern(std::pow(static_cast<double>(count), -power));
-      const double corrected = std::pow(Weight(guess.Corrected(bound, count)), -1.0 / power);
-      EXPECT_GT(corrected, 50.0) << power << ", " << count;
-      EXPECT_LT(corrected, 105.0) << power << ", " << count;
+  struct Case {
+    ListSize list;
+    double least, most;                      // above the first guess
+    double least_corrected, most_corrected;  // and above a corrected one
+  };
+  for (const auto& [list, least, most, least_corrected, most_corrected] :
+       {Case{kUsualList, 64.0, 82.0, 50.0, 105.0}, Case{kLongList, 72.0, 104.0, 50.0, 132.0}}) {
+    EXPECT_NEAR(list.log2_of_step, std::log2(static_cast<double>(list.kept) / static_cast<double>(list.guess_from)),
+                1e-4);
+    for (const double power : {0.1, 0.5, 1.0, 2.0, 5.0}) {
+      const auto at = [power](size_t rank) { return Pattern(std::pow(static_cast<double>(rank), -power)); };
+      BoundGuess guess = {};
+      guess.Observe(list, Rows(16, at(list.kept), at(list.guess_from)));
+      const double above = std::pow(Weight(guess.bits), -1.0 / power);
+      EXPECT_GT(above, least) << power;
+      EXPECT_LT(above, most) << power;
+      // From any number of weights that are above a bound, back to the aim.
+      for (const size_t count : {size_t{10}, size_t{49}, size_t{129}, size_t{500}}) {
+        const double corrected = std::pow(Weight(guess.Corrected(list, at(count), count)), -1.0 / power);
+        EXPECT_GT(corrected, least_corrected) << power << ", " << count;
+        EXPECT_LT(corrected, most_corrected) << power << ", " << count;
+      }
     }
   }
 }
@@ -67,10 +77,10 @@ TEST(BoundGuessTest, PowersOfTheRank) {
 TEST(BoundGuessTest, StaysAPattern) {
   BoundGuess guess = {};
   guess.step = UINT32_MAX;
-  EXPECT_EQ(guess.Corrected(100, 0), 0U);
-  EXPECT_EQ(guess.Corrected(UINT32_MAX, SIZE_MAX), Pattern(INFINITY));
+  EXPECT_EQ(guess.Corrected(kUsualList, 100, 0), 0U);
+  EXPECT_EQ(guess.Corrected(kUsualList, UINT32_MAX, SIZE_MAX), Pattern(INFINITY));
   guess.step = 0;
-  EXPECT_EQ(guess.Corrected(12345, 0), 12345U) << "equal weights leave nowhere to go";
+  EXPECT_EQ(guess.Corrected(kUsualList, 12345, 0), 12345U) << "equal weights leave nowhere to go";
 }
 
 TEST(BoundGuessTest, PausesWhereItFails) {
@@ -80,26 +90,26 @@ TEST(BoundGuessTest, PausesWhereItFails) {
   missed.missed = 9;
   GuessOutcome failed = good;
   failed.missed = failed.failed = 3;
-  guess.Observe(good);
+  guess.Observe(kUsualList, good);
   for (const GuessOutcome& bad : {missed, failed}) {
     uint32_t pause = 1;
     for (int i = 0; i < 8; ++i) {
       EXPECT_TRUE(guess.Usable());
-      guess.Observe(bad);
+      guess.Observe(kUsualList, bad);
       for (uint32_t block = 0; block < pause; ++block) {
         EXPECT_FALSE(guess.Usable()) << i << ", block " << block << " of " << pause;
-        guess.Observe(good);
+        guess.Observe(kUsualList, good);
       }
       pause = pause < 31 ? 2 * pause + 1 : 31;
     }
     EXPECT_TRUE(guess.Usable());
-    guess.Observe(good);  // and the next pause is short again
+    guess.Observe(kUsualList, good);  // and the next pause is short again
   }
   missed.missed = 8;
   failed.missed = failed.failed = 2;
-  guess.Observe(missed);
+  guess.Observe(kUsualList, missed);
   EXPECT_TRUE(guess.Usable()) << "half of the rows may be missed";
-  guess.Observe(failed);
+  guess.Observe(kUsualList, failed);
   EXPECT_TRUE(guess.Usable()) << "and an eighth may fail";
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows made to defeat the top-k filter of the weights sweep: every sum of the 5, 10 and 50 largest weights is exact but
-// for its rounding.
+// Rows made to defeat the top-k filter of the weights sweep: every sum of the k largest weights is exact but for its
+// rounding, for the usual k, for those that need the long list, and for those that take a selection of their own.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,6 +31,13 @@ class TopKTest : public TargetTest {
 
   void Check(const std::vector<float>& row, const std::string& what) { CheckBlock(row, 1, what); }
 
+  // What the rows of all tests are measured by.
+  static const std::vector<MassSizes>& AllMassSizes() {
+    static const std::vector<MassSizes> kAll = {MassSizes({5, 10, 50}), MassSizes({1, 11, 51, 63, 64}),
+                                                MassSizes({7, 50, 65, 128, 700, 1024})};
+    return kAll;
+  }
+
   // Rows that stand one behind the other.
   static MatrixInMemory Matrix(const std::vector<float>& weights, size_t rows) {
     MatrixInMemory matrix;
@@ -42,8 +49,13 @@ class TopKTest : public TargetTest {
   }
 
   // The sums over a block of `rows` rows.
-  void CheckBlock(std::vector<float> weights, size_t rows, const std::string& what) {
-    const MatrixInMemory matrix = Matrix(weights, rows);
+  void CheckBlock(const std::vector<float>& weights, size_t rows, const std::string& what) {
+    for (const MassSizes& masses : AllMassSizes()) CheckMasses(masses, weights, rows, what);
+  }
+
+  void CheckMasses(const MassSizes& masses, std::vector<float> weights, size_t rows, const std::string& what) {
+    MatrixInMemory matrix = Matrix(weights, rows);
+    matrix.masses = &masses;
     sweep_.Clear();
     sweep_.Add(matrix.All());
     double max = 0.0;
@@ -57,9 +69,8 @@ class TopKTest : public TargetTest {
       for (size_t i = 0; i < weights.size(); ++i) sum += i % matrix.keys < k ? static_cast<long double>(weights[i]) : 0;
       EXPECT_TRUE(Within(sweep_[which], sum, 2e-6L * sum)) << what << ", " << matrix.keys << " keys, top " << k;
     };
-    check(RowSumOf<Metric::kTop5>(), 5);
-    check(RowSumOf<Metric::kTop10>(), 10);
-    check(RowSumOf<Metric::kTop50>(), 50);
+    for (size_t i = 0; i < masses.size(); ++i) check(TopMassSum(i), masses.k[i]);
+    for (size_t i = masses.size(); i < kMaxTopMasses; ++i) EXPECT_EQ(sweep_[TopMassSum(i)], 0.0);
     ASSERT_EQ(sweep_[RowSumOf<Metric::kMaxRowWeight>()], max) << what;
   }
 
@@ -272,16 +283,19 @@ TEST_P(TopKTest, LaterTiles) {
         for (size_t i = columns; i > 1; --i) std::swap(tile[i - 1], tile[random.Below(i)]);
       }
     }
-    CheckBlock(rows, num_rows, "block " + std::to_string(block));
-    alone.Clear();
-    const MatrixInMemory matrix = Matrix(rows, num_rows);
-    for (size_t row = 0; row < num_rows; ++row) alone.Add(matrix.Rows(row, 1));
-    EXPECT_TRUE(SameBits(alone.State(), sweep_.State())) << "block " << block;
+    for (const MassSizes& masses : AllMassSizes()) {
+      CheckMasses(masses, rows, num_rows, "block " + std::to_string(block));
+      alone.Clear();
+      MatrixInMemory matrix = Matrix(rows, num_rows);
+      matrix.masses = &masses;
+      for (size_t row = 0; row < num_rows; ++row) alone.Add(matrix.Rows(row, 1));
+      EXPECT_TRUE(SameBits(alone.State(), sweep_.State())) << "block " << block;
+    }
   }
 }
 
-// Any guess of what the 50 largest weights are above gives the same bits as none: too low, too high, a weight of the
-// row, one that 49, 50, 127, 128 or 129 of its weights are above; and any step to the next guess.
+// Any guess of what the kept weights are above gives the same bits as none: too low, too high, a weight of the row, one
+// that 49 or 63, 50 or 64, 127, 128 or 129 of its weights are above; and any step to the next guess.
 TEST_P(TopKTest, AnyGuess) {
   Random random(11);
   OpenSweep guessed(kMostKeys);
@@ -298,11 +312,13 @@ TEST_P(TopKTest, AnyGuess) {
     const bool distinct = keys <= kTileColumns && random.Below(2) == 0;
     // The last candidate is the largest.
     for (size_t i = 0; distinct && i < rows.size(); ++i) rows[i] = Weight(i % keys);
+    const MassSizes& masses = AllMassSizes()[static_cast<size_t>(block) / 4 % 2];
+    const size_t kept = masses.list->kept;
     sweep_.SetGuess({});
-    CheckBlock(rows, num_rows, "block " + std::to_string(block));
+    CheckMasses(masses, rows, num_rows, "block " + std::to_string(block));
     std::vector<float> sorted(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(std::min(keys, kTileColumns)));
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
-    const size_t ranks[] = {49, 50, 127, 128, 129, 48, 0, random.Below(sorted.size())};
+    const size_t ranks[] = {kept - 1, kept, 127, 128, 129, kept - 2, 0, random.Below(sorted.size())};
     const uint32_t weight = pattern(sorted[ranks[random.Below(distinct ? 5 : std::size(ranks))]]);
     const uint32_t patterns[] = {0, 1, weight - 1, weight, weight + 1, 0x7F800000, UINT32_MAX};
     const uint32_t steps[] = {0, 1, 1 + static_cast<uint32_t>(random.Below(1 << 24)), UINT32_MAX};
@@ -312,7 +328,9 @@ TEST_P(TopKTest, AnyGuess) {
     guess.known = 1;
     guessed.Clear();
     guessed.SetGuess(guess);
-    guessed.Add(Matrix(rows, num_rows).All());
+    MatrixInMemory matrix = Matrix(rows, num_rows);
+    matrix.masses = &masses;
+    guessed.Add(matrix.All());
     EXPECT_TRUE(SameBits(guessed.State(), sweep_.State()))
         << "block " << block << ", " << keys << " keys, guess " << guess.bits << ", step " << guess.step;
   }
@@ -335,9 +353,7 @@ TEST_P(TopKTest, ShortRowsBesideLongOnes) {
       sweep_.Clear();
       sweep_.Add(matrix.All());
       std::vector<std::vector<long double>> rows = matrix.ExactRows();
-      for (const auto& [which, k] : {std::pair(RowSumOf<Metric::kTop5>(), 5U),
-                                     {RowSumOf<Metric::kTop10>(), 10U},
-                                     {RowSumOf<Metric::kTop50>(), 50U}}) {
+      for (const auto& [which, k] : {std::pair(TopMassSum(0), 5U), {TopMassSum(1), 10U}, {TopMassSum(2), 50U}}) {
         long double sum = 0.0L;
         for (std::vector<long double>& row : rows) {
           std::sort(row.begin(), row.end(), std::greater<>());

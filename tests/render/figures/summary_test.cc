@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "attnscope/report.h"
 #include "tests/support/example_report.h"
@@ -60,6 +62,41 @@ TEST(Summary, ExampleReportHasAllItsTexts) {
   EXPECT_EQ(canvas.Count("Max Column Sum"), 2);  // legend and axis
   EXPECT_EQ(canvas.Count("Transformer Layer"), 6);
   EXPECT_EQ(canvas.Count("7"), 6);
+}
+
+// Masses of other k: those that have a colour of their own keep it, the others take what is left; three at most.
+TEST(Summary, TopMassesOfAnyK) {
+  struct Case {
+    std::vector<size_t> k;
+    std::vector<size_t> drawn;
+    std::vector<Color> colors;
+  };
+  const DataColors colors;
+  for (const Case& c : {Case{{1, 5, 128}, {1, 5, 128}, {colors.top10, colors.top5, colors.top50}},
+                        Case{{1, 2, 3, 4}, {1, 2, 3}, {colors.top5, colors.top10, colors.top50}},
+                        Case{{1, 5, 10, 50, 64}, {5, 10, 50}, {colors.top5, colors.top10, colors.top50}},
+                        Case{{50}, {50}, {colors.top50}}, Case{{10, 1024}, {10, 1024}, {colors.top10, colors.top5}}}) {
+    Report report = ExampleReport();
+    for (LayerReport& layer : report.layers) {
+      for (const Metric usual : {Metric::kTop5, Metric::kTop10, Metric::kTop50}) {
+        layer.stats.layer[usual] = std::numeric_limits<double>::quiet_NaN();
+      }
+      for (size_t i = 0; i < c.k.size(); ++i) {
+        layer.stats.layer[TopMass(c.k[i])] = 0.1 * static_cast<double>(i + 1) + 0.01 * static_cast<double>(layer.layer);
+      }
+    }
+    const RecordingCanvas canvas = Drawn(report);
+    ExpectTidySummary(canvas, 2000.0, 1500.0);
+    const Structure structure = StructureOf(canvas);
+    for (size_t i = 0; i < c.drawn.size(); ++i) {
+      EXPECT_EQ(canvas.Count("Top-" + std::to_string(c.drawn[i]) + " Mass"), 1) << c.drawn[i];
+      EXPECT_EQ(CurveOf(structure, c.colors[i]).segments.size(), 7U) << c.drawn[i];
+    }
+    for (const size_t k : c.k) {
+      const bool drawn = std::find(c.drawn.begin(), c.drawn.end(), k) != c.drawn.end();
+      EXPECT_EQ(canvas.Count("Top-" + std::to_string(k) + " Mass"), drawn ? 1 : 0) << k;
+    }
+  }
 }
 
 TEST(Summary, ExampleReportLabelsEveryPoint) {

@@ -110,6 +110,33 @@ TEST_F(CommandTest, AnalyzePrintsTableAndVerdicts) {
             "  growing logits: max_logit is missing (layers 0, 1)\n");
 }
 
+// The columns are in the order of k, and the table, JSON and verdicts without the mass of 5 say so.
+TEST_F(CommandTest, TopMassesOfAnyK) {
+  const Outcome outcome = RunOk({"analyze", kShort0, "--top-k", "1,5,128", "-o", Path("a.json")});
+  EXPECT_NE(outcome.out.find("layer  entropy       rank   top1   top5  top128  weight"), std::string::npos)
+      << outcome.out;
+  const MetricValues values = Parse(Read(Path("a.json"))).layers.at(0).stats.layer;
+  const MetricValues usual = Parse(RunOk({"analyze", kShort0, "--json"}).out).layers.at(0).stats.layer;
+  EXPECT_EQ(values[TopMass(1)], usual[Metric::kMaxRowWeight]);
+  EXPECT_EQ(values[Metric::kTop5], usual[Metric::kTop5]);
+  EXPECT_NEAR(values[TopMass(128)], 1.0, 1e-6);
+  EXPECT_FALSE(values.Has(Metric::kTop10) || values.Has(Metric::kTop50));
+  RunOk({"diagnose", Path("a.json")});
+  RunOk({"render", Path("a.json"), "-o", Path("a.png")});
+  for (const auto& [top_k, message] :
+       {std::pair("5,x", "--top-k is \"5,x\", expected whole numbers with commas between them"),
+        {"5,", "--top-k is \"5,\", expected whole numbers with commas between them"},
+        {"-5", "--top-k is \"-5\", expected whole numbers with commas between them"},
+        {"10,5", "--top-k is 10, 5, which does not ascend"},
+        {"0", "--top-k has the value 0, expected 1 to 1024"},
+        {"1,2000", "--top-k has the value 2000, expected 1 to 1024"},
+        {"1,2,3,4,5,6,7,8,9", "--top-k has 9 values, expected 1 to 8"}}) {
+    const Outcome refused = Run({"analyze", kShort0, std::string("--top-k=") + top_k});
+    EXPECT_EQ(refused.exit_code, 2) << top_k;
+    EXPECT_EQ(refused.err, std::string("attnscope: ") + message + "\n");
+  }
+}
+
 TEST_F(CommandTest, HeadsArePrintedOnlyIfAskedForButAlwaysReported) {
   const Outcome without =
       RunOk({"analyze", kShort0, "--threshold", "one_hot_max_row_weight_warning=0.5", "-o", Path("a.json")});

@@ -63,6 +63,28 @@ TEST_F(MergeCommandTest, OneStateIsTheReportItself) {
   EXPECT_EQ(Parse(Read(Path("m.json"))).epoch, 5);
 }
 
+TEST_F(MergeCommandTest, TopMassesOfAnyK) {
+  const std::vector<std::string> top_k = {"--top-k", "1,5,128"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), top_k.begin(), top_k.end());
+    return Analyze(more);
+  };
+  RunOk(with({"-o", Path("one.json"), "--state-out", Path("one.state")}));
+  RunOk(with({"--share", "0/2", "--state-out", Path("a.state")}));
+  RunOk(with({"--share", "1/2", "--state-out", Path("b.state")}));
+  RunOk(Merge({Path("one.state")}, {"-o", Path("m.json")}));
+  EXPECT_EQ(Read(Path("m.json")), Read(Path("one.json")));
+  RunOk(Merge({Path("b.state"), Path("a.state")}, {"-o", Path("m.json")}));
+  const Report merged = Parse(Read(Path("m.json")));
+  EXPECT_LE(test::DifferenceOf(merged, Parse(Read(Path("one.json")))), test::kMergeBound);
+  EXPECT_TRUE(merged.layers.at(0).stats.layer.Has(TopMass(128)) && merged.layers[0].stats.heads.at(3).Has(TopMass(1)));
+  RunOk(Analyze({"--share", "1/2", "--state-out", Path("c.state")}));
+  const Outcome refused = Run(Merge({Path("a.state"), Path("c.state")}, {}));
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_EQ(refused.err, "attnscope: cannot merge " + Path("a.state") + " and " + Path("c.state") +
+                             ": --top-k is 1, 5, 128 in the first and 5, 10, 50 in the second\n");
+}
+
 TEST_F(MergeCommandTest, Trees) {
   const std::vector<std::string> states = WriteShares(4, "rows");
   const Outcome half = Run(Merge({states[2], states[0]}, {"--partial", "--state-out", Path("a.state")}));

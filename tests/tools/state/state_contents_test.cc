@@ -34,13 +34,15 @@ SavedState ReadState(const std::string& bytes) {
 SavedState Copy(const SavedState& state) { return ReadState(StateToBytes(state)); }
 
 // Logits of two layers, and the residual stream of the first; ended.
-SavedState Measure() {
+SavedState Measure(const TopKValues& top_k = kDefaultTopK) {
   SavedState state;
+  state.settings.top_k = top_k;
+  state.contents = StateContents(top_k);
   for (const int64_t layer : {int64_t{0}, int64_t{1}}) {
     MeasuredLayer measured;
     measured.layer = layer;
     measured.kind = AttentionKind::kLogits;
-    EXPECT_TRUE(LayerAccumulator::Create({.heads = 2, .max_keys = 7}, &measured.accumulator).ok());
+    EXPECT_TRUE(LayerAccumulator::Create({.heads = 2, .max_keys = 7, .top_k = top_k}, &measured.accumulator).ok());
     std::vector<float> logits(size_t{2} * 5 * 7);
     for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>((i * 37 + 11) % 23) / 4.0f;
     EXPECT_TRUE(
@@ -134,8 +136,8 @@ TEST(StateContentsTest, WhatAStateLacksIsNotMeasured) {
     // A metric is measured from those of ended matrices, which are named apart.
     if (list == NumberList::kOpenMaxima) continue;
     for (size_t i = 0; i < NumbersIn(list); ++i) {
-      const std::string name(NumberName(list, i));
-      if (needed.contains(name)) continue;
+      const std::string name(NumberName(list, i, kDefaultTopK));
+      if (name.empty() || needed.contains(name)) continue;
       SavedState lacking = full;
       lacking.contents.Set(list, i, false);
       const auto found = others.find(name);
@@ -229,12 +231,80 @@ TEST(StateContentsTest, StatesOfVersion1AreRead) {
   EXPECT_EQ(stats.layer[Metric::kMatrices], 4.0);
 }
 
+// States say which masses they have, in their settings and by the names of their sums.
+TEST(StateContentsTest, TopMassesOfAnyK) {
+  for (const TopKValues& top_k : {TopKValues{1, 5, 128}, TopKValues{7}, TopKValues{1, 2, 3, 4, 5, 6, 7, 1024}}) {
+    const SavedState state = Measure(top_k);
+    const std::string bytes = StateToBytes(state);
+    for (const uint32_t k : top_k) EXPECT_NE(bytes.find(" top" + std::to_string(k)), std::string::npos) << k;
+    const SavedState copy = ReadState(bytes);
+    EXPECT_EQ(copy.settings.top_k, top_k);
+    EXPECT_TRUE(copy.contents == state.contents);
+    EXPECT_EQ(StateToBytes(copy), bytes);
+    const Report report = ReportFrom(copy);
+    EXPECT_EQ(test::DifferenceOf(report, ReportFrom(state)), 0.0);
+    const MetricValues& values = report.layers.at(1).stats.heads.at(1);
+    for (size_t k = 1; k <= kMaxTopK; ++k) {
+      EXPECT_EQ(values.Has(TopMass(k)), std::find(top_k.begin(), top_k.end(), k) != top_k.end()) << k;
+    }
+    EXPECT_EQ(test::DifferenceOf(ReportFrom(Merge({state, state})), ReportFrom(Merge({copy, state}))), 0.0);
+    // A mass that a state does not name is missing, and no other.
+    SavedState lacking = state;
+    lacking.contents.Set(NumberList::kRowSums, kFirstTopMass, false);
+    EXPECT_FALSE(ReportFrom(Copy(lacking)).layers[0].stats.layer.Has(TopMass(top_k[0])));
+    EXPECT_EQ(ReportFrom(Copy(lacking)).layers[0].stats.layer.Has(TopMass(5)), values.Has(TopMass(5)));
+  }
+  StateMerger merger;
+  ASSERT_TRUE(merger.Add("a", Measure()).ok());
+  const Status status = merger.Add("b", Measure({1, 5, 128}));
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(), "cannot merge a and b: --top-k is 5, 10, 50 in the first and 1, 5, 128 in the second");
+}
+
+// States of version 3 are those of 5, 10 and 50, without saying so.
+TEST(StateContentsTest, StatesOfVersion3HaveTheUsualMasses) {
+  const SavedState state = Measure();
+  std::string bytes = StateToBytes(state);
+  bytes.erase(104, 4 * sizeof(uint64_t));
+  bytes[8] = 3;
+  const SavedState read = ReadState(testing_tools::Signed(bytes));
+  EXPECT_EQ(read.settings.top_k, kDefaultTopK);
+  EXPECT_EQ(StateToBytes(read), StateToBytes(state));
+}
+
+// The k stand behind the settings' other numbers and two empty texts.
+TEST(StateContentsTest, TopKThatCannotBeIsRefused) {
+  const std::string bytes = StateToBytes(Measure());
+  constexpr size_t kAt = 32 + 8 + 5 * 8 + 8 + 8 + 8;  // flags, five numbers, epoch, and the lengths of two texts
+  const auto refuse = [&](size_t word, uint64_t value, const std::string& part) {
+    std::string bad = bytes;
+    std::memcpy(bad.data() + kAt + 8 * word, &value, sizeof(value));
+    bad = testing_tools::Signed(bad);
+    SavedState state;
+    const Status status = StateFromBytes({reinterpret_cast<const uint8_t*>(bad.data()), bad.size()}, &state);
+    EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  };
+  refuse(0, 9, "number of top-k masses");
+  refuse(0, 0, "top_k has 0 values");
+  refuse(1, 0, "top_k has the value 0");
+  refuse(1, 1025, "k of a top-k mass");
+  refuse(2, 5, "top_k is 5, 5, 50, which does not ascend");
+}
+
 TEST(StateContentsTest, NamesOfNumbersAreUnique) {
   for (size_t l = 0; l < kNumNumberLists; ++l) {
     const auto list = static_cast<NumberList>(l);
     std::set<std::string_view> names;
-    for (size_t i = 0; i < NumbersIn(list); ++i) EXPECT_TRUE(names.insert(NumberName(list, i)).second);
-    EXPECT_FALSE(names.contains(""));
+    for (const TopKValues& top_k : {kDefaultTopK, TopKValues{1, 2, 3, 4, 60, 70, 80, 1024}}) {
+      names.clear();
+      for (size_t i = 0; i < NumbersIn(list); ++i) {
+        const std::string_view name = NumberName(list, i, top_k);
+        const bool is_unused = list == NumberList::kRowSums && i >= kFirstTopMass + top_k.size() && i < kNumSweptSums;
+        EXPECT_EQ(name.empty(), is_unused) << i;
+        EXPECT_TRUE(name.empty() || names.insert(name).second) << name;
+      }
+    }
   }
 }
 

@@ -63,10 +63,9 @@ SavedState Example() {
 constexpr std::array<std::string_view, 5> kNames = {
     "residual_sequences residual_tokens gradient_buffers gradient_squares residual_ratio token_residual_ratio "
     "infinite_residuals",
-    "measured_rows rows_of_several_keys null_mass_rows entropy effective_rank top5 top10 top50 max_row_weight "
-    "normalized_entropy "
-    "invalid_rows empty_rows unnormalized_rows masked_rows null_mass logit_rows logits logit_squares logit_mean "
-    "saturation_ratio logsumexp",
+    "measured_rows rows_of_several_keys null_mass_rows entropy effective_rank max_row_weight normalized_entropy "
+    "invalid_rows empty_rows unnormalized_rows masked_rows null_mass top5 top10 top50 logit_rows logits logit_squares "
+    "logit_mean saturation_ratio logsumexp",
     "col_entropy max_col_sum sink_mass first_token_mass matrices",
     "sink keys max_abs_logit max_logit",
     "max_abs_logit max_logit first_key",
@@ -116,7 +115,7 @@ TEST(StateFileTest, BytesAreAsDocumented) {
     return value;
   };
   EXPECT_EQ(bytes.substr(0, 8), "ATTNSTAT");
-  EXPECT_EQ(bytes.substr(8, 8), std::string("\3\0\0\0\x0D\x0C\x0B\x0A", 8));
+  EXPECT_EQ(bytes.substr(8, 8), std::string("\4\0\0\0\x0D\x0C\x0B\x0A", 8));
   EXPECT_EQ(u64(16), bytes.size());
   EXPECT_EQ(u64(24) >> 32, 0u);
   EXPECT_EQ(u64(32), 5u) << "flags: causal, epoch";
@@ -125,12 +124,16 @@ TEST(StateFileTest, BytesAreAsDocumented) {
   EXPECT_EQ(bytes.substr(96, 16), std::string("validation\0\0\0\0\0\0", 16));
   EXPECT_EQ(u64(112), 10u);
   EXPECT_EQ(bytes.substr(120, 16), std::string("--window 4\0\0\0\0\0\0", 16));
-  EXPECT_EQ(u64(136), 3u) << "by rows";
-  EXPECT_EQ(u64(144), 8u);
-  EXPECT_EQ(u64(152), 2u);
-  EXPECT_EQ(u64(168), 5u) << "the second share";
+  EXPECT_EQ(u64(136), 3u) << "top-k masses";
+  EXPECT_EQ(u64(144), 5u);
+  EXPECT_EQ(u64(152), 10u);
+  EXPECT_EQ(u64(160), 50u);
+  EXPECT_EQ(u64(168), 3u) << "by rows";
+  EXPECT_EQ(u64(176), 8u);
+  EXPECT_EQ(u64(184), 2u);
+  EXPECT_EQ(u64(200), 5u) << "the second share";
   // The names of the numbers, each list behind its length.
-  size_t at = 176;
+  size_t at = 208;
   for (const std::string_view names : kNames) {
     EXPECT_EQ(u64(at), names.size());
     EXPECT_EQ(bytes.substr(at + 8, names.size()), names);
@@ -174,10 +177,10 @@ TEST(StateFileTest, DamageOfEveryByte) {
     }
   }
   std::string other_version = bytes;
-  other_version[8] = 4;
-  ExpectRefusal(other_version, "is a state of version 4, this program reads versions 1 to 3");
+  other_version[8] = 5;
+  ExpectRefusal(other_version, "is a state of version 5, this program reads versions 1 to 4");
   other_version[8] = 0;
-  ExpectRefusal(other_version, "is a state of version 0, this program reads versions 1 to 3");
+  ExpectRefusal(other_version, "is a state of version 0, this program reads versions 1 to 4");
   std::string other_order = bytes;
   std::swap(other_order[12], other_order[15]);
   std::swap(other_order[13], other_order[14]);
