@@ -71,19 +71,22 @@ ATTNSCOPE_PEER int32_t SquaredNorm(const float* data, size_t rows, size_t column
   return AttnscopeSquaredNorm(&view, out);
 }
 
-// One causal call of the C++ interface, and the end of its sequence: float32 [1, heads, tokens, head_dim] of both.
+// One call of the C++ interface, and the end of its sequence: float32 [1, heads, tokens, head_dim] of both. `entropy`,
+// unless it is null, becomes the mean of this call's rows, in nats.
 ATTNSCOPE_PEER int32_t AddQueriesKeys(const float* queries, const float* keys, size_t heads, size_t tokens,
-                                      size_t head_dim) {
+                                      size_t head_dim, int32_t causal, double* entropy) {
   static attnscope::LayerAccumulator layer;
   if (layer.config().heads != heads || layer.config().max_keys < tokens) {
     const attnscope::Status status = attnscope::LayerAccumulator::Create({.heads = heads, .max_keys = tokens}, &layer);
     if (!status.ok()) return static_cast<int32_t>(status.code());
   }
+  if (entropy != nullptr) layer.Reset();
   const attnscope::QueryKeyView view = attnscope::ContiguousQueryKey(queries, keys, attnscope::ElementType::kFloat32, 1,
                                                                      heads, heads, tokens, tokens, head_dim);
   attnscope::SoftmaxParams params;
-  params.mask.causal = true;
+  params.mask.causal = causal != 0;
   const attnscope::Status status = layer.AddQueriesKeys(view, params);
   layer.EndSequence();
+  if (entropy != nullptr) *entropy = layer.Stats().layer[attnscope::Metric::kEntropy];
   return static_cast<int32_t>(status.code());
 }
