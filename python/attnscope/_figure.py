@@ -8,12 +8,23 @@ import numpy
 from attnscope import _core
 
 
-def in_order(keys, maps):
-    """Profiles and maps as the core wants them: by layers, and by heads."""
+def what_to_draw(reports, keys, maps):
+    """As the core wants it: its own reports; profiles and maps by layers, and by heads. Raises TypeError."""
+    keys = _all_of("keys", keys, _core.KeyProfile)
+    maps = _all_of("maps", maps, _core.AttentionMap)
     return {
+        "reports": _all_of("reports", (getattr(one, "_core", one) for one in reports), _core.Report),
         "keys": sorted(keys, key=lambda profile: profile.layer),
         "maps": sorted(maps, key=lambda one: (one.layer, one.head)),
     }
+
+
+def _all_of(name, values, kind):
+    values = list(values)
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} holds a {type(value).__name__}, expected {kind.__name__} only")
+    return values
 
 
 class Figure:
@@ -36,8 +47,7 @@ class Figure:
         `Report.diagnose`. Raises ValueError for another kind or bound.
         """
         self.kind = kind
-        reports = [report._core for report in reports]
-        self._drawing = _core.Drawing(kind, reports, **in_order(keys, maps), **options)
+        self._drawing = _core.Drawing(kind, **what_to_draw(reports, keys, maps), **options)
 
     @property
     def png(self):

@@ -5,7 +5,7 @@ import html
 import os
 
 from attnscope import _core
-from attnscope._figure import in_order
+from attnscope._figure import what_to_draw
 
 
 class Page:
@@ -16,8 +16,7 @@ class Page:
 
     def __init__(self, reports, *, keys=(), maps=(), thresholds=None, baseline=None):
         """Of one report or more, the last of which is judged; see `Report.html`."""
-        cores = [report._core for report in reports]
-        self._text = _core.page(cores, **in_order(keys, maps), thresholds=thresholds, baseline=baseline)
+        self._text = _core.page(**what_to_draw(reports, keys, maps), thresholds=thresholds, baseline=baseline)
 
     def save(self, path):
         """Writes a file, whole or not at all. Raises OSError."""
