@@ -342,6 +342,17 @@ std::vector<Case> Cases(bool all) {
           }
         }
       }
+      // Long prompts of several sequences: each size of ubatch and kind of cache by one of the two ways to measure.
+      for (const int ubatch : {64, 512}) {
+        if (all || flash == LLAMA_FLASH_ATTN_TYPE_ENABLED) continue;
+        add({.model = model,
+             .flash = flash,
+             .prompt = 900,
+             .ubatch = ubatch,
+             .sequences = 3,
+             .unified = (ubatch == 64) == (flash == LLAMA_FLASH_ATTN_TYPE_AUTO)},
+            "long");
+      }
       for (const Kind kind : {Kind::kShift, Kind::kSecondPrompt, Kind::kRollback}) {
         // A window cannot be taken back where its cells are gone, nor shifted.
         if (std::strcmp(model, "llama") != 0 && kind != Kind::kSecondPrompt) continue;
