@@ -112,7 +112,9 @@ Status Run(const Options& options) {
   if (status.ok()) status = step();
   if (status.ok()) status = watch.EndWindow(0, /*decoding=*/false);
   const size_t tokens = status.ok() && generation.can_write() ? options.tokens : 0;
-  const size_t window = std::max<size_t>(options.every, (tokens + 31) / 32);
+  // A point of the history is of enough steps that a layer's rows, one a step and head, are judged: 32.
+  const size_t steps = (32 + generation.heads() - 1) / generation.heads();
+  const size_t window = std::max<size_t>(options.every * steps, (tokens + 31) / 32);
   for (size_t i = 1; status.ok() && i <= tokens; ++i) {
     status = step();
     const bool is_last = i == tokens || generation.has_ended();

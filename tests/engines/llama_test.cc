@@ -144,6 +144,8 @@ class Run {
   const std::string& refusal() const { return refusal_; }
   int layers() const { return layers_; }
   int wanted() const { return wanted_; }
+  // Whether attention was in memory that is not the host's.
+  bool is_on_device() const { return is_on_device_; }
   void ForgetWanted() { wanted_ = 0; }
   void Step() {
     std::vector<std::pair<int, int>> tokens;
@@ -206,6 +208,11 @@ class Run {
     Run& run = *static_cast<Run*>(opaque);
     const bool result = run.probe_callback_(node, ask, &run.probe_);
     if (ask && result) ++run.wanted_;
+    if (node->op == GGML_OP_FLASH_ATTN_EXT || node->op == GGML_OP_SOFT_MAX) {
+      const ggml_tensor& queries = *node->src[0];
+      ggml_backend_buffer* const memory = queries.view_src != nullptr ? queries.view_src->buffer : queries.buffer;
+      run.is_on_device_ = run.is_on_device_ || (memory != nullptr && !ggml_backend_buffer_is_host(memory));
+    }
     return result;
   }
 
@@ -287,6 +294,7 @@ class Run {
   int layers_ = 0;
   int calls_ = 0;
   int wanted_ = 0;
+  bool is_on_device_ = false;
   std::vector<int> next_;  // position, by sequence
   std::string error_, refusal_;
   Truth truth_;
@@ -388,6 +396,7 @@ bool Check(const Case& the_case, const std::string& folder, double* worst_of_all
   std::string what = run.error();
   std::string where;
   double worst = 0.0;
+  if (what.empty() && run.is_on_device() != on_gpu) what = on_gpu ? "no attention on a GPU" : "attention on a GPU";
   if (what.empty() && Refuses(the_case)) {
     if (run.refused() == 0 || run.refusal().empty()) what = "not refused";
     where = run.refusal();
