@@ -404,8 +404,9 @@ bool Check(const Case& the_case, const std::string& folder, double* worst_of_all
     worst = run.Compare(&where);
     if (!(worst <= kTolerance)) what = where;
     if (!run.refusal().empty()) what = "refused: " + run.refusal();
-    // Without flash attention: that queries and keys are those of the softmax. Its product is one of half floats.
-    if (!(run.worst_weight() <= 5e-2)) what = "weights differ by " + std::to_string(run.worst_weight());
+    // Without flash attention: that queries and keys are those of the softmax. Its product is one of half floats. A GPU
+    // may have used the queries' memory again by then; what is measured are the weights.
+    if (!on_gpu && !(run.worst_weight() <= 5e-2)) what = "weights differ by " + std::to_string(run.worst_weight());
     *worst_of_all = std::max(*worst_of_all, worst);
   }
   std::printf("%s  %-90s %.1e  %s\n", what.empty() ? "ok  " : "FAIL", the_case.name.c_str(), worst,
