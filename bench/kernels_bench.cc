@@ -153,7 +153,7 @@ void RunRows(Bench& bench, size_t columns, Place place, Outputs& out, PeerScratc
       HaveEigen(), "Eigen", [](const FloatRows& r) { Keep(EigenMax(r)); }, &max);
   bench.Run(max);
 
-  for (const size_t k : {size_t{5}, size_t{50}, size_t{64}, size_t{256}, size_t{1024}}) {
+  for (const size_t k : {size_t{5}, size_t{50}, size_t{64}, size_t{128}, size_t{256}, size_t{1024}}) {
     if (2 * k > columns) continue;
     const std::string mass_name = "TopKMass(" + std::to_string(k) + ")";
     Case mass = {mass_name.c_str(), columns, place};
