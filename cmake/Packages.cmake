@@ -17,6 +17,7 @@ if(NOT BUILD_SHARED_LIBS)
   endif()
   set(CPACK_COMPONENTS_ALL command)
   set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+  set(CPACK_COMPONENT_INCLUDE_TOPLEVEL_DIRECTORY ON)
   set(CPACK_COMPONENTS_GROUPING ALL_COMPONENTS_IN_ONE)
   string(TOLOWER ${CMAKE_SYSTEM_NAME} attnscope_system)
   string(TOLOWER ${CMAKE_SYSTEM_PROCESSOR} attnscope_processor)
@@ -38,23 +39,19 @@ else()
   set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
   set(CPACK_COMPONENT_DEVELOPMENT_DEPENDS libraries)
   set(CPACK_COMPONENT_COMMAND_DEPENDS libraries)
-  set(description "attnscope reads attention weights, logits, or queries and keys while a model trains or\n\
-serves, and tells entropy, sinks, collapse and other pathologies of each layer and head.\n")
+  set(description "attnscope reads attention weights, logits, or queries and keys while a\n\
+model trains or serves, and tells entropy, sinks, collapse and other\n\
+pathologies of each layer and head.\n\n")
   set(CPACK_DEBIAN_LIBRARIES_PACKAGE_NAME libattnscope0)
   set(CPACK_DEBIAN_LIBRARIES_PACKAGE_SECTION libs)
-  set(CPACK_DEBIAN_LIBRARIES_DESCRIPTION "attention health, shared libraries\n${description}\
- .\n This package has the libraries that programs are linked to.")
+  set(CPACK_DEBIAN_LIBRARIES_DESCRIPTION "${description}This package has the libraries that programs are linked to.")
   set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libattnscope-dev)
   set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
-  set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "attention health, headers\n${description}\
- .\n This package has headers for C and C++, CMake's package and pkg-config's files.")
+  set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "${description}This package has headers for C and C++, CMake's package and pkg-config's files.")
   set(CPACK_DEBIAN_COMMAND_PACKAGE_NAME attnscope)
   set(CPACK_DEBIAN_COMMAND_PACKAGE_SECTION science)
-  set(CPACK_DEBIAN_COMMAND_DESCRIPTION "attention health, command\n${description}\
- .\n This package has the command, with manual pages and completions.")
-  foreach(component LIBRARIES DEVELOPMENT COMMAND)
-    string(REGEX REPLACE "\n([^ ])" "\n \\1" CPACK_DEBIAN_${component}_DESCRIPTION "${CPACK_DEBIAN_${component}_DESCRIPTION}")
-  endforeach()
+  set(CPACK_DEBIAN_COMMAND_DESCRIPTION "${description}This package has the command, with manual pages and completions.")
+  set(CPACK_DEBIAN_LIBRARIES_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/packaging/debian/triggers)
   # What Debian wants of a package and an installation has no use for.
   string(TIMESTAMP attnscope_package_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
   configure_file(${PROJECT_SOURCE_DIR}/packaging/debian/changelog.in ${PROJECT_BINARY_DIR}/packaging/changelog @ONLY)

@@ -77,7 +77,9 @@ CommandOption& CommandOption::OneOf(const std::vector<std::string>& texts) {
 }
 
 CommandLine::CommandLine(const std::string& name, const std::string& summary)
-    : owned_(std::make_unique<CLI::App>(summary, name)), app_(owned_.get()) {}
+    : owned_(std::make_unique<CLI::App>(summary, name)), app_(owned_.get()) {
+  app_->allow_windows_style_options(false);  // on Windows "/folder/file" is a path too, in all commands
+}
 
 CommandLine::CommandLine(CLI::App* app) : app_(app) {}
 
