@@ -78,8 +78,17 @@ TEST_F(WatchCommandTest, WritesThePageAnew) {
   Append(Line(20, 0.95));
   EXPECT_TRUE(Shows(page, "<h1>Transformer attention, step 20</h1>"));
   EXPECT_TRUE(Shows(page, "class=\"history\""));
-  EXPECT_EQ(Interrupt(process, SIGTERM).exit_code, 0);
+  EXPECT_EQ(Interrupt(process).exit_code, 0);
   EXPECT_EQ(NumFiles(), 3u) << "the page, the log and what was rotated away";
+}
+
+TEST_F(WatchCommandTest, EndsAsTheSystemAsks) {
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    Append(Line(10, 0.25));
+    const Process process = StartWatch();
+    EXPECT_TRUE(Shows(process.out, "step 10\n"));
+    EXPECT_EQ(Interrupt(process, signal).exit_code, 0);
+  }
 }
 
 // What came last is in the page, though a page is not made for each report.
