@@ -3,8 +3,9 @@
 # "hwy", pkg-config's "libhwy", and, only if ATTNSCOPE_HIGHWAY_SOURCE_DIR is set, a source tree. Nothing is downloaded.
 # Used by attnscope's own build and, installed beside its package config, by those who link its static libraries.
 #
-# Sets ATTNSCOPE_HIGHWAY_VERSION, which is empty where it cannot be told, and, where Highway was built from its source tree,
-# ATTNSCOPE_HIGHWAY_TARGET: its objects are to become part of attnscope's own library, since nobody installs them.
+# Sets ATTNSCOPE_HIGHWAY_VERSION and ATTNSCOPE_HIGHWAY_INCLUDE_DIR, which are empty where they cannot be told, and, where
+# Highway was built from its source tree, ATTNSCOPE_HIGHWAY_TARGET: its objects are to become part of attnscope's own
+# library, since nobody installs them.
 
 if(TARGET attnscope::highway)
   return()
@@ -67,7 +68,9 @@ find_file(_attnscope_highway_header hwy/highway.h HINTS ${_attnscope_highway_fol
 if(NOT _attnscope_highway_header)
   set(_attnscope_highway_header "")
 endif()
+set(ATTNSCOPE_HIGHWAY_INCLUDE_DIR "")
 foreach(_attnscope_header IN LISTS _attnscope_highway_header)
+  string(REPLACE /hwy/highway.h "" ATTNSCOPE_HIGHWAY_INCLUDE_DIR ${_attnscope_header})
   string(REPLACE /highway.h /base.h _attnscope_base ${_attnscope_header})
   foreach(_attnscope_file ${_attnscope_header} ${_attnscope_base})
     file(STRINGS ${_attnscope_file} _attnscope_lines REGEX "^#define HWY_(MAJOR|MINOR|PATCH) [0-9]+")

@@ -49,9 +49,15 @@ HWY_INLINE void SweepRow(const kernels::TypedRows<T>& rows, size_t row, size_t i
   HWY_ALIGN_MAX uint32_t largest[kMaxFloatLanes];
   RowLanes lanes;
   hn::Store(hn::Zero(du), du, largest);
-  const SweptRow<T> swept = PrepareColumns(rows.Row(row), rows.columns, rest);
+  SweptRow swept;
+  PrepareColumns(rows.Row(row), kernels::TypeOf<T>(), rows.columns, rest, swept);
   if (swept.groups == 0) memset(&lanes, 0, sizeof(lanes));
-  SweepStrip<true, false>(swept, 0, 0, swept.groups, rows.RowAhead(row), LaneMaxima(), largest, &lanes);
+  SweepGroups<true, false>(SweepFloat(), rows.Row(row), swept.full_groups, 0, true, rows.RowAhead(row), {},
+                           LaneMaxima(), largest, &lanes);
+  if (swept.groups != swept.full_groups) {
+    SweepGroups<true, false>(SweepFloat(), static_cast<const float*>(rest), 1, 0, swept.full_groups == 0, rest, {},
+                             LaneMaxima(), largest, &lanes);
+  }
   SumLanes(lanes, result.entropy_nats[index], result.sum[index]);
   const uint32_t max_bits = hn::GetLane(hn::MaxOfLanes(du, hn::Load(du, largest)));
   result.max[index] = static_cast<double>(FloatOfBits(max_bits));

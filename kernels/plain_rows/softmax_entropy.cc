@@ -85,9 +85,10 @@ class RunningSoftmax {
     if (!any_ || scan.max > max_) Raise(scan.max);
     const double below = static_cast<double>(scan.min) - static_cast<double>(shift_.shift);
     const bool is_far = !(below >= 0.9 * static_cast<double>(shift_.least));
+    const LogitsAhead next = {ahead, sizeof(T)};
     const ExpSums sums = is_far
-                             ? ExpRow<false, true, false>(logits, nullptr, count, ahead, exp_scale_, shift_, nullptr)
-                             : ExpRow<false, false, false>(logits, nullptr, count, ahead, exp_scale_, shift_, nullptr);
+                             ? ExpRow<false, true, false>(logits, nullptr, count, next, exp_scale_, shift_, nullptr)
+                             : ExpRow<false, false, false>(logits, nullptr, count, next, exp_scale_, shift_, nullptr);
     sums_.weights += sums.weights;
     sums_.shifted += sums.shifted;
   }

@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "hwy/cache_control.h"
@@ -58,11 +59,17 @@ HWY_INLINE void FlushSum(DF df, VF& from, double* HWY_RESTRICT to) {
   from = hn::Zero(df);
 }
 
+// What is read next: its bytes are prefetched, `element_bytes` for each logit.
+struct LogitsAhead {
+  const void* data;
+  size_t element_bytes;
+};
+
 // The sums over exp(scale * (logits + low - shift)). With kWeights, these are weights[0, keys), zeros up to a whole
 // vector; they may stand where the logits do.
 template <bool kLow, bool kFar, bool kWeights, typename T>
-HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const T* ahead, const ExpScale& scale,
-                          const RowShift& shift, float* weights) {
+HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const LogitsAhead& ahead,
+                          const ExpScale& scale, const RowShift& shift, float* weights) {
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const size_t N = hn::Lanes(df);
@@ -70,11 +77,14 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
   HWY_ALIGN_MAX double shifted_sums[kMaxFloatLanes] = {};
   auto sum = hn::Zero(df);
   auto shifted = hn::Zero(df);
+  const uint8_t* next = static_cast<const uint8_t*>(ahead.data);
+  const size_t next_step = N * ahead.element_bytes;
   size_t i = 0;
   while (i + N <= keys) {
     const size_t end = HWY_MIN(i + kVectorsPerFlush * N, keys / N * N);
     for (; i < end; i += N) {
-      hwy::Prefetch(ahead + i);
+      hwy::Prefetch(next);
+      next += next_step;
       const auto x = LoadAsFloat(df, logits + i);
       const auto weight = ExpVector<kLow, kFar>(df, x, kLow ? low + i : nullptr, scale, shift, sum, shifted);
       if constexpr (kWeights) hn::StoreU(weight, df, weights + i);

@@ -35,9 +35,10 @@ struct LogitScan {
   bool overflows = false;  // an s_j is finite, but no float32 is
 };
 
-// Scans a row without NaN and infinities: with one, the sum is none or infinite, and ScanMasked must look again.
+// Scans a row without NaN and infinities: with one, the sum is none or infinite, and ScanMasked must look again. Leaves
+// halves in `floats` as float32, up to a vector more; of float32, the row is where it stands, and nothing is written.
 template <typename T>
-HWY_INLINE LogitScan ScanFinite(const T* HWY_RESTRICT logits, size_t keys) {
+HWY_NOINLINE LogitScan ScanFinite(const T* logits, size_t keys, float* floats) {
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const size_t N = hn::Lanes(df);
@@ -61,6 +62,7 @@ HWY_INLINE LogitScan ScanFinite(const T* HWY_RESTRICT logits, size_t keys) {
     const auto x = LoadAsFloat(df, logits + i);
     max = hn::Max(max, x);
     min = hn::Min(min, x);
+    if constexpr (!hwy::IsSame<T, float>()) hn::StoreU(x, df, floats + i);
     add(logits + i);
   }
   if (i != keys) {
@@ -70,6 +72,7 @@ HWY_INLINE LogitScan ScanFinite(const T* HWY_RESTRICT logits, size_t keys) {
     const auto inside = hn::FirstN(df, keys - i);
     max = hn::IfThenElse(inside, hn::Max(max, x), max);
     min = hn::IfThenElse(inside, hn::Min(min, x), min);
+    if constexpr (!hwy::IsSame<T, float>()) hn::StoreU(x, df, floats + i);
     add(last);
   }
   LogitScan scan;
@@ -83,8 +86,8 @@ HWY_INLINE LogitScan ScanFinite(const T* HWY_RESTRICT logits, size_t keys) {
 
 // Scans any row; logits of -infinity are masked. With kLow, the rest of one that is infinite tells whether s_j is
 // (TransformVector).
-template <bool kLow, typename T>
-HWY_NOINLINE LogitScan ScanMasked(const T* HWY_RESTRICT logits, const float* HWY_RESTRICT low, size_t keys) {
+template <bool kLow>
+HWY_NOINLINE LogitScan ScanMasked(const float* HWY_RESTRICT logits, const float* HWY_RESTRICT low, size_t keys) {
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const size_t N = hn::Lanes(df);
@@ -94,10 +97,10 @@ HWY_NOINLINE LogitScan ScanMasked(const T* HWY_RESTRICT logits, const float* HWY
   auto squares = hn::Zero(dd);
   LogitScan scan;
   for (size_t i = 0; i < keys; i += N) {
-    T last[kMaxFloatLanes] = {};
+    float last[kMaxFloatLanes] = {};
     const size_t count = HWY_MIN(N, keys - i);
-    memcpy(last, logits + i, count * sizeof(T));
-    const auto x = LoadAsFloat(df, last);
+    memcpy(last, logits + i, count * sizeof(float));
+    const auto x = hn::LoadU(df, last);
     scan.valid &= hn::AllTrue(df, hn::Lt(x, hn::Inf(df)));
     const auto seen = hn::And(hn::FirstN(df, count), hn::Gt(x, hn::Set(df, -INFINITY)));
     scan.keys += hn::CountTrue(df, seen);

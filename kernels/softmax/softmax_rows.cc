@@ -49,15 +49,20 @@ HWY_INLINE void FillUnmeasured(bool valid, size_t keys, float* weights) {
   if (!valid) weights[0] = NAN;
 }
 
-template <bool kLow, typename T>
-HWY_INLINE LogitScan ScanRow(const T* logits, const float* low, size_t keys) {
-  LogitScan scan = ScanFinite(logits, keys);
-  scan.masked = !(fabs(scan.sum) <= DBL_MAX);
-  if (HWY_UNLIKELY(scan.masked)) {
-    scan = ScanMasked<kLow>(logits, low, keys);
-    scan.masked = true;
-  }
+// What ScanFinite says of a row, or where it has NaN or infinities, ScanMasked.
+template <bool kLow>
+HWY_INLINE LogitScan CompleteScan(const LogitScan& finite, const float* logits, const float* low, size_t keys) {
+  const bool masked = !(fabs(finite.sum) <= DBL_MAX);
+  if (HWY_LIKELY(!masked)) return finite;
+  LogitScan scan = ScanMasked<kLow>(logits, low, keys);
+  scan.masked = true;
   return scan;
+}
+
+template <bool kLow, bool kFar>
+HWY_NOINLINE ExpSums WeighRow(const float* logits, const float* low, size_t keys, const LogitsAhead& ahead,
+                              const ExpScale& scale, const RowShift& shift, float* weights) {
+  return ExpRow<kLow, kFar, true>(logits, low, keys, ahead, scale, shift, weights);
 }
 
 // What a learned sink makes of a row's measures, whose `sums` are of the keys alone. `sink` counts from the row's
@@ -75,9 +80,9 @@ HWY_NOINLINE inline double AddSink(double sink, const ExpSums& sums, double scal
 
 // All but the logarithm of the row's sum, `weights_sum`, which is left for all rows together: the entropy is -`shifted`
 // and log_sum_exp the largest logit until then. `sink` is in the units of scale * logits + low.
-template <bool kLow, typename T>
-HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, const float* low, size_t keys,
-                                      const T* ahead, double scale, const ExpScale& exp_scale, double sink,
+template <bool kLow>
+HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const float* logits, const float* low, size_t keys,
+                                      const LogitsAhead& ahead, double scale, const ExpScale& exp_scale, double sink,
                                       float* weights, double& weights_sum) {
   weights_sum = 1.0;
   SoftmaxMeasures measures;
@@ -89,8 +94,8 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const T* logits, co
   const RowShift shift(scan.max, scale);
   const bool is_far = scan.masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
                                          0.9 * static_cast<double>(shift.least);
-  const ExpSums sums = is_far ? ExpRow<kLow, true, true>(logits, low, keys, ahead, exp_scale, shift, weights)
-                              : ExpRow<kLow, false, true>(logits, low, keys, ahead, exp_scale, shift, weights);
+  const ExpSums sums = is_far ? WeighRow<kLow, true>(logits, low, keys, ahead, exp_scale, shift, weights)
+                              : WeighRow<kLow, false>(logits, low, keys, ahead, exp_scale, shift, weights);
   double factor = 1.0 / sums.weights;
   measures.keys = scan.keys;
   measures.log_sum_exp = scale * static_cast<double>(shift.shift);
@@ -125,7 +130,8 @@ HWY_INLINE bool NeedsCare(const LogitScan& scan) {
 // The same for the s_j that stand in `scratch`, or better ones where these are too large.
 HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const LogitScale& scale,
                                                  const SoftmaxScratch& scratch, double& weights_sum) {
-  LogitScan scan = ScanRow<true>(scratch.high, scratch.low, row.keys);
+  const LogitScan finite = ScanFinite(scratch.high, row.keys, nullptr);
+  LogitScan scan = CompleteScan<true>(finite, scratch.high, scratch.low, row.keys);
   RecentredLogits recentred;
   const bool is_recentred = NeedsCare(scan);
   if (HWY_UNLIKELY(is_recentred)) {
@@ -134,8 +140,9 @@ HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const Lo
     scan.masked = true;
     scan.valid = recentred.valid;
   }
-  SoftmaxMeasures measures = MeasureRow<true>(scan, scratch.high, scratch.low, row.keys, scratch.high, 1.0,
-                                              ExpScale(1.0), row.sink - recentred.centre, row.weights, weights_sum);
+  const LogitsAhead ahead = {scratch.high, sizeof(float)};
+  SoftmaxMeasures measures = MeasureRow<true>(scan, scratch.high, scratch.low, row.keys, ahead, 1.0, ExpScale(1.0),
+                                              row.sink - recentred.centre, row.weights, weights_sum);
   if (HWY_UNLIKELY(is_recentred)) {
     measures.log_sum_exp += recentred.centre;
     measures.sum = recentred.sum;
@@ -146,16 +153,19 @@ HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const Lo
   return measures;
 }
 
-template <typename T>
-HWY_INLINE SoftmaxMeasures MeasureTypedRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
-                                           const SoftmaxScratch& scratch, double& weights_sum) {
+HWY_INLINE SoftmaxMeasures MeasureAnyRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
+                                         const SoftmaxScratch& scratch, double& weights_sum) {
   if (row.bias == nullptr && scale.soft_cap == 0.0 && row.shown == nullptr) {
-    const T* logits = static_cast<const T*>(row.logits);
-    // Without a next row, this one again, which costs nothing.
-    const T* ahead = row.ahead == nullptr ? logits : static_cast<const T*>(row.ahead);
-    const LogitScan scan = ScanRow<false>(logits, nullptr, row.keys);
+    const LogitScan finite = WithElements(row.logits, row.type, [&](const auto* elements) HWY_ATTR {
+      return ScanFinite(elements, row.keys, row.weights);
+    });
+    const bool in_place = row.type == ElementType::kFloat32;
+    const float* logits = in_place ? static_cast<const float*>(row.logits) : row.weights;
+    const LogitScan scan = CompleteScan<false>(finite, logits, nullptr, row.keys);
     // Finite logits that mask keys are made infinite below.
     if (HWY_LIKELY(scan.keys == 0 || !(static_cast<double>(scan.min) <= scale.masked_logit))) {
+      // Without a next row, this one again, which costs nothing.
+      const LogitsAhead ahead = {row.ahead == nullptr ? row.logits : row.ahead, ElementBytes(row.type)};
       return MeasureRow<false>(scan, logits, nullptr, row.keys, ahead, scale.scale, exp_scale, row.sink, row.weights,
                                weights_sum);
     }
@@ -172,17 +182,7 @@ void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scal
   for (size_t i = 0; i < kRowsPerBlock + kMaxFloatLanes; ++i) log_sums[i] = 1.0;
   HWY_DASSERT(num_rows <= kRowsPerBlock);
   for (size_t i = 0; i < num_rows; ++i) {
-    switch (rows[i].type) {
-      case ElementType::kFloat32:
-        measures[i] = MeasureTypedRow<float>(rows[i], scale, exp_scale, scratch, log_sums[i]);
-        break;
-      case ElementType::kFloat16:
-        measures[i] = MeasureTypedRow<hwy::float16_t>(rows[i], scale, exp_scale, scratch, log_sums[i]);
-        break;
-      case ElementType::kBFloat16:
-        measures[i] = MeasureTypedRow<hwy::bfloat16_t>(rows[i], scale, exp_scale, scratch, log_sums[i]);
-        break;
-    }
+    measures[i] = MeasureAnyRow(rows[i], scale, exp_scale, scratch, log_sums[i]);
   }
   for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
     hn::Store(hn::Log(dd, hn::Load(dd, log_sums + i)), dd, log_sums + i);

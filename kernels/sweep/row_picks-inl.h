@@ -34,27 +34,23 @@ struct LargestPlaces {
   size_t index[kRowsPerBlock];
 };
 
-// The element of type T, as an unsigned number, that has a weight's bit pattern as float32: the weight is one of them.
-template <typename T>
-HWY_INLINE hwy::UnsignedFromSize<sizeof(T)> ElementBits(uint32_t float_bits) {
-  if constexpr (sizeof(T) == sizeof(uint32_t)) return float_bits;
-  if constexpr (hwy::IsSame<T, hwy::bfloat16_t>()) return static_cast<uint16_t>(float_bits >> 16);
-  if constexpr (hwy::IsSame<T, hwy::float16_t>()) {
-    if (float_bits >= uint32_t{113} << 23) return static_cast<uint16_t>((float_bits >> 13) - (112u << 10));
-    float value;  // below 2^-14, of 2^-24 each
-    memcpy(&value, &float_bits, sizeof(value));
-    return static_cast<uint16_t>(value * 0x1p24f);
-  }
+// The bits of the half that has a weight's bit pattern as float32: the weight is one.
+HWY_INLINE uint16_t HalfBits(ElementType type, uint32_t float_bits) {
+  if (type == ElementType::kBFloat16) return static_cast<uint16_t>(float_bits >> 16);
+  if (float_bits >= uint32_t{113} << 23) return static_cast<uint16_t>((float_bits >> 13) - (112u << 10));
+  float value;  // below 2^-14, of 2^-24 each
+  memcpy(&value, &float_bits, sizeof(value));
+  return static_cast<uint16_t>(value * 0x1p24f);
 }
 
-// Lanes(d) elements from any address as unsigned numbers.
+// Lanes(d) float32 or halves from any address as unsigned numbers.
 template <class D>
 HWY_INLINE hn::Vec<D> LoadBits(D d, const float* HWY_RESTRICT from) {
   return hn::BitCast(d, hn::LoadU(hn::RebindToFloat<D>(), from));
 }
-template <class D, typename THalf>
-HWY_INLINE hn::Vec<D> LoadBits(D d, const THalf* HWY_RESTRICT from) {
-  return hn::LoadU(d, reinterpret_cast<const uint16_t*>(from));
+template <class D>
+HWY_INLINE hn::Vec<D> LoadBits(D d, const uint16_t* HWY_RESTRICT from) {
+  return hn::LoadU(d, from);
 }
 
 // The larger lanes of kVectors vectors, a power of two.
@@ -78,7 +74,7 @@ HWY_INLINE void SkipOthers(D d, const T* HWY_RESTRICT from, size_t count, hn::Ve
 // The first of the elements at `from` that, as an unsigned number, equals `number`; `count` if there is none. None is
 // larger.
 template <typename T, typename TU>
-HWY_INLINE size_t FindLargestNumber(const T* HWY_RESTRICT from, size_t count, TU number) {
+HWY_NOINLINE size_t FindLargestNumber(const T* HWY_RESTRICT from, size_t count, TU number) {
   const hn::CappedTag<TU, 64 / sizeof(TU)> d;
   const auto wanted = hn::Set(d, number);
   size_t i = 0;
@@ -97,9 +93,8 @@ HWY_INLINE size_t FindLargestNumber(const T* HWY_RESTRICT from, size_t count, TU
 }
 
 // Looks for the largest weight of each row where the tile that begins at `column` has raised it.
-template <typename T>
-HWY_NOINLINE void FindLargest(const RowBlock& block, const Selection<T>& selection, size_t column,
-                              LargestPlaces& largest) {
+HWY_NOINLINE inline void FindLargest(const RowBlock& block, const Selection& selection, size_t column,
+                                     LargestPlaces& largest) {
   if (block.outputs->argmax.data == nullptr) return;
   HWY_ALIGN_MAX uint32_t bits[kMaxFloatLanes];
   selection.StoreLargest(bits);
@@ -108,9 +103,13 @@ HWY_NOINLINE void FindLargest(const RowBlock& block, const Selection<T>& selecti
     if (column == 0) largest.bits[i] = 0;
     if (bits[i] <= largest.bits[i] || row.visible <= column) continue;
     largest.bits[i] = bits[i];
-    const T* from = static_cast<const T*>(row.data) + column;
+    const void* from = ElementAt(row.data, block.type, column);
     const size_t count = HWY_MIN(kTileColumns, row.visible - column);
-    largest.index[i] = column + FindLargestNumber(from, count, ElementBits<T>(bits[i]));
+    const size_t place =
+        block.type == ElementType::kFloat32
+            ? FindLargestNumber(static_cast<const float*>(from), count, bits[i])
+            : FindLargestNumber(static_cast<const uint16_t*>(from), count, HalfBits(block.type, bits[i]));
+    largest.index[i] = column + place;
   }
 }
 
@@ -127,16 +126,21 @@ HWY_NOINLINE inline size_t FindLargestSlowly(const BlockRow& row, ElementType ty
   return index;
 }
 
+// A weight of a row.
+HWY_INLINE float WeightOf(const BlockRow& row, ElementType type, size_t index) {
+  return WithElements(row.data, type, [&](const auto* weights) HWY_ATTR {
+    const hn::CappedTag<float, 1> d1;
+    return hn::GetLane(LoadAsFloat(d1, weights + index));
+  });
+}
+
 // The column of a row's weight `index`, the largest. Where weights have columns of their own, others may equal it.
-template <typename T>
-HWY_INLINE int64_t ColumnOfLargest(const BlockRow& row, size_t index) {
+HWY_INLINE int64_t ColumnOfLargest(const BlockRow& row, ElementType type, size_t index) {
   if (HWY_LIKELY(row.positions == nullptr)) return static_cast<int64_t>(row.first_column + index);
-  const hn::CappedTag<float, 1> d1;
-  const T* weights = static_cast<const T*>(row.data);
-  const float largest = hn::GetLane(LoadAsFloat(d1, weights + index));
+  const float largest = WeightOf(row, type, index);
   int64_t column = row.positions[index];
   for (size_t i = index + 1; i < row.visible; ++i) {
-    if (hn::GetLane(LoadAsFloat(d1, weights + i)) == largest) column = HWY_MIN(column, row.positions[i]);
+    if (WeightOf(row, type, i) == largest) column = HWY_MIN(column, row.positions[i]);
   }
   return column;
 }
@@ -151,48 +155,44 @@ HWY_INLINE size_t IndexOfKey(const BlockRow& row, int64_t position) {
 }
 
 // The weight of the key at a position, 0 if the row does not see it.
-template <typename T>
-HWY_INLINE double WeightAt(const BlockRow& row, int64_t position) {
+HWY_INLINE double WeightAt(const BlockRow& row, ElementType type, int64_t position) {
   const size_t index = IndexOfKey(row, position);
   if (index >= row.visible) return 0.0;
-  const hn::CappedTag<float, 1> d1;
-  const double weight = static_cast<double>(hn::GetLane(LoadAsFloat(d1, static_cast<const T*>(row.data) + index)));
-  return weight + 0.0;  // no negative zero
+  return static_cast<double>(WeightOf(row, type, index)) + 0.0;  // no negative zero
 }
 
 // Sets picked[i] to the weight of a key of each row, the one at position(place); NaN where there is no such key.
-template <typename T, class Position>
+template <class Position>
 HWY_INLINE void PickKeys(const RowBlock& block, const Position& position, double* HWY_RESTRICT picked) {
   for (size_t i = 0; i < block.num_rows; ++i) {
     const RowPlace& place = block.places[i];
     const int64_t key = position(place);
-    picked[i] = key < place.first_key || key >= place.end_key ? NAN : WeightAt<T>(block.rows[i], key);
+    picked[i] = key < place.first_key || key >= place.end_key ? NAN : WeightAt(block.rows[i], block.type, key);
   }
   // A vector may read further.
   for (size_t i = block.num_rows; i % hn::Lanes(hn::ScalableTag<double>()) != 0; ++i) picked[i] = 0.0;
 }
 
 // Fills in the picks of the rows that are measured; others may get anything.
-template <typename T>
-HWY_NOINLINE void PickWeights(const RowBlock& block, const LargestPlaces& largest, BlockResult& result) {
+HWY_NOINLINE inline void PickWeights(const RowBlock& block, const LargestPlaces& largest, BlockResult& result) {
   const RowOutputs& outputs = *block.outputs;
   for (size_t i = 0; outputs.argmax.data != nullptr && i < block.num_rows; ++i) {
     const BlockRow& row = block.rows[i];
     if (result.valid[i] == 0.0 || result.max[i] == 0.0) continue;
     const size_t index = HWY_UNLIKELY(result.slow[i]) ? FindLargestSlowly(row, block.type) : largest.index[i];
-    result.argmax[i] = ColumnOfLargest<T>(row, index);
+    result.argmax[i] = ColumnOfLargest(row, block.type, index);
   }
   // Where there is no first key, the row is masked.
   if (outputs.first_token_weight.data != nullptr) {
-    PickKeys<T>(
+    PickKeys(
         block, [](const RowPlace& place) { return place.first_key; }, result.first_token);
   }
   if (outputs.self_weight.data != nullptr) {
-    PickKeys<T>(
+    PickKeys(
         block, [](const RowPlace& place) { return place.position; }, result.self);
   }
   if (outputs.previous_weight.data != nullptr) {
-    PickKeys<T>(
+    PickKeys(
         block, [](const RowPlace& place) { return place.position - 1; }, result.previous);
   }
 }

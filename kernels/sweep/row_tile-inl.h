@@ -19,6 +19,7 @@
 #include "kernels/simd/load-inl.h"
 #include "kernels/simd/plogp-inl.h"
 #include "kernels/simd/prefetch-inl.h"
+#include "kernels/simd/store_masks-inl.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
 
@@ -45,33 +46,50 @@ HWY_INLINE float FloatOfBits(uint32_t bits) {
 }
 
 // One row of a block. Its full groups are read where they stand, the remaining columns (less than a group) from `rest`,
-// padded by zeros.
-template <typename T>
+// as float32 and padded by zeros.
 struct SweptRow {
-  const T* data = nullptr;
-  const T* rest = nullptr;
-  size_t full_groups = 0;
-  size_t groups = 0;              // and the one in `rest`, if any
-  float* columns = nullptr;       // column sums with this row; null: not made
-  const float* before = nullptr;  // and before it, may be the same; null: zeros
+  const void* data;
+  const float* rest;
+  ElementType type;
+  size_t full_groups;
+  size_t groups;        // and the one in `rest`, if any
+  float* columns;       // column sums with this row; null: not made
+  const float* before;  // and before it, may be the same; null: zeros
 };
 
-// A row of `columns` weights; `rest` is room for the last of them.
+// Element `index` of a row.
+HWY_INLINE const void* ElementAt(const void* data, ElementType type, size_t index) {
+  return static_cast<const uint8_t*>(data) + index * ElementBytes(type);
+}
+
+// to[0, size) = from[0, count), zeros behind them; a group of columns.
+HWY_INLINE void WidenGroup(const float* HWY_RESTRICT from, size_t count, size_t size, float* HWY_RESTRICT to) {
+  const hn::ScalableTag<float> df;
+  for (size_t i = 0; i < size; i += hn::Lanes(df)) hn::Store(hn::Zero(df), df, to + i);
+  memcpy(to, from, count * sizeof(float));
+}
 template <typename T>
-HWY_INLINE SweptRow<T> PrepareColumns(const T* data, size_t columns, float* HWY_RESTRICT rest) {
-  SweptRow<T> row;
+HWY_INLINE void WidenGroup(const T* HWY_RESTRICT from, size_t count, size_t size, float* HWY_RESTRICT to) {
+  const hn::ScalableTag<float> df;
+  HWY_ALIGN_MAX T elements[4 * kMaxFloatLanes] = {};
+  memcpy(elements, from, count * sizeof(T));
+  for (size_t i = 0; i < size; i += hn::Lanes(df)) hn::Store(LoadAsFloat(df, elements + i), df, to + i);
+}
+
+// Sets all but the column sums of a row of `columns` weights; `rest` is room for the last of them. In place: GCC copies
+// a structure that is returned by loads that are wider than the stores before them, which cost 12 cycles a row.
+HWY_INLINE void PrepareColumns(const void* data, ElementType type, size_t columns, float* HWY_RESTRICT rest,
+                               SweptRow& row) {
   const size_t columns_of_group = GroupColumns();
   row.data = data;
-  row.rest = reinterpret_cast<const T*>(rest);
+  row.rest = rest;
+  row.type = type;
   row.full_groups = columns / columns_of_group;
   row.groups = hwy::DivCeil(columns, columns_of_group);
-  if (row.groups != row.full_groups) {
-    const size_t done = row.full_groups * columns_of_group;
-    const hn::ScalableTag<float> df;
-    for (size_t i = 0; i < columns_of_group; i += hn::Lanes(df)) hn::Store(hn::Zero(df), df, rest + i);
-    memcpy(rest, data + done, (columns - done) * sizeof(T));
-  }
-  return row;
+  if (row.groups == row.full_groups) return;
+  const size_t done = row.full_groups * columns_of_group;
+  WithElements(ElementAt(data, type, done), type,
+               [&](const auto* from) HWY_ATTR { WidenGroup(from, columns - done, columns_of_group, rest); });
 }
 
 // Adds the two halves of float32 lanes to float64 lanes in memory, or sets them.
@@ -144,10 +162,9 @@ struct SlotMaxima {
 // Bytes of a mask's bits.
 inline constexpr size_t kMaskBytes = HWY_MAX(size_t{1}, hn::MaxLanes(SweepFloat()) / 8);
 
-// A mark says for one vector, or a group of four, which weights are above a bound, or where that is not known, that
-// some are; zero if none is. Single vectors where Compress is one instruction.
-inline constexpr size_t kMarkedVectors = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3 ? 1 : 4;
-using Mark = hwy::UnsignedFromSize<ATTNSCOPE_MASK_EACH_VECTOR ? kMarkedVectors * kMaskBytes : kMaskBytes>;
+// A mark says for one vector which weights are above a bound, or of a group of four, that some are; zero if none is.
+inline constexpr size_t kMarkedVectors = ATTNSCOPE_MASK_EACH_VECTOR ? 1 : 4;
+using Mark = hwy::UnsignedFromSize<kMaskBytes>;
 
 // What it starts from where a bound is known, or guessed, that few weights of the tile are above: which these are, by
 // the same order.
@@ -162,10 +179,8 @@ struct AboveBound {
     const auto bound_vector = hn::Set(du, bound);
     uint8_t* HWY_RESTRICT mark = marks + column / (kMarkedVectors * hn::Lanes(du)) * sizeof(Mark);
 #if ATTNSCOPE_MASK_EACH_VECTOR
-    hn::StoreMaskBits(du, hn::Gt(bits0, bound_vector), mark);
-    hn::StoreMaskBits(du, hn::Gt(bits1, bound_vector), mark + kMaskBytes);
-    hn::StoreMaskBits(du, hn::Gt(bits2, bound_vector), mark + 2 * kMaskBytes);
-    hn::StoreMaskBits(du, hn::Gt(bits3, bound_vector), mark + 3 * kMaskBytes);
+    StoreFourMasks(du, hn::Gt(bits0, bound_vector), hn::Gt(bits1, bound_vector), hn::Gt(bits2, bound_vector),
+                   hn::Gt(bits3, bound_vector), mark);
 #else
     const auto largest = hn::Max(hn::Max(bits0, bits1), hn::Max(bits2, bits3));
     hn::StoreMaskBits(du, hn::Gt(largest, bound_vector), mark);
@@ -227,33 +242,6 @@ HWY_INLINE void SweepGroups(DF df, const T* HWY_RESTRICT from, size_t count, siz
     FlushLanes(df, set, p_log2_p, lanes->p_log2_p);
     FlushLanes(df, set, sum, lanes->sum);
     set = false;
-  }
-}
-
-// The column sums of at most a strip from group `group` on, if they are made.
-template <typename T>
-HWY_INLINE StripColumns ColumnsFrom(const SweptRow<T>& row, size_t group) {
-  HWY_ALIGN_MAX static constexpr float kZeros[kStripColumns] = {};
-  if (row.columns == nullptr) return {nullptr, nullptr};
-  const size_t column = group * GroupColumns();
-  return {row.before == nullptr ? kZeros : row.before + column, row.columns + column};
-}
-
-// Sweeps groups [begin, end) of a row, all in one tile, which begins at group `tile`.
-template <bool kEntropy, bool kColumns, typename T, class Largest>
-HWY_INLINE void SweepStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
-                           const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept,
-                           RowLanes* HWY_RESTRICT lanes) {
-  const SweepFloat df;
-  const size_t columns = GroupColumns();
-  const size_t full = HWY_MIN(end, row.full_groups);
-  if (begin < full) {
-    SweepGroups<kEntropy, kColumns>(df, row.data + begin * columns, full - begin, (begin - tile) * columns, begin == 0,
-                                    ahead, ColumnsFrom(row, begin), largest, kept, lanes);
-  }
-  if (row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end) {
-    SweepGroups<kEntropy, kColumns>(df, row.rest, 1, (row.full_groups - tile) * columns, row.full_groups == 0, row.rest,
-                                    ColumnsFrom(row, row.full_groups), largest, kept, lanes);
   }
 }
 

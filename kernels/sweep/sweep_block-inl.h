@@ -23,6 +23,7 @@
 #include "kernels/sweep/row_picks-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/slow_row.h"
+#include "kernels/sweep/sweep_strip-inl.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/top_k/largest_sums.h"
 #include "kernels/top_k/top_k-inl.h"
@@ -33,13 +34,10 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Prepares a row of a block for sweeping; `rest` is room for its last columns.
-template <typename T>
-HWY_INLINE SweptRow<T> PrepareRow(const RowBlock& block, size_t index, float* HWY_RESTRICT rest) {
-  const BlockRow& from = block.rows[index];
-  SweptRow<T> row = PrepareColumns(static_cast<const T*>(from.data), from.visible, rest);
+HWY_INLINE void PrepareRow(const RowBlock& block, size_t index, float* HWY_RESTRICT rest, SweptRow& row) {
+  PrepareColumns(block.rows[index].data, block.type, block.rows[index].visible, rest, row);
   row.before = index == 0 ? nullptr : block.columns;
   row.columns = block.columns;
-  return row;
 }
 
 // Adds a row to float32 column sums where each weight has a column of its own. What weighs nothing may have none.
@@ -54,18 +52,18 @@ HWY_NOINLINE void AddToPositions(const T* HWY_RESTRICT row, size_t keys, const i
 }
 
 // Adds rows [first, first + count) of a block to column sums, all but the slow ones.
-template <typename T>
-HWY_INLINE void AddRowsToColumns(const RowBlock& block, const BlockResult& result, size_t first, size_t count,
-                                 float* HWY_RESTRICT columns) {
+HWY_NOINLINE inline void AddRowsToColumns(const RowBlock& block, const BlockResult& result, size_t first, size_t count,
+                                          float* HWY_RESTRICT columns) {
   for (size_t i = first; i < first + count; ++i) {
     const BlockRow& row = block.rows[i];
     if (HWY_UNLIKELY(result.slow[i])) continue;
-    const T* data = static_cast<const T*>(row.data);
-    if (HWY_LIKELY(row.positions == nullptr)) {
-      AddToColumns(data, row.visible, columns + row.first_column);
-    } else {
-      AddToPositions(data, row.visible, row.positions, columns);
-    }
+    WithElements(row.data, block.type, [&](const auto* data) HWY_ATTR {
+      if (HWY_LIKELY(row.positions == nullptr)) {
+        AddToColumns(data, row.visible, columns + row.first_column);
+      } else {
+        AddToPositions(data, row.visible, row.positions, columns);
+      }
+    });
   }
 }
 
@@ -95,24 +93,22 @@ HWY_NOINLINE inline void MeasureSlowRows(const RowBlock& block, BlockResult& res
 }
 
 // The block's column sums apart from the sweep: where rows begin at different columns, or some are slow.
-template <typename T>
-HWY_NOINLINE void MakeColumns(const RowBlock& block, const BlockResult& result) {
+HWY_NOINLINE inline void MakeColumns(const RowBlock& block, const BlockResult& result) {
   memset(block.columns + block.reached.begin, 0, block.reached.size() * sizeof(float));
-  AddRowsToColumns<T>(block, result, 0, block.num_rows, block.columns);
+  AddRowsToColumns(block, result, 0, block.num_rows, block.columns);
 }
 
 // Where the weights that are swept next stand, and so are prefetched meanwhile: a whole block ahead if rows are short,
 // as memory then has time to answer, else the next row of the strip.
-template <typename T>
 class Ahead {
  public:
   explicit Ahead(const RowBlock& block) : block_(block) {
     constexpr size_t kShortBytes = 4096;
-    short_ = block.rows[0].visible * sizeof(T) <= kShortBytes;
+    short_ = block.rows[0].visible * ElementBytes(block.type) <= kShortBytes;
   }
 
   // While `row` is swept from `strip_column` on.
-  const T* operator()(size_t row, size_t strip_column, bool last_strip) const {
+  const void* operator()(size_t row, size_t strip_column, bool last_strip) const {
     const BlockRow* rows = block_.rows;
     if (short_) return At(rows[row].next, strip_column, row, strip_column);
     if (row + 1 < block_.num_rows) return At(rows[row + 1].data, strip_column, row, strip_column);
@@ -122,53 +118,51 @@ class Ahead {
 
  private:
   // Without a row: what is at hand, as that costs nothing.
-  const T* At(const void* data, size_t column, size_t row, size_t strip_column) const {
-    if (data == nullptr) return static_cast<const T*>(block_.rows[row].data) + strip_column;
-    return static_cast<const T*>(data) + column;
+  const void* At(const void* data, size_t column, size_t row, size_t strip_column) const {
+    if (data == nullptr) return ElementAt(block_.rows[row].data, block_.type, strip_column);
+    return ElementAt(data, block_.type, column);
   }
 
   const RowBlock& block_;
   bool short_;
 };
 
-// Apart from the sweep of short rows, so that the compiler keeps what that needs in registers.
-template <bool kEntropy, bool kColumns, typename T>
-HWY_NOINLINE void SweepBoundedStrip(const SweptRow<T>& row, size_t tile, size_t begin, size_t end, const T* ahead,
-                                    uint32_t bound, uint8_t* HWY_RESTRICT above, RowLanes* HWY_RESTRICT lanes) {
-  SweepStrip<kEntropy, kColumns>(row, tile, begin, end, ahead, AboveBound{bound}, above, lanes);
-}
-
 // Sweeps a tile of the block, strip by strip.
 template <bool kEntropy, bool kColumns, typename T>
-HWY_INLINE void SweepTile(const SweptRow<T>* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t groups,
-                          const Ahead<T>& ahead, SweepWorkspace& workspace) {
+HWY_NOINLINE void SweepTile(const SweptRow* HWY_RESTRICT rows, size_t num_rows, size_t tile, size_t groups,
+                            const Ahead& ahead, SweepWorkspace& workspace) {
   const size_t strip_groups = kStripColumns / GroupColumns();
   const size_t tile_end = HWY_MIN(groups, tile + kTileColumns / GroupColumns());
   for (size_t strip = tile; strip < tile_end; strip += strip_groups) {
     for (size_t i = 0; i < num_rows; ++i) {
-      const T* next = ahead(i, strip * GroupColumns(), strip + strip_groups >= groups);
-      const RowSelection& selection = workspace.selections[i];
-      if (selection.KeepsSlots()) {
-        const SlotMaxima slots = {SlotMasks(selection.NumSlots(), hn::Lanes(DU()))};
-        SweepStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, slots, workspace.slot_max[i],
-                                       &workspace.lanes[i]);
-      } else {
-        SweepBoundedStrip<kEntropy, kColumns>(rows[i], tile, strip, strip + strip_groups, next, selection.bound,
-                                              workspace.above[i].bytes, &workspace.lanes[i]);
-      }
+      const void* next = ahead(i, strip * GroupColumns(), strip + strip_groups >= groups);
+      SweepStrip<kEntropy, kColumns, T>(rows[i], i, tile, strip, strip + strip_groups, next, workspace);
     }
   }
 }
 
+// With kColumns, column sums are made. Rows of a softmax, which are float32, bring their entropies along.
+template <bool kColumns>
+HWY_INLINE decltype(&SweepTile<true, true, float>) ChooseSweep(const RowBlock& block) {
+  if (block.rows[0].softmax != nullptr) return &SweepTile<false, kColumns, float>;
+  switch (block.type) {
+    case ElementType::kFloat16:
+      return &SweepTile<true, kColumns, hwy::float16_t>;
+    case ElementType::kBFloat16:
+      return &SweepTile<true, kColumns, hwy::bfloat16_t>;
+    case ElementType::kFloat32:
+      break;
+  }
+  return &SweepTile<true, kColumns, float>;
+}
+
 // Sweeps a block; its column sums, if it makes some, are those of the rows that are not slow: all that block.reached
-// has. Without kEntropy rows are a softmax's, which knows their entropies. Not inlined: it is most of the library's
-// code, and two functions call it.
-template <typename T, bool kEntropy>
-HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, BlockResult& result) {
-  SweptRow<T> rows[kRowsPerBlock];
+// has. Not inlined, as two functions call it.
+HWY_NOINLINE inline void SweepRows(const RowBlock& block, SweepWorkspace& workspace, BlockResult& result) {
+  SweptRow rows[kRowsPerBlock];
   size_t groups = 0;
   for (size_t i = 0; i < block.num_rows; ++i) {
-    rows[i] = PrepareRow<T>(block, i, workspace.rest[i]);
+    PrepareRow(block, i, workspace.rest[i], rows[i]);
     groups = HWY_MAX(groups, rows[i].groups);
     if (rows[i].groups == 0) memset(&workspace.lanes[i], 0, sizeof(workspace.lanes[i]));
   }
@@ -178,16 +172,13 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
     const size_t end = groups * GroupColumns();
     memset(block.columns + begin, 0, (end - begin) * sizeof(float));
   }
-  const Ahead<T> ahead(block);
-  Selection<T> selection(block, rows, workspace);
+  const auto sweep_tile = make_columns ? ChooseSweep<true>(block) : ChooseSweep<false>(block);
+  const Ahead ahead(block);
+  Selection selection(block, rows, workspace);
   LargestPlaces largest;
   const size_t tile_groups = kTileColumns / GroupColumns();
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
-    if (make_columns) {
-      SweepTile<kEntropy, true>(rows, block.num_rows, tile, groups, ahead, workspace);
-    } else {
-      SweepTile<kEntropy, false>(rows, block.num_rows, tile, groups, ahead, workspace);
-    }
+    sweep_tile(rows, block.num_rows, tile, groups, ahead, workspace);
     selection.AddTile(tile);
     if (HWY_UNLIKELY(block.outputs != nullptr)) FindLargest(block, selection, tile * GroupColumns(), largest);
   }
@@ -214,8 +205,8 @@ HWY_NOINLINE void SweepRows(const RowBlock& block, SweepWorkspace& workspace, Bl
     if (!block.masses->unlisted().empty()) SetMasses(block, 0, block.num_rows, listed, result);
   }
   if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
-  if (block.columns != nullptr && (!make_columns || result.any_slow)) MakeColumns<T>(block, result);
-  if (HWY_UNLIKELY(block.outputs != nullptr)) PickWeights<T>(block, largest, result);
+  if (block.columns != nullptr && (!make_columns || result.any_slow)) MakeColumns(block, result);
+  if (HWY_UNLIKELY(block.outputs != nullptr)) PickWeights(block, largest, result);
 }
 
 }  // namespace HWY_NAMESPACE

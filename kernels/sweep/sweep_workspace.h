@@ -53,9 +53,9 @@ struct SweepWorkspace {
   // Which weights of the tile are above the row's bound, and these weights.
   AboveMarks above[kRowsPerBlock];
   HWY_ALIGN_MAX uint32_t candidates[kRowsPerBlock][kCandidatesCapacity];
-  // The candidates of one row while they are reduced.
-  HWY_ALIGN_MAX uint32_t unreduced[kCandidatesCapacity];
-  // The last columns of each row, less than four vectors of any element type, padded by zeros.
+  // The candidates of one row, as float32, while they are reduced.
+  HWY_ALIGN_MAX float unreduced[kCandidatesCapacity];
+  // The last columns of each row, less than four vectors, as float32 and padded by zeros.
   HWY_ALIGN_MAX float rest[kRowsPerBlock][4 * kMaxFloatLanes];
   // Sorted lists [kListSize, lanes] for each batch of rows: the largest weights so far, one row a lane.
   HWY_ALIGN_MAX uint32_t lists[4][kListSize * kMaxFloatLanes];

@@ -57,7 +57,6 @@ HWY_INLINE void ExtendColumns(const KeyRange& more, KeyRange& has, float* HWY_RE
 }
 
 // Adds a part's column sums to its matrix's: to the finished blocks, or to the one in progress.
-template <typename T>
 HWY_INLINE void AddColumns(const RowBlock& block, const BlockPart& part, const BlockResult& result) {
   double* HWY_RESTRICT finished = part.columns;
   if (HWY_UNLIKELY(finished == nullptr)) return;
@@ -69,42 +68,21 @@ HWY_INLINE void AddColumns(const RowBlock& block, const BlockPart& part, const B
   KeyRange& in_progress = *part.block_columns;
   if (part.done == 0) in_progress = {};
   ExtendColumns(part.reached, in_progress, part.block);
-  AddRowsToColumns<T>(block, result, part.first, part.num_rows, part.block);
+  AddRowsToColumns(block, result, part.first, part.num_rows, part.block);
   if (part.done + part.num_rows != kRowsPerBlock) return;
   AddFloats(part.block + in_progress.begin, in_progress.size(), finished + in_progress.begin);
   in_progress = {};
 }
 
-template <typename T, bool kEntropy = true>
-HWY_INLINE void SweepTyped(const RowBlock& block, const BlockPart* parts, size_t num_parts, SweepWorkspace& workspace) {
-  BlockResult result;
-  SweepRows<T, kEntropy>(block, workspace, result);
-  AddRows(block, result);
-  for (size_t i = 0; i < num_parts; ++i) AddColumns<T>(block, parts[i], result);
-}
-
 void SweepBlock(const RowBlock& block, const BlockPart* parts, size_t num_parts, SweepWorkspace* workspace) {
-  switch (block.type) {
-    case ElementType::kFloat32:
-      if (block.rows[0].softmax != nullptr) return SweepTyped<float, false>(block, parts, num_parts, *workspace);
-      return SweepTyped<float>(block, parts, num_parts, *workspace);
-    case ElementType::kFloat16:
-      return SweepTyped<hwy::float16_t>(block, parts, num_parts, *workspace);
-    case ElementType::kBFloat16:
-      return SweepTyped<hwy::bfloat16_t>(block, parts, num_parts, *workspace);
-  }
+  BlockResult result;
+  SweepRows(block, *workspace, result);
+  AddRows(block, result);
+  for (size_t i = 0; i < num_parts; ++i) AddColumns(block, parts[i], result);
 }
 
 void SweepDetached(const RowBlock& block, SweepWorkspace* workspace, BlockResult* result) {
-  switch (block.type) {
-    case ElementType::kFloat32:
-      if (block.rows[0].softmax != nullptr) return SweepRows<float, false>(block, *workspace, *result);
-      return SweepRows<float, true>(block, *workspace, *result);
-    case ElementType::kFloat16:
-      return SweepRows<hwy::float16_t, true>(block, *workspace, *result);
-    case ElementType::kBFloat16:
-      return SweepRows<hwy::bfloat16_t, true>(block, *workspace, *result);
-  }
+  SweepRows(block, *workspace, *result);
 }
 
 void AddDetachedRows(const RowBlock& block, BlockResult* result) { AddRows(block, *result); }

@@ -85,7 +85,7 @@ class OutputWriter {
 
   // Whole vectors straight to where they belong; others, and rows with gaps between them, by way of the stack.
   template <typename To>
-  HWY_INLINE void WriteNumbers(const RowBuffer& buffer, const double* HWY_RESTRICT values) const {
+  HWY_NOINLINE void WriteNumbers(const RowBuffer& buffer, const double* HWY_RESTRICT values) const {
     To* to = static_cast<To*>(buffer.data);
     const size_t N = hn::Lanes(hn::ScalableTag<double>());
     if (HWY_LIKELY(contiguous_ && block_.num_rows % N == 0)) {
@@ -99,7 +99,7 @@ class OutputWriter {
   }
 
   template <typename To, typename From>
-  HWY_INLINE void WriteAs(To* HWY_RESTRICT to, const From* HWY_RESTRICT values) const {
+  HWY_NOINLINE void WriteAs(To* HWY_RESTRICT to, const From* HWY_RESTRICT values) const {
     if (HWY_LIKELY(contiguous_)) {
       To* HWY_RESTRICT first = to + block_.places[0].element;
       for (size_t i = 0; i < block_.num_rows; ++i) first[i] = static_cast<To>(values[i]);

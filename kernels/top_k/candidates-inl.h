@@ -36,8 +36,7 @@ inline constexpr size_t kMostMarked = kSlots;
 inline constexpr size_t kMostCandidates = kShortColumns;
 
 // Zeroes the slots from those that a tile's columns have to `end`.
-template <typename T>
-HWY_INLINE void ClearUnusedSlots(const RowVectors<T>& vectors, size_t end, uint32_t* HWY_RESTRICT slots) {
+HWY_INLINE void ClearUnusedSlots(const RowVectors& vectors, size_t end, uint32_t* HWY_RESTRICT slots) {
   const size_t used = (vectors.end - vectors.begin) * hn::Lanes(DU());
   if (used < end) memset(slots + used, 0, (end - used) * sizeof(uint32_t));
 }
@@ -54,8 +53,7 @@ HWY_INLINE size_t SlotsAbove(const uint32_t* HWY_RESTRICT slots, uint32_t bound)
 }
 
 // kGuessed or kBounded: picks what is marked. The state stays if too much is marked, or if the guess is no bound.
-template <typename T>
-HWY_INLINE RowSelection PickMarked(const RowVectors<T>& tile, size_t row, const RowSelection& before,
+HWY_INLINE RowSelection PickMarked(const RowVectors& tile, size_t row, const RowSelection& before,
                                    SweepWorkspace& workspace) {
   const size_t count = PickAbove(tile, workspace.above[row], before.bound, kMostMarked, workspace.candidates[row]);
   const bool is_bound = before.state == RowState::kBounded || count >= workspace.list->kept || before.bound == 0;
@@ -64,9 +62,8 @@ HWY_INLINE RowSelection PickMarked(const RowVectors<T>& tile, size_t row, const 
 }
 
 // kGuessed, too many or too few weights being above the guess: tries better ones. The state stays if all of them fail.
-template <typename T>
-HWY_NOINLINE RowSelection CorrectGuess(const RowVectors<T>& tile, size_t row, RowSelection guess,
-                                       SweepWorkspace& workspace) {
+HWY_NOINLINE inline RowSelection CorrectGuess(const RowVectors& tile, size_t row, RowSelection guess,
+                                              SweepWorkspace& workspace) {
   constexpr int kTries = 3;
   for (int i = 0; i < kTries && guess.state == RowState::kGuessed; ++i) {
     const uint32_t corrected = workspace.guess.Corrected(*workspace.list, guess.bound, guess.candidates);
@@ -79,8 +76,7 @@ HWY_NOINLINE RowSelection CorrectGuess(const RowVectors<T>& tile, size_t row, Ro
 }
 
 // kSlots: the sweep has kept the tile's slots.
-template <typename T>
-HWY_INLINE RowSelection CompleteSlots(const RowVectors<T>& tile, size_t row, const RowSelection& before,
+HWY_INLINE RowSelection CompleteSlots(const RowVectors& tile, size_t row, const RowSelection& before,
                                       SweepWorkspace& workspace) {
   uint32_t* HWY_RESTRICT slots = workspace.slot_max[row];
   ClearUnusedSlots(tile, kSlots, slots);
@@ -89,8 +85,7 @@ HWY_INLINE RowSelection CompleteSlots(const RowVectors<T>& tile, size_t row, con
 }
 
 // kGuessed or kBounded, and what was marked is of no use: finds the tile's slots by another look at it.
-template <typename T>
-HWY_INLINE RowSelection FindRowSlots(const RowVectors<T>& tile, size_t row, const RowSelection& before,
+HWY_INLINE RowSelection FindRowSlots(const RowVectors& tile, size_t row, const RowSelection& before,
                                      SweepWorkspace& workspace) {
   FindSlots(tile, workspace.slot_max[row]);
   const uint32_t bound = before.state == RowState::kBounded ? before.bound : 0;
@@ -98,8 +93,7 @@ HWY_INLINE RowSelection FindRowSlots(const RowVectors<T>& tile, size_t row, cons
 }
 
 // A row whose tile has just been swept: picks its candidates, or else has its slots.
-template <typename T>
-HWY_INLINE RowSelection PickOrFindSlots(const RowVectors<T>& tile, size_t row, SweepWorkspace& workspace,
+HWY_INLINE RowSelection PickOrFindSlots(const RowVectors& tile, size_t row, SweepWorkspace& workspace,
                                         GuessOutcome& outcome) {
   const RowSelection& before = workspace.selections[row];
   if (before.state == RowState::kSlots) return CompleteSlots(tile, row, before, workspace);
@@ -115,8 +109,7 @@ HWY_INLINE RowSelection PickOrFindSlots(const RowVectors<T>& tile, size_t row, S
 }
 
 // kSlots: picks what is above the bound, which the slot that is last among the kept ones may raise.
-template <typename T>
-HWY_INLINE RowSelection PickBySlots(const RowVectors<T>& from, size_t row, uint32_t slot_bound,
+HWY_INLINE RowSelection PickBySlots(const RowVectors& from, size_t row, uint32_t slot_bound,
                                     SweepWorkspace& workspace) {
   RowSelection after = workspace.selections[row];
   after.bound = HWY_MAX(after.bound, slot_bound);
@@ -145,9 +138,8 @@ HWY_INLINE void PickRowsBySlots(TopLists& batch, SweepWorkspace& workspace, cons
 }
 
 // Picks the candidates of all rows in a tile, but of short ones, which have none.
-template <typename T>
-HWY_NOINLINE void PickCandidates(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
-                                 SweepWorkspace& workspace, GuessOutcome& outcome) {
+HWY_NOINLINE inline void PickCandidates(const SweptRow* HWY_RESTRICT rows, size_t tile, TopLists& batch,
+                                        SweepWorkspace& workspace, GuessOutcome& outcome) {
   bool any_slots = false;
   for (size_t row = batch.first(); row < batch.end(); ++row) {
     RowSelection& selection = workspace.selections[row];
@@ -168,12 +160,14 @@ HWY_INLINE size_t MostCandidates(const TopLists& batch, const SweepWorkspace& wo
   return most;
 }
 
-// A row's candidates as the vectors of a tile. There is room behind them.
-HWY_INLINE RowVectors<uint32_t> VectorsOfCandidates(uint32_t* HWY_RESTRICT candidates, size_t count) {
+// A row's candidates as the vectors of a tile, copied to where they stay while others are picked from them.
+HWY_INLINE RowVectors CopyCandidates(size_t row, SweepWorkspace& workspace) {
+  const size_t count = workspace.selections[row].candidates;
   const size_t end = hwy::RoundUpTo(count, GroupColumns());
-  memset(candidates + count, 0, (end - count) * sizeof(uint32_t));
+  memcpy(workspace.unreduced, workspace.candidates[row], count * sizeof(uint32_t));
+  memset(workspace.unreduced + count, 0, (end - count) * sizeof(uint32_t));
   const size_t vectors = end / hn::Lanes(DU());
-  return {candidates, nullptr, 0, vectors, vectors};
+  return {workspace.unreduced, nullptr, ElementType::kFloat32, 0, vectors, vectors};
 }
 
 // Reduces the candidates of rows that have too many to be sorted at once, by the candidates' slots: less than half of
@@ -183,14 +177,10 @@ inline HWY_NOINLINE void ReduceCandidates(TopLists& batch, SweepWorkspace& works
     for (size_t row = batch.first(); row < batch.end(); ++row) {
       RowSelection& selection = workspace.selections[row];
       if (selection.candidates <= kMostCandidates) continue;
-      FindSlots(VectorsOfCandidates(workspace.candidates[row], selection.candidates), workspace.slot_max[row]);
+      FindSlots(CopyCandidates(row, workspace), workspace.slot_max[row]);
       selection.state = RowState::kSlots;
     }
-    PickRowsBySlots(batch, workspace, [&](size_t row) HWY_ATTR {
-      const size_t count = workspace.selections[row].candidates;
-      memcpy(workspace.unreduced, workspace.candidates[row], count * sizeof(uint32_t));
-      return VectorsOfCandidates(workspace.unreduced, count);
-    });
+    PickRowsBySlots(batch, workspace, [&](size_t row) HWY_ATTR { return CopyCandidates(row, workspace); });
   }
 }
 

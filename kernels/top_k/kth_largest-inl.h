@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "hwy/highway.h"
+#include "kernels/simd/compress-inl.h"
 #include "kernels/top_k/tile_vectors-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -97,7 +98,7 @@ HWY_INLINE uint32_t KthLargestOfFew(const KeyArray& array, uint32_t low, uint32_
     const auto key = hn::Load(du, array.keys + i);
     const auto inside = hn::AndNot(hn::Lt(key, from), hn::Lt(key, to));
     if (hn::AllFalse(du, inside)) continue;
-    hn::StoreU(hn::Compress(key, inside), du, few + count);
+    hn::StoreU(CompressWords(du, key, inside), du, few + count);
     count += hn::CountTrue(du, inside);
   }
   hn::StoreU(hn::Zero(du), du, few + count);

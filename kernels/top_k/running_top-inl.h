@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "hwy/highway.h"
+#include "kernels/simd/compress-inl.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/top_k/kth_largest-inl.h"
 #include "kernels/top_k/tile_vectors-inl.h"
@@ -133,9 +134,9 @@ HWY_NOINLINE uint32_t KeepLargest(TopCandidates& candidates, size_t count, size_
     if (hn::AllFalse(du, keep)) continue;
     if constexpr (kIndices) {
       const auto indices = hn::Load(du, candidates.indices + i);
-      hn::StoreU(hn::Compress(indices, keep), du, candidates.indices + kept);
+      hn::StoreU(CompressWords(du, indices, keep), du, candidates.indices + kept);
     }
-    hn::StoreU(hn::Compress(keys, keep), du, candidates.keys + kept);
+    hn::StoreU(CompressWords(du, keys, keep), du, candidates.keys + kept);
     kept += hn::CountTrue(du, keep);
   }
   return least;
@@ -234,10 +235,10 @@ class RunningTop {
     FindNaN(numbers);
     const auto keys = Order::Keys(numbers);
     const auto above = hn::Gt(keys, hn::Set(du, bound_));
-    hn::StoreU(hn::Compress(keys, above), du, candidates_.keys + count_);
+    hn::StoreU(CompressWords(du, keys, above), du, candidates_.keys + count_);
     if constexpr (kIndices) {
       const auto columns = hn::Iota(du, static_cast<uint32_t>(column));
-      hn::StoreU(hn::Compress(columns, above), du, candidates_.indices + count_);
+      hn::StoreU(CompressWords(du, columns, above), du, candidates_.indices + count_);
     }
     count_ += hn::CountTrue(du, above);
   }

@@ -26,51 +26,45 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using DU = hn::RebindToUnsigned<SweepFloat>;
 
-// Vectors [begin, end) of a row, whole groups, all in one tile: those from `full` on stand in `rest`. Counted from the
-// row's start.
-template <typename T>
+// Vectors [begin, end) of a row, whole groups, all in one tile: those from `full` on stand in `rest`, as float32.
+// Counted from the row's start.
 struct RowVectors {
-  const T* data;
-  const T* rest;
+  const void* data;
+  const float* rest;
+  ElementType type;
   size_t begin;
   size_t full;
   size_t end;
-
-  // Where vector i stands, and those behind it of its group.
-  HWY_INLINE const T* At(size_t i) const {
-    const size_t N = hn::Lanes(DU());
-    return i < full ? data + i * N : rest + (i - full) * N;
-  }
 };
 
-// Bit patterns of the vector at `from`, which may hold some already.
-HWY_INLINE hn::Vec<DU> LoadPatterns(const uint32_t* HWY_RESTRICT from) { return hn::LoadU(DU(), from); }
+// Bit patterns of the vector at `from`.
 template <typename T>
 HWY_INLINE hn::Vec<DU> LoadPatterns(const T* HWY_RESTRICT from) {
   return hn::BitCast(DU(), LoadAsFloat(SweepFloat(), from));
 }
 
 // The part of a row in the tile that begins at group `tile`.
-template <typename T>
-HWY_INLINE RowVectors<T> VectorsOfTile(const SweptRow<T>& row, size_t tile) {
+HWY_INLINE RowVectors VectorsOfTile(const SweptRow& row, size_t tile) {
   const size_t end = HWY_MIN(row.groups, tile + kTileColumns / GroupColumns());
-  return {row.data, row.rest, 4 * tile, 4 * row.full_groups, HWY_MAX(4 * tile, 4 * end)};
+  return {row.data, row.rest, row.type, 4 * tile, 4 * HWY_MAX(tile, row.full_groups), 4 * HWY_MAX(tile, end)};
 }
 
 // What `largest`, a SlotMaxima or AboveBound, keeps of a tile.
-template <typename T, class Largest>
-HWY_INLINE void KeepTile(const RowVectors<T>& row, const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept) {
+template <class Largest>
+HWY_NOINLINE void KeepTile(const RowVectors& row, const Largest& largest, typename Largest::Kept* HWY_RESTRICT kept) {
   const size_t N = hn::Lanes(DU());
-  for (size_t i = row.begin; i < row.end; i += 4) {
-    const T* from = row.At(i);
+  const auto keep = [&](const auto* from, size_t i) HWY_ATTR {
     largest.Keep(DU(), (i - row.begin) * N, LoadPatterns(from), LoadPatterns(from + N), LoadPatterns(from + 2 * N),
                  LoadPatterns(from + 3 * N), kept);
-  }
+  };
+  WithElements(row.data, row.type, [&](const auto* data) HWY_ATTR {
+    for (size_t i = row.begin; i < HWY_MIN(row.full, row.end); i += 4) keep(data + i * N, i);
+  });
+  if (row.full < row.end) keep(row.rest, row.full);
 }
 
 // The slots of a tile that was not swept for them, of at least kSlots columns.
-template <typename T>
-HWY_INLINE void FindSlots(const RowVectors<T>& row, uint32_t* HWY_RESTRICT slots) {
+HWY_INLINE void FindSlots(const RowVectors& row, uint32_t* HWY_RESTRICT slots) {
   KeepTile(row, SlotMaxima{SlotMasks(kSlots, hn::Lanes(DU()))}, slots);
 }
 

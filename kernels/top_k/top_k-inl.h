@@ -89,9 +89,8 @@ HWY_INLINE bool OnlySlots(const TopLists& batch, const SweepWorkspace& workspace
 }
 
 // Sets the list to the first tile's largest weights.
-template <typename T>
-HWY_NOINLINE void SetFirstTile(const SweptRow<T>* HWY_RESTRICT rows, TopLists& batch, SweepWorkspace& workspace,
-                               GuessOutcome& outcome) {
+HWY_NOINLINE inline void SetFirstTile(const SweptRow* HWY_RESTRICT rows, TopLists& batch, SweepWorkspace& workspace,
+                                      GuessOutcome& outcome) {
   PickCandidates(rows, 0, batch, workspace, outcome);
   if (!OnlySlots(batch, workspace)) {
     ReduceCandidates(batch, workspace);
@@ -111,9 +110,8 @@ HWY_INLINE size_t NumMerged(const RowSelection& selection, size_t kept) {
 }
 
 // Adds a later tile.
-template <typename T>
-HWY_NOINLINE void AddLaterTile(const SweptRow<T>* HWY_RESTRICT rows, size_t tile, TopLists& batch,
-                               SweepWorkspace& workspace) {
+HWY_NOINLINE inline void AddLaterTile(const SweptRow* HWY_RESTRICT rows, size_t tile, TopLists& batch,
+                                      SweepWorkspace& workspace) {
   GuessOutcome none;  // guesses are for first tiles
   PickCandidates(rows, tile, batch, workspace, none);
   ReduceCandidates(batch, workspace);
@@ -139,11 +137,10 @@ HWY_INLINE void PrepareNextTile(const TopLists& batch, SweepWorkspace& workspace
 }
 
 // The selection of one block's rows: made before their first tile is swept, told of each tile after it.
-template <typename T>
 class Selection {
  public:
   // Decides what the sweep of the first tile keeps.
-  Selection(const RowBlock& block, const SweptRow<T>* HWY_RESTRICT rows, SweepWorkspace& workspace)
+  Selection(const RowBlock& block, const SweptRow* HWY_RESTRICT rows, SweepWorkspace& workspace)
       : rows_(rows), num_rows_(block.num_rows), masses_(*block.masses), workspace_(workspace) {
     workspace.list = masses_.list;
     const size_t N = hn::Lanes(DU());
@@ -215,7 +212,7 @@ class Selection {
     workspace_.guess.Observe(*masses_.list, outcome);
   }
 
-  const SweptRow<T>* rows_;
+  const SweptRow* rows_;
   size_t num_rows_;
   const MassSizes& masses_;
   SweepWorkspace& workspace_;
