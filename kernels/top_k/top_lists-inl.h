@@ -187,9 +187,18 @@ class TopLists {
     const SweepFloat df;
     const auto value = [&](size_t i) HWY_ATTR { return hn::BitCast(df, weight(i)); };
     auto sum = hn::Zero(df);
-    for (; k >= 5; k -= 5, next()) {
+    const auto add_five = [&]() HWY_ATTR {
       const auto four = hn::Add(hn::Add(value(0), value(1)), hn::Add(value(2), value(3)));
       sum = hn::Add(sum, hn::Add(four, value(4)));
+      next();
+    };
+    for (; k >= 10; k -= 10) {
+      add_five();
+      add_five();
+    }
+    if (k >= 5) {
+      add_five();
+      k -= 5;
     }
     for (size_t i = 0; i < k; ++i) sum = hn::Add(sum, value(i));
     return sum;
