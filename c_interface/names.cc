@@ -68,6 +68,7 @@ AttnscopeStatus AttnscopeMetricInfoOf(int32_t metric, AttnscopeMetricInfo* out) 
     filled.group = static_cast<int32_t>(info.group);
     filled.per_head = info.per_head ? 1 : 0;
     filled.is_count = info.is_count ? 1 : 0;
+    filled.top_k = info.top_k;
     filled.name = info.name.data();
     filled.report_key = info.report_key.data();
     filled.meaning = info.meaning.data();

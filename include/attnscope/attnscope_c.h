@@ -222,7 +222,7 @@ typedef struct AttnscopeMetricInfo {
   int32_t group;           // AttnscopeMetricGroup
   uint32_t per_head;       // 1: heads have it too
   uint32_t is_count;       // 1: a whole number
-  uint32_t reserved;       // 0
+  uint32_t top_k;          // of a top-k mass its k; 0: none
   const char* name;        // as in JSON and in tables
   const char* report_key;  // the top-level key of JSON that holds it
   const char* meaning;     // one line for people

@@ -66,9 +66,20 @@ TEST(CInterfaceTest, KnowsTheSameOfEachMetric) {
     EXPECT_EQ(c_info.group, static_cast<int32_t>(info.group));
     EXPECT_EQ(c_info.per_head != 0, info.per_head);
     EXPECT_EQ(c_info.is_count != 0, info.is_count);
+    EXPECT_EQ(c_info.top_k, info.top_k);
     EXPECT_EQ(c_info.name, info.name);
     EXPECT_EQ(c_info.report_key, info.report_key);
     EXPECT_EQ(c_info.meaning, info.meaning);
+  }
+}
+
+TEST(CInterfaceTest, AMassTellsItsK) {
+  for (const uint32_t k : {5u, 128u, 1024u}) {
+    AttnscopeMetricInfo info = {};
+    info.struct_size = sizeof(info);
+    ASSERT_EQ(AttnscopeMetricInfoOf(AttnscopeTopMass(k), &info), ATTNSCOPE_OK);
+    EXPECT_EQ(info.top_k, k);
+    EXPECT_EQ(info.name, "top" + std::to_string(k));
   }
 }
 

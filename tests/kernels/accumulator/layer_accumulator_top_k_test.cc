@@ -130,10 +130,8 @@ TEST_P(TopMassesTest, OfWeights) {
       Matrices exact(kHeads, std::vector<std::vector<long double>>(kQueries));
       for (size_t row = 0; row < kHeads * kQueries; ++row) {
         const size_t query = row % kQueries;
-        const size_t seen =
-            causal ? std::min<size_t>(keys, std::max<ptrdiff_t>(0, static_cast<ptrdiff_t>(keys + query) + 1 -
-                                                                       static_cast<ptrdiff_t>(kQueries)))
-                   : keys;
+        const size_t end = keys + query + 1;  // of causal rows, kQueries further
+        const size_t seen = causal ? std::min(keys, end - std::min(end, kQueries)) : keys;
         std::vector<long double> weights = LoadElements(type, bytes.data() + row * keys * ElementBytes(type), seen);
         const bool measured =
             std::all_of(weights.begin(), weights.end(), [](long double w) { return std::isfinite(w) && w >= 0.0L; }) &&
