@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <string>
 #include <vector>
@@ -64,7 +66,8 @@ class LargestSumsTest : public TargetTest {
 ATTNSCOPE_FOR_EACH_TARGET(LargestSumsTest);
 
 TEST_P(LargestSumsTest, EveryKindAndLength) {
-  for (const size_t columns : {0, 1, 2, 15, 16, 17, 63, 64, 65, 128, 255, 256, 257, 1000, 1024, 1025, 4096, 8999}) {
+  for (const size_t columns : std::initializer_list<size_t>{0, 1, 2, 15, 16, 17, 63, 64, 65, 128, 255, 256, 257, 1000,
+                                                            1024, 1025, 4096, 8999}) {
     for (const RowInput& input : AllRowInputs()) {
       Random random(columns);
       std::vector<float> row(columns);
