@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -161,14 +162,13 @@ class Watch {
   Truth truth_;
 };
 
-Watch* watch = nullptr;  // of the present case
+std::optional<Watch> watch;  // of the present case
 
 using Context = std::unique_ptr<whisper_context, decltype(&whisper_free)>;
 
 // Two audios of noise: encoder, a prompt of 9 tokens, and 7 more.
 bool Run(const std::string& model, bool flash) {
-  Watch own;
-  watch = &own;
+  Watch& own = watch.emplace();
   whisper_context_params params = whisper_context_default_params();
   params.use_gpu = false;
   params.flash_attn = flash;
@@ -216,7 +216,7 @@ extern "C" __attribute__((visibility("default"))) ggml_backend_sched_t ggml_back
   using New = decltype(&ggml_backend_sched_new);
   static const New ggml_new = reinterpret_cast<New>(dlsym(RTLD_NEXT, "ggml_backend_sched_new"));
   ggml_backend_sched_t scheduler = ggml_new(backends, types, count, graph_size, parallel, op_offload);
-  ggml_backend_sched_set_eval_callback(scheduler, &attnscope::test::Watch::OnNode, attnscope::test::watch);
+  ggml_backend_sched_set_eval_callback(scheduler, &attnscope::test::Watch::OnNode, &*attnscope::test::watch);
   return scheduler;
 }
 

@@ -172,7 +172,6 @@ TEST_P(TopMassesTest, OfLogitsAndOfQueriesAndKeys) {
   for (const size_t keys : {size_t{40}, size_t{700}, size_t{5000}}) {
     if (kSlowBuild && keys > 700) continue;
     const std::vector<float> queries = Normals(1, kHeads * kQueries * kDim), k = Normals(2, kHeads * keys * kDim);
-    std::vector<float> logits;
     Matrices of_logits(kHeads), of_products(kHeads);
     const std::vector<float> drawn = Normals(3, kHeads * kQueries * keys, 2.0);
     for (size_t head = 0; head < kHeads; ++head) {
