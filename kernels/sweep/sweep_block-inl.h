@@ -72,7 +72,8 @@ HWY_NOINLINE inline void SetMasses(const RowBlock& block, size_t row, size_t cou
   WeightsRow rows[kRowsPerBlock];
   double sums[kRowsPerBlock * kMaxTopMasses];
   for (size_t i = 0; i < count; ++i) rows[i] = {block.rows[row + i].data, block.rows[row + i].visible};
-  const std::span<const uint32_t> k = std::span(block.masses->k).subspan(first);
+  const TopKValues& all = block.masses->k;
+  const std::span<const uint32_t> k = std::span(all.begin(), all.size()).subspan(first);
   attnscope::SumLargest(block.type, {rows, count}, k, sums);
   for (size_t i = 0; i < count; ++i) {
     for (size_t j = 0; j < k.size(); ++j) {
