@@ -33,8 +33,9 @@ class MappedFile {
   // removed, or replaced by another of its name, has not changed. Errors: kDataLoss, naming the path.
   Status CheckUnchanged() const;
 
+  class Mapping;  // the system's own, see platform/mapping.h
+
  private:
-  class Mapping;
   std::unique_ptr<Mapping> mapping_;
 };
 

@@ -63,32 +63,25 @@ HWY_NOINLINE void SumSlowRow(const T* HWY_RESTRICT row, size_t columns, ElementT
 }
 
 template <typename T>
-HWY_INLINE void SumRows(ElementType type, std::span<const WeightsRow> rows, std::span<const uint32_t> k,
-                        double* HWY_RESTRICT sums) {
-  TopCandidates candidates;
-  for (const WeightsRow& row : rows) {
-    const T* data = static_cast<const T*>(row.data);
-    RunningTop<WeightOrder, false> top(k.back(), candidates);
-    top.Add(data, row.columns, 0);
-    const size_t count = top.Finish();
-    const uint32_t largest = count == 0 ? 0 : ExtremesOf({candidates.keys, count}).largest;
-    if (HWY_LIKELY(largest <= kMaxFastBits)) {
-      SumCandidates(candidates, count, k, sums);
-    } else {
-      SumSlowRow(data, row.columns, type, k, candidates, sums);
-    }
-    sums += k.size();
+HWY_INLINE void SumRow(const T* HWY_RESTRICT row, size_t columns, ElementType type, std::span<const uint32_t> k,
+                       TopCandidates& candidates, double* HWY_RESTRICT sums) {
+  RunningTop<WeightOrder, false> top(k.back(), candidates);
+  top.Add(row, columns, 0);
+  const size_t count = top.Finish();
+  const uint32_t largest = count == 0 ? 0 : ExtremesOf({candidates.keys, count}).largest;
+  if (HWY_LIKELY(largest <= kMaxFastBits)) {
+    SumCandidates(candidates, count, k, sums);
+  } else {
+    SumSlowRow(row, columns, type, k, candidates, sums);
   }
 }
 
 void SumLargest(ElementType type, std::span<const WeightsRow> rows, std::span<const uint32_t> k, double* sums) {
-  switch (type) {
-    case ElementType::kFloat32:
-      return SumRows<float>(type, rows, k, sums);
-    case ElementType::kFloat16:
-      return SumRows<hwy::float16_t>(type, rows, k, sums);
-    case ElementType::kBFloat16:
-      return SumRows<hwy::bfloat16_t>(type, rows, k, sums);
+  TopCandidates candidates;
+  for (const WeightsRow& row : rows) {
+    WithElements(row.data, type,
+                 [&](const auto* data) HWY_ATTR { SumRow(data, row.columns, type, k, candidates, sums); });
+    sums += k.size();
   }
 }
 

@@ -8,10 +8,10 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <system_error>
-#include <utility>
 
-#include "platform/mapped_ranges.h"
+#include "platform/mapping.h"
 #include "platform/path.h"
 
 namespace attnscope::platform {
@@ -35,41 +35,25 @@ std::filesystem::file_time_type TimeOf(const std::string& path) {
   return std::filesystem::last_write_time(PathOf(path), error);
 }
 
-}  // namespace
-
-// Owns the pages.
-class MappedFile::Mapping {
+class Pages : public MappedFile::Mapping {
  public:
-  Mapping(const std::string& path, Bytes bytes, const struct stat& info)
-      : range_(path, bytes), info_(info), time_(TimeOf(path)) {}
-  ~Mapping() { munmap(const_cast<uint8_t*>(bytes().data()), bytes().size()); }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
+  Pages(const std::string& path, Bytes bytes, const struct stat& info)
+      : Mapping(path, bytes), info_(info), time_(TimeOf(path)) {}
+  ~Pages() override { munmap(const_cast<uint8_t*>(bytes().data()), bytes().size()); }
 
-  Bytes bytes() const { return range_.bytes(); }
-
-  Status CheckUnchanged() const {
+  Status CheckUnchanged() const override {
     struct stat now = {};
-    if (stat(range_.path().c_str(), &now) != 0 || now.st_dev != info_.st_dev || now.st_ino != info_.st_ino) return {};
-    if (now.st_size == info_.st_size && TimeOf(range_.path()) == time_) return {};
-    return {StatusCode::kDataLoss, range_.path() + ": was written to while it was read: it had " +
-                                       std::to_string(info_.st_size) + " bytes and has " + std::to_string(now.st_size)};
+    if (stat(path().c_str(), &now) != 0 || now.st_dev != info_.st_dev || now.st_ino != info_.st_ino) return {};
+    if (now.st_size == info_.st_size && TimeOf(path()) == time_) return {};
+    return WasWrittenTo(static_cast<uint64_t>(info_.st_size), static_cast<uint64_t>(now.st_size));
   }
 
  private:
-  MappedRange range_;
   struct stat info_;
   std::filesystem::file_time_type time_;
 };
 
-MappedFile::MappedFile() = default;
-MappedFile::MappedFile(MappedFile&& other) noexcept = default;
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept = default;
-MappedFile::~MappedFile() = default;
-
-Bytes MappedFile::bytes() const { return mapping_ == nullptr ? Bytes() : mapping_->bytes(); }
-
-Status MappedFile::CheckUnchanged() const { return mapping_ == nullptr ? Status() : mapping_->CheckUnchanged(); }
+}  // namespace
 
 Status MappedFile::Open(const std::string& path, MappedFile* out) {
   // A pipe without a writer would block the opening itself, before it can be seen to be no regular file.
@@ -88,7 +72,7 @@ Status MappedFile::Open(const std::string& path, MappedFile* out) {
   *out = {};
   if (size == 0) return status;
   madvise(memory, size, MADV_SEQUENTIAL);  // only advice: its failure changes nothing
-  out->mapping_ = std::make_unique<Mapping>(path, Bytes(static_cast<const uint8_t*>(memory), size), info);
+  out->mapping_ = std::make_unique<Pages>(path, Bytes(static_cast<const uint8_t*>(memory), size), info);
   return status;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/mapped_file.h"
 
-#include <utility>
+#include <memory>
 
-#include "platform/mapped_ranges.h"
+#include "platform/mapping.h"
 #include "platform/windows/open_files.h"
 
 namespace attnscope::platform {
@@ -18,41 +18,25 @@ Status Condition(const std::string& path, std::errc error) {
   return {StatusCode::kIoError, path + ": " + std::make_error_condition(error).message()};
 }
 
-}  // namespace
-
-// Owns the pages.
-class MappedFile::Mapping {
+class Pages : public MappedFile::Mapping {
  public:
-  Mapping(const std::string& path, Bytes bytes, const BY_HANDLE_FILE_INFORMATION& info)
-      : range_(path, bytes), info_(info) {}
-  ~Mapping() { UnmapViewOfFile(bytes().data()); }
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
+  Pages(const std::string& path, Bytes bytes, const BY_HANDLE_FILE_INFORMATION& info)
+      : Mapping(path, bytes), info_(info) {}
+  ~Pages() override { UnmapViewOfFile(bytes().data()); }
 
-  Bytes bytes() const { return range_.bytes(); }
-
-  Status CheckUnchanged() const {
-    const Handle file(OpenToRead(range_.path()));
+  Status CheckUnchanged() const override {
+    const Handle file(OpenToRead(path()));
     BY_HANDLE_FILE_INFORMATION now = {};
     if (!file.is_open() || GetFileInformationByHandle(file.get(), &now) == 0 || !IsSameFile(now, info_)) return {};
     if (SizeOf(now) == SizeOf(info_) && CompareFileTime(&now.ftLastWriteTime, &info_.ftLastWriteTime) == 0) return {};
-    return {StatusCode::kDataLoss, range_.path() + ": was written to while it was read: it had " +
-                                       std::to_string(SizeOf(info_)) + " bytes and has " + std::to_string(SizeOf(now))};
+    return WasWrittenTo(SizeOf(info_), SizeOf(now));
   }
 
  private:
-  MappedRange range_;
   BY_HANDLE_FILE_INFORMATION info_;
 };
 
-MappedFile::MappedFile() = default;
-MappedFile::MappedFile(MappedFile&& other) noexcept = default;
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept = default;
-MappedFile::~MappedFile() = default;
-
-Bytes MappedFile::bytes() const { return mapping_ == nullptr ? Bytes() : mapping_->bytes(); }
-
-Status MappedFile::CheckUnchanged() const { return mapping_ == nullptr ? Status() : mapping_->CheckUnchanged(); }
+}  // namespace
 
 Status MappedFile::Open(const std::string& path, MappedFile* out) {
   const DWORD attributes = GetFileAttributesW(Wide(path).c_str());
@@ -72,7 +56,7 @@ Status MappedFile::Open(const std::string& path, MappedFile* out) {
   if (!section.is_open()) return SystemError(path, GetLastError());
   const void* const memory = MapViewOfFile(section.get(), FILE_MAP_READ, 0, 0, 0);
   if (memory == nullptr) return SystemError(path, GetLastError());
-  out->mapping_ = std::make_unique<Mapping>(path, Bytes(static_cast<const uint8_t*>(memory), size), info);
+  out->mapping_ = std::make_unique<Pages>(path, Bytes(static_cast<const uint8_t*>(memory), size), info);
   return {};
 }
 

@@ -2,6 +2,8 @@
 import numpy
 import pytest
 
+import attnscope
+
 
 @pytest.fixture
 def rng():
@@ -21,3 +23,12 @@ def softmax(logits):
 def weights(rng):
     """[2 sequences, 3 heads, 24 queries, 40 keys] of float32, no mask."""
     return softmax(3 * rng.normal(size=(2, 3, 24, 40))).astype(numpy.float32)
+
+
+@pytest.fixture
+def layer(weights):
+    """What these measure, sequences ended."""
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
+    layer.add_weights(weights)
+    layer.end_sequence()
+    return layer

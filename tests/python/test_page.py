@@ -11,14 +11,6 @@ import pytest
 import attnscope
 
 
-@pytest.fixture
-def layer(weights):
-    layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
-    layer.add_weights(weights)
-    layer.end_sequence()
-    return layer
-
-
 class Tags(html.parser.HTMLParser):
     """The tags of a text, with their attributes."""
 

@@ -13,14 +13,6 @@ import attnscope
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
 
 
-@pytest.fixture
-def layer(weights):
-    layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
-    layer.add_weights(weights)
-    layer.end_sequence()
-    return layer
-
-
 def size_of(png):
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")

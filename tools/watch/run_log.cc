@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "platform/path.h"
-#include "tools/watch/log_entry.h"
 
 namespace attnscope::tools {
 namespace {
@@ -56,15 +55,18 @@ Status RunLog::Update(size_t file) {
   for (LogLines::News news; !news.is_all;) {
     if (Status status = files_[file].Read(&news); !status.ok()) return status;
     if (news.begins_anew) begins_anew_[file] = true;
-    for (const std::string& line : news.lines) Take(file, line);
+    for (const std::string& line : news.lines) {
+      Report report;
+      const LogEntry entry = ReadLogEntry(line, &report);
+      Take(file, entry, std::move(report));
+    }
     if (news.is_all && TakeRest(file, news.rest)) files_[file].DropRest();
   }
   return {};
 }
 
-void RunLog::Take(size_t file, const std::string& line) {
-  Report report;
-  switch (ReadLogEntry(line, &report)) {
+void RunLog::Take(size_t file, LogEntry entry, Report report) {
+  switch (entry) {
     case LogEntry::kReport:
       return Add(file, std::move(report));
     case LogEntry::kRecord:
@@ -82,9 +84,11 @@ void RunLog::Take(size_t file, const std::string& line) {
 // A line that has no end yet may be complete: no JSON object begins another one.
 bool RunLog::TakeRest(size_t file, const std::string& rest) {
   const size_t last = rest.find_last_not_of(" \t\r");
+  if (last == std::string::npos || rest[last] != '}') return false;
   Report report;
-  if (last == std::string::npos || rest[last] != '}' || ReadLogEntry(rest, &report) == LogEntry::kDamaged) return false;
-  Take(file, rest);
+  const LogEntry entry = ReadLogEntry(rest, &report);
+  if (entry == LogEntry::kDamaged) return false;
+  Take(file, entry, std::move(report));
   return true;
 }
 

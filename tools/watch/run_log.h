@@ -13,6 +13,7 @@
 
 #include "attnscope/report.h"
 #include "attnscope/status.h"
+#include "tools/watch/log_entry.h"
 #include "tools/watch/log_lines.h"
 
 namespace attnscope::tools {
@@ -39,7 +40,7 @@ class RunLog {
  private:
   Status FindFiles();
   Status Update(size_t file);
-  void Take(size_t file, const std::string& line);
+  void Take(size_t file, LogEntry entry, Report report);
   bool TakeRest(size_t file, const std::string& rest);
   void Add(size_t file, Report report);
   void AddRecord(size_t file, Report record);
