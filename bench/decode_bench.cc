@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A step of decoding from queries and keys beside a plain read of the keys, in turns, one thread, from memory: eight
-// heads of 4096 keys a layer, as many layers as are three times as large as the last cache, each turn other ones.
-// Prints, of the times that a tenth of the turns were faster than, since a machine that does other work spoils most
-// turns:
+// heads of 4096 keys a layer, as many layers as are three times as large as the last cache, each turn other ones. Heads
+// stand one after the other ("apart", as PyTorch keeps them) or those of a key side by side ("beside", as llama.cpp and
+// others do). Prints, of the times that a tenth of the turns were faster than, since a machine that does other work
+// spoils most turns:
 //
 //   read     the plain sum's rate
 //   product  the rate of the products alone, and its share of the read's
@@ -66,8 +67,9 @@ std::vector<uint8_t> RandomElements(ElementType type, size_t count) {
 // Layers whose keys do not fit the caches, and one step's queries.
 class Cache {
  public:
-  Cache(ElementType type, size_t group, size_t head_dim)
+  Cache(ElementType type, size_t group, size_t head_dim, bool beside)
       : type_(type),
+        beside_(beside),
         heads_(group * kKeyHeads),
         head_dim_(head_dim),
         of_layer_(kKeyHeads * kKeys * head_dim),
@@ -77,7 +79,7 @@ class Cache {
         accumulators_(layers_),
         packed_queries_(AllocateAlignedBuffer<float>(PackedQueries(group))),
         packed_keys_(AllocateAlignedBuffer<float>(kPackedKeys)),
-        products_(AllocateAlignedBuffer<float>(group * kStride)) {
+        products_(AllocateAlignedBuffer<float>(heads_ * kStride)) {
     for (LayerAccumulator& layer : accumulators_) {
       Check(LayerAccumulator::Create({.heads = heads_, .max_keys = kKeys}, &layer));
     }
@@ -86,14 +88,13 @@ class Cache {
   void Read(size_t layer) const { benchmark::DoNotOptimize(ReadAll(Layer(layer).key_data, type_, of_layer_)); }
 
   void Multiply(size_t layer) {
-    const size_t group = heads_ / kKeyHeads;
     const QueryKeyView view = Layer(layer);
     ProductBlock block;
     block.view = &view;
-    block.num_heads = group;
+    block.num_heads = beside_ ? heads_ : heads_ / kKeyHeads;
     block.num_rows = 1;
     block.visible = RowVisibility({}, 1, kKeys, 0, 0);
-    for (block.first_head = 0; block.first_head < heads_; block.first_head += group) {
+    for (; block.first_head < heads_; block.first_head += block.num_heads) {
       MultiplyQueriesKeys(block, packed_queries_.get(), packed_keys_.get(), products_.get(), kStride);
       benchmark::DoNotOptimize(products_[0]);
     }
@@ -112,10 +113,15 @@ class Cache {
     QueryKeyView view = ContiguousQueryKey(queries_.data(), keys_.data() + layer % layers_ * layer_bytes,
                                            ElementType::kFloat32, 1, heads_, kKeyHeads, 1, kKeys, head_dim_);
     view.key_type = type_;
+    if (beside_) {
+      view.key_stride = static_cast<int64_t>(kKeyHeads * head_dim_);
+      view.key_head_stride = static_cast<int64_t>(head_dim_);
+    }
     return view;
   }
 
   ElementType type_;
+  bool beside_;
   size_t heads_;
   size_t head_dim_;
   size_t of_layer_;
@@ -132,8 +138,8 @@ const char* NameOf(ElementType type) {
   return type == ElementType::kFloat32 ? "float32" : type == ElementType::kFloat16 ? "float16" : "bfloat16";
 }
 
-void Measure(const std::string& name, ElementType type, size_t group, size_t head_dim, int num_turns) {
-  Cache cache(type, group, head_dim);
+void Measure(const std::string& name, ElementType type, size_t group, size_t head_dim, bool beside, int num_turns) {
+  Cache cache(type, group, head_dim, beside);
   // What has read a layer comes to it again when all others have been read.
   size_t layer = 0;
   const size_t third = cache.layers() / 3;
@@ -163,12 +169,14 @@ int main(int argc, char** argv) {
        {attnscope::ElementType::kFloat32, attnscope::ElementType::kBFloat16, attnscope::ElementType::kFloat16}) {
     for (const size_t head_dim : {size_t{64}, size_t{128}}) {
       for (const size_t group : {size_t{1}, size_t{4}, size_t{8}}) {
-        const std::string name =
-            std::string(NameOf(type)) + "/" + std::to_string(head_dim) + "/" + std::to_string(group) + "_rows";
-        const bool chosen = argc <= 2 || std::any_of(argv + 2, argv + argc, [&](const char* part) {
-                              return name.find(part) != std::string::npos;
-                            });
-        if (chosen) Measure(name, type, group, head_dim, turns);
+        for (const bool beside : {false, true}) {
+          const std::string name = std::string(NameOf(type)) + "/" + std::to_string(head_dim) + "/" +
+                                   std::to_string(group) + "_rows/" + (beside ? "beside" : "apart");
+          const bool chosen = argc <= 2 || std::any_of(argv + 2, argv + argc, [&](const char* part) {
+                                return name.find(part) != std::string::npos;
+                              });
+          if (chosen) Measure(name, type, group, head_dim, beside, turns);
+        }
       }
     }
   }

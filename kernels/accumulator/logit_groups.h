@@ -16,40 +16,49 @@ namespace attnscope {
 class LogitGroups {
  public:
   explicit LogitGroups(const LogitSource& source)
-      : LogitGroups(source, source.shape().batch * (source.shape().heads / source.heads_per_group()), 1) {}
-  // Cut so that each of so many tasks has heads, as far as there are any. Each part packs its keys anew.
+      : heads_(source.shape().heads),
+        rows_(source.shape().queries),
+        heads_of_bundle_(source.heads_per_group()),
+        heads_of_part_(heads_of_bundle_) {
+    bundles_ = heads_ / heads_of_bundle_;
+    size_ = source.shape().batch * bundles_;
+  }
+  // Bundles of the groups that are best prepared together, unless that leaves one of so many tasks with less work; cut,
+  // where there are fewer groups than tasks, so that each task has heads, as far as there are any. Each part packs its
+  // keys anew.
   LogitGroups(const LogitSource& source, size_t tasks) : LogitGroups(source) {
-    const size_t parts = std::min(source.heads_per_group(), (tasks + whole_ - 1) / std::max<size_t>(1, whole_));
-    *this = LogitGroups(source, whole_, parts);
+    if (size_ == 0) return;
+    const size_t groups = bundles_;
+    const size_t together = std::min({source.groups_together(), groups, (size_ + tasks - 1) / tasks});
+    bundles_ = (groups + together - 1) / together;
+    heads_of_bundle_ *= (groups + bundles_ - 1) / bundles_;
+    parts_ = std::min(source.heads_per_group(), std::max<size_t>(1, (tasks + size_ - 1) / size_));
+    heads_of_part_ = (heads_of_bundle_ + parts_ - 1) / parts_;
+    size_ = source.shape().batch * bundles_ * parts_;
   }
 
-  size_t size() const { return whole_ * parts_; }
+  size_t size() const { return size_; }
+  // May be empty.
   LogitGroup operator[](size_t index) const {
-    const size_t whole = index / parts_;
-    const size_t first = index % parts_ * heads_of_part_;
+    const size_t bundle = index / parts_;
+    const size_t first = bundle % bundles_ * heads_of_bundle_;
+    const size_t end = std::min(first + heads_of_bundle_, heads_);
     LogitGroup group;
-    group.sequence = whole / groups_;
-    group.first_head = whole % groups_ * heads_per_group_ + std::min(first, heads_per_group_);
-    group.end_head = whole % groups_ * heads_per_group_ + std::min(first + heads_of_part_, heads_per_group_);
+    group.sequence = bundle / bundles_;
+    group.first_head = std::min(first + index % parts_ * heads_of_part_, end);
+    group.end_head = std::min(group.first_head + heads_of_part_, end);
     group.end_row = rows_;
     return group;
   }
 
  private:
-  LogitGroups(const LogitSource& source, size_t whole, size_t parts)
-      : heads_per_group_(source.heads_per_group()),
-        groups_(source.shape().heads / heads_per_group_),
-        rows_(source.shape().queries),
-        whole_(whole),
-        parts_(std::max<size_t>(1, parts)),
-        heads_of_part_((heads_per_group_ + parts_ - 1) / parts_) {}
-
-  size_t heads_per_group_;
-  size_t groups_;  // of a sequence
+  size_t heads_;
   size_t rows_;
-  size_t whole_;  // groups of all sequences
-  size_t parts_;  // of each; the last ones may be empty
+  size_t heads_of_bundle_;
   size_t heads_of_part_;
+  size_t bundles_;    // of a sequence
+  size_t parts_ = 1;  // of each bundle
+  size_t size_;       // parts of all sequences
 };
 
 }  // namespace attnscope

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 
 #include "kernels/query_key/query_key_product.h"
 #include "kernels/sweep/slow_row.h"
@@ -30,11 +31,23 @@ double MaskedBelow(const SoftmaxParams& params, ElementType type) {
   return finite && type == ElementType::kFloat16 ? std::max(params.masked_below, kLowestFloat16) : params.masked_below;
 }
 
+// A few rows of heads whose keys are the parts of one row of memory.
+size_t GroupsTogether(const QueryKeyView& view) {
+  const bool side_by_side =
+      view.key_loader.load != nullptr || std::abs(view.key_head_stride) < std::abs(view.key_stride);
+  return side_by_side && view.heads / view.kv_heads * view.queries <= kMaxPanelRows ? kMostHeadsTogether : 1;
+}
+
 }  // namespace
 
-LogitSource::LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale,
-                         const SoftmaxParams& params, const RowOutputs* outputs)
-    : shape_(shape), heads_per_group_(heads_per_group), scale_(scale), params_(params), outputs_(outputs) {}
+LogitSource::LogitSource(const AttentionView& shape, size_t heads_per_group, size_t groups_together,
+                         const LogitScale& scale, const SoftmaxParams& params, const RowOutputs* outputs)
+    : shape_(shape),
+      heads_per_group_(heads_per_group),
+      groups_together_(groups_together),
+      scale_(scale),
+      params_(params),
+      outputs_(outputs) {}
 
 const void* LogitSource::BiasRow(size_t sequence, size_t head, size_t row, size_t key) const {
   const BiasView& bias = params_.bias;
@@ -55,7 +68,7 @@ bool LogitSource::IsMaskedByValue(size_t sequence, size_t head, size_t row, size
 }
 
 LogitViewSource::LogitViewSource(const AttentionView& logits, const SoftmaxParams& params, const RowOutputs* outputs)
-    : LogitSource(logits, 1,
+    : LogitSource(logits, 1, 1,
                   {.scale = params.scale == 0.0 ? 1.0 : params.scale,
                    .soft_cap = params.soft_cap,
                    .masked_logit = MaskedBelow(params, logits.type),
@@ -72,7 +85,7 @@ AttentionView LogitViewSource::Prepare(const LogitChunk& chunk, const LogitScrat
 }
 
 QueryKeySource::QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params, const RowOutputs* outputs)
-    : LogitSource(ShapeOf(view), view.heads / view.kv_heads,
+    : LogitSource(ShapeOf(view), view.heads / view.kv_heads, GroupsTogether(view),
                   {.scale = params.scale == 0.0 ? 1.0 / std::sqrt(static_cast<double>(view.head_dim)) : params.scale,
                    .soft_cap = params.soft_cap,
                    .masked_bias = MaskedBelow(params, params.bias.type)},

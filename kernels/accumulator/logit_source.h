@@ -26,6 +26,8 @@ class LogitSource {
   const AttentionView& shape() const { return shape_; }
   // Heads that share their keys, and so are prepared together.
   size_t heads_per_group() const { return heads_per_group_; }
+  // Groups of them that are best prepared together too, 1 or more: their keys stand side by side.
+  size_t groups_together() const { return groups_together_; }
   const LogitScale& scale() const { return scale_; }
   const Visibility& visibility() const { return params_.mask; }
   const BiasView& bias() const { return params_.bias; }
@@ -50,20 +52,21 @@ class LogitSource {
     return params_.bias.head_factors == nullptr ? 1.0 : static_cast<double>(params_.bias.head_factors[head]);
   }
 
-  // The logits of a chunk, whose heads are all of one group: a view [1, heads, queries, keys] that begins with the
+  // The logits of a chunk: a view [1, heads, queries, keys] that begins with the
   // chunk and may have more rows.
   virtual AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const = 0;
   // Rows that are best prepared together, of `most` that the scratch holds.
   virtual size_t RowsAtOnce(size_t most) const = 0;
 
  protected:
-  LogitSource(const AttentionView& shape, size_t heads_per_group, const LogitScale& scale, const SoftmaxParams& params,
-              const RowOutputs* outputs);
+  LogitSource(const AttentionView& shape, size_t heads_per_group, size_t groups_together, const LogitScale& scale,
+              const SoftmaxParams& params, const RowOutputs* outputs);
   ~LogitSource() = default;
 
  private:
   AttentionView shape_;
   size_t heads_per_group_;
+  size_t groups_together_;
   LogitScale scale_;
   const SoftmaxParams& params_;
   const RowOutputs* outputs_;

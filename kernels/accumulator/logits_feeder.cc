@@ -54,15 +54,13 @@ void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
   storage_.LoadBlocks();
   if (storage_.config().mean_matrix) return AddMeanMatrix(source);
   const size_t at_once = TasksAtOnce(runner);
-  LogitGroups groups(source);
-  if (at_once > 1 && groups.size() % at_once != 0 && groups.size() < 4 * at_once) {
-    // Whole groups would leave tasks without work.
-    if (scores_ == nullptr) {
-      for (size_t i = 0; i < groups.size(); ++i) AddGroupByRows(source, groups[i], runner);
-      return;
-    }
-    groups = LogitGroups(source, at_once);
+  const LogitGroups whole(source);
+  const bool leaves_idle = at_once > 1 && whole.size() % at_once != 0 && whole.size() < 4 * at_once;
+  if (leaves_idle && scores_ == nullptr && source.shape().queries >= kRowsPerBlock) {
+    for (size_t i = 0; i < whole.size(); ++i) AddGroupByRows(source, whole[i], runner);
+    return;
   }
+  const LogitGroups groups(source, at_once);
   const size_t tasks = std::min(groups.size(), at_once);
   auto add = [&](size_t task) {
     for (size_t i = task; i < groups.size(); i += tasks) AddGroup(source, groups[i], task);

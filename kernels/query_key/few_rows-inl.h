@@ -51,13 +51,16 @@ HWY_INLINE size_t FewRowsPanel(size_t rows) { return rows == 1 ? 1 : rows <= 4 ?
 template <typename T>
 class KeysAhead {
  public:
-  // Of keys [begin, end); the first ones at once.
-  KeysAhead(const QueryKeyView& view, const KeyRows& rows, const KeyRange& keys, size_t passes)
-      : rows_(rows),
-        end_(rows.has_loader() ? keys.begin : keys.end),
-        step_(view.key_stride),
-        head_dim_(view.head_dim),
-        distance_(hwy::RoundUpTo(hwy::DivCeil(kBytesAhead, view.head_dim * sizeof(T)), N())) {
+  KeysAhead() = default;
+  // While vectors of head `head` of so many are multiplied, which take turns, those of another are brought, or of the
+  // same: so many turns later. `keys` are all that are multiplied, the first ones of which are brought at once.
+  KeysAhead(const ProductBlock& block, size_t head, size_t heads, const KeyRange& keys, size_t passes)
+      : step_(block.view->key_stride), head_dim_(block.view->head_dim) {
+    const QueryKeyView& view = *block.view;
+    const size_t turns = hwy::DivCeil(kBytesAhead, N() * head_dim_ * sizeof(T));
+    rows_ = KeyRows(view, block.sequence, block.first_head / (view.heads / view.kv_heads) + (head + turns) % heads);
+    end_ = rows_.has_loader() ? keys.begin : keys.end;
+    distance_ = (head + turns) / heads * N();
     while (2 * dims_of_turn_ * N() <= passes * head_dim_) dims_of_turn_ *= 2;
     keys_of_turn_ = hwy::DivCeil(N() * dims_of_turn_, passes * head_dim_);
     for (size_t key = keys.begin; key < HWY_MIN(keys.begin + distance_, end_); ++key) PrefetchKey(Key(key));
@@ -86,10 +89,10 @@ class KeysAhead {
   }
 
   KeyRows rows_;
-  size_t end_;
-  int64_t step_;
-  size_t head_dim_;
-  size_t distance_;                      // in keys
+  size_t end_ = 0;
+  int64_t step_ = 0;
+  size_t head_dim_ = 0;
+  size_t distance_ = 0;                  // in keys
   size_t dims_of_turn_ = kBlockDims<T>;  // a power of two
   size_t keys_of_turn_ = 1;
   const T* key_ = nullptr;
@@ -163,39 +166,59 @@ HWY_INLINE void MultiplyVector(const float* HWY_RESTRICT queries, const VectorOf
   }
 }
 
-// All products of a block of at most kRows rows.
+// One head of keys, and the queries that are multiplied by it.
+template <typename T>
+struct HeadOfFew {
+  KeyRows rows;
+  KeysAhead<T> ahead;
+  const float* queries;  // packed
+  float* products;
+};
+
+// All products of a block of `heads` heads of keys and at most kRows rows for each of them. A vector of keys of all
+// heads after another, so that memory is read in order where the heads of a key stand side by side.
 template <size_t kRows, typename T>
-HWY_NOINLINE void MultiplyPanelOfFew(const ProductBlock& block, const KeyRange& range,
-                                     const float* HWY_RESTRICT queries, T* HWY_RESTRICT copies,
-                                     float* HWY_RESTRICT products, size_t stride) {
+HWY_NOINLINE void MultiplyPanelsOfFew(const ProductBlock& block, size_t heads, const KeyRange& range,
+                                      const float* HWY_RESTRICT queries, T* HWY_RESTRICT copies,
+                                      float* HWY_RESTRICT products, size_t stride) {
   const QueryKeyView& view = *block.view;
   const size_t N = hn::Lanes(hn::ScalableTag<float>());
-  const size_t num_rows = block.num_heads * block.num_rows;
-  KeyRows rows(view, block.sequence, block.first_head / (view.heads / view.kv_heads));
+  const size_t num_rows = block.num_heads / heads * block.num_rows;
   constexpr size_t kPasses = kRows / kRowsAtOnce<kRows> * (kQuad / kVectorsAtOnce<kRows>);
-  KeysAhead<T> ahead(view, rows, range, kPasses);
+  HWY_DASSERT(heads <= kMostHeadsTogether);
+  HeadOfFew<T> of[kMostHeadsTogether];
+  for (size_t i = 0; i < heads; ++i) {
+    of[i].rows = KeyRows(view, block.sequence, block.first_head / (view.heads / view.kv_heads) + i);
+    of[i].ahead = KeysAhead<T>(block, i, heads, range, kPasses);
+    of[i].queries = queries + i * kRows * PaddedDims(view.head_dim);
+    of[i].products = products + i * num_rows * stride;
+  }
   const size_t last_dims = view.head_dim % kBlockDims<T>;
   HWY_ALIGN T last_copies[HWY_LANES(float) * kBlockDims<T>];
   for (size_t first = range.begin; first < range.end; first += N) {
-    const KeyTile<T> tile = FindKeys(view, rows, first, range.end, 1, copies);
-    VectorOfKeys<T> keys = {tile.first[0], tile.stride, {}};
-    if (HWY_UNLIKELY(last_dims != 0)) {
-      keys.last = CopyLastDims(keys.first, keys.stride, view.head_dim - last_dims, view.head_dim, last_copies);
+    for (size_t i = 0; i < heads; ++i) {
+      HeadOfFew<T>& head = of[i];
+      const KeyTile<T> tile = FindKeys(view, head.rows, first, range.end, 1, copies);
+      VectorOfKeys<T> keys = {tile.first[0], tile.stride, {}};
+      if (HWY_UNLIKELY(last_dims != 0)) {
+        keys.last = CopyLastDims(keys.first, keys.stride, view.head_dim - last_dims, view.head_dim, last_copies);
+      }
+      head.ahead.BeginVector(first, keys.first);
+      MultiplyVector<kRows>(head.queries, keys, head.ahead, view.head_dim, num_rows, head.products + first, stride);
     }
-    ahead.BeginVector(first, keys.first);
-    MultiplyVector<kRows>(queries, keys, ahead, view.head_dim, num_rows, products + first, stride);
   }
 }
 
-// The same for all numbers of rows up to kFewRows, packed in a panel of FewRowsPanel.
+// The same for all numbers of rows up to kFewRows, packed in panels of FewRowsPanel.
 template <typename T>
-HWY_INLINE void MultiplyFewRows(const ProductBlock& block, const KeyRange& keys, const float* HWY_RESTRICT queries,
-                                float* HWY_RESTRICT packed_keys, float* HWY_RESTRICT products, size_t stride) {
+HWY_INLINE void MultiplyFewRows(const ProductBlock& block, size_t heads, const KeyRange& keys,
+                                const float* HWY_RESTRICT queries, float* HWY_RESTRICT packed_keys,
+                                float* HWY_RESTRICT products, size_t stride) {
   T* copies = reinterpret_cast<T*>(packed_keys);
-  const size_t rows = block.num_heads * block.num_rows;
-  if (rows == 1) return MultiplyPanelOfFew<1>(block, keys, queries, copies, products, stride);
-  if (rows <= 4) return MultiplyPanelOfFew<4>(block, keys, queries, copies, products, stride);
-  MultiplyPanelOfFew<8>(block, keys, queries, copies, products, stride);
+  const size_t rows = block.num_heads / heads * block.num_rows;
+  if (rows == 1) return MultiplyPanelsOfFew<1>(block, heads, keys, queries, copies, products, stride);
+  if (rows <= 4) return MultiplyPanelsOfFew<4>(block, heads, keys, queries, copies, products, stride);
+  MultiplyPanelsOfFew<8>(block, heads, keys, queries, copies, products, stride);
 }
 
 #endif  // ATTNSCOPE_LOADS_QUADS

@@ -14,6 +14,7 @@ namespace attnscope {
 // Keys are asked for in ascending order.
 class KeyRows {
  public:
+  KeyRows() = default;
   KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head)
       : view_(&view), sequence_(sequence), kv_head_(kv_head) {
     if (has_loader()) return;  // strides may be anything
@@ -38,13 +39,15 @@ class KeyRows {
     view_->key_loader.load(view_->key_loader.context, sequence_, kv_head_, first, count, view_->head_dim, to);
   }
 
+  // Whether the page of the key asked for last holds these too.
+  bool HasInPage(size_t first, size_t count) const { return first + count <= page_end_; }
   // Keys from the one asked for last on that stand one stride apart, and no further than its page reaches.
   size_t Run(size_t key) const { return page_end_ - key; }
 
  private:
-  const QueryKeyView* view_;
-  size_t sequence_;
-  size_t kv_head_;
+  const QueryKeyView* view_ = nullptr;
+  size_t sequence_ = 0;
+  size_t kv_head_ = 0;
   int64_t offset_ = 0;
   size_t next_page_ = 0;
   size_t page_first_ = 0;  // keys of the page: [page_first_, page_end_)

@@ -61,6 +61,10 @@ HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t f
   }
   tile.stride = view.key_stride;
   bool whole = view.key_dim_stride == 1 && first + vectors * N <= end;
+  if (HWY_LIKELY(whole && rows.HasInPage(first, vectors * N))) {
+    for (size_t i = 0; i < vectors; ++i) tile.first[i] = reinterpret_cast<const T*>(rows(first + i * N));
+    return tile;
+  }
   KeyRows ahead = rows;
   for (size_t i = 0; whole && i < vectors; ++i) {
     tile.first[i] = reinterpret_cast<const T*>(ahead(first + i * N));

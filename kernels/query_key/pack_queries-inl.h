@@ -41,8 +41,8 @@ HWY_INLINE void PackQuery(const T* from, int64_t stride, size_t head_dim, size_t
   }
 }
 
-// packed[panel][quad][width][kQuad] of the block's rows, `width` a panel, from the view's data; rows beyond the last
-// repeat it.
+// packed[panel][quad][width][kQuad] of the rows of heads [first_head, first_head + num_heads), `width` a panel, from
+// the view's data; rows beyond the last repeat it.
 template <typename T>
 HWY_INLINE void PackQueries(const ProductBlock& block, const T* queries, size_t width, float* HWY_RESTRICT packed) {
   const QueryKeyView& view = *block.view;

@@ -139,33 +139,77 @@ HWY_INLINE void MultiplyManyRows(const ProductBlock& block, const KeyRange& rang
   }
 }
 
-template <typename T>
-HWY_INLINE void MultiplyAll(const ProductBlock& block, const float* HWY_RESTRICT packed_queries,
-                            float* HWY_RESTRICT packed_keys, float* HWY_RESTRICT products, size_t stride) {
-  const KeyRange range = block.visible.RangeOfRows(block.num_rows);
-  if (range.empty()) return;
+// Heads of a block that are multiplied together: those of one head of keys, or, where there are a few rows for each, of
+// several.
+struct ProductPart {
+  ProductBlock block;
+  size_t kv_heads = 1;
+  bool few_rows = false;
+  size_t panel_rows = kPanelRows;
+};
+
+// The part that begins with the block's head `first_head`.
+HWY_INLINE ProductPart PartOf(const ProductBlock& block, size_t first_head) {
+  const size_t group = block.view->heads / block.view->kv_heads;
+  const size_t left = block.first_head + block.num_heads - first_head;
+  ProductPart part;
+  part.block = block;
+  part.block.first_head = first_head;
+  part.block.num_heads = HWY_MIN(left, group - first_head % group);
 #if ATTNSCOPE_LOADS_QUADS
-  const size_t rows = block.num_heads * block.num_rows;
-  if (rows <= kFewRows) return MultiplyFewRows<T>(block, range, packed_queries, packed_keys, products, stride);
+  const size_t rows = part.block.num_heads * block.num_rows;
+  part.few_rows = rows <= kFewRows;
+  if (!part.few_rows) return part;
+  part.panel_rows = FewRowsPanel(rows);
+  if (part.block.num_heads < group) return part;
+  part.kv_heads = HWY_MIN(kMostHeadsTogether, left / group);
+  part.block.num_heads = part.kv_heads * group;
 #endif
-  MultiplyManyRows<T>(block, range, packed_queries, packed_keys, products, stride);
+  return part;
+}
+
+// The queries of each head of keys begin with a panel.
+HWY_INLINE void PackQueriesOf(const ProductPart& part, float* HWY_RESTRICT packed) {
+  const QueryKeyView& view = *part.block.view;
+  ProductBlock of_head = part.block;
+  of_head.num_heads /= part.kv_heads;
+  const size_t rows = hwy::RoundUpTo(of_head.num_heads * of_head.num_rows, part.panel_rows);
+  WithElements(view.query_data, view.query_type, [&](const auto* queries) HWY_ATTR {
+    for (size_t i = 0; i < part.kv_heads; ++i, of_head.first_head += of_head.num_heads) {
+      PackQueries(of_head, queries, part.panel_rows, packed + i * rows * PaddedDims(view.head_dim));
+    }
+  });
+}
+
+template <typename T>
+HWY_INLINE void MultiplyPart(const ProductPart& part, const KeyRange& range, const float* HWY_RESTRICT packed_queries,
+                             float* HWY_RESTRICT packed_keys, float* HWY_RESTRICT products, size_t stride) {
+#if ATTNSCOPE_LOADS_QUADS
+  if (part.few_rows) {
+    return MultiplyFewRows<T>(part.block, part.kv_heads, range, packed_queries, packed_keys, products, stride);
+  }
+#endif
+  MultiplyManyRows<T>(part.block, range, packed_queries, packed_keys, products, stride);
 }
 
 void MultiplyQueriesKeys(const ProductBlock& block, float* HWY_RESTRICT packed_queries, float* HWY_RESTRICT packed_keys,
                          float* HWY_RESTRICT products, size_t stride) {
-  size_t width = kPanelRows;
-#if ATTNSCOPE_LOADS_QUADS
-  const size_t rows = block.num_heads * block.num_rows;
-  if (rows <= kFewRows) width = FewRowsPanel(rows);
-#endif
-  WithElements(block.view->query_data, block.view->query_type,
-               [&](const auto* queries) HWY_ATTR { PackQueries(block, queries, width, packed_queries); });
+  const KeyRange range = block.visible.RangeOfRows(block.num_rows);
+  if (range.empty()) return;
   // A loader's keys are float32.
   const bool has_loader = block.view->key_loader.load != nullptr;
-  WithElements(nullptr, has_loader ? ElementType::kFloat32 : block.view->key_type, [&](const auto* type) HWY_ATTR {
-    using T = std::remove_const_t<std::remove_pointer_t<decltype(type)>>;
-    MultiplyAll<T>(block, packed_queries, packed_keys, products, stride);
-  });
+  const ElementType key_type = has_loader ? ElementType::kFloat32 : block.view->key_type;
+  const size_t end = block.first_head + block.num_heads;
+  for (size_t head = block.first_head; head < end;) {
+    const ProductPart part = PartOf(block, head);
+    PackQueriesOf(part, packed_queries);
+    WithElements(nullptr, key_type, [&](const auto* type) HWY_ATTR {
+      using T = std::remove_const_t<std::remove_pointer_t<decltype(type)>>;
+      MultiplyPart<T>(part, range, packed_queries, packed_keys,
+                      products + (head - block.first_head) * block.num_rows * stride, stride);
+    });
+    head += part.block.num_heads;
+  }
 }
 
 }  // namespace HWY_NAMESPACE

@@ -183,6 +183,63 @@ TEST_P(LogitCutsTest, DecodingIsACausalMask) {
   }
 }
 
+// Heads of keys one after the other, or those of a key side by side, which few rows read together: as many as divide
+// among the threads, in one piece, in pages and by a loader.
+TEST_P(LogitCutsTest, DecodingOfHeadsSideBySide) {
+  constexpr size_t kSequences = 2, kHeads = 22, kKvHeads = 11, kKeys = 37, kHeadDim = 12, kKeyRow = kKvHeads * kHeadDim;
+  const std::vector<float> queries = Normals(7, kSequences * kHeads * kHeadDim);
+  const std::vector<float> keys = Normals(8, kSequences * kKvHeads * kKeys * kHeadDim);
+  std::vector<float> side_by_side(keys.size());
+  const QueryKeyView apart = ContiguousQueryKey(queries.data(), keys.data(), ElementType::kFloat32, kSequences, kHeads,
+                                                kKvHeads, 1, kKeys, kHeadDim);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const size_t dim = i % kHeadDim, key = i / kHeadDim % kKeys, head = i / kHeadDim / kKeys % kKvHeads;
+    const size_t sequence = i / kHeadDim / kKeys / kKvHeads;
+    side_by_side[(sequence * kKeys + key) * kKeyRow + head * kHeadDim + dim] = keys[i];
+  }
+  QueryKeyView beside = apart;
+  beside.key_data = side_by_side.data();
+  beside.key_stride = kKeyRow;
+  beside.key_head_stride = kHeadDim;
+  QueryKeyView loaded = apart;
+  loaded.key_data = nullptr;
+  loaded.key_loader.context = keys.data();
+  loaded.key_loader.load = [](const void* context, size_t sequence, size_t kv_head, size_t first, size_t count,
+                              size_t head_dim, float* to) {
+    const float* from =
+        static_cast<const float*>(context) + ((sequence * kKvHeads + kv_head) * kKeys + first) * head_dim;
+    std::copy_n(from, count * head_dim, to);
+  };
+  const LayerConfig config = {.heads = kHeads, .max_keys = kKeys, .max_batch = kSequences};
+  LayerAccumulator expected = CreateLayer(config);
+  for (int step = 0; step < 3; ++step) ASSERT_TRUE(expected.AddQueriesKeys(apart).ok());
+  for (const size_t threads : std::initializer_list<size_t>{1, 2, 3, 7, 16, 40}) {
+    ThreadRunner runner;
+    ASSERT_TRUE(ThreadRunner::Create(threads, &runner).ok());
+    for (const QueryKeyView& view : {apart, beside, loaded}) {
+      LayerAccumulator layer = CreateLayer(config);
+      for (int step = 0; step < 3; ++step) ASSERT_TRUE(layer.AddQueriesKeys(view, {}, runner.runner()).ok());
+      EXPECT_TRUE(SameBits(StateOf(layer), StateOf(expected))) << threads << " threads";
+    }
+    // Pages hold one sequence.
+    LayerAccumulator layer = CreateLayer(config);
+    for (int step = 0; step < 3; ++step) {
+      for (size_t sequence = 0; sequence < kSequences; ++sequence) {
+        const float* first = side_by_side.data() + sequence * kKeys * kKeyRow;
+        const KeyPage pages[] = {{first, 5}, {first + 5 * kKeyRow, 16}, {first + 21 * kKeyRow, 16}};
+        QueryKeyView view = beside;
+        view.query_data = queries.data() + sequence * kHeads * kHeadDim;
+        view.batch = 1;
+        view.first_sequence = sequence;
+        view.pages = pages;
+        view.num_pages = 3;
+        ASSERT_TRUE(layer.AddQueriesKeys(view, {}, runner.runner()).ok());
+      }
+    }
+    EXPECT_TRUE(SameBits(StateOf(layer), StateOf(expected))) << threads << " threads, pages";
+  }
+}
+
 // Weights, logits, and queries and keys may follow one another in one sequence.
 TEST_P(LogitCutsTest, InputsMayMix) {
   const size_t keys = 40;

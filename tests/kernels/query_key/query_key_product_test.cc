@@ -380,6 +380,46 @@ TEST_P(QueryKeyProductTest, BlocksDoNotMatter) {
   }
 }
 
+// Nor whether several heads of keys are asked for at once, one after the other in memory or side by side, from the
+// first head of a group or from within one, of few rows and of many.
+TEST_P(QueryKeyProductTest, HeadsTogether) {
+  constexpr size_t kKeys = 75;
+  for (const ElementType type : kAllTypes) {
+    for (const size_t kv_heads : std::initializer_list<size_t>{2, 7, 8, 9, 17}) {
+      for (const size_t group : std::initializer_list<size_t>{1, 2, 3, 5, 9}) {
+        const size_t head_dim = kv_heads == 7 ? 37 : kv_heads == 9 ? 260 : 16;
+        const Inputs inputs(type, kv_heads * group, kv_heads, 2, kKeys, head_dim);
+        QueryKeyView view = inputs.view();
+        const QueryKeyView views[] = {view, TokenMajorQueryKey(view.query_data, view.key_data, type, 1,
+                                                               kv_heads * group, kv_heads, 2, kKeys, head_dim)};
+        for (const QueryKeyView& of : views) {
+          for (const size_t rows : {size_t{1}, size_t{2}}) {
+            ProductBlock block = AllOf(of);
+            block.first_head = group - 1;
+            block.num_heads = kv_heads * group - block.first_head;
+            block.num_rows = rows;
+            if (block.num_heads * rows > kMaxProductRows) continue;
+            if (kv_heads == 2) Check(block, ShapeOf(of) + ", heads together");
+            const Products together(block);
+            for (size_t head = 0; head < block.num_heads; ++head) {
+              ProductBlock alone = block;
+              alone.first_head += head;
+              alone.num_heads = 1;
+              const Products products(alone);
+              for (size_t row = 0; row < rows; ++row) {
+                for (size_t key = 0; key < kKeys; ++key) {
+                  ASSERT_EQ(products(row, key), together(head * rows + row, key))
+                      << ShapeOf(of) << ", " << rows << " rows, head " << head;
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 // Nor does it matter how a key is reached: in one piece, in pages, key by key with its dimensions apart, or by a
 // loader, which gives the same numbers in float32.
 TEST_P(QueryKeyProductTest, WaysToKeysDoNotMatter) {
