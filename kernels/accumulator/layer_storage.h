@@ -58,6 +58,11 @@ class LayerStorage {
   }
   double* LayerSums() { return sums_.get(); }  // [kNumLayerSums]
 
+  // The column sums of the block of rows in progress, which further rows are added to; null where none are kept.
+  const float* OpenBlock(size_t sequence, size_t head) const {
+    return keeps_columns_ ? Block(sequence, head) : nullptr;
+  }
+
   // columns[0, OpenKeys) of an open matrix, with those of its block in progress.
   void ColumnSums(size_t sequence, size_t head, double* columns) const;
 

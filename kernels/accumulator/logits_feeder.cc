@@ -78,7 +78,8 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       const size_t of_layer = source.shape().first_head + chunk.first_head + head;
       for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
-        const float* ahead = scores_ == nullptr ? nullptr : scores_->NextRow(sequence, of_layer);
+        const float* ahead =
+            scores_ == nullptr ? storage_.OpenBlock(sequence, of_layer) : scores_->NextRow(sequence, of_layer);
         const RowRange range = MakeWeights(prepared, head, row, storage_.Rules(ElementType::kFloat32), ahead);
         AddLogitSums(range.softmax, range.rows, storage_.config().saturation_bound,
                      storage_.OpenRowSums(sequence, of_layer), storage_.OpenMaxima(sequence, of_layer));

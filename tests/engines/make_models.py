@@ -3,7 +3,8 @@
 """Tiny GGUF models of random weights, seeded, of the architectures whose attention differs: make_models.py FOLDER [--big].
 
 llama: 8 heads, 2 of keys. gemma2: soft caps, windows of 64. gemma3: windows of 64, queries and keys normalised. gptoss:
-learned sinks, windows of 64, experts. refact: ALiBi. bert: no cache, no causality. --big: a llama to measure time with.
+learned sinks, windows of 64, experts. refact: ALiBi. bert: no cache, no causality. --big: two llamas to measure
+time with, a small one and a quarter of what Llama 3.2 1B is, in layers and in vocabulary.
 """
 import os
 import sys
@@ -52,6 +53,7 @@ def llama(name, E, L, F, H, HK, D, V, sharp, seed):
 llama("llama", 512, 4, 256, 8, 2, 64, 256, [0.5, 1.0, 2.0, 4.0], 1)
 if "--big" in sys.argv:
     llama("llama_mid", 1024, 6, 2816, 16, 4, 64, 1024, [0.5, 1.0, 2.0, 4.0], 2)
+    llama("llama_1b", 2048, 4, 8192, 32, 8, 64, 32064, [0.5, 1.0, 2.0, 4.0], 7)
 
 # gemma2: soft cap 50 (and here sharp logits so that it matters: cap 5), window 64, layers alternate SWA / full
 E, L, F, H, HK, D, V = 512, 4, 256, 8, 2, 64, 256

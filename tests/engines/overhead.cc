@@ -46,6 +46,8 @@ struct Work {
   int calls;
 };
 
+constexpr int kThreadsOfPast = 2;
+
 constexpr uint64_t kEngineAlone = 0;
 constexpr uint64_t kNever = 1000000;
 
@@ -78,8 +80,10 @@ class Turns {
       params.cb_eval_user_data = this;
     }
     context_.reset(llama_init_from_model(model, params));
+    if (context_ != nullptr) llama_set_n_threads(context_.get(), 1, kThreadsOfPast);
     for (int i = 0; i < std::max(work.past, work.tokens); ++i) tokens_.push_back(i * 31 % 1000);
     if (context_ == nullptr || (work.past > 0 && !Decode(work.past))) std::abort();
+    llama_set_n_threads(context_.get(), 1, 1);
   }
   Turns(const Turns&) = delete;
   Turns& operator=(const Turns&) = delete;
