@@ -10,7 +10,7 @@ def readable(name, value):
     float64, whole numbers and booleans become float32. Raises TypeError for what holds no numbers.
     """
     if hasattr(value, "detach") and hasattr(value, "cpu"):
-        return _readable_torch(value)
+        return _readable_torch(name, value)
     if hasattr(value, "get") and type(value).__module__.split(".")[0] == "cupy":
         value = value.get()
     array = numpy.asarray(value)
@@ -41,16 +41,18 @@ def _contiguous_rows(array):
     return numpy.ascontiguousarray(array)
 
 
-def _readable_torch(tensor):
+def _readable_torch(name, tensor):
     import torch
 
     tensor = tensor.detach()
+    if tensor.device.type == "meta":
+        raise ValueError(f"{name} is on meta, where tensors have no values")
     if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     tensor = tensor.resolve_conj().resolve_neg().cpu()
     if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         if tensor.is_complex():
-            raise TypeError(f"dtype {tensor.dtype}, expected real numbers")
+            raise TypeError(f"{name} has dtype {tensor.dtype}, expected real numbers")
         tensor = tensor.float()
     if tensor.ndim and tensor.shape[-1] > 1 and tensor.stride(-1) != 1:
         tensor = tensor.contiguous()

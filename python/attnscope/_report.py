@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all layers of a model measured at one moment."""
 
+import copyreg
 import json
 import math
 
@@ -172,6 +173,14 @@ class Report:
             if value not in (None, "")
         )
         return f"<attnscope.Report of {len(self)} layers{moment}>"
+
+
+def _stats_from_json(text):
+    return Report.from_json(text)[0]
+
+
+# What workers give back to the process that asked for it.
+copyreg.pickle(_core.LayerStats, lambda stats: (_stats_from_json, (Report({0: stats}).to_json(),)))
 
 
 class Baseline:

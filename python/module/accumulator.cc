@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "python/module/argument.h"
 #include "python/module/docstrings.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
@@ -195,8 +196,11 @@ auto WithoutGil(const Function& function) {
   return function();
 }
 
-void Make(Accumulator* memory, size_t heads, size_t max_keys, size_t max_batch, bool mean_matrix,
-          double tolerance_float32, double tolerance_half, double saturation_bound, nb::handle top_k) {
+void Make(Accumulator* memory, const Argument<size_t, "heads">& heads, const Argument<size_t, "max_keys">& max_keys,
+          const Argument<size_t, "max_batch">& max_batch, const Argument<bool, "mean_matrix">& mean_matrix,
+          const Argument<double, "tolerance_float32">& tolerance_float32,
+          const Argument<double, "tolerance_half">& tolerance_half,
+          const Argument<double, "saturation_bound">& saturation_bound, nb::handle top_k) {
   new (memory) Accumulator({.heads = heads,
                             .max_keys = max_keys,
                             .max_batch = max_batch,
@@ -207,7 +211,8 @@ void Make(Accumulator* memory, size_t heads, size_t max_keys, size_t max_batch, 
                             .top_k = TopKOf(top_k)});
 }
 
-void EndSequence(Accumulator& self, const std::optional<size_t>& sequence) {
+void EndSequence(Accumulator& self, const Argument<std::optional<size_t>, "sequence">& given) {
+  const std::optional<size_t> sequence = given;
   if (sequence.has_value()) {
     Check(WithoutGil([&] { return self.EndSequence(*sequence); }));
   } else {
@@ -256,7 +261,8 @@ nb::object WithRows(Accumulator* self, nb::handle rows, bool has_logits, const C
   return arrays.Take();
 }
 
-nb::object ColumnSums(Accumulator& self, size_t sequence, size_t head) {
+nb::object ColumnSums(Accumulator& self, const Argument<size_t, "sequence">& sequence,
+                      const Argument<size_t, "head">& head) {
   std::vector<double> columns;
   Check(WithoutGil([&] { return self.ColumnSums(sequence, head, &columns); }));
   double* values = nullptr;
@@ -319,7 +325,7 @@ void BindAccumulator(nb::module_& module) {
             nb::arg("saturation_bound") = kDefaults.saturation_bound, nb::arg("top_k") = TupleOf(kDefaults.top_k));
   BindCalls(&bound);
   bound
-      .def("end_sequence", &EndSequence, nb::arg("sequence") = nb::none(),
+      .def("end_sequence", &EndSequence, nb::arg("sequence").none() = nb::none(),
            "Ends the open sequences, or one of them: folds their column sums into the layer's. The next rows begin new "
            "ones. Raises ValueError for a sequence beyond max_batch.")
       .def(
@@ -363,7 +369,8 @@ void BindAccumulator(nb::module_& module) {
           "The maxima of the state, for an all-reduce that takes the larger: an array as that of sums().")
       .def(
           "reserve",
-          [](Accumulator& self, size_t max_keys, size_t max_batch) {
+          [](Accumulator& self, const Argument<size_t, "max_keys">& max_keys,
+             const Argument<size_t, "max_batch">& max_batch) {
             Check(WithoutGil([&] { return self.Grow(max_keys, max_batch); }));
           },
           nb::kw_only(), nb::arg("max_keys") = 0, nb::arg("max_batch") = 0,
@@ -375,18 +382,23 @@ void BindAccumulator(nb::module_& module) {
       .def_prop_ro("max_batch", [](const Accumulator& self) { return self.config().max_batch; })
       .def_prop_ro("mean_matrix", [](const Accumulator& self) { return self.config().mean_matrix; })
       .def_prop_ro("top_k", [](const Accumulator& self) { return TupleOf(self.config().top_k); })
-      .def("state", &Accumulator::SaveState, nb::arg("layer") = 0, nb::arg("stage") = "", nb::arg("epoch") = nb::none(),
-           "What was measured as bytes, open sequences ended: what `attnscope analyze --state-out` writes, and "
-           "`attnscope merge` and Report.from_states read. `layer` is its index in the model.")
+      .def(
+          "state",
+          [](Accumulator& self, const Argument<int64_t, "layer">& layer, const std::string& stage,
+             const Argument<std::optional<int64_t>, "epoch">& epoch) { return self.SaveState(layer, stage, epoch); },
+          nb::arg("layer") = 0, nb::arg("stage") = "", nb::arg("epoch").none() = nb::none(),
+          "What was measured as bytes, open sequences ended: what `attnscope analyze --state-out` writes, and "
+          "`attnscope merge` and Report.from_states read. `layer` is its index in the model.")
       .def_static(
           "from_state",
-          [](const nb::bytes& state, const std::optional<int64_t>& layer, size_t max_keys, size_t max_batch) {
+          [](const nb::bytes& state, const Argument<std::optional<int64_t>, "layer">& layer,
+             const Argument<size_t, "max_keys">& max_keys, const Argument<size_t, "max_batch">& max_batch) {
             const nb::object made = nb::inst_alloc(nb::type<Accumulator>());
             Accumulator::LoadState(nb::inst_ptr<Accumulator>(made), state, layer, max_keys, max_batch);
             nb::inst_mark_ready(made);
             return made;
           },
-          nb::arg("state"), nb::arg("layer") = nb::none(), nb::arg("max_keys") = 0, nb::arg("max_batch") = 1,
+          nb::arg("state"), nb::arg("layer").none() = nb::none(), nb::arg("max_keys") = 0, nb::arg("max_batch") = 1,
           "The accumulator of a state, as state() or the command wrote it. `layer`: which of a state of several; "
           "max_keys and max_batch, which a state does not have, say what may be added. Raises ValueError for what is "
           "no state, LookupError for a layer that is not there.")

@@ -5,45 +5,17 @@
 #include <string_view>
 
 #include "attnscope/dlpack.h"
+#include "python/module/argument.h"
 #include "python/module/errors.h"
 
 namespace attnscope::python {
 namespace {
-
-template <typename T>
-T Number(const char* name, nb::handle value, const char* expected) {
-  T out{};
-  if (nb::try_cast(value, out)) return out;
-  // Whole numbers of NumPy and PyTorch, which are none of Python's.
-  const nb::object index = nb::steal(PyNumber_Index(value.ptr()));
-  if (index.is_valid() && nb::try_cast(index, out)) return out;
-  PyErr_Clear();
-  Throw(index.is_valid() ? PyExc_ValueError : PyExc_TypeError,
-        std::string(name) + " is " + nb::repr(value).c_str() + ", expected " + expected);
-}
-
-size_t Size(const char* name, nb::handle value) { return Number<size_t>(name, value, "a whole number >= 0"); }
-int64_t Whole(const char* name, nb::handle value) { return Number<int64_t>(name, value, "a whole number"); }
-
-double Real(const char* name, nb::handle value) {
-  const double number = PyFloat_AsDouble(value.ptr());
-  if (number == -1.0 && PyErr_Occurred() != nullptr) {
-    PyErr_Clear();
-    Throw(PyExc_TypeError, std::string(name) + " is " + nb::repr(value).c_str() + ", expected a number");
-  }
-  return number;
-}
 
 WindowKind Kind(const char* name, nb::handle value) {
   const std::string text = nb::str(value).c_str();
   if (text == "sliding") return WindowKind::kSliding;
   if (text == "chunked") return WindowKind::kChunked;
   Throw(PyExc_ValueError, std::string(name) + " is " + nb::repr(value).c_str() + ", expected 'sliding' or 'chunked'");
-}
-
-bool Truth(const char* name, nb::handle value) {
-  if (value.ptr() == Py_True || value.ptr() == Py_False) return value.ptr() == Py_True;
-  Throw(PyExc_TypeError, std::string(name) + " is " + nb::repr(value).c_str() + ", expected True or False");
 }
 
 struct Keyword {
@@ -60,28 +32,29 @@ struct Keyword {
 #define ATTNSCOPE_KEEPER(member) \
   [](const char*, nb::handle value, CallOptions* out) { out->member = nb::borrow(value); }
 constexpr Keyword kKeywords[] = {
-    {"copy", Source::kActivations, ATTNSCOPE_SETTER(out->copy = Truth(name, value))},
-    {"threads", Source::kWeights, ATTNSCOPE_SETTER(out->threads = Size(name, value))},
-    {"first_sequence", Source::kWeights, ATTNSCOPE_SETTER(out->first_sequence = Size(name, value))},
-    {"first_head", Source::kWeights, ATTNSCOPE_SETTER(out->first_head = Size(name, value))},
-    {"causal", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.causal = Truth(name, value))},
-    {"causal_offset", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.causal_offset = Whole(name, value))},
+    {"copy", Source::kActivations, ATTNSCOPE_SETTER(out->copy = Read<bool>(name, value))},
+    {"threads", Source::kWeights, ATTNSCOPE_SETTER(out->threads = Read<size_t>(name, value))},
+    {"first_sequence", Source::kWeights, ATTNSCOPE_SETTER(out->first_sequence = Read<size_t>(name, value))},
+    {"first_head", Source::kWeights, ATTNSCOPE_SETTER(out->first_head = Read<size_t>(name, value))},
+    {"causal", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.causal = Read<bool>(name, value))},
+    {"causal_offset", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.causal_offset = Read<int64_t>(name, value))},
     {"key_lengths", Source::kWeights, ATTNSCOPE_KEEPER(key_lengths)},
     {"first_keys", Source::kWeights, ATTNSCOPE_KEEPER(first_keys)},
     {"query_lengths", Source::kWeights, ATTNSCOPE_KEEPER(query_lengths)},
-    {"window", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.window = Whole(name, value))},
-    {"window_after", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.window_after = Whole(name, value))},
+    {"window", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.window = Read<int64_t>(name, value))},
+    {"window_after", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.window_after = Read<int64_t>(name, value))},
     {"window_kind", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.window_kind = Kind(name, value))},
     {"segments", Source::kWeights, ATTNSCOPE_KEEPER(segments)},
     {"mask", Source::kWeights, ATTNSCOPE_KEEPER(mask)},
     {"key_positions", Source::kWeights, ATTNSCOPE_KEEPER(key_positions)},
-    {"keys_were_evicted", Source::kWeights, ATTNSCOPE_SETTER(out->params.mask.keys_were_evicted = Truth(name, value))},
-    {"null_mass", Source::kWeights, ATTNSCOPE_SETTER(out->null_mass = Truth(name, value)), Source::kWeights},
-    {"scale", Source::kLogits, ATTNSCOPE_SETTER(out->params.scale = Real(name, value))},
-    {"soft_cap", Source::kLogits, ATTNSCOPE_SETTER(out->params.soft_cap = Real(name, value))},
+    {"keys_were_evicted", Source::kWeights,
+     ATTNSCOPE_SETTER(out->params.mask.keys_were_evicted = Read<bool>(name, value))},
+    {"null_mass", Source::kWeights, ATTNSCOPE_SETTER(out->null_mass = Read<bool>(name, value)), Source::kWeights},
+    {"scale", Source::kLogits, ATTNSCOPE_SETTER(out->params.scale = Read<double>(name, value))},
+    {"soft_cap", Source::kLogits, ATTNSCOPE_SETTER(out->params.soft_cap = Read<double>(name, value))},
     {"bias", Source::kLogits, ATTNSCOPE_KEEPER(bias)},
     {"bias_factors", Source::kLogits, ATTNSCOPE_KEEPER(bias_factors)},
-    {"masked_below", Source::kLogits, ATTNSCOPE_SETTER(out->params.masked_below = Real(name, value))},
+    {"masked_below", Source::kLogits, ATTNSCOPE_SETTER(out->params.masked_below = Read<double>(name, value))},
     {"sinks", Source::kLogits, ATTNSCOPE_KEEPER(sinks)},
 };
 #undef ATTNSCOPE_KEEPER
@@ -123,14 +96,14 @@ void CheckCount(const char* name, size_t has, size_t expected, const char* each)
 }
 
 std::vector<int64_t> OfSequences(const char* name, nb::handle values, size_t batch) {
-  std::vector<int64_t> out = Numbers<int64_t>(name, values, "a whole number for each sequence", &Whole);
+  std::vector<int64_t> out = Numbers<int64_t>(name, values, "a whole number for each sequence", &Read<int64_t>);
   CheckCount(name, out.size(), batch, "sequence");
   return out;
 }
 
 std::vector<float> OfHeads(const char* name, nb::handle values, size_t heads) {
   std::vector<float> out = Numbers<float>(name, values, "a number for each head", [](const char* n, nb::handle value) {
-    return static_cast<float>(Real(n, value));
+    return static_cast<float>(Read<double>(n, value));
   });
   CheckCount(name, out.size(), heads, "head");
   return out;
@@ -171,7 +144,7 @@ bool IsGiven(const nb::object& value) { return value.is_valid() && !value.is_non
 }  // namespace
 
 std::vector<size_t> ReadSizes(const char* name, nb::handle values, const char* expected) {
-  return Numbers<size_t>(name, values, expected, &Size);
+  return Numbers<size_t>(name, values, expected, &Read<size_t>);
 }
 
 CallOptions::CallOptions(const char* method, Source source, const nb::kwargs& keywords) {
@@ -234,7 +207,8 @@ void CallOptions::FitMask(const AttentionShape& shape) {
 void CallOptions::FitPositions(const AttentionShape& shape) {
   Visibility& seen = params.mask;
   if (IsGiven(segments)) {
-    segments_ = Numbers<int64_t>("segments", segments, "whole numbers: where documents begin, and the end", &Whole);
+    segments_ =
+        Numbers<int64_t>("segments", segments, "whole numbers: where documents begin, and the end", &Read<int64_t>);
     if (segments_.size() < 2) {
       Throw(PyExc_ValueError, "segments has " + std::to_string(segments_.size()) + " numbers, expected [0, ..., keys]");
     }
@@ -244,7 +218,7 @@ void CallOptions::FitPositions(const AttentionShape& shape) {
   if (IsGiven(key_positions)) {
     const nb::object flat =
         nb::hasattr(key_positions, "reshape") ? key_positions.attr("reshape")(-1) : nb::borrow(key_positions);
-    key_positions_ = Numbers<int64_t>("key_positions", flat, "a whole number for each key", &Whole);
+    key_positions_ = Numbers<int64_t>("key_positions", flat, "a whole number for each key", &Read<int64_t>);
     const bool is_shared = key_positions_.size() == shape.keys;
     if (!is_shared)
       CheckCount("key_positions", key_positions_.size(), shape.batch * shape.keys, "key of each sequence");

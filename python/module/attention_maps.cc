@@ -15,6 +15,7 @@
 
 #include "attnscope/attention_map.h"
 #include "attnscope/key_profile.h"
+#include "python/module/argument.h"
 #include "python/module/calls.h"
 #include "python/module/docstrings.h"
 #include "python/module/errors.h"
@@ -66,7 +67,10 @@ class MapMaker final : public AttentionSink {
 };
 
 std::vector<AttentionMap> MakeMaps(nb::handle weights, nb::handle logits, nb::handle queries, nb::handle keys,
-                                   int64_t layer, size_t cells, const nb::kwargs& keywords) {
+                                   const Argument<int64_t, "layer">& given_layer,
+                                   const Argument<size_t, "cells">& given_cells, const nb::kwargs& keywords) {
+  const int64_t layer = given_layer;
+  const size_t cells = given_cells;
   if (layer < 0) Throw(PyExc_ValueError, "layer is " + std::to_string(layer) + ", expected a whole number >= 0");
   if (cells < 1 || cells > kMaxMapCells) {
     Throw(PyExc_ValueError, "cells is " + std::to_string(cells) + ", expected 1 to " + std::to_string(kMaxMapCells));
@@ -104,7 +108,8 @@ std::string SizesOf(const Doubles& array) {
   return "[" + sizes + "]";
 }
 
-KeyProfile MakeProfile(const Doubles& column_sums, const Doubles& rows, int64_t layer) {
+KeyProfile MakeProfile(const Doubles& column_sums, const Doubles& rows, const Argument<int64_t, "layer">& given) {
+  const int64_t layer = given;
   if (layer < 0) Throw(PyExc_ValueError, "layer is " + std::to_string(layer) + ", expected a whole number >= 0");
   if (column_sums.ndim() != 2 || rows.ndim() != 1 || rows.shape(0) != column_sums.shape(0)) {
     Throw(PyExc_ValueError, "column_sums is " + SizesOf(column_sums) + " and rows " + SizesOf(rows) +

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "python/module/argument.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
 #include "report/pathologies.h"
@@ -77,9 +78,7 @@ Thresholds ThresholdsOf(nb::handle thresholds) {
   }
   for (const auto& [key, value] : nb::borrow<nb::dict>(thresholds)) {
     const internal::ThresholdInfo& info = FindThreshold(nb::str(key).c_str());
-    const double bound = PyFloat_AsDouble(value.ptr());
-    if (PyErr_Occurred() != nullptr) throw nb::python_error();
-    out.*info.field = bound;
+    out.*info.field = Read<double>(nb::str(key).c_str(), value);
   }
   return out;
 }

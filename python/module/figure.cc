@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "python/module/argument.h"
 #include "python/module/diagnosis.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
@@ -40,8 +41,9 @@ struct Drawing {
 };
 
 void Make(Drawing* memory, const std::string& kind, std::vector<Report> reports, std::vector<KeyProfile> keys,
-          std::vector<AttentionMap> maps, int width, int height, double scale, bool plain, bool dark,
-          nb::handle thresholds, nb::handle baseline) {
+          std::vector<AttentionMap> maps, const Argument<int, "width">& width, const Argument<int, "height">& height,
+          const Argument<double, "scale">& scale, const Argument<bool, "plain">& plain,
+          const Argument<bool, "dark">& dark, nb::handle thresholds, nb::handle baseline) {
   FigureOptions options = {.width = width, .height = height, .scale = scale, .plain = plain, .dark = dark};
   options.thresholds = ThresholdsOf(thresholds);
   options.baseline = BaselineOf(baseline);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "attnscope/dlpack.h"
+#include "python/module/argument.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
 #include "python/module/tensor.h"
@@ -107,7 +108,7 @@ using ColumnKernel = Status (*)(const Rows& rows, double* out, size_t* invalid_r
 
 // A number for each column of each matrix.
 template <ColumnKernel kKernel>
-nb::object OfColumns(nb::handle weights, bool copy) {
+nb::object OfColumns(nb::handle weights, const Argument<bool, "copy">& copy) {
   const Matrices matrices("weights", weights, copy);
   std::vector<size_t> shape = matrices.Shape(2);
   shape.push_back(matrices.columns());
@@ -116,7 +117,7 @@ nb::object OfColumns(nb::handle weights, bool copy) {
   return out.Array();
 }
 
-nb::object TopKMass(nb::handle weights, size_t k, bool copy) {
+nb::object TopKMass(nb::handle weights, const Argument<size_t, "k">& k, const Argument<bool, "copy">& copy) {
   const Matrices matrices("weights", weights, copy);
   const Output<double> out(matrices.Shape(1));
   ForEach(matrices, [&](size_t i) { return kernels::TopKMass(matrices[i], k, out.data() + i * matrices.rows()); });
@@ -125,7 +126,8 @@ nb::object TopKMass(nb::handle weights, size_t k, bool copy) {
 
 int64_t Index(uint32_t index) { return index == kernels::kNoIndex ? -1 : static_cast<int64_t>(index); }
 
-nb::object TopK(nb::handle numbers, size_t k, bool copy) {
+nb::object TopK(nb::handle numbers, const Argument<size_t, "k">& given, const Argument<bool, "copy">& copy) {
+  const size_t k = given;
   if (k < 1 || k > kMaxTopK) {
     Throw(PyExc_ValueError, "k is " + std::to_string(k) + ", expected 1 to " + std::to_string(kMaxTopK));
   }
@@ -144,7 +146,8 @@ nb::object TopK(nb::handle numbers, size_t k, bool copy) {
   return nb::make_tuple(values.Array(), indices.Array());
 }
 
-nb::object SoftmaxEntropy(nb::handle logits, double scale, bool copy) {
+nb::object SoftmaxEntropy(nb::handle logits, const Argument<double, "scale">& scale,
+                          const Argument<bool, "copy">& copy) {
   const Matrices matrices("logits", logits, copy);
   const Output<double> entropy(matrices.Shape(1));
   const Output<double> logsumexp(matrices.Shape(1));
@@ -157,7 +160,7 @@ nb::object SoftmaxEntropy(nb::handle logits, double scale, bool copy) {
   return nb::make_tuple(entropy.Array(), logsumexp.Array());
 }
 
-nb::object SquaredDistance(nb::handle from, nb::handle to, bool copy) {
+nb::object SquaredDistance(nb::handle from, nb::handle to, const Argument<bool, "copy">& copy) {
   const Matrices before("from_", from, copy);
   const Matrices after("to", to, copy);
   if (!before.HasShapeOf(after)) Throw(PyExc_ValueError, "from_ and to have different shapes");
@@ -170,7 +173,8 @@ nb::object SquaredDistance(nb::handle from, nb::handle to, bool copy) {
 template <RowKernel kKernel>
 void BindRowKernel(nb::module_& module, const char* name, const char* doc) {
   module.def(
-      name, [](nb::handle weights, bool copy) { return OfRows<kKernel>("weights", weights, copy); },
+      name,
+      [](nb::handle weights, const Argument<bool, "copy">& copy) { return OfRows<kKernel>("weights", weights, copy); },
       nb::arg("weights").none(), nb::kw_only(), nb::arg("copy") = false, doc);
 }
 
@@ -206,7 +210,9 @@ void BindKernels(nb::module_& module) {
              "is NaN.");
   module.def(
       "squared_norm",
-      [](nb::handle numbers, bool copy) { return OfRows<&kernels::SquaredNorm>("numbers", numbers, copy); },
+      [](nb::handle numbers, const Argument<bool, "copy">& copy) {
+        return OfRows<&kernels::SquaredNorm>("numbers", numbers, copy);
+      },
       nb::arg("numbers").none(), nb::kw_only(), nb::arg("copy") = false,
       "The sum of the squares of each row: float64 [...]. Finite numbers neither overflow nor underflow.");
   module.def("squared_distance", &SquaredDistance, nb::arg("from_").none(), nb::arg("to").none(), nb::kw_only(),

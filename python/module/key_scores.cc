@@ -3,7 +3,6 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "python/module/argument.h"
 #include "python/module/arguments.h"
 #include "python/module/calls.h"
 #include "python/module/docstrings.h"
@@ -27,7 +27,9 @@ auto WithoutGil(Scores& self, const Call& call) {
   return self.Locked(call);
 }
 
-void Make(Scores* memory, size_t heads, size_t groups, size_t max_keys, size_t max_batch, size_t window, double decay) {
+void Make(Scores* memory, const Argument<size_t, "heads">& heads, const Argument<size_t, "groups">& groups,
+          const Argument<size_t, "max_keys">& max_keys, const Argument<size_t, "max_batch">& max_batch,
+          const Argument<size_t, "window">& window, const Argument<double, "decay">& decay) {
   new (memory) Scores({.heads = heads,
                        .groups = groups,
                        .max_keys = max_keys,
@@ -43,7 +45,8 @@ nb::object ArrayOf(const std::vector<double>& numbers) {
   return array;
 }
 
-nb::object GroupScores(Scores& self, size_t sequence, size_t group) {
+nb::object GroupScores(Scores& self, const Argument<size_t, "sequence">& sequence,
+                       const Argument<size_t, "group">& group) {
   std::vector<double> found;
   Check(WithoutGil(self, [&](KeyScores& scores) {
     found.resize(scores.Keys(sequence, group));
@@ -52,7 +55,8 @@ nb::object GroupScores(Scores& self, size_t sequence, size_t group) {
   return ArrayOf(found);
 }
 
-nb::object HeadScores(Scores& self, size_t sequence, size_t head) {
+nb::object HeadScores(Scores& self, const Argument<size_t, "sequence">& sequence,
+                      const Argument<size_t, "head">& head) {
   const KeyScoresConfig config = self.config();
   std::vector<double> found;
   Check(WithoutGil(self, [&](KeyScores& scores) {
@@ -62,7 +66,9 @@ nb::object HeadScores(Scores& self, size_t sequence, size_t head) {
   return ArrayOf(found);
 }
 
-nb::object TopKeys(Scores& self, size_t heavy, size_t first, size_t recent, size_t sequence, size_t group) {
+nb::object TopKeys(Scores& self, const Argument<size_t, "heavy">& heavy, const Argument<size_t, "first">& first,
+                   const Argument<size_t, "recent">& recent, const Argument<size_t, "sequence">& sequence,
+                   const Argument<size_t, "group">& group) {
   std::vector<size_t> found;
   size_t count = 0;
   Check(WithoutGil(self, [&](KeyScores& scores) {
@@ -76,18 +82,23 @@ nb::object TopKeys(Scores& self, size_t heavy, size_t first, size_t recent, size
   return nb::cast(nb::ndarray<nb::numpy, int64_t, nb::ndim<1>>(values, {count}, owner));
 }
 
+size_t GroupOrAll(const std::optional<size_t>& group) { return group.value_or(kAllGroups); }
+
 using Edit = Status (KeyScores::*)(size_t sequence, size_t group, std::span<const size_t> keys);
 
 template <Edit kEdit>
-void EditKeys(Scores& self, nb::handle keys, size_t sequence, std::optional<size_t> group) {
+void EditKeys(Scores& self, nb::handle keys, const Argument<size_t, "sequence">& sequence,
+              const Argument<std::optional<size_t>, "group">& group) {
   const std::vector<size_t> read = ReadSizes("keys", keys, "whole numbers, ascending");
-  Check(
-      WithoutGil(self, [&](KeyScores& scores) { return (scores.*kEdit)(sequence, group.value_or(kAllGroups), read); }));
+  const size_t groups = GroupOrAll(group);
+  Check(WithoutGil(self, [&](KeyScores& scores) { return (scores.*kEdit)(sequence, groups, read); }));
 }
 
-void Shift(Scores& self, size_t begin, size_t end, int64_t delta, size_t sequence, std::optional<size_t> group) {
-  Check(WithoutGil(
-      self, [&](KeyScores& scores) { return scores.Shift(sequence, group.value_or(kAllGroups), begin, end, delta); }));
+void Shift(Scores& self, const Argument<size_t, "begin">& begin, const Argument<size_t, "end">& end,
+           const Argument<int64_t, "delta">& delta, const Argument<size_t, "sequence">& sequence,
+           const Argument<std::optional<size_t>, "group">& group) {
+  const size_t groups = GroupOrAll(group);
+  Check(WithoutGil(self, [&](KeyScores& scores) { return scores.Shift(sequence, groups, begin, end, delta); }));
 }
 
 void BindCalls(nb::class_<Scores>* bound) {
@@ -113,7 +124,7 @@ void BindCalls(nb::class_<Scores>* bound) {
 template <Edit kEdit>
 void BindEdit(nb::class_<Scores>* bound, const char* name, const char* doc) {
   bound->def(name, &EditKeys<kEdit>, nb::arg("keys"), nb::kw_only(), nb::arg("sequence") = 0,
-             nb::arg("group") = nb::none(), doc);
+             nb::arg("group").none() = nb::none(), doc);
 }
 
 void BindEdits(nb::class_<Scores>* bound) {
@@ -126,7 +137,7 @@ void BindEdits(nb::class_<Scores>* bound) {
       bound, "clear",
       "The cache drops these keys, ascending, and nothing moves: scores of zero. ValueError as of keep.");
   bound->def("shift", &Shift, nb::arg("begin"), nb::arg("end"), nb::arg("delta"), nb::kw_only(),
-             nb::arg("sequence") = 0, nb::arg("group") = nb::none(),
+             nb::arg("sequence") = 0, nb::arg("group").none() = nb::none(),
              "Keys [begin, end) move by `delta`, over others, which are dropped, and leave scores of zero, or no keys "
              "if they were the last. ValueError for keys that there are not, or that would lie before key 0 or beyond "
              "max_keys.");
@@ -145,13 +156,13 @@ void BindReading(nb::class_<Scores>* bound) {
            "sequence or group that there is not.")
       .def(
           "keys",
-          [](Scores& self, size_t sequence, size_t group) {
+          [](Scores& self, const Argument<size_t, "sequence">& sequence, const Argument<size_t, "group">& group) {
             return WithoutGil(self, [&](KeyScores& scores) { return scores.Keys(sequence, group); });
           },
           nb::arg("sequence") = 0, nb::arg("group") = 0, "How many keys a group has; 0 for one that there is not.")
       .def(
           "rows",
-          [](Scores& self, size_t sequence, size_t head) {
+          [](Scores& self, const Argument<size_t, "sequence">& sequence, const Argument<size_t, "head">& head) {
             return WithoutGil(self, [&](KeyScores& scores) { return scores.Rows(sequence, head); });
           },
           nb::arg("sequence") = 0, nb::arg("head") = 0,
@@ -172,7 +183,7 @@ void BindKeyScores(nb::module_& module) {
   bound
       .def(
           "end_sequence",
-          [](Scores& self, size_t sequence) {
+          [](Scores& self, const Argument<size_t, "sequence">& sequence) {
             Check(WithoutGil(self, [&](KeyScores& scores) { return scores.EndSequence(sequence); }));
           },
           nb::arg("sequence") = 0,

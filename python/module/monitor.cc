@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "python/module/accumulator.h"
+#include "python/module/argument.h"
 #include "python/module/calls.h"
 #include "python/module/diagnosis.h"
 #include "python/module/docstrings.h"
@@ -65,7 +66,9 @@ struct ConfigReader {
     if (!keywords.contains(name)) return;
     ++used;
     const nb::object value = keywords[name];
-    if (!nb::try_cast(value, *out)) {
+    if constexpr (requires { attnscope::python::Read(name, value, out); }) {
+      attnscope::python::Read(name, value, out);
+    } else if (!nb::try_cast(value, *out)) {
       Throw(PyExc_TypeError, std::string(name) + " is " + nb::repr(value).c_str() + ", which is of a wrong type");
     }
   }
@@ -111,7 +114,7 @@ MonitorConfig ReadConfig(size_t layers, const nb::kwargs& keywords, Monitor* out
   return config;
 }
 
-void Make(Monitor* memory, size_t layers, const nb::kwargs& keywords) {
+void Make(Monitor* memory, const Argument<size_t, "layers">& layers, const nb::kwargs& keywords) {
   auto* const made = new (memory) Monitor;
   try {
     MonitorConfig config = ReadConfig(layers, keywords, made);
@@ -157,35 +160,37 @@ void BindCalls(nb::class_<Monitor>* bound) {
   bound
       ->def(
           "add_weights",
-          [](Monitor& self, size_t layer, nb::handle weights, const nb::kwargs& keywords) {
+          [](Monitor& self, const Argument<size_t, "layer">& layer, nb::handle weights, const nb::kwargs& keywords) {
             LayerSink sink(&self, layer);
             CallAddWeights(weights, keywords, &sink);
           },
           nb::arg("layer"), nb::arg("weights").none(), nb::arg("keywords"), kAddWeightsDoc)
       .def(
           "add_logits",
-          [](Monitor& self, size_t layer, nb::handle logits, const nb::kwargs& keywords) {
+          [](Monitor& self, const Argument<size_t, "layer">& layer, nb::handle logits, const nb::kwargs& keywords) {
             LayerSink sink(&self, layer);
             CallAddLogits(logits, keywords, &sink);
           },
           nb::arg("layer"), nb::arg("logits").none(), nb::arg("keywords"), kAddLogitsDoc)
       .def(
           "add_queries_keys",
-          [](Monitor& self, size_t layer, nb::handle queries, nb::handle keys, const nb::kwargs& keywords) {
+          [](Monitor& self, const Argument<size_t, "layer">& layer, nb::handle queries, nb::handle keys,
+             const nb::kwargs& keywords) {
             LayerSink sink(&self, layer);
             CallAddQueriesKeys(queries, keys, keywords, &sink);
           },
           nb::arg("layer"), nb::arg("queries").none(), nb::arg("keys").none(), nb::arg("keywords"), kAddQueriesKeysDoc)
       .def(
           "add_residual",
-          [](Monitor& self, size_t layer, nb::handle before, nb::handle after, const nb::kwargs& keywords) {
+          [](Monitor& self, const Argument<size_t, "layer">& layer, nb::handle before, nb::handle after,
+             const nb::kwargs& keywords) {
             LayerSink sink(&self, layer);
             CallAddResidual(before, after, keywords, &sink);
           },
           nb::arg("layer"), nb::arg("before").none(), nb::arg("after").none(), nb::arg("keywords"), kAddResidualDoc)
       .def(
           "add_gradient",
-          [](Monitor& self, size_t layer, nb::handle gradient, const nb::kwargs& keywords) {
+          [](Monitor& self, const Argument<size_t, "layer">& layer, nb::handle gradient, const nb::kwargs& keywords) {
             LayerSink sink(&self, layer);
             CallAddGradient(gradient, keywords, &sink);
           },
@@ -220,17 +225,21 @@ void BindMonitor(nb::module_& module) {
   bound
       .def(
           "should_sample",
-          [](const Monitor& self, size_t layer, uint64_t step) { return self.monitor.ShouldSample(layer, step); },
+          [](const Monitor& self, const Argument<size_t, "layer">& layer, const Argument<size_t, "step">& step) {
+            return self.monitor.ShouldSample(layer, step);
+          },
           nb::arg("layer"), nb::arg("step"))
       .def(
           "end_step",
-          [](Monitor& self, uint64_t step, uint64_t tokens) {
+          [](Monitor& self, const Argument<size_t, "step">& step, const Argument<size_t, "tokens">& tokens) {
             RunAndTell(self, [&] { return self.monitor.EndStep(step, tokens); });
           },
           nb::arg("step"), nb::arg("tokens") = 1)
       .def(
           "end_sequence",
-          [](Monitor& self, size_t sequence) { RunAndTell(self, [&] { return self.monitor.EndSequence(sequence); }); },
+          [](Monitor& self, const Argument<size_t, "sequence">& sequence) {
+            RunAndTell(self, [&] { return self.monitor.EndSequence(sequence); });
+          },
           nb::arg("sequence"))
       .def("close_window", [](Monitor& self) { RunAndTell(self, [&] { return self.monitor.CloseWindow(); }); });
 }

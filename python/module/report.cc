@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "python/module/argument.h"
 #include "python/module/diagnosis.h"
 #include "python/module/errors.h"
 #include "python/module/module.h"
@@ -62,7 +63,8 @@ LayerStats StatsOf(const Report& report, int64_t layer) {
   return found->stats;
 }
 
-void Set(Report& report, int64_t layer, const LayerStats& stats) {
+void Set(Report& report, const Argument<int64_t, "layer">& given, const LayerStats& stats) {
+  const int64_t layer = given;
   if (layer < 0) Throw(PyExc_ValueError, "layer is " + std::to_string(layer) + ", expected a whole number >= 0");
   report.Layer(layer).stats = stats;
 }
@@ -86,8 +88,14 @@ void BindReport(nb::module_& module) {
       .def("layers", &Layers)
       .def("stats", &StatsOf, nb::arg("layer"))
       .def("set", &Set, nb::arg("layer"), nb::arg("stats"))
-      .def_rw("epoch", &Report::epoch, nb::arg().none())
-      .def_rw("step", &Report::step, nb::arg().none())
+      .def_prop_rw(
+          "epoch", [](const Report& report) { return report.epoch; },
+          [](Report& report, const Argument<std::optional<int64_t>, "epoch">& epoch) { report.epoch = epoch; },
+          nb::for_setter(nb::arg("epoch").none()))
+      .def_prop_rw(
+          "step", [](const Report& report) { return report.step; },
+          [](Report& report, const Argument<std::optional<int64_t>, "step">& step) { report.step = step; },
+          nb::for_setter(nb::arg("step").none()))
       .def_rw("stage", &Report::stage);
 }
 

@@ -266,6 +266,118 @@ def test_configuration_is_checked():
         attnscope.LayerAccumulator(heds=3)
 
 
+LAYER = attnscope.LayerAccumulator(heads=2, max_keys=8)
+SCORES = attnscope.KeyScores(heads=2, max_keys=8)
+MONITOR = attnscope.AttentionMonitor(2)
+REPORT = attnscope.Report()
+ROW = numpy.ones(3, numpy.float32)
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda value: attnscope.LayerAccumulator(heads=value), "heads"),
+        (lambda value: attnscope.LayerAccumulator(max_keys=value), "max_keys"),
+        (lambda value: attnscope.LayerAccumulator(max_batch=value), "max_batch"),
+        (lambda value: LAYER.end_sequence(value), "sequence"),
+        (lambda value: LAYER.column_sums(sequence=value), "sequence"),
+        (lambda value: LAYER.column_sums(head=value), "head"),
+        (lambda value: LAYER.reserve(max_keys=value), "max_keys"),
+        (lambda value: LAYER.reserve(max_batch=value), "max_batch"),
+        (lambda value: LAYER.state(layer=value), "layer"),
+        (lambda value: attnscope.LayerAccumulator.from_state(LAYER.state(), max_keys=value), "max_keys"),
+        (lambda value: attnscope.LayerAccumulator.from_state(LAYER.state(), max_batch=value), "max_batch"),
+        (lambda value: LAYER.add_weights(ROW, threads=value), "threads"),
+        (lambda value: attnscope.KeyScores(max_keys=value), "max_keys"),
+        (lambda value: attnscope.KeyScores(max_keys=3, groups=value), "groups"),
+        (lambda value: attnscope.KeyScores(max_keys=3, window=value), "window"),
+        (lambda value: SCORES.scores(value), "sequence"),
+        (lambda value: SCORES.scores(group=value), "group"),
+        (lambda value: SCORES.head_scores(head=value), "head"),
+        (lambda value: SCORES.top_keys(value), "heavy"),
+        (lambda value: SCORES.top_keys(recent=value), "recent"),
+        (lambda value: SCORES.keys(value), "sequence"),
+        (lambda value: SCORES.rows(head=value), "head"),
+        (lambda value: SCORES.keep([], group=value), "group"),
+        (lambda value: SCORES.shift(value, 1, 1), "begin"),
+        (lambda value: SCORES.end_sequence(value), "sequence"),
+        (lambda value: attnscope.kernels.top_k(ROW, value), "k"),
+        (lambda value: attnscope.kernels.top_k_mass(ROW, value), "k"),
+        (lambda value: attnscope.attention_maps(ROW, cells=value), "cells"),
+        (lambda value: attnscope.attention_maps(ROW, layer=value), "layer"),
+        (lambda value: attnscope.key_profile(ROW[None], 1, layer=value), "layer"),
+        (lambda value: REPORT.figure(width=value).png, "width"),
+        (lambda value: attnscope.AttentionMonitor(value), "layers"),
+        (lambda value: attnscope.AttentionMonitor(2, heads=value), "heads"),
+        (lambda value: attnscope.AttentionMonitor(2, every_steps=value), "every_steps"),
+        (lambda value: MONITOR.should_sample(value, 0), "layer"),
+        (lambda value: MONITOR.add_weights(value, ROW), "layer"),
+        (lambda value: MONITOR.end_step(value), "step"),
+        (lambda value: MONITOR.end_sequence(value), "sequence"),
+    ],
+)
+def test_whole_numbers_are_named(call, name):
+    """What is none, is none at all for NumPy, or is below zero: the name and the value. Nothing is rounded."""
+    for value in ("3", 2.5, numpy.float64(2.0), numpy.array([1, 2]), [1]):
+        with pytest.raises(TypeError) as error:
+            call(value)
+        assert f"{name} is {value!r}, expected a whole number" in str(error.value)
+    for value in (-1, numpy.int64(-1), 2**80):
+        with pytest.raises(ValueError, match=rf"{name} is .*{int(value)}"):
+            call(value)
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda value: attnscope.LayerAccumulator(tolerance_float32=value), "tolerance_float32"),
+        (lambda value: attnscope.LayerAccumulator(tolerance_half=value), "tolerance_half"),
+        (lambda value: attnscope.LayerAccumulator(saturation_bound=value), "saturation_bound"),
+        (lambda value: LAYER.add_logits(ROW, scale=value), "scale"),
+        (lambda value: attnscope.KeyScores(max_keys=3, decay=value), "decay"),
+        (lambda value: attnscope.kernels.softmax_entropy(ROW, scale=value), "scale"),
+        (lambda value: REPORT.figure(scale=value), "scale"),
+        (lambda value: REPORT.diagnose({"sink_mass_warning": value}), "sink_mass_warning"),
+        (lambda value: attnscope.AttentionMonitor(2, budget=value), "budget"),
+    ],
+)
+def test_numbers_are_named(call, name):
+    for value in ("3", [1.0], 1j):
+        with pytest.raises(TypeError) as error:
+            call(value)
+        assert f"{name} is {value!r}, expected a number" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda value: attnscope.LayerAccumulator(mean_matrix=value), "mean_matrix"),
+        (lambda value: LAYER.add_weights(ROW, causal=value), "causal"),
+        (lambda value: attnscope.kernels.row_max(ROW, copy=value), "copy"),
+        (lambda value: REPORT.figure(dark=value), "dark"),
+        (lambda value: attnscope.AttentionMonitor(2, per_head=value), "per_head"),
+    ],
+)
+def test_truth_values_are_named(call, name):
+    for value in (1, "yes", numpy.array([True])):
+        with pytest.raises(TypeError) as error:
+            call(value)
+        assert f"{name} is {value!r}, expected True or False" in str(error.value)
+
+
+def test_numbers_of_numpy_are_numbers(weights):
+    layer = attnscope.LayerAccumulator(heads=numpy.int64(3), max_keys=numpy.int32(40), max_batch=numpy.uint8(2),
+                                       mean_matrix=numpy.bool_(False), saturation_bound=numpy.float32(0.5))
+    layer.add_weights(weights, causal=numpy.bool_(True), causal_offset=numpy.int16(16), first_head=numpy.uint64(0))
+    assert layer.heads == 3 and layer.stats().layer["rows"] == 2 * 3 * 24
+    report = attnscope.Report({numpy.int64(4): layer}, epoch=numpy.int64(2), step=numpy.uint32(5))
+    assert (list(report), report.epoch, report.step) == ([4], 2, 5)
+    assert attnscope.AttentionMonitor(numpy.int64(2), heads=numpy.int64(4)).should_sample(numpy.int64(1), 0)
+    for name in ("epoch", "step"):
+        with pytest.raises(TypeError, match=f"{name} is 1.5, expected a whole number"):
+            attnscope.Report({}, **{name: 1.5})
+
+
 def test_no_reference_is_kept(weights):
     before = sys.getrefcount(weights)
     layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)

@@ -42,6 +42,39 @@ def test_memory_stays_flat():
     assert resident_bytes() - before < 2 << 20
 
 
+class Lent:
+    """An array that is lent by DLPack alone."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __dlpack__(self, **keywords):
+        return self.value.__dlpack__(**keywords)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+def test_memory_of_borrowed_tensors_stays_flat():
+    """Capsules, in both versions where NumPy has them, buffers, masks and biases, and calls that fail behind them."""
+    rows = numpy.full((1, 2, 4, 16), 1 / 16, numpy.float32)
+    queries, keys = (numpy.ones((1, 2, size, 8), numpy.float32) for size in (4, 16))
+    layer = attnscope.LayerAccumulator(heads=2, max_keys=16)
+
+    def calls(count):
+        for _ in range(count):
+            layer.add_weights(Lent(rows))
+            layer.add_logits(Lent(rows), bias=Lent(rows), mask=rows > 0)
+            layer.add_queries_keys(Lent(queries), keys, mask=rows > 0, sinks=[0.0, 1.0])
+            try:
+                layer.add_queries_keys(Lent(queries), Lent(keys), bias=Lent(keys))
+            except ValueError:
+                pass
+
+    calls(5000)
+    before = resident_bytes()
+    calls(100000 // 4)
+    assert resident_bytes() - before < 2 << 20
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
 def test_memory_of_rows_maps_and_scores_stays_flat():
     rows = numpy.full((1, 2, 4, 16), 1 / 16, numpy.float32)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import copy
 import json
 import math
 import pathlib
@@ -46,6 +47,19 @@ def test_json_and_back(layer):
     for text, message in (("", None), ("{", None), ('{"attention_stats": {"a": {}}}', "attention_stats")):
         with pytest.raises(ValueError, match=message):
             attnscope.Report.from_json(text)
+
+
+def test_stats_are_pickled_and_copied(layer, rng):
+    layer.add_logits(rng.normal(size=(2, 3, 4, 40)).astype(numpy.float32))
+    layer.add_residual(numpy.zeros((1, 2, 3), numpy.float32), numpy.ones((1, 2, 3), numpy.float32))  # an infinite ratio
+    others = attnscope.LayerAccumulator(heads=2, max_keys=8, top_k=(1, 3))
+    others.add_weights(numpy.array([[[numpy.nan, 1.0]], [[0.5, 0.5]]], numpy.float32))
+    for stats in (layer.stats(), others.stats(), attnscope.LayerAccumulator().stats()):
+        for again in (pickle.loads(pickle.dumps(stats)), copy.deepcopy(stats)):
+            assert again.layer == pytest.approx(stats.layer, rel=0, abs=0, nan_ok=True)
+            assert list(again.heads) == list(stats.heads)
+            for name, values in stats.heads.items():
+                numpy.testing.assert_array_equal(again.heads[name], values, err_msg=name)
 
 
 def test_dictionaries_of_trainers():

@@ -279,5 +279,5 @@ def test_column_sums(weights):
     for place in ((2, 0), (0, 3)):
         with pytest.raises(ValueError, match=str(max(place))):
             layer.column_sums(*place)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="sequence is -1"):
         layer.column_sums(-1)
