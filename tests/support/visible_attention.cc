@@ -45,7 +45,7 @@ const char* NameOf(InputKind kind) {
 
 VisibleAttention::VisibleAttention(const AttentionSizes& sizes, const SoftmaxParams& params, ElementType type,
                                    uint64_t seed)
-    : sizes_(sizes), params_(params), type_(type) {
+    : sizes_(sizes), params_(params), type_(type), side_by_side_(seed % 2 == 1) {
   Random random(seed);
   const size_t rows = sizes.batch * sizes.heads * sizes.queries;
   logits_ = RandomElements(type, rows * sizes.keys, 3.0, random);
@@ -108,8 +108,15 @@ void VisibleAttention::HideKeys() {
     const SeenKeys keys = SeenKeysOf(params_.mask, sizes_.matrix(), sequence, head, i % sizes_.queries);
     for (const size_t key : keys.keys) seen[first + key] = true;
   }
-  for (size_t i = 0; i < seen.size() * sizes_.head_dim; ++i) {
-    if (!seen[i / sizes_.head_dim]) StoreElement(type_, kHidden, keys_.data(), i);
+  const QueryKeyView view = queries_keys();
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i]) continue;
+    const int64_t offset = static_cast<int64_t>(i / sizes_.keys / sizes_.kv_heads) * view.key_batch_stride +
+                           static_cast<int64_t>(i / sizes_.keys % sizes_.kv_heads) * view.key_head_stride +
+                           static_cast<int64_t>(i % sizes_.keys) * view.key_stride;
+    for (size_t dim = 0; dim < sizes_.head_dim; ++dim) {
+      StoreElement(type_, kHidden, keys_.data(), static_cast<size_t>(offset) + dim);
+    }
   }
 }
 
@@ -125,8 +132,13 @@ AttentionView VisibleAttention::logits() const {
 }
 
 QueryKeyView VisibleAttention::queries_keys() const {
-  return ContiguousQueryKey(queries_.data(), keys_.data(), type_, sizes_.batch, sizes_.heads, sizes_.kv_heads,
-                            sizes_.queries, sizes_.keys, sizes_.head_dim);
+  QueryKeyView view = ContiguousQueryKey(queries_.data(), keys_.data(), type_, sizes_.batch, sizes_.heads,
+                                         sizes_.kv_heads, sizes_.queries, sizes_.keys, sizes_.head_dim);
+  if (side_by_side_) {
+    view.key_head_stride = static_cast<int64_t>(sizes_.head_dim);
+    view.key_stride = static_cast<int64_t>(sizes_.kv_heads * sizes_.head_dim);
+  }
+  return view;
 }
 
 LayerConfig VisibleAttention::config() const {

@@ -39,7 +39,8 @@ enum class InputKind { kWeights, kLogits, kQueriesKeys };
 inline constexpr InputKind kAllInputs[] = {InputKind::kWeights, InputKind::kLogits, InputKind::kQueriesKeys};
 const char* NameOf(InputKind kind);
 
-// All three inputs of one layer, contiguous and of one type.
+// All three inputs of one layer, contiguous and of one type. The heads of keys stand one after the other, or with every
+// other seed those of a key side by side.
 class VisibleAttention {
  public:
   // What `params` points to must outlive this. Weights of what a row sees sum to 1, or, with sinks, to less.
@@ -89,6 +90,7 @@ class VisibleAttention {
   AttentionSizes sizes_;
   SoftmaxParams params_;
   ElementType type_;
+  bool side_by_side_;
   std::vector<uint8_t> weights_, logits_, queries_, keys_;
 };
 
