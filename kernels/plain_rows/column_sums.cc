@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sums and maxima of columns. Rows are read in blocks of 16, strip by strip, so that a strip's results stay in the L1
-// cache; a block's are then added to those in float64, as the accumulator does.
+// cache; a block's are added to those in float64 while its last rows are read, as the accumulator does.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,9 +20,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h:
 #include "hwy/highway.h"
-#include "kernels/simd/load-inl.h"
-#include "kernels/simd/prefetch-inl.h"
-#include "kernels/sweep/add_rows-inl.h"
+#include "kernels/plain_rows/column_strips-inl.h"
 #include "kernels/sweep/largest_bits-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
 
@@ -31,81 +29,44 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What is made of a column's weights.
-struct SumOf {
-  template <class V>
-  static HWY_INLINE V Two(V a, V b) {
-    return hn::Add(a, b);
-  }
-  static double Two(double a, double b) { return a + b; }
-};
-struct MaxOf {
-  template <class V>
-  static HWY_INLINE V Two(V a, V b) {
-    return hn::Max(a, b);
-  }
-  static double Two(double a, double b) { return std::max(a, b); }
-};
-
-// Adds kRows rows, `stride` apart, to a strip's results, and the largest of their bit patterns to `largest`.
-template <class Combine, size_t kRows, typename T>
-HWY_INLINE uint32_t AddToStrip(const T* HWY_RESTRICT rows, ptrdiff_t stride, size_t columns,
-                               float* HWY_RESTRICT results) {
-  const SweepFloat df;
-  const hn::RebindToUnsigned<SweepFloat> du;
-  const size_t N = hn::Lanes(df);
-  auto largest = hn::Zero(du);
-  const auto add = [&](const T* HWY_RESTRICT from, ptrdiff_t step, float* HWY_RESTRICT to) HWY_ATTR {
-    auto result = hn::Load(df, to);
-    for (size_t row = 0; row < kRows; ++row) {
-      const auto weight = LoadAsFloat(df, from + static_cast<ptrdiff_t>(row) * step);
-      result = Combine::Two(result, weight);
-      largest = hn::Max(largest, hn::BitCast(du, weight));
-    }
-    hn::Store(result, df, to);
-  };
-  size_t i = 0;
-  for (; i + N <= columns; i += N) add(rows + i, stride, results + i);
-  if (i != columns) {
-    HWY_ALIGN_MAX T rest[kRows * kMaxFloatLanes] = {};
-    for (size_t row = 0; row < kRows; ++row) {
-      memcpy(rest + row * N, rows + static_cast<ptrdiff_t>(row) * stride + i, (columns - i) * sizeof(T));
-    }
-    add(rest, static_cast<ptrdiff_t>(N), results + i);
-  }
-  return hn::GetLane(hn::MaxOfLanes(du, largest));
-}
-
-// to[i] = Combine(to[i], from[i]) in float64.
-template <class Combine>
-HWY_INLINE void AddStrip(const float* HWY_RESTRICT from, size_t columns, double* HWY_RESTRICT to) {
-  const hn::ScalableTag<double> dd;
-  const size_t N = hn::Lanes(dd);
-  size_t i = 0;
-  for (; i + N <= columns; i += N) {
-    hn::StoreU(Combine::Two(hn::LoadU(dd, to + i), LoadAsDouble(dd, from + i)), dd, to + i);
-  }
-  for (; i < columns; ++i) to[i] = Combine::Two(to[i], static_cast<double>(from[i]));
-}
-
-// One block of rows, [first, first + count). Returns whether all were ordinary; else the results mean nothing.
+// A block of rows, [first, end), in a cache, several rows side by side. Returns whether all were ordinary; else the
+// results mean nothing.
 template <class Combine, typename T>
-HWY_INLINE bool AddBlock(const kernels::TypedRows<T>& rows, size_t first, size_t count, double* HWY_RESTRICT results) {
-  HWY_ALIGN_MAX float strip[kStripColumns];
-  uint32_t largest = 0;
+HWY_INLINE bool AddBlock(const kernels::TypedRows<T>& rows, size_t first, size_t end, double* HWY_RESTRICT results) {
+  HWY_ALIGN_MAX float block[kStripColumns];
+  bool all_ordinary = true;
   for (size_t begin = 0; begin < rows.columns; begin += kStripColumns) {
     const size_t columns = HWY_MIN(kStripColumns, rows.columns - begin);
-    memset(strip, 0, hwy::RoundUpTo(columns, kRowsPerBlock) * sizeof(float));
-    size_t row = 0;
-    for (; row + 4 <= count; row += 4) {
-      largest = std::max(largest, AddToStrip<Combine, 4>(rows.Row(first + row) + begin, rows.stride, columns, strip));
+    for (size_t row = first; row < end; row += kRowsOfPass) {
+      const size_t num_rows = HWY_MIN(kRowsOfPass, end - row);
+      const Pass<T> pass = {rows.Row(row) + begin, rows.stride, num_rows, nullptr, row == first, row + num_rows == end};
+      all_ordinary &= AddToStrip<Combine, false>(pass, columns, {block, results + begin, first != 0});
     }
-    for (; row < count; ++row) {
-      largest = std::max(largest, AddToStrip<Combine, 1>(rows.Row(first + row) + begin, rows.stride, columns, strip));
-    }
-    AddStrip<Combine>(strip, columns, results + begin);
   }
-  return largest <= kMaxFastBits;
+  return all_ordinary;
+}
+
+// The same from memory, row after row, half a strip at a time while the next half is on its way.
+template <class Combine, typename T>
+HWY_INLINE bool AddBlockFromMemory(const kernels::TypedRows<T>& rows, size_t first, size_t end,
+                                   double* HWY_RESTRICT results) {
+  HWY_ALIGN_MAX float block[kTileColumns];
+  bool all_ordinary = true;
+  for (size_t begin = 0; begin < rows.columns; begin += kTileColumns) {
+    const size_t strip_end = HWY_MIN(begin + kTileColumns, rows.columns);
+    for (size_t row = first; row < end; ++row) {
+      for (size_t half = begin; half < strip_end; half += kStripColumns) {
+        const T* ahead = half + kStripColumns < strip_end ? rows.Row(row) + half + kStripColumns
+                         : row + 1 < end                  ? rows.Row(row + 1) + begin
+                         : strip_end < rows.columns       ? rows.Row(first) + strip_end
+                                                          : rows.RowAhead(row);
+        const Pass<T> pass = {rows.Row(row) + half, rows.stride, 1, ahead, row == first, row + 1 == end};
+        const StripResults to = {block + (half - begin), results + half, first != 0};
+        all_ordinary &= AddToStrip<Combine, true>(pass, HWY_MIN(kStripColumns, strip_end - half), to);
+      }
+    }
+  }
+  return all_ordinary;
 }
 
 // The same block where some of its rows are none that float32 can take: these come first, in float64, or are left out.
@@ -115,9 +76,11 @@ HWY_NOINLINE size_t AddBlockWithCare(const kernels::TypedRows<T>& rows, size_t f
                                      double* HWY_RESTRICT results) {
   size_t invalid = 0;
   bool ordinary[kRowsPerBlock];
+  size_t num_ordinary = 0;
   for (size_t i = 0; i < count; ++i) {
     const T* row = rows.Row(first + i);
     ordinary[i] = LargestBits(row, rows.columns, row) <= kMaxFastBits;
+    num_ordinary += ordinary[i] ? 1 : 0;
     if (ordinary[i]) continue;
     if (!IsValidRow(row, kernels::TypeOf<T>(), rows.columns)) {
       ++invalid;
@@ -127,33 +90,45 @@ HWY_NOINLINE size_t AddBlockWithCare(const kernels::TypedRows<T>& rows, size_t f
       results[j] = Combine::Two(results[j], ElementAsDouble(row, kernels::TypeOf<T>(), j));
     }
   }
-  HWY_ALIGN_MAX float strip[kStripColumns];
+  HWY_ALIGN_MAX float block[kStripColumns];
   for (size_t begin = 0; begin < rows.columns; begin += kStripColumns) {
     const size_t columns = HWY_MIN(kStripColumns, rows.columns - begin);
-    memset(strip, 0, sizeof(strip));
-    for (size_t i = 0; i < count; ++i) {
-      if (ordinary[i]) AddToStrip<Combine, 1>(rows.Row(first + i) + begin, rows.stride, columns, strip);
+    const StripResults to = {block, results + begin, true};
+    for (size_t i = 0, left = num_ordinary; i < count; ++i) {
+      if (!ordinary[i]) continue;
+      const Pass<T> pass = {rows.Row(first + i) + begin, rows.stride, 1, nullptr, left == num_ordinary, left == 1};
+      AddToStrip<Combine, false>(pass, columns, to);
+      --left;
     }
-    AddStrip<Combine>(strip, columns, results + begin);
   }
   return invalid;
+}
+
+// More bytes than these may be in no cache.
+inline constexpr size_t kCachedBytes = size_t{1} << 20;
+
+// All rows, block by block, until one has a row that is no ordinary one: returns whether none has.
+template <class Combine, typename T>
+HWY_NOINLINE bool AddOrdinaryRows(const kernels::TypedRows<T>& rows, double* HWY_RESTRICT results) {
+  const bool from_memory = rows.rows * rows.columns * sizeof(T) > kCachedBytes;
+  bool all_ordinary = true;
+  for (size_t first = 0; all_ordinary && first < rows.rows; first += kRowsPerBlock) {
+    const size_t end = HWY_MIN(first + kRowsPerBlock, rows.rows);
+    all_ordinary = from_memory ? AddBlockFromMemory<Combine>(rows, first, end, results)
+                               : AddBlock<Combine>(rows, first, end, results);
+  }
+  return all_ordinary;
 }
 
 // Rows are taken for ordinary ones until one is not; then everything begins anew, with care.
 template <class Combine>
 HWY_INLINE size_t CombineColumns(const kernels::Rows& rows, double* results) {
   return kernels::WithTypedRows(rows, [&](const auto& typed) HWY_ATTR {
-    const auto rows_from = [&](size_t first) { return HWY_MIN(kRowsPerBlock, rows.rows - first); };
-    bool all_ordinary = true;
-    memset(results, 0, rows.columns * sizeof(double));
-    for (size_t first = 0; all_ordinary && first < rows.rows; first += kRowsPerBlock) {
-      all_ordinary = AddBlock<Combine>(typed, first, rows_from(first), results);
-    }
-    if (HWY_LIKELY(all_ordinary)) return size_t{0};
+    if (HWY_LIKELY(rows.rows != 0) && AddOrdinaryRows<Combine>(typed, results)) return size_t{0};
     size_t invalid = 0;
     memset(results, 0, rows.columns * sizeof(double));
     for (size_t first = 0; first < rows.rows; first += kRowsPerBlock) {
-      invalid += AddBlockWithCare<Combine>(typed, first, rows_from(first), results);
+      invalid += AddBlockWithCare<Combine>(typed, first, HWY_MIN(kRowsPerBlock, rows.rows - first), results);
     }
     return invalid;
   });

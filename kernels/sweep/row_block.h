@@ -64,6 +64,7 @@ struct RowBlock {
   BlockRow rows[kRowsPerBlock];
   // Where each row's outputs go, if any are asked for.
   const RowOutputs* outputs = nullptr;
+  bool outputs_in_order = true;  // each row's behind those of the row before it, in every buffer
   RowPlace places[kRowsPerBlock];
 
   // Appends rows [first, first + count) of a matrix.
@@ -102,9 +103,16 @@ struct RowBlock {
     }
     for (size_t i = 0; range.seen_keys != nullptr && i < count; ++i) appended[i].keys = range.seen_keys[first + i];
     outputs = range.outputs.to;
-    for (size_t i = 0; outputs != nullptr && i < count; ++i) {
-      places[num_rows - count + i] = range.outputs.Place(first + i);
-    }
+    if (outputs != nullptr) AppendPlaces(range.outputs, first, count);
+  }
+
+ private:
+  // Of the last `count` rows.
+  void AppendPlaces(const RowOutputRange& range, size_t first, size_t count) {
+    const size_t begin = num_rows - count;
+    for (size_t i = 0; i < count; ++i) places[begin + i] = range.Place(first + i);
+    const bool follows = begin == 0 || places[begin].element == places[begin - 1].element + 1;
+    outputs_in_order = (begin == 0 || outputs_in_order) && follows && (count == 1 || range.to->query_stride == 1);
   }
 };
 
@@ -121,7 +129,7 @@ struct BlockResult {
   bool any_slow;                                          // the column sums are then without these rows
   // If the block has outputs, of rows that are measured: the column of the largest weight, the first of equals, and
   // weights by their place, see RowOutputs.
-  int64_t argmax[kRowsPerBlock];
+  HWY_ALIGN_MAX double argmax[kPaddedRows];
   HWY_ALIGN_MAX double first_token[kPaddedRows];
   HWY_ALIGN_MAX double self[kPaddedRows];
   HWY_ALIGN_MAX double previous[kPaddedRows];

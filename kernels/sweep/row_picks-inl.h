@@ -21,6 +21,7 @@
 #include "kernels/sweep/row_block.h"
 #include "kernels/sweep/slow_row.h"
 #include "kernels/sweep/sweep_workspace.h"
+#include "kernels/top_k/marked_place-inl.h"
 #include "kernels/top_k/top_k-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -92,9 +93,17 @@ HWY_NOINLINE size_t FindLargestNumber(const T* HWY_RESTRICT from, size_t count, 
   return i;
 }
 
-// Looks for the largest weight of each row where the tile that begins at `column` has raised it.
-HWY_NOINLINE inline void FindLargest(const RowBlock& block, const Selection& selection, size_t column,
-                                     LargestPlaces& largest) {
+// The first of a row's weights [column, column + count) that has this bit pattern, as float32; none has a larger one.
+HWY_INLINE size_t FindBits(const BlockRow& row, ElementType type, size_t column, size_t count, uint32_t bits) {
+  const void* from = ElementAt(row.data, type, column);
+  if (type == ElementType::kFloat32) return FindLargestNumber(static_cast<const float*>(from), count, bits);
+  return FindLargestNumber(static_cast<const uint16_t*>(from), count, HalfBits(type, bits));
+}
+
+// Finds the largest weight of each row where the tile that begins at `column` has raised it: among those that were
+// picked for the row's list, or else in the row.
+HWY_NOINLINE inline void FindLargest(const RowBlock& block, const Selection& selection, const SweepWorkspace& workspace,
+                                     size_t column, LargestPlaces& largest) {
   if (block.outputs->argmax.data == nullptr) return;
   HWY_ALIGN_MAX uint32_t bits[kMaxFloatLanes];
   selection.StoreLargest(bits);
@@ -103,12 +112,9 @@ HWY_NOINLINE inline void FindLargest(const RowBlock& block, const Selection& sel
     if (column == 0) largest.bits[i] = 0;
     if (bits[i] <= largest.bits[i] || row.visible <= column) continue;
     largest.bits[i] = bits[i];
-    const void* from = ElementAt(row.data, block.type, column);
     const size_t count = HWY_MIN(kTileColumns, row.visible - column);
-    const size_t place =
-        block.type == ElementType::kFloat32
-            ? FindLargestNumber(static_cast<const float*>(from), count, bits[i])
-            : FindLargestNumber(static_cast<const uint16_t*>(from), count, HalfBits(block.type, bits[i]));
+    const size_t picked = PlaceOfPicked(workspace, i, count, bits[i]);
+    const size_t place = HWY_LIKELY(picked != kNowhere) ? picked : FindBits(row, block.type, column, count, bits[i]);
     largest.index[i] = column + place;
   }
 }
@@ -126,23 +132,34 @@ HWY_NOINLINE inline size_t FindLargestSlowly(const BlockRow& row, ElementType ty
   return index;
 }
 
-// A weight of a row.
-HWY_INLINE float WeightOf(const BlockRow& row, ElementType type, size_t index) {
-  return WithElements(row.data, type, [&](const auto* weights) HWY_ATTR {
-    const hn::CappedTag<float, 1> d1;
-    return hn::GetLane(LoadAsFloat(d1, weights + index));
-  });
+// A weight as float64.
+template <typename T>
+HWY_INLINE double WeightAt(const T* HWY_RESTRICT from) {
+  const hn::CappedTag<float, 1> d1;
+  return static_cast<double>(hn::GetLane(LoadAsFloat(d1, from)));
 }
 
 // The column of a row's weight `index`, the largest. Where weights have columns of their own, others may equal it.
-HWY_INLINE int64_t ColumnOfLargest(const BlockRow& row, ElementType type, size_t index) {
+template <typename T>
+HWY_INLINE int64_t ColumnOfLargest(const BlockRow& row, const T* HWY_RESTRICT weights, size_t index) {
   if (HWY_LIKELY(row.positions == nullptr)) return static_cast<int64_t>(row.first_column + index);
-  const float largest = WeightOf(row, type, index);
+  const double largest = WeightAt(weights + index);
   int64_t column = row.positions[index];
   for (size_t i = index + 1; i < row.visible; ++i) {
-    if (WeightOf(row, type, i) == largest) column = HWY_MIN(column, row.positions[i]);
+    if (WeightAt(weights + i) == largest) column = HWY_MIN(column, row.positions[i]);
   }
   return column;
+}
+
+// Sets the columns of the largest weights, of rows that are measured.
+template <typename T>
+HWY_INLINE void SetColumnsOfLargest(const RowBlock& block, const LargestPlaces& largest, BlockResult& result) {
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    const BlockRow& row = block.rows[i];
+    if (result.valid[i] == 0.0 || result.max[i] == 0.0) continue;
+    const size_t index = HWY_UNLIKELY(result.slow[i]) ? FindLargestSlowly(row, block.type) : largest.index[i];
+    result.argmax[i] = static_cast<double>(ColumnOfLargest(row, static_cast<const T*>(row.data), index));
+  }
 }
 
 // Which weight of the row is of the key at a position; row.visible, or more, if the row does not see it.
@@ -154,47 +171,42 @@ HWY_INLINE size_t IndexOfKey(const BlockRow& row, int64_t position) {
   return index;
 }
 
-// The weight of the key at a position, 0 if the row does not see it.
-HWY_INLINE double WeightAt(const BlockRow& row, ElementType type, int64_t position) {
-  const size_t index = IndexOfKey(row, position);
-  if (index >= row.visible) return 0.0;
-  return static_cast<double>(WeightOf(row, type, index)) + 0.0;  // no negative zero
+// Sets the weights of the first key, of the query's own and of the one before it: 0 if a row does not see that key, NaN
+// where there is no such key. Where there is no first key, the row is masked.
+template <typename T>
+HWY_INLINE void PickKeys(const RowBlock& block, BlockResult& result) {
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    const BlockRow& row = block.rows[i];
+    const RowPlace& place = block.places[i];
+    const T* weights = static_cast<const T*>(row.data);
+    const auto weight_of = [&](int64_t key) HWY_ATTR {
+      const size_t index = IndexOfKey(row, key);
+      return index < row.visible ? WeightAt(weights + index) + 0.0 : 0.0;  // no negative zero
+    };
+    const auto weight_if_there = [&](int64_t key) HWY_ATTR {
+      return key < place.first_key || key >= place.end_key ? static_cast<double>(NAN) : weight_of(key);
+    };
+    result.first_token[i] = weight_of(place.first_key);
+    result.self[i] = weight_if_there(place.position);
+    result.previous[i] = weight_if_there(place.position - 1);
+  }
 }
 
-// Sets picked[i] to the weight of a key of each row, the one at position(place); NaN where there is no such key.
-template <class Position>
-HWY_INLINE void PickKeys(const RowBlock& block, const Position& position, double* HWY_RESTRICT picked) {
-  for (size_t i = 0; i < block.num_rows; ++i) {
-    const RowPlace& place = block.places[i];
-    const int64_t key = position(place);
-    picked[i] = key < place.first_key || key >= place.end_key ? NAN : WeightAt(block.rows[i], block.type, key);
+template <typename T>
+HWY_INLINE void PickTyped(const T* /*of the rows*/, const RowBlock& block, const LargestPlaces& largest,
+                          BlockResult& result) {
+  const RowOutputs& outputs = *block.outputs;
+  if (outputs.argmax.data != nullptr) SetColumnsOfLargest<T>(block, largest, result);
+  if (outputs.first_token_weight.data != nullptr || outputs.self_weight.data != nullptr ||
+      outputs.previous_weight.data != nullptr) {
+    PickKeys<T>(block, result);
   }
-  // A vector may read further.
-  for (size_t i = block.num_rows; i % hn::Lanes(hn::ScalableTag<double>()) != 0; ++i) picked[i] = 0.0;
 }
 
 // Fills in the picks of the rows that are measured; others may get anything.
 HWY_NOINLINE inline void PickWeights(const RowBlock& block, const LargestPlaces& largest, BlockResult& result) {
-  const RowOutputs& outputs = *block.outputs;
-  for (size_t i = 0; outputs.argmax.data != nullptr && i < block.num_rows; ++i) {
-    const BlockRow& row = block.rows[i];
-    if (result.valid[i] == 0.0 || result.max[i] == 0.0) continue;
-    const size_t index = HWY_UNLIKELY(result.slow[i]) ? FindLargestSlowly(row, block.type) : largest.index[i];
-    result.argmax[i] = ColumnOfLargest(row, block.type, index);
-  }
-  // Where there is no first key, the row is masked.
-  if (outputs.first_token_weight.data != nullptr) {
-    PickKeys(
-        block, [](const RowPlace& place) { return place.first_key; }, result.first_token);
-  }
-  if (outputs.self_weight.data != nullptr) {
-    PickKeys(
-        block, [](const RowPlace& place) { return place.position; }, result.self);
-  }
-  if (outputs.previous_weight.data != nullptr) {
-    PickKeys(
-        block, [](const RowPlace& place) { return place.position - 1; }, result.previous);
-  }
+  WithElements(block.rows[0].data, block.type,
+               [&](const auto* weights) HWY_ATTR { PickTyped(weights, block, largest, result); });
 }
 
 }  // namespace HWY_NAMESPACE

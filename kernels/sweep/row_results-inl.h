@@ -109,7 +109,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
       block.rows[i].row_sums[kFirstTopMass + mass] += values[kFirstTopMass + mass][i];
     }
   }
-  if (HWY_UNLIKELY(block.outputs != nullptr)) WriteOutputs(block, result, values);
+  if (HWY_UNLIKELY(block.outputs != nullptr)) WriteOutputs(block, result, visible, values);
 }
 
 }  // namespace HWY_NAMESPACE

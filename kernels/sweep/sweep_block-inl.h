@@ -181,7 +181,8 @@ HWY_NOINLINE inline void SweepRows(const RowBlock& block, SweepWorkspace& worksp
   for (size_t tile = 0; tile == 0 || tile < groups; tile += tile_groups) {
     sweep_tile(rows, block.num_rows, tile, groups, ahead, workspace);
     selection.AddTile(tile);
-    if (HWY_UNLIKELY(block.outputs != nullptr)) FindLargest(block, selection, tile * GroupColumns(), largest);
+    if (HWY_UNLIKELY(block.outputs != nullptr))
+      FindLargest(block, selection, workspace, tile * GroupColumns(), largest);
   }
   TopSums sums;
   selection.Sum(sums);

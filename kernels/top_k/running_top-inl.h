@@ -160,11 +160,14 @@ class RunningTop {
     }
     const size_t group = 4 * hn::Lanes(SweepFloat());
     auto bound = Order::BoundOf(bound_);
-    for (; done + group <= count; done += group) AddGroup(from + done, first + done, bound);
-    if (done == count) return;
-    HWY_ALIGN_MAX T rest[4 * kMaxFloatLanes];
-    FillUp(from + done, count - done, group, rest);
-    AddGroup(static_cast<const T*>(rest), first + done, bound);
+    size_t candidates = count_;  // in a register
+    for (; done + group <= count; done += group) AddGroup(from + done, first + done, bound, candidates);
+    if (done != count) {
+      HWY_ALIGN_MAX T rest[4 * kMaxFloatLanes];
+      FillUp(from + done, count - done, group, rest);
+      AddGroup(static_cast<const T*>(rest), first + done, bound, candidates);
+    }
+    count_ = candidates;
   }
 
   // Whether a column had NaN, if the order finds it.
@@ -211,9 +214,9 @@ class RunningTop {
     if constexpr (kIndices) hn::StoreU(hn::Iota(du, static_cast<uint32_t>(column)), du, candidates_.indices + to);
   }
 
-  // Appends what is above the bound of four vectors at `from`, whose first column is `column`.
+  // Appends what is above the bound of four vectors at `from`, whose first column is `column`, to so many candidates.
   template <typename T>
-  HWY_INLINE void AddGroup(const T* HWY_RESTRICT from, size_t column, typename Order::Bound& bound) {
+  HWY_INLINE void AddGroup(const T* HWY_RESTRICT from, size_t column, typename Order::Bound& bound, size_t& count) {
     const SweepFloat df;
     const size_t N = hn::Lanes(df);
     const auto a = LoadAsFloat(df, from);
@@ -221,26 +224,44 @@ class RunningTop {
     const auto c = LoadAsFloat(df, from + 2 * N);
     const auto d = LoadAsFloat(df, from + 3 * N);
     if (HWY_LIKELY(!Order::AnyAbove(a, b, c, d, bound))) return;
-    Append(a, column);
-    Append(b, column + N);
-    Append(c, column + 2 * N);
-    Append(d, column + 3 * N);
-    if (HWY_LIKELY(count_ <= capacity_)) return;
+    FindNaN(a);
+    FindNaN(b);
+    FindNaN(c);
+    FindNaN(d);
+    AppendFour(Order::Keys(a), Order::Keys(b), Order::Keys(c), Order::Keys(d), column, count);
+    if (HWY_LIKELY(count <= capacity_)) return;
+    count_ = count;
     Reduce();
+    count = count_;
     bound = Order::BoundOf(bound_);
   }
 
-  HWY_INLINE void Append(hn::Vec<SweepFloat> numbers, size_t column) {
+  // Where each vector's go is known before the first is stored, so that none waits for the one before it.
+  HWY_INLINE void AppendFour(hn::Vec<DU> a, hn::Vec<DU> b, hn::Vec<DU> c, hn::Vec<DU> d, size_t column, size_t& count) {
     const DU du;
-    FindNaN(numbers);
-    const auto keys = Order::Keys(numbers);
-    const auto above = hn::Gt(keys, hn::Set(du, bound_));
-    hn::StoreU(CompressWords(du, keys, above), du, candidates_.keys + count_);
+    const size_t N = hn::Lanes(du);
+    const auto bound = hn::Set(du, bound_);
+    const auto above_a = hn::Gt(a, bound);
+    const auto above_b = hn::Gt(b, bound);
+    const auto above_c = hn::Gt(c, bound);
+    const auto above_d = hn::Gt(d, bound);
+    const size_t to_b = count + hn::CountTrue(du, above_a);
+    const size_t to_c = to_b + hn::CountTrue(du, above_b);
+    const size_t to_d = to_c + hn::CountTrue(du, above_c);
+    const size_t end = to_d + hn::CountTrue(du, above_d);
+    StoreAbove(a, above_a, column, count);
+    StoreAbove(b, above_b, column + N, to_b);
+    StoreAbove(c, above_c, column + 2 * N, to_c);
+    StoreAbove(d, above_d, column + 3 * N, to_d);
+    count = end;
+  }
+  HWY_INLINE void StoreAbove(hn::Vec<DU> keys, hn::Mask<DU> above, size_t column, size_t to) {
+    const DU du;
+    hn::StoreU(CompressWords(du, keys, above), du, candidates_.keys + to);
     if constexpr (kIndices) {
       const auto columns = hn::Iota(du, static_cast<uint32_t>(column));
-      hn::StoreU(CompressWords(du, columns, above), du, candidates_.indices + count_);
+      hn::StoreU(CompressWords(du, columns, above), du, candidates_.indices + to);
     }
-    count_ += hn::CountTrue(du, above);
   }
 
   HWY_INLINE void Reduce() {

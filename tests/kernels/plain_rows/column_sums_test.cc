@@ -19,8 +19,8 @@
 namespace attnscope::test {
 namespace {
 
-constexpr size_t kCapacity = 300000;
-constexpr size_t kMostElements = kSlowBuild ? 40000 : kCapacity;
+constexpr size_t kCapacity = 600000;  // more bytes of each type than are taken for those of a cache
+constexpr size_t kMostElements = kSlowBuild ? 40000 : kCapacity / 2;
 
 class ColumnSumsTest : public TargetTest {
  protected:
@@ -102,6 +102,23 @@ TEST_P(ColumnSumsTest, OddRowsAnywhere) {
       }
     }
   }
+}
+
+// Rows that no cache has are read in another order.
+TEST_P(ColumnSumsTest, RowsFromMemory) {
+  for (const size_t columns : {size_t{37}, size_t{2048}, size_t{4100}, size_t{6200}, size_t{70000}}) {
+    const size_t num_rows = kCapacity / (columns + 3);
+    std::vector<float> values = MixedRows(columns, num_rows, columns);
+    for (const ElementType type : kAllTypes) {
+      memory_.Place(type, values, num_rows, columns, 3, false, columns % 2 == 0);
+      Check("from memory");
+      if (HasFailure() || kSlowBuild) return;
+    }
+    values[values.size() - 1 - columns / 3] = std::nanf("");
+    memory_.Place(ElementType::kFloat32, values, num_rows, columns, 3);
+    Check("from memory, one invalid");
+  }
+  record_.Report(1e-3);
 }
 
 TEST_P(ColumnSumsTest, CountIsOptional) {
