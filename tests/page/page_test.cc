@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tests/support/attention_maps.h"
+#include "tests/support/color_vision.h"
 #include "tests/support/key_profiles.h"
 #include "tests/support/random_report.h"
 
@@ -217,6 +218,36 @@ TEST(Page, RefusesWhatItCannotShow) {
   report.layers[1].layer = 1;
   const std::vector<KeyProfile> keys = ExampleProfiles(37, 4);
   expect({.reports = {&report, 1}, .keys = keys}, "keys holds 37 profiles");
+}
+
+// The colours that the style sheet names, "--text:#111", from `start` on, by their names.
+std::map<std::string, render::Color> NamedColors(const std::string& html, const std::string& start) {
+  const std::string rule = Between(html, start, "}");
+  std::map<std::string, render::Color> colors;
+  for (size_t at = rule.find("--"); at != std::string::npos; at = rule.find("--", at + 1)) {
+    const size_t colon = rule.find(':', at);
+    std::string hex = rule.substr(colon + 2, rule.find_first_of(";\n", colon) - colon - 2);
+    if (hex.size() == 3) hex = {hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]};
+    const auto rgb = static_cast<uint32_t>(std::stoul(hex, nullptr, 16));
+    const auto part = [rgb](int shift) { return static_cast<uint8_t>(rgb >> shift); };
+    colors[rule.substr(at + 2, colon - at - 2)] = {.red = part(16), .green = part(8), .blue = part(0)};
+  }
+  return colors;
+}
+
+// What WCAG asks of small texts, on each ground that they stand on.
+TEST(Page, TextsHaveContrast) {
+  const Report report = ReportOf(2, 2);
+  const std::string html = PageOf({.reports = {&report, 1}});
+  for (const char* const start : {":root{color-scheme:light dark;", "(prefers-color-scheme:dark){:root{"}) {
+    const std::map<std::string, render::Color> colors = NamedColors(html, start);
+    for (const char* const text : {"text", "muted", "critical", "warning", "good", "link"}) {
+      for (const char* const ground : {"page", "head", "mark"}) {
+        ASSERT_TRUE(colors.contains(text) && colors.contains(ground)) << start;
+        EXPECT_GE(render::ContrastRatio(colors.at(text), colors.at(ground)), 4.5) << start << text << " on " << ground;
+      }
+    }
+  }
 }
 
 TEST(Page, ALargeModelOverALongTimeIsBelowFiveMegabytes) {

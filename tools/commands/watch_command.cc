@@ -55,18 +55,22 @@ struct WatchOptions {
 // The log, and what of it is shown.
 class Watch {
  public:
-  explicit Watch(const WatchOptions& options) : options_(options), log_(options.log) {}
+  explicit Watch(const WatchOptions& options)
+      : options_(options), log_(options.log), style_{.color = ColorsWanted(), .max_verdicts = options.max_verdicts} {}
 
   // Reads what is new, and shows it. `is_last`: nothing is put off.
   Status Update(bool is_last) {
     Status status = log_.Update();
     if (!status.ok()) return status;
-    if (log_.version() != shown_) {
+    const bool is_new = log_.version() != shown_;
+    if (is_new) {
       shown_ = log_.version();
       Choose();
       is_page_old_ = true;
-      if (status = ReadJudgingOnce(); status.ok()) status = Show();
+      status = ReadJudgingOnce();
     }
+    const bool has_other_size = MeasureTerminal();
+    if (status.ok() && (is_new || has_other_size)) status = Show();
     return status.ok() && is_page_old_ && (is_last || IsTimeForPage()) ? WriteHtml() : status;
   }
 
@@ -88,22 +92,37 @@ class Watch {
     return ReadJudging(options_.judging, {&reports_.back(), 1}, options_.keys, &judging_);
   }
 
-  Status Show() const {
-    WatchStyle style{.color = ColorsWanted(), .max_verdicts = options_.max_verdicts};
-    const bool is_terminal = platform::SizeOfTerminal(platform::Stream::kOutput, &style.columns, &style.lines);
-    std::string text =
-        reports_.empty() ? "no reports yet\n" : FormatWatch(reports_, judging_.thresholds, judging_.beside(), style);
-    if (log_.damaged_lines() > 0) {
-      text += "left out " + std::to_string(log_.damaged_lines()) + " lines that are damaged or no JSON\n";
-    }
-    return PrintOut(is_terminal ? InPlace(text) : text + "\n");
+  // Whether the terminal's size is another than it was.
+  bool MeasureTerminal() {
+    const WatchStyle before = style_;
+    is_terminal_ = platform::SizeOfTerminal(platform::Stream::kOutput, &style_.columns, &style_.lines);
+    return style_.columns != before.columns || style_.lines != before.lines;
   }
 
-  // Written over what stood there before, whose rest goes. Lines that are too long end at the edge.
-  static std::string InPlace(const std::string& text) {
+  Status Show() const {
+    const std::string left_out = LeftOut();
+    WatchStyle style = style_;
+    if (is_terminal_ && !left_out.empty()) style.lines = std::max(style.lines, size_t{2}) - 1;
+    const std::string text =
+        reports_.empty() ? "no reports yet\n" : FormatWatch(reports_, judging_.thresholds, judging_.beside(), style);
+    return PrintOut(is_terminal_ ? InPlace(text + left_out) : text + left_out + "\n");
+  }
+
+  std::string LeftOut() const {
+    const size_t lines = log_.damaged_lines();
+    if (lines == 0) return "";
+    return "left out " + std::to_string(lines) + (lines == 1 ? " line that is" : " lines that are") +
+           " damaged or no JSON\n";
+  }
+
+  // Written over what stood there before, whose rest goes. Lines that are too long end at the edge, and those that the
+  // terminal has no room for are left out, for it would move all others.
+  std::string InPlace(const std::string& text) const {
     std::string out = "\033[?7l\033[H";
+    size_t lines = 1;  // the cursor's
     for (const char c : text) {
       if (c == '\n') out += "\033[K";
+      if (c == '\n' && ++lines > style_.lines) break;
       out += c;
     }
     return out + "\033[J\033[?7h";
@@ -127,6 +146,8 @@ class Watch {
 
   const WatchOptions& options_;
   RunLog log_;
+  WatchStyle style_;
+  bool is_terminal_ = false;
   std::optional<uint64_t> shown_ = {};  // the version of the log
   std::vector<Report> reports_ = {};
   Judging judging_ = {};
