@@ -204,6 +204,7 @@ const std::string_view kScript = R"js("use strict";
   }
   addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   addEventListener("scroll", hide, {passive: true});
+  addEventListener("beforeprint", () => { for (const details of document.querySelectorAll("details")) details.open = true; });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("#findings a");
     if (!link) return;

@@ -61,8 +61,9 @@ figcaption{min-height:1.5em;font-size:.9rem}
 #tip{position:fixed;z-index:9;pointer-events:none;max-width:min(420px,90vw);padding:6px 10px;border-radius:4px;
 background:var(--text);color:var(--page);font-size:.85rem;white-space:pre-line}
 #tip:empty{display:none}
-@media print{body{max-width:none;padding:0}.filters,.rest-of,nav,#tip{display:none}.scroll{max-height:none;overflow:visible;
-border:0}th{position:static}figure,tr{break-inside:avoid}h2{break-after:avoid}section.figure{break-inside:avoid}}
+@media print{body{max-width:none;padding:0}.filters,.rest-of,nav,figcaption,#tip{display:none}.scroll{max-height:none;
+overflow:visible;border:0}th{position:static;padding:6px 8px}th button{display:contents}
+figure,tr{break-inside:avoid}h2{break-after:avoid}section.figure{break-inside:avoid}}
 )css";
 
 // Elements of this colour within `selector` get another one.
