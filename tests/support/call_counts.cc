@@ -20,7 +20,6 @@ extern "C" {
 void* __real_malloc(size_t bytes);
 void* __real_calloc(size_t count, size_t bytes);
 void* __real_realloc(void* memory, size_t bytes);
-void* __real_aligned_alloc(size_t alignment, size_t bytes);
 
 void* __wrap_malloc(size_t bytes) {
   allocations.fetch_add(1);
@@ -34,10 +33,13 @@ void* __wrap_realloc(void* memory, size_t bytes) {
   allocations.fetch_add(1);
   return __real_realloc(memory, bytes);
 }
+#ifndef _WIN32  // which has none
+void* __real_aligned_alloc(size_t alignment, size_t bytes);
 void* __wrap_aligned_alloc(size_t alignment, size_t bytes) {
   allocations.fetch_add(1);
   return __real_aligned_alloc(alignment, bytes);
 }
+#endif
 
 int __real_pthread_mutex_lock(pthread_mutex_t* mutex);
 int __real_pthread_rwlock_rdlock(pthread_rwlock_t* lock);

@@ -125,8 +125,9 @@ TEST_P(SoftmaxEntropyTest, EveryLength) {
 }
 
 TEST_P(SoftmaxEntropyTest, Vocabularies) {
-  for (const size_t columns : {size_t{32000}, size_t{50257}, size_t{128256}}) {
-    if (columns > kMostColumns) break;
+  std::vector<size_t> sizes = {32000, 50257, 128256};
+  if (kSlowBuild) sizes = {8999};
+  for (const size_t columns : sizes) {
     for (const double sigma : {0.0, 1.0, 5.0, 30.0}) {
       memory_.Place(ElementType::kFloat32, Normals(columns, 2 * columns, sigma, -3.0), 2, columns, 7);
       Check(1.0, 50, "vocabulary");

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs the steps of packaging/vcpkg/portfile.cmake without vcpkg, which downloads all that it works with: its functions are
+# written here anew, as far as the port uses them and as its documentation describes them, and dependencies are those of this
+# system. Leaves what vcpkg would install in BUILD/installed, release and debug, for a project to find.
+#   cmake -DBUILD=FOLDER [-DFEATURES=report] -P tests/packages/vcpkg_steps.cmake
+cmake_minimum_required(VERSION 3.22)
+get_filename_component(CURRENT_PORT_DIR ${CMAKE_CURRENT_LIST_DIR}/../../packaging/vcpkg ABSOLUTE)
+get_filename_component(BUILD ${BUILD} ABSOLUTE)
+set(PORT attnscope)
+set(CURRENT_PACKAGES_DIR ${BUILD}/installed)
+set(kinds release debug)
+set(type_release Release)
+set(type_debug Debug)
+set(prefix_release ${CURRENT_PACKAGES_DIR})
+set(prefix_debug ${CURRENT_PACKAGES_DIR}/debug)
+file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR})
+
+# Features that are asked for have to be those of the manifest.
+file(READ ${CURRENT_PORT_DIR}/vcpkg.json manifest)
+foreach(feature IN LISTS FEATURES)
+  string(JSON described GET "${manifest}" features ${feature} description)
+endforeach()
+
+function(run)
+  execute_process(COMMAND ${ARGV} OUTPUT_FILE ${BUILD}/log ERROR_FILE ${BUILD}/log RESULT_VARIABLE result)
+  if(result)
+    file(READ ${BUILD}/log log)
+    message(FATAL_ERROR "${ARGV}: ${result}\n${log}")
+  endif()
+endfunction()
+
+function(vcpkg_check_features)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" OUT_FEATURE_OPTIONS FEATURES)
+  set(options)
+  while(arg_FEATURES)
+    list(POP_FRONT arg_FEATURES feature variable)
+    set(value OFF)
+    if(feature IN_LIST FEATURES)
+      set(value ON)
+    endif()
+    list(APPEND options -D${variable}=${value})
+  endwhile()
+  set(${arg_OUT_FEATURE_OPTIONS} ${options} PARENT_SCOPE)
+endfunction()
+
+function(vcpkg_cmake_configure)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" SOURCE_PATH OPTIONS)
+  foreach(kind IN LISTS kinds)
+    run(${CMAKE_COMMAND} -G Ninja -S ${arg_SOURCE_PATH} -B ${BUILD}/${kind} ${arg_OPTIONS} ${CMAKE_OPTIONS}
+      -DBUILD_SHARED_LIBS=OFF -DCMAKE_BUILD_TYPE=${type_${kind}} -DCMAKE_INSTALL_PREFIX=${prefix_${kind}}
+      -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_INSTALL_BINDIR=bin)
+  endforeach()
+endfunction()
+
+function(vcpkg_cmake_install)
+  foreach(kind IN LISTS kinds)
+    run(${CMAKE_COMMAND} --build ${BUILD}/${kind} --target install)
+  endforeach()
+endfunction()
+
+# CMake's package goes to share/attnscope, one folder less deep, and has the targets of both kinds.
+function(vcpkg_cmake_config_fixup)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" CONFIG_PATH "")
+  set(share ${CURRENT_PACKAGES_DIR}/share/${PORT})
+  get_filename_component(parent ${share} DIRECTORY)
+  file(MAKE_DIRECTORY ${parent})
+  file(RENAME ${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH} ${share})
+  file(READ ${share}/attnscopeTargets.cmake targets)
+  set(up "get_filename_component(_IMPORT_PREFIX \"\${_IMPORT_PREFIX}\" PATH)\n")
+  string(REPLACE "${up}${up}${up}" "${up}${up}" fixed "${targets}")
+  if(fixed STREQUAL targets)
+    message(FATAL_ERROR "no prefix to correct in ${share}/attnscopeTargets.cmake")
+  endif()
+  file(WRITE ${share}/attnscopeTargets.cmake "${fixed}")
+  file(READ ${CURRENT_PACKAGES_DIR}/debug/${arg_CONFIG_PATH}/attnscopeTargets-debug.cmake targets)
+  string(REPLACE "\${_IMPORT_PREFIX}" "\${_IMPORT_PREFIX}/debug" targets "${targets}")
+  file(WRITE ${share}/attnscopeTargets-debug.cmake "${targets}")
+  file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR}/lib/cmake ${CURRENT_PACKAGES_DIR}/debug/lib/cmake)
+endfunction()
+
+function(vcpkg_fixup_pkgconfig)
+  foreach(prefix ${prefix_release} ${prefix_debug})
+    if(NOT EXISTS ${prefix}/lib/pkgconfig/attnscope.pc)
+      message(FATAL_ERROR "no ${prefix}/lib/pkgconfig/attnscope.pc")
+    endif()
+  endforeach()
+endfunction()
+
+function(vcpkg_copy_tools)
+  cmake_parse_arguments(PARSE_ARGV 0 arg AUTO_CLEAN "" TOOL_NAMES)
+  file(MAKE_DIRECTORY ${CURRENT_PACKAGES_DIR}/tools/${PORT})
+  foreach(tool IN LISTS arg_TOOL_NAMES)
+    file(RENAME ${CURRENT_PACKAGES_DIR}/bin/${tool} ${CURRENT_PACKAGES_DIR}/tools/${PORT}/${tool})
+  endforeach()
+  file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR}/bin ${CURRENT_PACKAGES_DIR}/debug/bin)
+endfunction()
+
+function(vcpkg_install_copyright)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" FILE_LIST)
+  foreach(file IN LISTS arg_FILE_LIST)
+    file(READ ${file} text)
+    file(APPEND ${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright "${text}\n")
+  endforeach()
+endfunction()
+
+include(${CURRENT_PORT_DIR}/portfile.cmake)
+
+# What vcpkg looks for in a package when it is done.
+foreach(wrong bin debug/bin debug/include debug/share lib/cmake debug/lib/cmake)
+  if(EXISTS ${CURRENT_PACKAGES_DIR}/${wrong})
+    message(FATAL_ERROR "a static package of vcpkg's has no ${wrong}")
+  endif()
+endforeach()
