@@ -5,10 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "hwy/cache_control.h"
 #include "kernels/row_sums.h"
 
 namespace attnscope {
 namespace {
+
+// More are brought while their row is made.
+constexpr size_t kPrefetchedKeys = 256;
 
 // Zeros memory that may never have been written: what is zero is only read, so its pages stay free of cost.
 void ClearWritten(double* values, size_t count) {
@@ -67,6 +71,18 @@ OpenMatrix LayerStorage::Open(size_t sequence, size_t head, const RowRange& rows
   open.block_columns = &block_columns_[sequence * layout_.heads() + head];
   AddColumns(sequence, head, rows.visible, rows.rows);
   return open;
+}
+
+void LayerStorage::Prefetch(size_t sequence, size_t head, size_t keys) const {
+  const auto bring = [](const auto* first, size_t count) {
+    for (size_t i = 0; i < count; i += 64 / sizeof(*first)) hwy::Prefetch(first + i);
+  };
+  bring(sums() + layout_.OpenRowSums(sequence, head), kNumRowSums);
+  bring(maxima_.get() + layout_.OpenKeys(sequence, head), 1);
+  bring(maxima_.get() + layout_.OpenMaxima(sequence, head), kNumOpenMaxima);
+  if (!keeps_columns_) return;
+  bring(&block_columns_[sequence * layout_.heads() + head], 1);
+  bring(Block(sequence, head), std::min<size_t>(keys, kPrefetchedKeys));
 }
 
 size_t LayerStorage::OpenKeys(size_t sequence, size_t head) const {

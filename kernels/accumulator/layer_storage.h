@@ -58,6 +58,8 @@ class LayerStorage {
   }
   double* LayerSums() { return sums_.get(); }  // [kNumLayerSums]
 
+  // Brings what a few rows of an open matrix are added to, up to so many keys, to the cache: memory answers meanwhile.
+  void Prefetch(size_t sequence, size_t head, size_t keys) const;
   // The column sums of the block of rows in progress, which further rows are added to; null where none are kept.
   const float* OpenBlock(size_t sequence, size_t head) const {
     return keeps_columns_ ? Block(sequence, head) : nullptr;

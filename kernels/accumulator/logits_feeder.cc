@@ -74,6 +74,11 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
   PendingRows pending(buffers_.OfTask(task));
   const size_t sequence = source.shape().first_sequence + group.sequence;
   for (LogitChunk chunk; chunks.Next(&chunk);) {
+    if (chunk.num_rows < kRowsPerBlock) {  // while decoding, an engine's weights have taken the caches since
+      for (size_t head = 0; head < chunk.num_heads; ++head) {
+        storage_.Prefetch(sequence, source.shape().first_head + chunk.first_head + head, source.shape().keys);
+      }
+    }
     const PreparedChunk prepared(source, chunk, scratch_[task]);
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       const size_t of_layer = source.shape().first_head + chunk.first_head + head;
