@@ -73,8 +73,8 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const size_t N = hn::Lanes(df);
-  HWY_ALIGN_MAX double sums[kMaxFloatLanes] = {};
-  HWY_ALIGN_MAX double shifted_sums[kMaxFloatLanes] = {};
+  HWY_ALIGN_MAX double sums[hn::MaxLanes(hn::ScalableTag<float>())] = {};
+  HWY_ALIGN_MAX double shifted_sums[hn::MaxLanes(hn::ScalableTag<float>())] = {};
   auto sum = hn::Zero(df);
   auto shifted = hn::Zero(df);
   const uint8_t* next = static_cast<const uint8_t*>(ahead.data);
@@ -94,7 +94,7 @@ HWY_INLINE ExpSums ExpRow(const T* logits, const float* low, size_t keys, const 
   }
   if (i != keys) {
     // Lanes beyond the row weigh nothing: they are as far below as can be.
-    T last[kMaxFloatLanes] = {};
+    T last[hn::MaxLanes(hn::ScalableTag<float>())] = {};
     memcpy(last, logits + i, (keys - i) * sizeof(T));
     const auto inside = hn::FirstN(df, keys - i);
     const auto x = hn::IfThenElse(inside, LoadAsFloat(df, last), hn::Set(df, -INFINITY));

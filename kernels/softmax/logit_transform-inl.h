@@ -121,8 +121,8 @@ HWY_NOINLINE void TransformFloats(const LogitScale& scale_of_rows, double bias_f
   }
   const size_t whole_vectors = keys / hn::Lanes(df) * hn::Lanes(df);
   if (whole_vectors == keys) return;
-  float last_logits[kMaxFloatLanes] = {};
-  float last_bias[kMaxFloatLanes] = {};
+  float last_logits[hn::MaxLanes(hn::ScalableTag<float>())] = {};
+  float last_bias[hn::MaxLanes(hn::ScalableTag<float>())] = {};
   memcpy(last_logits, logits + i, (keys - i) * sizeof(float));
   if constexpr (kBias) memcpy(last_bias, bias + i, (keys - i) * sizeof(float));
   // Whoever reads the last vector must not find there what a longer row, which may have been invalid, has left.
@@ -140,7 +140,7 @@ HWY_INLINE const float* AsFloats(const T* from, size_t count, float* to) {
   size_t i = 0;
   for (; i + N <= count; i += N) hn::StoreU(LoadAsFloat(df, from + i), df, to + i);
   if (i == count) return to;
-  T last[kMaxFloatLanes] = {};
+  T last[hn::MaxLanes(hn::ScalableTag<float>())] = {};
   memcpy(last, from + i, (count - i) * sizeof(T));
   hn::StoreU(LoadAsFloat(df, last), df, to + i);
   return to;

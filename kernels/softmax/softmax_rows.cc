@@ -49,14 +49,13 @@ HWY_INLINE void FillUnmeasured(bool valid, size_t keys, float* weights) {
   if (!valid) weights[0] = NAN;
 }
 
-// What ScanFinite says of a row, or where it has NaN or infinities, ScanMasked.
+// What ScanFinite says of a row, becomes, where it has NaN or infinities, what ScanMasked says.
 template <bool kLow>
-HWY_INLINE LogitScan CompleteScan(const LogitScan& finite, const float* logits, const float* low, size_t keys) {
-  const bool masked = !(fabs(finite.sum) <= DBL_MAX);
-  if (HWY_LIKELY(!masked)) return finite;
-  LogitScan scan = ScanMasked<kLow>(logits, low, keys);
+HWY_INLINE void CompleteScan(const float* logits, const float* low, size_t keys, LogitScan& scan) {
+  const bool masked = !(fabs(scan.sum) <= DBL_MAX);
+  if (HWY_LIKELY(!masked)) return;
+  scan = ScanMasked<kLow>(logits, low, keys);
   scan.masked = true;
-  return scan;
 }
 
 template <bool kLow, bool kFar>
@@ -79,17 +78,18 @@ HWY_NOINLINE inline double AddSink(double sink, const ExpSums& sums, double scal
 }
 
 // All but the logarithm of the row's sum, `weights_sum`, which is left for all rows together: the entropy is -`shifted`
-// and log_sum_exp the largest logit until then. `sink` is in the units of scale * logits + low.
+// and log_sum_exp the largest logit until then. In place, see ScanFinite. `sink` is in the units of scale * logits +
+// low.
 template <bool kLow>
-HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const float* logits, const float* low, size_t keys,
-                                      const LogitsAhead& ahead, double scale, const ExpScale& exp_scale, double sink,
-                                      float* weights, double& weights_sum) {
+HWY_INLINE void MeasureRow(const LogitScan& scan, const float* logits, const float* low, size_t keys,
+                           const LogitsAhead& ahead, double scale, const ExpScale& exp_scale, double sink,
+                           float* weights, double& weights_sum, SoftmaxMeasures& measures) {
   weights_sum = 1.0;
-  SoftmaxMeasures measures;
+  measures = SoftmaxMeasures();
   measures.valid = scan.valid;
   if (!scan.valid || scan.keys == 0) {
     FillUnmeasured(scan.valid, keys, weights);
-    return measures;
+    return;
   }
   const RowShift shift(scan.max, scale);
   const bool is_far = scan.masked || static_cast<double>(scan.min) - static_cast<double>(shift.shift) <
@@ -117,7 +117,6 @@ HWY_INLINE SoftmaxMeasures MeasureRow(const LogitScan& scan, const float* logits
   measures.squares = scale * scale * scan.squares;
   measures.max_abs = scale * static_cast<double>(HWY_MAX(scan.max, -scan.min));
   measures.max = scale * static_cast<double>(scan.max);
-  return measures;
 }
 
 // Whether the rests of a row's s_j are too large for ExpOfScaled, or lost.
@@ -128,10 +127,11 @@ HWY_INLINE bool NeedsCare(const LogitScan& scan) {
 }
 
 // The same for the s_j that stand in `scratch`, or better ones where these are too large.
-HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const LogitScale& scale,
-                                                 const SoftmaxScratch& scratch, double& weights_sum) {
-  const LogitScan finite = ScanFinite(scratch.high, row.keys, nullptr);
-  LogitScan scan = CompleteScan<true>(finite, scratch.high, scratch.low, row.keys);
+HWY_INLINE void MeasureTransformedRow(const SoftmaxRow& row, const LogitScale& scale, const SoftmaxScratch& scratch,
+                                      double& weights_sum, SoftmaxMeasures& measures) {
+  LogitScan scan;
+  ScanFinite(scratch.high, row.keys, nullptr, scan);
+  CompleteScan<true>(scratch.high, scratch.low, row.keys, scan);
   RecentredLogits recentred;
   const bool is_recentred = NeedsCare(scan);
   if (HWY_UNLIKELY(is_recentred)) {
@@ -141,8 +141,8 @@ HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const Lo
     scan.valid = recentred.valid;
   }
   const LogitsAhead ahead = {scratch.high, sizeof(float)};
-  SoftmaxMeasures measures = MeasureRow<true>(scan, scratch.high, scratch.low, row.keys, ahead, 1.0, ExpScale(1.0),
-                                              row.sink - recentred.centre, row.weights, weights_sum);
+  MeasureRow<true>(scan, scratch.high, scratch.low, row.keys, ahead, 1.0, ExpScale(1.0), row.sink - recentred.centre,
+                   row.weights, weights_sum, measures);
   if (HWY_UNLIKELY(is_recentred)) {
     measures.log_sum_exp += recentred.centre;
     measures.sum = recentred.sum;
@@ -150,39 +150,38 @@ HWY_INLINE SoftmaxMeasures MeasureTransformedRow(const SoftmaxRow& row, const Lo
     measures.max_abs = recentred.max_abs;
     measures.max = recentred.max;
   }
-  return measures;
 }
 
-HWY_INLINE SoftmaxMeasures MeasureAnyRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
-                                         const SoftmaxScratch& scratch, double& weights_sum) {
+HWY_INLINE void MeasureAnyRow(const SoftmaxRow& row, const LogitScale& scale, const ExpScale& exp_scale,
+                              const SoftmaxScratch& scratch, double& weights_sum, SoftmaxMeasures& measures) {
   if (row.bias == nullptr && scale.soft_cap == 0.0 && row.shown == nullptr) {
-    const LogitScan finite = WithElements(row.logits, row.type, [&](const auto* elements) HWY_ATTR {
-      return ScanFinite(elements, row.keys, row.weights);
-    });
+    LogitScan scan;
+    WithElements(row.logits, row.type,
+                 [&](const auto* elements) HWY_ATTR { ScanFinite(elements, row.keys, row.weights, scan); });
     const bool in_place = row.type == ElementType::kFloat32;
     const float* logits = in_place ? static_cast<const float*>(row.logits) : row.weights;
-    const LogitScan scan = CompleteScan<false>(finite, logits, nullptr, row.keys);
+    CompleteScan<false>(logits, nullptr, row.keys, scan);
     // Finite logits that mask keys are made infinite below.
     if (HWY_LIKELY(scan.keys == 0 || !(static_cast<double>(scan.min) <= scale.masked_logit))) {
       // Without a next row, this one again, which costs nothing.
       const LogitsAhead ahead = {row.ahead == nullptr ? row.logits : row.ahead, ElementBytes(row.type)};
       return MeasureRow<false>(scan, logits, nullptr, row.keys, ahead, scale.scale, exp_scale, row.sink, row.weights,
-                               weights_sum);
+                               weights_sum, measures);
     }
   }
   TransformRow(scale, row, scratch.high, scratch.low);
-  return MeasureTransformedRow(row, scale, scratch, weights_sum);
+  MeasureTransformedRow(row, scale, scratch, weights_sum, measures);
 }
 
 void SoftmaxRows(const SoftmaxRow* rows, size_t num_rows, const LogitScale& scale, const SoftmaxScratch& scratch,
                  SoftmaxMeasures* measures) {
   const hn::ScalableTag<double> dd;
   const ExpScale exp_scale(scale.scale);
-  HWY_ALIGN_MAX double log_sums[kRowsPerBlock + kMaxFloatLanes];
-  for (size_t i = 0; i < kRowsPerBlock + kMaxFloatLanes; ++i) log_sums[i] = 1.0;
+  HWY_ALIGN_MAX double log_sums[kRowsPerBlock + hn::MaxLanes(hn::ScalableTag<double>())];
+  for (double& sum : log_sums) sum = 1.0;
   HWY_DASSERT(num_rows <= kRowsPerBlock);
   for (size_t i = 0; i < num_rows; ++i) {
-    measures[i] = MeasureAnyRow(rows[i], scale, exp_scale, scratch, log_sums[i]);
+    MeasureAnyRow(rows[i], scale, exp_scale, scratch, log_sums[i], measures[i]);
   }
   for (size_t i = 0; i < num_rows; i += hn::Lanes(dd)) {
     hn::Store(hn::Log(dd, hn::Load(dd, log_sums + i)), dd, log_sums + i);

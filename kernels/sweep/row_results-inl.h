@@ -28,15 +28,38 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// row_sums[j] += values[j][row] for the swept sums j of odd rows, or the others.
+// row_sums[j] += values[j][row] for rows [first, end) in order, and the swept sums j of odd rows, or the others. The
+// sums stay in registers meanwhile.
 template <bool kOfOddRows>
-HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t row,
+HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t first, size_t end,
                         double* HWY_RESTRICT row_sums) {
   static constexpr auto kIndices = SweptSums<kOfOddRows>();
+  double sums[kIndices.size()];
 #if HWY_COMPILER_GCC_ACTUAL
 #pragma GCC unroll 16
 #endif
-  for (size_t i = 0; i < kIndices.size(); ++i) row_sums[kIndices[i]] += values[kIndices[i]][row];
+  for (size_t i = 0; i < kIndices.size(); ++i) sums[i] = row_sums[kIndices[i]];
+  for (size_t row = first; row < end; ++row) {
+#if HWY_COMPILER_GCC_ACTUAL
+#pragma GCC unroll 16
+#endif
+    for (size_t i = 0; i < kIndices.size(); ++i) sums[i] += values[kIndices[i]][row];
+  }
+#if HWY_COMPILER_GCC_ACTUAL
+#pragma GCC unroll 16
+#endif
+  for (size_t i = 0; i < kIndices.size(); ++i) row_sums[kIndices[i]] = sums[i];
+}
+
+// The same for the sums that ordinary rows leave as they are, and the masses that are not usual.
+HWY_NOINLINE inline void AddOddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t first,
+                                    size_t end, size_t num_masses, double* HWY_RESTRICT row_sums) {
+  AddSums<true>(values, first, end, row_sums);
+  for (size_t row = first; row < end; ++row) {
+    for (size_t i = kFirstTopMass + kUsualTopMasses; i < kFirstTopMass + num_masses; ++i) {
+      row_sums[i] += values[i][row];
+    }
+  }
 }
 
 // Adds what the rows of a block measured to their matrices, row by row, in order, with their entropies bent.
@@ -46,10 +69,10 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
   const auto one = hn::Set(dd, 1.0);
   const size_t num_masses = block.masses->size();
   // What a stack holds reads as denormal numbers, which are slow, where it was pointers.
+  HWY_ALIGN_MAX double visible[BlockResult::kPaddedRows];
   for (size_t i = block.num_rows; i % hn::Lanes(dd) != 0; ++i) {
-    for (double* of_rows : {result.entropy_nats, result.sum, result.max, result.valid}) of_rows[i] = 0.0;
+    for (double* of_rows : {result.entropy_nats, result.sum, result.max, result.valid, visible}) of_rows[i] = 0.0;
   }
-  HWY_ALIGN_MAX double visible[BlockResult::kPaddedRows] = {};
   for (size_t i = 0; i < block.num_rows; ++i) {
     visible[i] = static_cast<double>(block.rows[i].keys);
     if (block.rows[i].softmax != nullptr) result.entropy_nats[i] = block.rows[i].softmax->entropy_nats;
@@ -92,22 +115,26 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     store(RowSumOf<Metric::kNullMass>(), with_null_mass, hn::Neg(from_one));
     store(RowSum::kNullMassRows, with_null_mass, one);
     hn::Store(entropy, dd, result.entropy_nats + i);
-    const auto ordinary = hn::AndNot(unnormalized, measured);
+    // Whose effective rank Exp gives, too.
+    const auto ordinary = hn::And(hn::AndNot(unnormalized, measured), hn::Le(entropy, hn::Set(dd, 700.0)));
     const auto rows = hn::FirstN(dd, HWY_MIN(block.num_rows - i, hn::Lanes(dd)));
     any_odd |= !hn::AllFalse(dd, hn::AndNot(ordinary, rows));
   }
-  for (size_t i = 0; i < block.num_rows; ++i) {
-    // Beyond Highway's range of Exp, and far beyond any distribution.
-    const bool measured = values[static_cast<size_t>(RowSum::kMeasured)][i] != 0.0;
-    if (HWY_UNLIKELY(measured && result.entropy_nats[i] > 700.0)) {
+  if (HWY_UNLIKELY(any_odd)) {
+    for (size_t i = 0; i < block.num_rows; ++i) {
+      // Beyond Highway's range of Exp, and far beyond any distribution.
+      const bool measured = values[static_cast<size_t>(RowSum::kMeasured)][i] != 0.0;
+      if (HWY_LIKELY(!measured || !(result.entropy_nats[i] > 700.0))) continue;
       values[static_cast<size_t>(RowSumOf<Metric::kEffectiveRank>())][i] = exp(result.entropy_nats[i]);
     }
-    AddSums<false>(values, i, block.rows[i].row_sums);
-    if (HWY_LIKELY(!any_odd)) continue;
-    AddSums<true>(values, i, block.rows[i].row_sums);
-    for (size_t mass = kUsualTopMasses; mass < num_masses; ++mass) {
-      block.rows[i].row_sums[kFirstTopMass + mass] += values[kFirstTopMass + mass][i];
-    }
+  }
+  for (size_t i = 0; i < block.num_rows;) {
+    double* row_sums = block.rows[i].row_sums;
+    size_t end = i + 1;
+    while (end < block.num_rows && block.rows[end].row_sums == row_sums) ++end;
+    AddSums<false>(values, i, end, row_sums);
+    if (HWY_UNLIKELY(any_odd)) AddOddSums(values, i, end, num_masses, row_sums);
+    i = end;
   }
   if (HWY_UNLIKELY(block.outputs != nullptr)) WriteOutputs(block, result, visible, values);
 }

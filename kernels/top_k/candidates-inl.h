@@ -128,7 +128,7 @@ HWY_INLINE RowSelection PickBySlots(const RowVectors& from, size_t row, uint32_t
 // hold the largest slots.
 template <class VectorsOf>
 HWY_INLINE void PickRowsBySlots(TopLists& batch, SweepWorkspace& workspace, const VectorsOf& vectors_of) {
-  HWY_ALIGN_MAX uint32_t slot_bounds[kMaxFloatLanes] = {};
+  HWY_ALIGN_MAX uint32_t slot_bounds[hn::MaxLanes(DU())] = {};
   batch.SetHalves({workspace.slot_max[batch.first()], kShortColumns}, kSlots);
   batch.BoundsOfHalves(slot_bounds);
   for (size_t row = batch.first(); row < batch.end(); ++row) {

@@ -64,8 +64,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Adds what the list of a first tile shows of the batch's longer rows, for the next guess.
 HWY_INLINE void ObserveList(const TopLists& batch, const SweepWorkspace& workspace, GuessOutcome& outcome) {
-  HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes] = {};
-  HWY_ALIGN_MAX uint32_t upper[kMaxFloatLanes] = {};
+  HWY_ALIGN_MAX uint32_t bounds[hn::MaxLanes(DU())] = {};
+  HWY_ALIGN_MAX uint32_t upper[hn::MaxLanes(DU())] = {};
   hn::Store(batch.OfList(workspace.list->kept - 1), DU(), bounds);
   hn::Store(batch.OfList(workspace.list->guess_from - 1), DU(), upper);
   for (size_t row = batch.first(); row < batch.end(); ++row) {
@@ -127,7 +127,7 @@ HWY_NOINLINE inline void AddLaterTile(const SweptRow* HWY_RESTRICT rows, size_t 
 
 // Decides what the sweep of the next tile keeps.
 HWY_INLINE void PrepareNextTile(const TopLists& batch, SweepWorkspace& workspace) {
-  HWY_ALIGN_MAX uint32_t bounds[kMaxFloatLanes] = {};
+  HWY_ALIGN_MAX uint32_t bounds[hn::MaxLanes(DU())] = {};
   hn::Store(batch.OfList(workspace.list->kept - 1), DU(), bounds);
   for (size_t row = batch.first(); row < batch.end(); ++row) {
     RowSelection& selection = workspace.selections[row];

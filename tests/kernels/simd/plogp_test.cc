@@ -144,9 +144,10 @@ TEST_P(PLogPTest, MantissaIsThePortableOne) {
   EXPECT_GT(walked, 20000000u);
 }
 
-// plogp-inl.h promises 1.54e-6 nats. Its polynomial is computed in float32, which adds a few roundings of numbers below
-// 1: together under 1e-7. As p times this error sums to it over the weights of a row, rows hold the contract of 2e-6.
-constexpr double kBound = 1.54e-6;
+// plogp-inl.h promises 1.54e-6 nats, and 1.44e-6 on AVX2. Its polynomials are computed in float32, which adds a few
+// roundings of numbers below 1: together under 1e-7. As p times this error sums to it over the weights of a row, rows
+// hold the contract of 2e-6.
+double Bound(int64_t target) { return target == HWY_AVX2 ? 1.44e-6 : 1.54e-6; }
 constexpr double kRoundings = 1e-7;
 
 TEST_P(PLogPTest, ErrorBound) {
@@ -160,8 +161,8 @@ TEST_P(PLogPTest, ErrorBound) {
   }
   printf("[ observed ] p log p: largest error is %.4g nats\n", largest);
   RecordProperty("largest_error_nats", std::to_string(largest * 1e6) + "e-6");
-  EXPECT_LE(largest, kBound + kRoundings);
-  EXPECT_GE(largest, 0.95 * kBound) << "better than documented: update the comment in plogp-inl.h";
+  EXPECT_LE(largest, Bound(GetParam()) + kRoundings);
+  EXPECT_GE(largest, 0.95 * Bound(GetParam())) << "better than documented: update the comment in plogp-inl.h";
 }
 
 // The four vectors have nothing in common, as neighbours above have.
@@ -170,7 +171,7 @@ TEST_P(PLogPTest, VectorsDoNotMix) {
   std::vector<float> p(kCount);
   for (int i = 0; i < 20; ++i) {
     for (float& weight : p) weight = FloatOf(0x3F800000u - static_cast<uint32_t>(random.Below(20u << 23)));
-    EXPECT_LE(LargestError(p), kBound + kRoundings);
+    EXPECT_LE(LargestError(p), Bound(GetParam()) + kRoundings);
   }
 }
 
