@@ -4,6 +4,7 @@
 // memory, float32; every benchmark times its work and what it is compared with in turns. Counters:
 //
 //   threads/<keys>      two heads by two threads: of_read2, the share of a plain read by two threads; speedup over one
+//   row_threads/<keys>  one matrix of as many rows as keys, by two threads, which share its rows: the same
 //   decode/<keys>       a call with one row of each of 32 heads: over_matrix, its time over that of as many rows of one
 //                       matrix
 //   call/<keys>         a call with one row: extra_ns, what it takes beyond that row's share of a large matrix
@@ -12,6 +13,7 @@
 //   mean_matrix/<keys>  eight heads: over_sum, its time over a plain read of them all and the sweep of one
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -75,10 +77,9 @@ void Run(benchmark::State& state, Interleaved& work, size_t bytes) {
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
 }
 
-void Threads(benchmark::State& state, size_t keys) {
+void RunThreads(benchmark::State& state, size_t heads, size_t queries, size_t keys) {
   FreshRows rows(keys);
-  const size_t queries = rows.rows() / 2;
-  LayerAccumulator layer = MakeAccumulator({.heads = 2, .max_keys = keys});
+  LayerAccumulator layer = MakeAccumulator({.heads = heads, .max_keys = keys});
   ThreadRunner threads;
   Check(ThreadRunner::Create(2, &threads));
   const Runner runner = threads.runner();
@@ -86,22 +87,30 @@ void Threads(benchmark::State& state, size_t keys) {
     AttentionView view;
     double sums[2];
   };
-  Interleaved work({[&] { Check(layer.AddWeights(rows.Next(2, queries), {}, runner)); },
-                    [&] { Check(layer.AddWeights(rows.Next(2, queries))); },
+  Interleaved work({[&] { Check(layer.AddWeights(rows.Next(heads, queries), {}, runner)); },
+                    [&] { Check(layer.AddWeights(rows.Next(heads, queries))); },
                     [&] {
-                      TwoReads reads = {rows.Next(2, queries), {}};
+                      TwoReads reads = {rows.Next(heads, queries), {}};
                       const auto task = [](void* argument, size_t index) {
                         TwoReads& both = *static_cast<TwoReads*>(argument);
-                        const size_t half = both.view.queries * both.view.keys;
+                        const size_t half = both.view.heads * both.view.queries * both.view.keys / 2;
                         const float* from = static_cast<const float*>(both.view.data) + index * half;
                         both.sums[index] = ReadAll(from, ElementType::kFloat32, half);
                       };
                       runner.run(runner.opaque, task, &reads, 2);
                       benchmark::DoNotOptimize(reads.sums[0] + reads.sums[1]);
                     }});
-  Run(state, work, 2 * queries * keys * sizeof(float));
+  Run(state, work, heads * queries * keys * sizeof(float));
   state.counters["speedup"] = work.Median(1) / work.Median(0);
   state.counters["of_read2"] = work.Median(2) / work.Median(0);
+}
+
+void Threads(benchmark::State& state, size_t keys) {
+  RunThreads(state, 2, kMemoryBytes / (2 * keys * sizeof(float)), keys);
+}
+
+void RowThreads(benchmark::State& state, size_t keys) {
+  RunThreads(state, 1, std::min(keys, kMemoryBytes / (keys * sizeof(float))), keys);
 }
 
 void Decode(benchmark::State& state, size_t keys) {
@@ -171,6 +180,7 @@ void Register(const std::string& what, size_t keys, void (*run)(benchmark::State
 void RegisterAll() {
   for (const size_t keys : std::initializer_list<size_t>{128, 1024, 4096, 16384}) {
     Register("threads", keys, Threads);
+    Register("row_threads", keys, RowThreads);
     Register("decode", keys, Decode);
     Register("call", keys, Call);
     Register("row_outputs", keys, Outputs);

@@ -3,12 +3,13 @@
 // What bench/count_instructions runs under `valgrind --tool=callgrind --instr-atstart=no`: fixed rows of every kind
 // and of several sizes go through LayerAccumulator on the AVX2 target (valgrind has no AVX-512). Only the measuring
 // calls are instrumented, after one that warms up; each case ends with a dump that bears its name. Nothing is timed, so
-// the counts repeat exactly. Prints what the counts depend on, as JSON.
+// the counts repeat exactly. With `--key`, prints what the counts depend on, as JSON, and counts nothing.
 #include <valgrind/callgrind.h>
 
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -117,7 +118,7 @@ void CountAll() {
 }  // namespace
 }  // namespace attnscope::bench
 
-int main() {
+int main(int argc, char** argv) {
   if ((hwy::SupportedTargets() & HWY_AVX2) == 0) {
     std::fprintf(stderr, "this CPU, or this valgrind, has no AVX2\n");
     return 1;
@@ -128,8 +129,11 @@ int main() {
 #else
   const char* compiler = "GCC " __VERSION__;
 #endif
-  std::printf("{\"compiler\": \"%s\", \"highway\": \"%d.%d.%d\", \"target\": \"%s\"}\n", compiler, HWY_MAJOR, HWY_MINOR,
-              HWY_PATCH, hwy::TargetName(HWY_AVX2));
+  if (argc == 2 && std::strcmp(argv[1], "--key") == 0) {
+    std::printf("{\"compiler\": \"%s\", \"highway\": \"%d.%d.%d\", \"target\": \"%s\"}\n", compiler, HWY_MAJOR,
+                HWY_MINOR, HWY_PATCH, hwy::TargetName(HWY_AVX2));
+    return 0;
+  }
   attnscope::bench::CountAll();
   return 0;
 }

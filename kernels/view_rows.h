@@ -42,6 +42,16 @@ struct RowRange {
     return static_cast<const uint8_t*>(data) + offset * static_cast<int64_t>(ElementBytes(type));
   }
   const void* Row(size_t row) const { return Element(row, 0); }
+  // Rows [first, end) of weights that no softmax made.
+  RowRange Part(size_t first, size_t end) const {
+    RowRange part = *this;
+    if (data != nullptr) part.data = Row(first);
+    part.rows = end - first;
+    part.visible = visible.From(first);
+    part.outputs = outputs.From(first);
+    if (seen_keys != nullptr) part.seen_keys = seen_keys + first;
+    return part;
+  }
 };
 
 // Element [sequence, head, row, 0]. Strides may be negative: offsets are added as signed numbers of bytes.

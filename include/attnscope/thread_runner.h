@@ -13,8 +13,10 @@
 
 namespace attnscope {
 
-// Threads wait on a condition variable between calls. A ThreadRunner may serve many accumulators, one call at a time:
-// concurrent calls from several threads are queued, and a task must not start another run on the same pool.
+// Between calls threads wait on a condition variable, but for the first 50 microseconds, in which they look for the
+// next call, if the pool has no more threads than there are processors. A ThreadRunner may serve many accumulators, one
+// call at a time: concurrent calls from several threads are queued, and a task must not start another run on the same
+// pool.
 class ATTNSCOPE_EXPORT ThreadRunner {
  public:
   // An empty pool: runs tasks on the caller's thread.

@@ -16,6 +16,7 @@
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/logits_feeder.h"
 #include "kernels/accumulator/row_output_checks.h"
+#include "kernels/accumulator/row_parallel.h"
 #include "kernels/accumulator/score_checks.h"
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/visibility_checks.h"
@@ -130,8 +131,9 @@ class ATTNSCOPE_NO_EXPORT LayerAccumulator::State {
 
   LayerStorage storage;
   FeederBuffers buffers;
-  WeightsFeeder weights{storage, buffers};
-  LogitsFeeder logits{storage, buffers};
+  RowParallel row_parallel{storage, buffers};
+  WeightsFeeder weights{storage, buffers, row_parallel};
+  LogitsFeeder logits{storage, buffers, row_parallel};
   std::shared_ptr<ScoreStorage> scores;  // attached ones
 };
 
@@ -164,7 +166,7 @@ Status LayerAccumulator::AddWeights(const AttentionView& weights, const Visibili
   if (Status status = state_->CheckScores("weights", weights, visibility); !status.ok()) return status;
   std::optional<RowOutputs> outputs;
   if (Status status = ResolveOutputs(state_->config(), weights, rows, &outputs); !status.ok()) return status;
-  if (!state_->weights.Allocate(runner, visibility)) return NoScratch(runner);
+  if (!state_->weights.Allocate(weights, visibility, runner)) return NoScratch(runner);
   state_->OpenScores(weights, visibility);
   AttentionView left = weights;
   left.queries = rows != nullptr ? weights.queries : CountRowsWithoutKeys(weights, &state_->storage);

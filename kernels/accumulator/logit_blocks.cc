@@ -13,7 +13,7 @@ namespace attnscope {
 RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, const RowRules& rules,
                      const float* ahead) {
   const LogitSource& source = prepared.source;
-  const LogitChunk& chunk = prepared.chunk;
+  const RowChunk& chunk = prepared.chunk;
   const LogitScratch& scratch = prepared.scratch;
   const AttentionView& logits = prepared.logits;
   const size_t in_scratch = head * chunk.num_rows + first;
@@ -54,7 +54,7 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, c
 
 bool MarkSeen(const PreparedChunk& prepared, size_t head, size_t first, const RowRange& range, size_t row,
               uint8_t* seen) {
-  const LogitChunk& chunk = prepared.chunk;
+  const RowChunk& chunk = prepared.chunk;
   const KeyRange keys = range.visible.Range(row);
   const uint8_t* shown =
       range.visible.by_key() && !keys.empty() ? range.visible.Show(row, keys, prepared.scratch.Shown(row)) : nullptr;

@@ -8,9 +8,9 @@
 #include <cstdint>
 
 #include "attnscope/attention_view.h"
-#include "kernels/accumulator/logit_chunks.h"
 #include "kernels/accumulator/logit_scratch.h"
 #include "kernels/accumulator/logit_source.h"
+#include "kernels/accumulator/row_chunks.h"
 #include "kernels/softmax/softmax_rows.h"
 #include "kernels/view_rows.h"
 
@@ -19,11 +19,11 @@ namespace attnscope {
 // A chunk that the source has prepared as `logits`.
 struct PreparedChunk {
   const LogitSource& source;
-  const LogitChunk& chunk;
+  const RowChunk& chunk;
   const LogitScratch& scratch;
   AttentionView logits;
 
-  PreparedChunk(const LogitSource& from, const LogitChunk& of, const LogitScratch& in)
+  PreparedChunk(const LogitSource& from, const RowChunk& of, const LogitScratch& in)
       : source(from), chunk(of), scratch(in), logits(from.Prepare(of, in)) {}
 };
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "kernels/accumulator/logit_chunks.h"
 #include "kernels/accumulator/logit_source.h"
+#include "kernels/accumulator/row_chunks.h"
 
 namespace attnscope {
 
@@ -39,11 +39,11 @@ class LogitGroups {
 
   size_t size() const { return size_; }
   // May be empty.
-  LogitGroup operator[](size_t index) const {
+  RowGroup operator[](size_t index) const {
     const size_t bundle = index / parts_;
     const size_t first = bundle % bundles_ * heads_of_bundle_;
     const size_t end = std::min(first + heads_of_bundle_, heads_);
-    LogitGroup group;
+    RowGroup group;
     group.sequence = bundle / bundles_;
     group.first_head = std::min(first + index % parts_ * heads_of_part_, end);
     group.end_head = std::min(group.first_head + heads_of_part_, end);

@@ -75,7 +75,7 @@ LogitViewSource::LogitViewSource(const AttentionView& logits, const SoftmaxParam
                    .masked_bias = MaskedBelow(params, params.bias.type)},
                   params, outputs) {}
 
-AttentionView LogitViewSource::Prepare(const LogitChunk& chunk, const LogitScratch& /*scratch*/) const {
+AttentionView LogitViewSource::Prepare(const RowChunk& chunk, const LogitScratch& /*scratch*/) const {
   AttentionView logits = shape();
   logits.data = logits.keys == 0 ? nullptr : ElementOf(shape(), chunk.sequence, chunk.first_head, chunk.first_row);
   if (logits.data == nullptr) logits.query_stride = logits.head_stride = 0;
@@ -92,7 +92,7 @@ QueryKeySource::QueryKeySource(const QueryKeyView& view, const SoftmaxParams& pa
                   params, outputs),
       view_(view) {}
 
-AttentionView QueryKeySource::Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const {
+AttentionView QueryKeySource::Prepare(const RowChunk& chunk, const LogitScratch& scratch) const {
   ProductBlock block;
   block.view = &view_;
   block.sequence = chunk.sequence;

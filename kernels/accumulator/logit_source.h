@@ -10,8 +10,8 @@
 #include "attnscope/attention_view.h"
 #include "attnscope/query_key_view.h"
 #include "attnscope/softmax_params.h"
-#include "kernels/accumulator/logit_chunks.h"
 #include "kernels/accumulator/logit_scratch.h"
+#include "kernels/accumulator/row_chunks.h"
 #include "kernels/softmax/softmax_rows.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/view_rows.h"
@@ -54,7 +54,7 @@ class LogitSource {
 
   // The logits of a chunk: a view [1, heads, queries, keys] that begins with the
   // chunk and may have more rows.
-  virtual AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const = 0;
+  virtual AttentionView Prepare(const RowChunk& chunk, const LogitScratch& scratch) const = 0;
   // Rows that are best prepared together, of `most` that the scratch holds.
   virtual size_t RowsAtOnce(size_t most) const = 0;
 
@@ -76,7 +76,7 @@ class LogitSource {
 class LogitViewSource final : public LogitSource {
  public:
   LogitViewSource(const AttentionView& logits, const SoftmaxParams& params, const RowOutputs* outputs = nullptr);
-  AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const override;
+  AttentionView Prepare(const RowChunk& chunk, const LogitScratch& scratch) const override;
   // A block, whose weights stay in cache for the sweep.
   size_t RowsAtOnce(size_t /*most*/) const override { return kRowsPerBlock; }
 };
@@ -85,7 +85,7 @@ class LogitViewSource final : public LogitSource {
 class QueryKeySource final : public LogitSource {
  public:
   QueryKeySource(const QueryKeyView& view, const SoftmaxParams& params, const RowOutputs* outputs = nullptr);
-  AttentionView Prepare(const LogitChunk& chunk, const LogitScratch& scratch) const override;
+  AttentionView Prepare(const RowChunk& chunk, const LogitScratch& scratch) const override;
   // As keys are packed once a chunk.
   size_t RowsAtOnce(size_t most) const override { return most; }
 

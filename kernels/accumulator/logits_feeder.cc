@@ -12,13 +12,39 @@
 #include "kernels/accumulator/run_tasks.h"
 
 namespace attnscope {
+namespace {
+
+// Makes the weights of logits, block by block, each of which is swept while it is in cache.
+class WeightsMaker final : public ChunkMaker {
+ public:
+  // Task i works in scratch[i].
+  WeightsMaker(const LogitSource& source, const std::vector<LogitScratch>& scratch, const LayerStorage& storage)
+      : source_(source), scratch_(scratch), rules_(storage.Rules(ElementType::kFloat32)) {}
+
+  void Make(const RowChunk& chunk, size_t task, Sink& sink) const override {
+    const PreparedChunk prepared(source_, chunk, scratch_[task]);
+    for (size_t head = 0; head < chunk.num_heads; ++head) {
+      for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {
+        sink.Take(head, MakeWeights(prepared, head, row, rules_), 0);
+      }
+    }
+  }
+
+ private:
+  const LogitSource& source_;
+  const std::vector<LogitScratch>& scratch_;
+  RowRules rules_;
+};
+
+}  // namespace
+
 bool LogitsFeeder::MayShareRows(const Runner& runner) const {
   return TasksAtOnce(runner) > 1 && !storage_.config().mean_matrix;
 }
 
 size_t LogitsFeeder::ScratchBytes(const Runner& runner) const {
   const size_t keys = storage_.config().max_keys;
-  const size_t of_task = LogitScratch::Bytes(keys) + (MayShareRows(runner) ? RowParallelLogits::Bytes(keys) : 0);
+  const size_t of_task = LogitScratch::Bytes(keys) + (MayShareRows(runner) ? RowParallel::Bytes(keys) : 0);
   const size_t mean = storage_.config().mean_matrix ? kRowsPerBlock * keys * (sizeof(double) + 1) : 0;
   return TasksAtOnce(runner) * of_task + mean;
 }
@@ -55,8 +81,7 @@ void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
   if (storage_.config().mean_matrix) return AddMeanMatrix(source);
   const size_t at_once = TasksAtOnce(runner);
   const LogitGroups whole(source);
-  const bool leaves_idle = at_once > 1 && whole.size() % at_once != 0 && whole.size() < 4 * at_once;
-  if (leaves_idle && scores_ == nullptr && source.shape().queries >= kRowsPerBlock) {
+  if (scores_ == nullptr && RowParallel::Gains(whole.size(), source.shape().queries, runner)) {
     for (size_t i = 0; i < whole.size(); ++i) AddGroupByRows(source, whole[i], runner);
     return;
   }
@@ -69,11 +94,11 @@ void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
 }
 
 // Each block of weights is swept while it is in cache.
-void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, size_t task) {
-  LogitChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
+void LogitsFeeder::AddGroup(const LogitSource& source, const RowGroup& group, size_t task) {
+  RowChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
   PendingRows pending(buffers_.OfTask(task));
   const size_t sequence = source.shape().first_sequence + group.sequence;
-  for (LogitChunk chunk; chunks.Next(&chunk);) {
+  for (RowChunk chunk; chunks.Next(&chunk);) {
     if (chunk.num_rows < kRowsPerBlock) {  // while decoding, an engine's weights have taken the caches since
       for (size_t head = 0; head < chunk.num_heads; ++head) {
         storage_.Prefetch(sequence, source.shape().first_head + chunk.first_head + head, source.shape().keys);
@@ -98,24 +123,13 @@ void LogitsFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, 
 }
 
 // Several tasks share the whole blocks of rows; those before and behind are one task's.
-void LogitsFeeder::AddGroupByRows(const LogitSource& source, const LogitGroup& group, const Runner& runner) {
-  const auto done = [&](size_t head) {
-    return storage_.OpenRows(source.shape().first_sequence + group.sequence, source.shape().first_head + head) %
-           kRowsPerBlock;
-  };
-  bool aligned = true;
-  for (size_t head = group.first_head; head < group.end_head; ++head) aligned &= done(head) == done(group.first_head);
-  const size_t rows = group.end_row;
-  LogitGroup before = group;
-  before.end_row = aligned ? std::min(rows, (kRowsPerBlock - done(group.first_head)) % kRowsPerBlock) : rows;
-  LogitGroup blocks = group;
-  blocks.first_row = before.end_row;
-  blocks.end_row = before.end_row + (rows - before.end_row) / kRowsPerBlock * kRowsPerBlock;
-  LogitGroup behind = group;
-  behind.first_row = blocks.end_row;
-  AddGroup(source, before, 0);
-  row_parallel_.Add(source, blocks, runner);
-  AddGroup(source, behind, 0);
+void LogitsFeeder::AddGroupByRows(const LogitSource& source, const RowGroup& group, const Runner& runner) {
+  const GroupAtBlocks cut(storage_, source.shape(), group);
+  AddGroup(source, cut.before, 0);
+  row_parallel_.Add(source.shape(), source.visibility(), cut.blocks,
+                    source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)),
+                    WeightsMaker(source, scratch_, storage_), runner);
+  AddGroup(source, cut.behind, 0);
 }
 
 // Averages a block of rows at a time in float64.
@@ -125,7 +139,7 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
   const double scale = 1.0 / static_cast<double>(shape.batch * shape.heads);
   const size_t keys = shape.keys;
   for (size_t first = 0; first < shape.queries; first += kRowsPerBlock) {
-    LogitChunk chunk;
+    RowChunk chunk;
     chunk.num_heads = 1;
     chunk.first_row = first;
     chunk.num_rows = std::min(kRowsPerBlock, shape.queries - first);
@@ -158,7 +172,7 @@ void LogitsFeeder::AddMeanMatrix(const LogitSource& source) {
 
 // Adds the weights of one matrix's block of rows to the mean's sums [rows, keys], where an invalid row makes the sum
 // NaN, and each row's logits to its sums.
-bool LogitsFeeder::AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys,
+bool LogitsFeeder::AddToMean(const LogitSource& source, const RowChunk& chunk, size_t keys,
                              double (*logit_sums)[kNumRowSums]) {
   const PreparedChunk prepared(source, chunk, scratch_[0]);
   const RowRange range = MakeWeights(prepared, 0, 0, storage_.Rules(ElementType::kFloat32));

@@ -11,10 +11,10 @@
 #include "attnscope/runner.h"
 #include "kernels/accumulator/feeder_buffers.h"
 #include "kernels/accumulator/layer_storage.h"
-#include "kernels/accumulator/logit_chunks.h"
 #include "kernels/accumulator/logit_scratch.h"
 #include "kernels/accumulator/logit_source.h"
-#include "kernels/accumulator/row_parallel_logits.h"
+#include "kernels/accumulator/row_chunks.h"
+#include "kernels/accumulator/row_parallel.h"
 #include "kernels/key_scores/score_storage.h"
 #include "kernels/row_sums.h"
 #include "kernels/simd/aligned_buffer.h"
@@ -23,8 +23,8 @@ namespace attnscope {
 
 class LogitsFeeder {
  public:
-  LogitsFeeder(LayerStorage& storage, FeederBuffers& buffers)
-      : storage_(storage), buffers_(buffers), row_parallel_(storage, scratch_) {}
+  LogitsFeeder(LayerStorage& storage, FeederBuffers& buffers, RowParallel& row_parallel)
+      : storage_(storage), buffers_(buffers), row_parallel_(row_parallel) {}
 
   // Bytes that Allocate takes, without those of the feeders' common buffers.
   size_t ScratchBytes(const Runner& runner) const;
@@ -39,17 +39,17 @@ class LogitsFeeder {
  private:
   // Whether a call with this runner may share the rows of a matrix among tasks.
   bool MayShareRows(const Runner& runner) const;
-  void AddGroup(const LogitSource& source, const LogitGroup& group, size_t task);
-  void AddGroupByRows(const LogitSource& source, const LogitGroup& group, const Runner& runner);
+  void AddGroup(const LogitSource& source, const RowGroup& group, size_t task);
+  void AddGroupByRows(const LogitSource& source, const RowGroup& group, const Runner& runner);
   void AddMeanMatrix(const LogitSource& source);
   // True if values mask some of its keys.
-  bool AddToMean(const LogitSource& source, const LogitChunk& chunk, size_t keys, double (*logit_sums)[kNumRowSums]);
+  bool AddToMean(const LogitSource& source, const RowChunk& chunk, size_t keys, double (*logit_sums)[kNumRowSums]);
 
   LayerStorage& storage_;
   FeederBuffers& buffers_;
+  RowParallel& row_parallel_;
   ScoreStorage* scores_ = nullptr;
   std::vector<LogitScratch> scratch_;  // of each task
-  RowParallelLogits row_parallel_;
   // [kRowsPerBlock, max_keys], mean-matrix mode only: sums, and whether a row sees the key in some matrix.
   AlignedBuffer<double> mean_sums_;
   AlignedBuffer<uint8_t> mean_seen_;

@@ -13,6 +13,7 @@
 #include "kernels/accumulator/logit_source.h"
 #include "kernels/accumulator/logits_feeder.h"
 #include "kernels/accumulator/row_output_checks.h"
+#include "kernels/accumulator/row_parallel.h"
 #include "kernels/accumulator/view_checks.h"
 #include "kernels/accumulator/weights_feeder.h"
 #include "kernels/simd/target_choice.h"
@@ -38,12 +39,13 @@ LayerConfig ConfigOf(const View& view, const RowOutputs& outputs, size_t max_key
           .top_k = outputs.top_k.empty() ? kDefaultTopK : outputs.top_k};
 }
 
-// Runs feed(storage, buffers), which returns false if there is no memory.
+// Runs feed(storage, buffers, row_parallel), which returns false if there is no memory.
 template <class View, class Feed>
 Status FeedRows(const View& view, const RowOutputs& outputs, const Runner& runner, const Feed& feed) {
   LayerStorage storage(ConfigOf(view, outputs, view.keys), KeepsColumns::kNo);
   FeederBuffers buffers;
-  if (storage.Allocate() && feed(storage, buffers)) return {};
+  RowParallel row_parallel(storage, buffers);
+  if (storage.Allocate() && feed(storage, buffers, row_parallel)) return {};
   return {StatusCode::kOutOfMemory, "no memory to measure rows of " + std::to_string(view.batch) + " sequences x " +
                                         std::to_string(view.heads) + " heads x " + std::to_string(view.keys) +
                                         " keys by " + std::to_string(runner.threads) + " threads"};
@@ -72,9 +74,9 @@ Status MeasureRows(const AttentionView& weights, const Visibility& visibility, c
   if (Status status = CheckAttention(ConfigOf(view, to, kMaxKeys), view, visibility); !status.ok()) return status;
   if (Status status = CheckRows(view, &to); !status.ok()) return status;
   if (HasNoRows(view)) return {};
-  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
-    WeightsFeeder feeder(storage, buffers);
-    if (!feeder.Allocate(runner, visibility)) return false;
+  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers, RowParallel& row_parallel) {
+    WeightsFeeder feeder(storage, buffers, row_parallel);
+    if (!feeder.Allocate(view, visibility, runner)) return false;
     feeder.Add(view, visibility, runner, &to);
     return true;
   });
@@ -88,8 +90,8 @@ Status MeasureLogitRows(const AttentionView& logits, const SoftmaxParams& params
   if (Status status = CheckLogits(ConfigOf(view, to, kMaxKeys), view, params); !status.ok()) return status;
   if (Status status = CheckRows(view, &to); !status.ok()) return status;
   if (HasNoRows(view)) return {};
-  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
-    LogitsFeeder feeder(storage, buffers);
+  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers, RowParallel& row_parallel) {
+    LogitsFeeder feeder(storage, buffers, row_parallel);
     if (!feeder.Allocate(runner)) return false;
     feeder.Add(LogitViewSource(view, params, &to), runner);
     return true;
@@ -104,8 +106,8 @@ Status MeasureQueryKeyRows(const QueryKeyView& queries_keys, const SoftmaxParams
   if (Status status = CheckQueriesKeys(ConfigOf(view, to, kMaxKeys), view, params); !status.ok()) return status;
   if (Status status = CheckRows(view, &to); !status.ok()) return status;
   if (HasNoRows(view)) return {};
-  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers) {
-    LogitsFeeder feeder(storage, buffers);
+  return FeedRows(view, to, runner, [&](LayerStorage& storage, FeederBuffers& buffers, RowParallel& row_parallel) {
+    LogitsFeeder feeder(storage, buffers, row_parallel);
     if (!feeder.Allocate(runner)) return false;
     feeder.Add(QueryKeySource(view, params, &to), runner);
     return true;

@@ -58,9 +58,9 @@ void ScoreFeeder::AddLogits(const LogitSource& source, const Runner& runner) {
   RunTasks(runner, tasks, add);
 }
 
-void ScoreFeeder::AddGroup(const LogitSource& source, const LogitGroup& group, size_t task) {
-  LogitChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
-  for (LogitChunk chunk; chunks.Next(&chunk);) {
+void ScoreFeeder::AddGroup(const LogitSource& source, const RowGroup& group, size_t task) {
+  RowChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
+  for (RowChunk chunk; chunks.Next(&chunk);) {
     const PreparedChunk prepared(source, chunk, scratch_[task]);
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {

@@ -9,9 +9,9 @@
 
 #include "attnscope/attention_view.h"
 #include "attnscope/runner.h"
-#include "kernels/accumulator/logit_chunks.h"
 #include "kernels/accumulator/logit_scratch.h"
 #include "kernels/accumulator/logit_source.h"
+#include "kernels/accumulator/row_chunks.h"
 #include "kernels/key_scores/score_storage.h"
 
 namespace attnscope {
@@ -31,7 +31,7 @@ class ScoreFeeder {
   void AddLogits(const LogitSource& source, const Runner& runner);
 
  private:
-  void AddGroup(const LogitSource& source, const LogitGroup& group, size_t task);
+  void AddGroup(const LogitSource& source, const RowGroup& group, size_t task);
 
   ScoreStorage& storage_;
   std::vector<LogitScratch> scratch_;  // of each task

@@ -150,9 +150,9 @@ class LogitPooler {
 
   void Pool(const LogitSource& source, const Band& band, const Cells& cells) {
     for (size_t sequence = 0; sequence < source.shape().batch; ++sequence) {
-      LogitChunks chunks({sequence, band.first_head, band.end_head, band.first_row, band.end_row},
-                         source.RowsAtOnce(LogitScratch::Rows(source.shape().keys)));
-      for (LogitChunk chunk; chunks.Next(&chunk);) {
+      RowChunks chunks({sequence, band.first_head, band.end_head, band.first_row, band.end_row},
+                       source.RowsAtOnce(LogitScratch::Rows(source.shape().keys)));
+      for (RowChunk chunk; chunks.Next(&chunk);) {
         const PreparedChunk prepared(source, chunk, scratch_);
         for (size_t head = 0; head < chunk.num_heads; ++head) {
           for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) PoolBlock(prepared, head, row, cells);
@@ -163,7 +163,7 @@ class LogitPooler {
 
  private:
   void PoolBlock(const PreparedChunk& prepared, size_t head, size_t first, const Cells& cells) {
-    const LogitChunk& chunk = prepared.chunk;
+    const RowChunk& chunk = prepared.chunk;
     const RowRange range = MakeWeights(prepared, head, first, kAnyRules);
     for (size_t row = 0; row < range.rows; ++row) {
       const KeyRange keys = range.visible.Range(row);

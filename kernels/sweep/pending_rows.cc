@@ -7,9 +7,30 @@
 #include "kernels/sweep/weights_sweep.h"
 
 namespace attnscope {
+namespace {
+
+// Row `index` of the range is row `slot` of the block.
+void ShowRow(const RowRange& range, size_t index, size_t slot, const SweepScratch& scratch, RowBlock* block) {
+  BlockRow& row = block->rows[slot];
+  float* copy = scratch.shown_weights + slot * scratch.keys;
+  const KeyRange keys = range.visible.Range(index);
+  if (!keys.empty()) {
+    row.keys = CopyShownWeights(range.Element(index, keys.begin), range.type,
+                                range.visible.Show(index, keys, scratch.shown), keys.size(), copy);
+  }
+  row.data = copy;
+  row.next = nullptr;
+}
+
+}  // namespace
+
+void ShowRows(const RowRange& range, size_t first, size_t count, const SweepScratch& scratch, RowBlock* block) {
+  if (!range.visible.by_key() || range.softmax != nullptr) return;
+  for (size_t i = 0; i < count; ++i) ShowRow(range, first + i, block->num_rows - count + i, scratch, block);
+  block->type = ElementType::kFloat32;
+}
 
 void PendingRows::Add(const RowRange& range, const OpenMatrix& matrix) {
-  const bool copies = range.visible.by_key() && range.softmax == nullptr;
   for (size_t first = 0; first < range.rows;) {
     const size_t done = (matrix.rows + first) % kRowsPerBlock;
     const size_t num_rows = std::min(kRowsPerBlock - done, range.rows - first);
@@ -19,24 +40,9 @@ void PendingRows::Add(const RowRange& range, const OpenMatrix& matrix) {
     parts_[num_parts_++] = {matrix.columns, matrix.block, matrix.block_columns, block_.reached, block_.num_rows,
                             num_rows,       done};
     block_.Append(range, first, num_rows, matrix.row_sums);
-    for (size_t i = 0; copies && i < num_rows; ++i) {
-      CopyShown(range, first + i, &block_.rows[block_.num_rows - num_rows + i]);
-    }
+    ShowRows(range, first, num_rows, scratch_, &block_);
     first += num_rows;
   }
-}
-
-void PendingRows::CopyShown(const RowRange& range, size_t index, BlockRow* row) {
-  const auto slot = static_cast<size_t>(row - block_.rows);
-  float* copy = scratch_.shown_weights + slot * scratch_.keys;
-  const KeyRange keys = range.visible.Range(index);
-  if (!keys.empty()) {
-    row->keys =
-        CopyShownWeights(row->data, range.type, range.visible.Show(index, keys, scratch_.shown), keys.size(), copy);
-  }
-  row->data = copy;
-  row->next = nullptr;
-  block_.type = ElementType::kFloat32;
 }
 
 void PendingRows::Sweep() {

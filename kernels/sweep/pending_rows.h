@@ -23,6 +23,10 @@ struct SweepScratch {
   size_t keys = 0;
 };
 
+// Where keys of weights that no softmax made are hidden one by one: makes the last `count` rows of a block, which are
+// rows [first, first + count) of the range, copies of the shown ones. O(count * keys).
+void ShowRows(const RowRange& range, size_t first, size_t count, const SweepScratch& scratch, RowBlock* block);
+
 // Adds rows to matrices, all of the same element type and tolerance, each matrix's in order. Blocks of a matrix are
 // aligned to its sequence, whole ones are swept alone; parts of blocks, of different matrices, are swept together, so
 // that few rows of many matrices cost what as many rows of one do. O(rows * keys), one read; allocates nothing.
@@ -38,9 +42,6 @@ class PendingRows {
   void Sweep();
 
  private:
-  // Makes a row of the block one of shown weights; it is row `index` of the range.
-  void CopyShown(const RowRange& range, size_t index, BlockRow* row);
-
   SweepScratch scratch_;
   RowBlock block_;
   size_t num_parts_ = 0;
