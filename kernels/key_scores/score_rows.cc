@@ -27,13 +27,9 @@ HWY_INLINE void ForEachVector(DF df, size_t count, const Body& body) {
   for (; i < count; ++i) body(d1, i);
 }
 
-template <typename T>
-HWY_INLINE bool IsOrdinary(const T* HWY_RESTRICT row, size_t count, const float* ahead) {
-  return LargestBits(row, count, ahead == nullptr ? row : reinterpret_cast<const T*>(ahead)) <= kMaxFastBits;
-}
-
-bool IsOrdinaryRow(const void* row, ElementType type, size_t count, const float* ahead) {
-  return WithElements(row, type, [&](const auto* from) HWY_ATTR { return IsOrdinary(from, count, ahead); });
+bool IsOrdinaryRow(const void* row, ElementType type, size_t count) {
+  return WithElements(row, type,
+                      [&](const auto* from) HWY_ATTR { return LargestBits(from, count, from) <= kMaxFastBits; });
 }
 
 void AddRowToBlock(const void* row, ElementType type, size_t count, float factor, float* HWY_RESTRICT block) {
@@ -90,8 +86,8 @@ HWY_EXPORT(FoldBlock);
 HWY_EXPORT(AddScores);
 HWY_EXPORT(AddScaledRow);
 
-bool IsOrdinaryRow(const void* row, ElementType type, size_t count, const float* ahead) {
-  return HWY_DYNAMIC_DISPATCH(IsOrdinaryRow)(row, type, count, ahead);
+bool IsOrdinaryRow(const void* row, ElementType type, size_t count) {
+  return HWY_DYNAMIC_DISPATCH(IsOrdinaryRow)(row, type, count);
 }
 
 void AddRowToBlock(const void* row, ElementType type, size_t count, float factor, float* block) {

@@ -12,8 +12,7 @@
 namespace attnscope {
 
 // Whether all weights are 0 to 2^64, as float32 sums take them: no NaN, infinity, sign (also of zero) or huge number.
-// Brings as many bytes at `ahead` to the L2 cache meanwhile, unless it is null.
-bool IsOrdinaryRow(const void* row, ElementType type, size_t count, const float* ahead = nullptr);
+bool IsOrdinaryRow(const void* row, ElementType type, size_t count);
 
 // block[i] += factor * row[i], in float32. A factor of 1 adds exactly.
 void AddRowToBlock(const void* row, ElementType type, size_t count, float factor, float* block);

@@ -98,8 +98,7 @@ void ScoreStorage::AddRows(const RowRange& range, size_t sequence, size_t head, 
 void ScoreStorage::AddRow(const void* row, ElementType type, const KeyRange& keys, bool is_softmax, size_t matrix,
                           size_t end_key) {
   Head& head = heads_[matrix];
-  const float* to_be_written = (config_.window == 0 ? Block(matrix) : RingRow(matrix, head.rows)) + keys.begin;
-  const bool is_ordinary = is_softmax || IsOrdinaryRow(row, type, keys.size(), to_be_written);
+  const bool is_ordinary = is_softmax || IsOrdinaryRow(row, type, keys.size());
   const KeyRange added = is_ordinary || IsValidRow(row, type, keys.size()) ? keys : KeyRange();
   if (config_.window != 0) {
     float* to = RingRow(matrix, head.rows++);

@@ -86,18 +86,22 @@ HWY_INLINE void WriteValues(const RowBlock& block, const RowBuffer& buffer, cons
 // What softmaxes have measured of the rows' logits; NaN of weights.
 inline HWY_NOINLINE void WriteLogitOutputs(const RowBlock& block, const double* HWY_RESTRICT measured) {
   const RowOutputs& outputs = *block.outputs;
-  HWY_ALIGN_MAX double logsumexp[BlockResult::kPaddedRows] = {};
-  HWY_ALIGN_MAX double max[BlockResult::kPaddedRows] = {};
-  const double* shown = max;  // none
-  if (block.rows[0].softmax != nullptr) {
-    for (size_t i = 0; i < block.num_rows; ++i) {
-      logsumexp[i] = block.rows[i].softmax->log_sum_exp;
-      max[i] = block.rows[i].softmax->max;
-    }
-    shown = measured;
+  if (block.rows[0].softmax == nullptr) {
+    HWY_ALIGN_MAX static constexpr double kNone[BlockResult::kPaddedRows] = {};
+    WriteValues(block, outputs.logsumexp, {kNone, kNone, NAN});
+    WriteValues(block, outputs.max_logit, {kNone, kNone, NAN});
+    return;
   }
-  WriteValues(block, outputs.logsumexp, {logsumexp, shown, NAN});
-  WriteValues(block, outputs.max_logit, {max, shown, NAN});
+  HWY_ALIGN_MAX double logsumexp[BlockResult::kPaddedRows];
+  HWY_ALIGN_MAX double max[BlockResult::kPaddedRows];
+  for (size_t i = 0; i < block.num_rows; ++i) {
+    logsumexp[i] = block.rows[i].softmax->log_sum_exp;
+    max[i] = block.rows[i].softmax->max;
+  }
+  // A vector may read further.
+  for (size_t i = block.num_rows; i % hn::Lanes(hn::ScalableTag<double>()) != 0; ++i) logsumexp[i] = max[i] = 0.0;
+  WriteValues(block, outputs.logsumexp, {logsumexp, measured, NAN});
+  WriteValues(block, outputs.max_logit, {max, measured, NAN});
 }
 
 // All outputs of a block, whose rows see `visible` keys and have `values`, by swept sum.

@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #include "hwy/highway.h"
-#include "kernels/simd/store_masks-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/top_k/row_selection.h"
@@ -72,23 +71,16 @@ HWY_INLINE size_t PlaceOfMark(const AboveMarks& above, size_t columns, size_t ra
   return 8 * static_cast<size_t>(marks - above.bytes) + PlaceOfBit(MarksAt(marks), rank);
 }
 
-// The first of the candidates, 128 at most, that equals `bits`.
+// The first of the candidates that equals `bits`; `count`, or more, if none does.
 HWY_INLINE size_t RankOfCandidate(const uint32_t* HWY_RESTRICT candidates, size_t count, uint32_t bits) {
-  static_assert(kSlots == 2 * 64);
   const DU du;
   const size_t N = hn::Lanes(du);
   const auto wanted = hn::Set(du, bits);
-  HWY_ALIGN_MAX uint8_t masks[kSlots / 8 + 8] = {};
-  const auto equal = [&](size_t i) HWY_ATTR { return hn::Eq(hn::Load(du, candidates + i), wanted); };
-  for (size_t i = 0; i < count; i += 4 * N) {
-    StoreFourMasks(du, equal(i), equal(i + N), equal(i + 2 * N), equal(i + 3 * N), masks + i / 8);
+  auto rank = hn::Set(du, UINT32_MAX);
+  for (size_t i = hwy::RoundUpTo(count, N); i != 0; i -= N) {  // the last that is found is the first one
+    rank = hn::IfThenElse(hn::Eq(hn::Load(du, candidates + i - N), wanted), NumbersFrom(i - N), rank);
   }
-  const uint64_t first = MarksAt(masks);
-  const uint64_t second = MarksAt(masks + sizeof(first));
-  const size_t rank = first != 0    ? hwy::Num0BitsBelowLS1Bit_Nonzero64(first)
-                      : second != 0 ? 64 + hwy::Num0BitsBelowLS1Bit_Nonzero64(second)
-                                    : kNowhere;
-  return rank < count ? rank : kNowhere;  // those behind them are others'
+  return hn::GetLane(hn::MinOfLanes(du, rank));
 }
 
 // The first column of a tile of `columns` that has the weight with this bit pattern; kNowhere if that was not picked,
@@ -97,7 +89,7 @@ HWY_INLINE size_t PlaceOfPicked(const SweepWorkspace& workspace, size_t row, siz
   const RowSelection& selection = workspace.selections[row];
   if (selection.state != RowState::kPicked) return kNowhere;
   const size_t rank = RankOfCandidate(workspace.candidates[row], selection.candidates, bits);
-  return rank == kNowhere ? kNowhere : PlaceOfMark(workspace.above[row], columns, rank);
+  return rank < selection.candidates ? PlaceOfMark(workspace.above[row], columns, rank) : kNowhere;
 }
 
 #else

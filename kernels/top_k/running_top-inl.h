@@ -211,7 +211,7 @@ class RunningTop {
     const DU du;
     FindNaN(numbers);
     hn::StoreU(Order::Keys(numbers), du, candidates_.keys + to);
-    if constexpr (kIndices) hn::StoreU(hn::Iota(du, static_cast<uint32_t>(column)), du, candidates_.indices + to);
+    if constexpr (kIndices) hn::StoreU(NumbersFrom(column), du, candidates_.indices + to);
   }
 
   // Appends what is above the bound of four vectors at `from`, whose first column is `column`, to so many candidates.
@@ -259,8 +259,7 @@ class RunningTop {
     const DU du;
     hn::StoreU(CompressWords(du, keys, above), du, candidates_.keys + to);
     if constexpr (kIndices) {
-      const auto columns = hn::Iota(du, static_cast<uint32_t>(column));
-      hn::StoreU(CompressWords(du, columns, above), du, candidates_.indices + to);
+      hn::StoreU(CompressWords(du, NumbersFrom(column), above), du, candidates_.indices + to);
     }
   }
 

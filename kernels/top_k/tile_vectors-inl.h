@@ -26,6 +26,14 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using DU = hn::RebindToUnsigned<SweepFloat>;
 
+// first, first + 1 and so on, one a lane. Highway's Iota of a number that is no constant stores one lane after the
+// other, and waits for them.
+HWY_INLINE hn::Vec<DU> NumbersFrom(size_t first) {
+  static_assert(kRowsPerBlock == 16);  // the most lanes
+  HWY_ALIGN_MAX static constexpr uint32_t kLanes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return hn::Add(hn::Set(DU(), static_cast<uint32_t>(first)), hn::Load(DU(), kLanes));
+}
+
 // Vectors [begin, end) of a row, whole groups, all in one tile: those from `full` on stand in `rest`, as float32.
 // Counted from the row's start.
 struct RowVectors {
