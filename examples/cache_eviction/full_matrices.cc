@@ -7,8 +7,9 @@
 void FullMatrices::AddQuery(const float* query, const float* keys, size_t num_keys, size_t head_dim) {
   std::vector<double> row(num_keys);
   for (size_t j = 0; j < num_keys; ++j) {
-    for (size_t d = 0; d < head_dim; ++d)
+    for (size_t d = 0; d < head_dim; ++d) {
       row[j] += static_cast<double>(query[d]) * static_cast<double>(keys[j * head_dim + d]);
+    }
     row[j] /= std::sqrt(static_cast<double>(head_dim));
   }
   const double max = *std::max_element(row.begin(), row.end());
@@ -35,8 +36,8 @@ std::vector<size_t> FullMatrices::Choose(size_t heavy, size_t first, size_t rece
 
 void FullMatrices::Keep(const std::vector<size_t>& keys) {
   for (std::vector<double>& row : rows_) {
-    std::vector<double> kept;
-    for (const size_t key : keys) kept.push_back(key < row.size() ? row[key] : 0.0);
+    std::vector<double> kept(keys.size());
+    for (size_t i = 0; i < keys.size(); ++i) kept[i] = keys[i] < row.size() ? row[keys[i]] : 0.0;
     row = kept;
   }
   num_keys_ = keys.size();

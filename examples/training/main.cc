@@ -120,7 +120,7 @@ int main(int argc, char** argv) {
   const example::Recipe* const recipe = example::FindRecipe(options.recipe);
   if (recipe == nullptr) return Usage(argv[0]);
   const std::string text = ReadText(options.text);
-  if (text.size() < 20 * 1024) {
+  if (text.size() < size_t{20} * 1024) {
     std::fprintf(stderr, "%s has too little text\n", options.text.c_str());
     return 1;
   }
