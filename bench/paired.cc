@@ -38,8 +38,9 @@ double ScalarSecondsPerRow(const AttentionRows& rows) {
 void RunPaired(benchmark::State& state, RowKind kind, ElementType type, size_t keys, bool in_l2, const Kernel& kernel) {
   constexpr size_t kL2Bytes = size_t{1} << 18;       // a quarter of a 1 MiB L2
   constexpr size_t kMemoryBytes = size_t{96} << 20;  // three times a 32 MiB L3
+  constexpr size_t kFreshBytes = size_t{24} << 20;   // chunks of L2, more than a branch predictor learns
   const size_t row_bytes = keys * ElementBytes(type);
-  const AttentionRows rows(kind, type, kMemoryBytes / row_bytes, keys);
+  const AttentionRows rows(kind, type, (in_l2 ? kFreshBytes : kMemoryBytes) / row_bytes, keys);
   const size_t chunk = in_l2 ? std::max<size_t>(1, kL2Bytes / row_bytes) : rows.rows();
   const double scalar = type == ElementType::kFloat32 ? ScalarSecondsPerRow(rows) : 0.0;
   double read_seconds = 0.0;

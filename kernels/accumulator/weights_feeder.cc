@@ -53,11 +53,13 @@ class WeightRows final : public ChunkMaker {
 
 namespace {
 
-// Rows that one task takes at a time: some 256 KiB, so that few tasks wait long for the last ones, and short rows still
-// have a next block to prefetch.
-size_t ChunkRows(size_t keys) {
-  constexpr size_t kElements = size_t{1} << 16;
-  return std::clamp<size_t>(kElements / std::max<size_t>(1, keys) / kRowsPerBlock, 1, 16) * kRowsPerBlock;
+// Rows that one task takes at a time: some 1 MiB, so that memory is read in order, but a fourth of its share at most,
+// so that none waits long for the last ones.
+size_t ChunkRows(const AttentionView& view, size_t tasks) {
+  constexpr size_t kElements = size_t{1} << 18;
+  const size_t blocks = kElements / std::max<size_t>(1, view.keys) / kRowsPerBlock;
+  const size_t of_share = view.heads * view.queries / kRowsPerBlock / (4 * tasks);
+  return std::clamp<size_t>(std::min(blocks, of_share), 1, 16) * kRowsPerBlock;
 }
 
 // Weights that are worth a runner's threads: to wake those takes as long as a quarter of them does.
@@ -93,7 +95,7 @@ void WeightsFeeder::Add(const AttentionView& view, const Visibility& visibility,
     for (size_t sequence = 0; sequence < view.batch; ++sequence) {
       const GroupAtBlocks cut(storage_, view, {sequence, 0, view.heads, 0, view.queries});
       AddGroup(rows, cut.before);
-      row_parallel_.Add(view, visibility, cut.blocks, ChunkRows(view.keys), rows, runner);
+      row_parallel_.Add(view, visibility, cut.blocks, ChunkRows(view, TasksAtOnce(runner)), rows, runner);
       AddGroup(rows, cut.behind);
     }
     return;
