@@ -63,8 +63,9 @@ struct RowBuffer {
 // same bounds of error; a float is the nearest to the double. Bit for bit, they do not depend on how rows are cut into
 // calls, nor on the runner.
 //
-// No output needs another read of the weights but `argmax`, which looks for the largest one in those tiles that have
-// raised it: about half of a row of up to 4096 keys, while it is in cache.
+// No output needs another read of the weights. `argmax` is looked for among the row's largest weights, which the masses
+// need; only where these do not tell (rows of up to 256 keys, rows of equal weights, SIMD targets but AVX2 and AVX-512)
+// it reads about half of the row, while it is in cache.
 //
 // The query of row i stands at position p = i + causal_offset among the keys, see Visibility. Where there are
 // key_positions, keys are named by their positions.
