@@ -34,6 +34,13 @@ template <bool kOfOddRows>
 HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t first, size_t end,
                         double* HWY_RESTRICT row_sums) {
   static constexpr auto kIndices = SweptSums<kOfOddRows>();
+  if (end - first == 1) {  // as all of a decode step are
+#if HWY_COMPILER_GCC_ACTUAL
+#pragma GCC unroll 16
+#endif
+    for (size_t i = 0; i < kIndices.size(); ++i) row_sums[kIndices[i]] += values[kIndices[i]][first];
+    return;
+  }
   double sums[kIndices.size()];
 #if HWY_COMPILER_GCC_ACTUAL
 #pragma GCC unroll 16
