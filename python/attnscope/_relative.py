@@ -2,6 +2,9 @@
 """Attention with T5's relative position bias, where Transformers computes it without AttentionInterface."""
 
 import inspect
+import threading
+
+from attnscope._hooks import Hook
 
 
 def is_of_its_own(module):
@@ -19,26 +22,25 @@ class RelativeAttention:
         """`take(module, query, key, bias)` is called after each forward pass; without scaling, as T5 has none."""
         self._module = module
         self._take = take
-        self._query = None
-        self._key = None
+        self._now = threading.local()
 
     def attach(self):
         """The handles of its hooks."""
         return [
-            self._module.q.register_forward_hook(self._keep_query),
-            self._module.k.register_forward_hook(self._keep_key),
-            self._module.register_forward_hook(self._after, with_kwargs=True),
+            self._module.q.register_forward_hook(Hook(self._keep_query)),
+            self._module.k.register_forward_hook(Hook(self._keep_key)),
+            self._module.register_forward_hook(Hook(self._after), with_kwargs=True),
         ]
 
     def _keep_query(self, _, args, output):
-        self._query = output
+        self._now.query = output
 
     def _keep_key(self, _, args, output):
-        self._key = output
+        self._now.key = output
 
     def _after(self, module, args, kwargs, output):
-        query, key = self._heads(self._query), self._keys(kwargs)
-        self._query = self._key = None
+        query, key = self._heads(self._now.query), self._keys(kwargs)
+        self._now.query = self._now.key = None
         self._take(module, query, key, output[1])
 
     def _heads(self, projected):
@@ -48,7 +50,7 @@ class RelativeAttention:
         """All keys: those of the cache, where there is one."""
         cache = kwargs.get("past_key_values")
         if cache is None:
-            return self._heads(self._key)
+            return self._heads(self._now.key)
         if hasattr(cache, "cross_attention_cache"):
             is_cross = kwargs.get("key_value_states") is not None
             cache = cache.cross_attention_cache if is_cross else cache.self_attention_cache

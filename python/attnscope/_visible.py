@@ -26,6 +26,7 @@ def keywords_of(implementation, module, query, key, mask, extra):
 
     `extra` is what else the model passes to its attention. Raises NotExpressible.
     """
+    mask = _dense(mask, key) if implementation == "flex_attention" else mask
     _refuse(implementation, mask)
     scale = extra.get("scaling")
     keywords = {"scale": query.shape[-1] ** -0.5 if scale is None else float(scale)}
@@ -54,15 +55,25 @@ def keywords_of(implementation, module, query, key, mask, extra):
     return keywords, keys
 
 
+def _dense(mask, key):
+    """The mask of flex attention, a function of indices, as booleans [batch or 1, heads or 1, queries, keys]."""
+    if not hasattr(mask, "mask_mod"):
+        return mask
+    from torch.nn.attention.flex_attention import create_mask
+
+    batch, heads, queries, keys = mask.shape
+    return create_mask(mask.mask_mod, batch, heads, queries, min(keys, key.shape[2]), device=key.device)
+
+
 def _is_lowest(mask):
     return mask <= max(torch.finfo(mask.dtype).min, torch.finfo(torch.float32).min) / 2
 
 
 def _refuse(implementation, mask):
-    if implementation not in ("eager", "sdpa"):
+    if implementation not in ("eager", "sdpa", "flex_attention"):
         raise NotExpressible(
             f"its implementation is {implementation}, whose masks are not read: load the model with "
-            "attn_implementation='sdpa' or 'eager'"
+            "attn_implementation='sdpa', 'eager' or 'flex_attention'"
         )
     if mask is not None and not (torch.is_tensor(mask) and mask.ndim == 4):
         raise NotExpressible(f"its mask is {type(mask).__name__}, expected a tensor of 4 dimensions")

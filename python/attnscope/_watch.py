@@ -1,89 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hook for models of Hugging Face Transformers."""
 
+import contextlib
 import inspect
 import re
+import threading
 import warnings
-import weakref
 
 import torch
 
-from attnscope import _core
+from attnscope._hooks import Hook, forget_compiled
 from attnscope._relative import RelativeAttention, is_of_its_own
 from attnscope._report import Report
 from attnscope._visible import NotExpressible, keywords_of, parts_of
+from attnscope._watched_layer import WatchedLayer
 
 _CROSS = re.compile(r"cross|encoder_attn|EncDec", re.IGNORECASE)
 _FIRST_NUMBER = re.compile(r"(^|\.)(\d+)(\.|$)")
 
 
-def watch(model, *, every=16, threads=1, copy=False, residuals=True):
+def watch(model, *, every=16, threads=1, copy=False, residuals=True, only_training=False):
     """Measures a model of Hugging Face Transformers while it runs.
 
         with attnscope.watch(model, every=16) as watch:
             ...                                # training steps, forward passes, model.generate(...)
         print(watch.report().diagnose())
 
-    The model keeps its attention (sdpa or eager), and its numbers do not change. Of every `every`-th call of each
+    The model keeps its attention (sdpa, eager or flex), and its numbers do not change. Of every `every`-th call of each
     attention, queries and keys are read where they lie, with the model's mask, scaling, soft cap and position bias;
     tokens that are padding are left out. residuals: also how much each block changes the residual stream. threads: that
     measure. copy: for models on a GPU, whose queries and keys are copied to the CPU a layer at a time; without it they
-    are refused. What cannot be measured as the model does it is not measured: `not_measured` says what and why.
+    are refused. only_training: what runs while `model.training` is False, such as evaluations between steps, does not
+    count. What cannot be measured as the model does it is not measured: `not_measured` says what and why.
 
     Raises ImportError where Transformers is not installed or too old, TypeError for what is no torch.nn.Module,
     ValueError for a model that is not on the CPU.
     """
-    return Watch(model, every=every, threads=threads, copy=copy, residuals=residuals)
+    return Watch(model, every=every, threads=threads, copy=copy, residuals=residuals, only_training=only_training)
 
 
-class _Layer:
-    """One attention module: what it measured, and where its sequences stand."""
+class _Running(threading.local):
+    """Where the model stands in a thread that runs it."""
 
-    def __init__(self, stack, index):
-        self.stack = stack
-        self.index = index
-        self.accumulator = None
-        self.calls = 0
-        self.is_sampled = False
-        self.keys = 0  # of the last call, measured or not
-        self.batch = 0
-        self.key_of_cache = None  # of a cross attention, whose keys stay
-        self.is_broken = False  # another sequence began since the last call that was measured
-
-    def follow(self, query, key, is_cross):
-        """Notes whether the rows of this call belong to the sequences of the last one."""
-        batch, keys = key.shape[0], key.shape[2]
-        if is_cross:
-            last = self.key_of_cache() if self.key_of_cache is not None else None
-            goes_on = key is last
-            self.key_of_cache = weakref.ref(key)
-        else:
-            goes_on = batch == self.batch and keys > self.keys and query.shape[2] < keys
-        self.is_broken |= not goes_on
-        self.batch, self.keys = batch, keys
-
-    def room_for(self, heads, keys, batch):
-        if self.accumulator is None or self.accumulator.heads != heads:
-            if self.accumulator is not None:
-                raise NotExpressible(f"it has {heads} heads now and had {self.accumulator.heads}")
-            self.accumulator = _core.LayerAccumulator(heads=heads, max_keys=_roomy(keys), max_batch=batch)
-        elif keys > self.accumulator.max_keys or batch > self.accumulator.max_batch:
-            self.accumulator.reserve(max_keys=_roomy(keys), max_batch=batch)
-        return self.accumulator
-
-
-def _roomy(keys):
-    return 1 << max(8, (keys - 1).bit_length())
+    def __init__(self):
+        self.padding = {}  # of modules that were given one, by name
+        self.inputs = {}  # of blocks that run now
+        self.touched = []  # layers, and whether this call of theirs counts, in the block that runs now
 
 
 class Watch:
     """What `attnscope.watch` returns: a context manager, and afterwards what was measured."""
 
-    def __init__(self, model, *, every, threads, copy, residuals):
+    def __init__(self, model, *, every, threads, copy, residuals, only_training):
         if not isinstance(model, torch.nn.Module):
             raise TypeError(f"model is of type {type(model).__name__}, expected a torch.nn.Module")
         if not (isinstance(every, int) and every >= 1):
             raise ValueError(f"every is {every!r}, expected a whole number >= 1")
+        if not (isinstance(threads, int) and threads >= 0):
+            raise ValueError(f"threads is {threads!r}, expected a whole number >= 0")
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
         if device.type != "cpu" and not copy:
             raise ValueError(f"model is on {device}: pass copy=True to have queries and keys copied to the CPU")
@@ -93,13 +67,13 @@ class Watch:
         self._threads = threads
         self._copy = copy
         self._residuals = residuals
+        self._only_training = only_training
         self._names = {id(module): name for name, module in model.named_modules()}
         self._layers = {}
-        self._padding = {}  # of modules that were given one, by name
-        self._inputs = {}  # of blocks that run now
-        self._touched = []
+        self._running = _Running()
+        self._lock = threading.Lock()
         self._handles = []
-        self._original = None
+        self._is_on = False
 
     # What was measured.
 
@@ -137,62 +111,80 @@ class Watch:
     # While the model runs.
 
     def __enter__(self):
-        from transformers import AttentionInterface
-
-        if not hasattr(AttentionInterface, "get_interface"):
-            import transformers
-
-            raise ImportError(f"transformers is {transformers.__version__}, expected 5 or later")
-        if self._original is not None:
+        try:
+            from attnscope import _interface
+        except ImportError as error:
+            raise ImportError("attnscope.watch needs transformers, 5 or later") from error
+        if self._is_on:
             raise RuntimeError("this watch is on already")
-        self._original = AttentionInterface.get_interface
-        AttentionInterface.get_interface = _patched(self._original, self)
-        for name, module in self._model.named_modules():
-            if _is_block(name) and self._residuals:
-                self._handles.append(module.register_forward_pre_hook(self._before_block(name), with_kwargs=True))
-                self._handles.append(module.register_forward_hook(self._after_block(name), with_kwargs=True))
-            elif _takes_masks(module):
-                self._handles.append(module.register_forward_pre_hook(self._keep_padding(name), with_kwargs=True))
-            elif is_of_its_own(module):
-                self._handles += RelativeAttention(module, self._relative_attention).attach()
+        _interface.add(self)
+        self._is_on = True
+        try:
+            self._attach()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
-    def __exit__(self, *_):
-        from transformers import AttentionInterface
+    def _attach(self):
+        forget_compiled(self._model)
+        for name, module in self._model.named_modules():
+            if _is_block(name) and self._residuals:
+                self._hook(module, before=self._before_block(name), after=self._after_block(name))
+            elif _takes_masks(module):
+                self._hook(module, before=self._keep_padding(name))
+            elif is_of_its_own(module):
+                self._handles += RelativeAttention(module, self._relative_attention).attach()
 
-        if getattr(AttentionInterface.get_interface, "attnscope_watch", None) is self:
-            AttentionInterface.get_interface = self._original
-        self._original = None
+    def __exit__(self, *_):
+        if not self._is_on:
+            return
+        from attnscope import _interface
+
+        _interface.remove(self)
+        self._is_on = False
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._inputs.clear()
+        self._running = _Running()
+        forget_compiled(self._model)
+
+    def _hook(self, module, *, before, after=None):
+        self._handles.append(module.register_forward_pre_hook(Hook(before), with_kwargs=True))
+        if after is not None:
+            self._handles.append(module.register_forward_hook(Hook(after), with_kwargs=True))
 
     def attention(self, implementation, module, query, key, mask, extra):
         """Measures one call of an attention of the model; others are none of its business."""
         name = self._names.get(id(module))
+        if name is None or not self._is_on or (self._only_training and not self._model.training):
+            return
         # Gradient checkpoints run the forward pass a second time, within the backward pass.
-        if name is None or self._original is None or torch._C._current_graph_task_id() != -1:
+        if torch._C._current_graph_task_id() != -1:
             return
-        layer = self._layers.setdefault(name, _Layer(*_place(name)))
-        layer.is_sampled = layer.calls % self._every == 0
-        layer.calls += 1
-        layer.follow(query, key, _is_cross(name, module))
-        self._touched.append(layer)
-        if not layer.is_sampled:
-            return
-        try:
-            self._measure(layer, implementation, module, query, key, mask, extra, name)
-        except (NotExpressible, ValueError) as reason:
-            self._refuse(name, reason)
+        with self._lock:
+            layer = self._layers.setdefault(name, WatchedLayer(*_place(name)))
+            counts = layer.counts(self._every)
+            layer.follow(query, key, _is_cross(name, module))
+            self._running.touched.append((layer, counts))
+            if counts:
+                with self._refusing(name):
+                    self._measure(layer, implementation, module, query, key, mask, extra, name)
 
     def _relative_attention(self, module, query, key, bias):
         self.attention("eager", module, query, key, bias, {"scaling": 1.0})
 
-    def _refuse(self, name, reason):
-        if name not in self.not_measured:
-            warnings.warn(f"attnscope does not measure {name}: {reason}", stacklevel=3)
-        self.not_measured[name] = str(reason)
+    @contextlib.contextmanager
+    def _refusing(self, name):
+        """Whatever goes wrong with measuring must not end the training or the service that is measured."""
+        try:
+            yield
+        except Exception as error:
+            is_ours = isinstance(error, (NotExpressible, ValueError))
+            reason = str(error) if is_ours else f"{type(error).__name__}: {error}"
+            if name not in self.not_measured:
+                warnings.warn(f"attnscope does not measure {name}: {reason}", stacklevel=2)
+            self.not_measured[name] = reason
 
     def _measure(self, layer, implementation, module, query, key, mask, extra, name):
         keywords, keys = keywords_of(implementation, module, query, key, mask, extra)
@@ -220,11 +212,11 @@ class Watch:
             if given is None and args:
                 given = inspect.signature(module.forward).bind_partial(*args).arguments.get("attention_mask")
             if given is None:
-                self._padding[name] = None
+                self._running.padding[name] = None
             elif torch.is_tensor(given) and given.ndim == 2:
-                self._padding[name] = given.detach().bool().cpu()
+                self._running.padding[name] = given.detach().bool().cpu()
             else:  # made from what a module around it was given
-                self._padding.pop(name, None)
+                self._running.padding.pop(name, None)
         return hook
 
     def _padding_of(self, name):
@@ -232,8 +224,8 @@ class Watch:
         parts = name.split(".")
         for length in range(len(parts), -1, -1):
             around = ".".join(parts[:length])
-            if around in self._padding:
-                return self._padding[around]
+            if around in self._running.padding:
+                return self._running.padding[around]
         return None
 
     # Residual streams: the input and output of blocks.
@@ -241,22 +233,21 @@ class Watch:
     def _before_block(self, name):
         def hook(module, args, kwargs):
             value = args[0] if args else kwargs.get("hidden_states")
-            self._inputs[name] = value
-            self._touched = []
+            self._running.inputs[name] = value
+            self._running.touched = []
         return hook
 
     def _after_block(self, name):
         def hook(module, args, kwargs, output):
-            before = self._inputs.pop(name, None)
+            before = self._running.inputs.pop(name, None)
             after = output[0] if isinstance(output, tuple) else output
-            touched = [layer for layer in self._touched if layer.accumulator is not None]
-            if not (touched and touched[0].is_sampled and torch.is_tensor(before) and torch.is_tensor(after)):
+            touched = [one for one in self._running.touched if one[0].accumulator is not None]
+            layer, counts = touched[0] if touched else (None, False)
+            if not (counts and torch.is_tensor(before) and torch.is_tensor(after)):
                 return
             if before.ndim == 3 and before.shape == after.shape and torch._C._current_graph_task_id() == -1:
-                try:
-                    self._add_residual(touched[0], before, after, self._padding_of(name))
-                except ValueError as reason:
-                    self._refuse(name, reason)
+                with self._refusing(name):
+                    self._add_residual(layer, before, after, self._padding_of(name))
         return hook
 
     def _add_residual(self, layer, before, after, padding):
@@ -269,21 +260,6 @@ class Watch:
             if bool(real.any()):
                 real = real.to(before.device)
                 layer.accumulator.add_residual(before[sequence][real], after[sequence][real], copy=copy)
-
-
-def _patched(original, watch):
-    def get_interface(self, implementation, default=None):
-        function = original(self, implementation, default)
-
-        def attention(module, query, key, value, attention_mask=None, *args, **kwargs):
-            extra = dict(zip(("scaling", "dropout"), args), **kwargs)
-            watch.attention(implementation, module, query, key, attention_mask, extra)
-            return function(module, query, key, value, attention_mask, *args, **kwargs)
-
-        return attention
-
-    get_interface.attnscope_watch = watch
-    return get_interface
 
 
 def _place(name):

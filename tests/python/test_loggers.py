@@ -27,7 +27,8 @@ def test_wandb_offline(report, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     alerts = []
     with wandb.init(mode="offline", dir=tmp_path, project="attnscope") as run:
-        monkeypatch.setattr(run, "alert", lambda **alert: alerts.append(alert))
+        alert = run.alert
+        monkeypatch.setattr(run, "alert", lambda **keywords: alerts.append(keywords) or alert(**keywords))
         attnscope.loggers.to_wandb(report, figures=("summary", "heads"))
         assert run.summary["attnscope/layer_1/entropy"] == report[1].layer["entropy"]
         assert run.summary["attnscope/summary"]["_type"] == "image-file"
@@ -78,7 +79,8 @@ def tiny_model():
                                  num_attention_heads=4, num_key_value_heads=2, pad_token_id=0))
 
 
-def test_trainer_callback(tmp_path):
+@pytest.mark.parametrize("evaluates", [False, True])
+def test_trainer_callback(tmp_path, evaluates):
     model = tiny_model()
     pytest.importorskip("accelerate")
     import torch
@@ -89,18 +91,48 @@ def test_trainer_callback(tmp_path):
     callback = attnscope.loggers.TrainerCallback(every=1, log=seen.append)
     arguments = transformers.TrainingArguments(output_dir=str(tmp_path), max_steps=4, logging_steps=2, report_to=[],
                                                per_device_train_batch_size=4, use_cpu=True, save_strategy="no",
-                                               disable_tqdm=True)
-    trainer = transformers.Trainer(model=model, args=arguments, train_dataset=data, callbacks=[callback])
+                                               disable_tqdm=True, eval_steps=1, eval_strategy="steps" if evaluates else "no")
+    trainer = transformers.Trainer(model=model, args=arguments, train_dataset=data, eval_dataset=data[:3],
+                                   callbacks=[callback])
     trainer.train()
     assert [report.step for report in callback.reports][:2] == [2, 4] and seen == callback.reports
     report = callback.reports[0]
     assert report[1].layer["rows"] == 2 * 4 * 4 * 24 and "residual_ratio" in report[1].layer
-    assert trainer.state.log_history[0]["attnscope/layer_1/entropy"] == report[1].layer["entropy"]
+    logged = [one for one in trainer.state.log_history if "attnscope/layer_1/entropy" in one]
+    assert logged[0]["attnscope/layer_1/entropy"] == report[1].layer["entropy"]
     assert json.loads((tmp_path / "attnscope" / "step_2.json").read_text())["stage"] == "train"
     assert (tmp_path / "attnscope" / "summary.png").stat().st_size > 1000
 
 
-def test_lightning_callback(tmp_path):
+def test_a_training_that_was_interrupted_may_begin_again(tmp_path):
+    model = tiny_model()
+    pytest.importorskip("accelerate")
+    import torch
+    import transformers
+
+    class Interrupt(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 1:
+                raise KeyboardInterrupt
+
+    original = transformers.AttentionInterface.get_interface
+    data = [{"input_ids": row, "labels": row} for row in torch.randint(1, 64, (16, 24))]
+    callback, interrupt = attnscope.loggers.TrainerCallback(every=1), Interrupt()
+    arguments = transformers.TrainingArguments(output_dir=str(tmp_path), max_steps=2, logging_steps=2, report_to=[],
+                                               per_device_train_batch_size=4, use_cpu=True, save_strategy="no",
+                                               disable_tqdm=True)
+    trainer = transformers.Trainer(model=model, args=arguments, train_dataset=data, callbacks=[callback, interrupt])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    trainer.remove_callback(interrupt)
+    trainer.train()
+    assert callback.reports[0][1].layer["rows"] == 2 * 4 * 4 * 24
+    assert transformers.AttentionInterface.get_interface is original
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize("validates", [False, True])
+def test_lightning_callback(tmp_path, validates):
     lightning = pytest.importorskip("lightning.pytorch")
     model = tiny_model()
     import torch
@@ -114,6 +146,9 @@ def test_lightning_callback(tmp_path):
         def training_step(self, batch, index):
             return self.model(batch, labels=batch).loss
 
+        def validation_step(self, batch, index):
+            self.model(batch)
+
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 1e-3)
 
@@ -122,7 +157,8 @@ def test_lightning_callback(tmp_path):
     callback = attnscope.loggers.LightningCallback(every=2, log=seen.append)
     trainer = lightning.Trainer(max_epochs=2, accelerator="cpu", callbacks=[callback], logger=CSVLogger(tmp_path),
                                 enable_progress_bar=False, enable_checkpointing=False, enable_model_summary=False)
-    trainer.fit(Module(), data)
+    evaluations = torch.utils.data.DataLoader(torch.randint(1, 64, (9, 24)), batch_size=3) if validates else None
+    trainer.fit(Module(), data, evaluations)
     assert [report.epoch for report in callback.reports] == [0, 1] and seen == callback.reports
     assert callback.reports[0][0].layer["rows"] == 2 * 4 * 4 * 24
     (table,) = tmp_path.rglob("metrics.csv")

@@ -12,18 +12,19 @@ class LightningCallback(lightning.Callback):
 
     At the end of each epoch what was measured becomes a report. Its scalars go to the trainer's loggers, and the report
     to `log(report)`, if given: `functools.partial(attnscope.loggers.to_tensorboard, writer=...)`. Options: those of
-    `attnscope.watch`; copy is True by default. `reports` has the reports that were made.
+    `attnscope.watch`; copy and only_training are True by default. `reports` has the reports that were made.
     """
 
-    def __init__(self, *, every=16, log=None, key="attnscope", copy=True, **options):
+    def __init__(self, *, log=None, key="attnscope", copy=True, only_training=True, **options):
         super().__init__()
         self.reports = []
-        self._every, self._copy, self._options = every, copy, options
+        self._options = dict(options, copy=copy, only_training=only_training)
         self._log, self._key = log, key
         self._watch = None
 
     def on_train_start(self, trainer, pl_module):
-        self._watch = watch(pl_module, every=self._every, copy=self._copy, **self._options)
+        self._close()
+        self._watch = watch(pl_module, **self._options)
         self._watch.__enter__()
 
     def on_train_epoch_end(self, trainer, pl_module):

@@ -11,28 +11,34 @@ from attnscope.loggers import to_wandb
 class TrainerCallback(transformers.TrainerCallback):
     """For `transformers.Trainer(callbacks=[...])`: measures the model while it trains.
 
-    Whenever the trainer logs, what was measured since becomes a report: its scalars join the trainer's `log_history`, it
+    Whenever the trainer logs its loss, what was measured since becomes a report: its scalars join the trainer's `log_history`, it
     goes to `log(report)`, and below the trainer's output_dir are `attnscope/step_*.json` and the picture of the last
     one. log: by default `to_wandb`, where a run is active. Options: those of `attnscope.watch`; copy is True by
-    default, as training is mostly on a GPU. `reports` has the reports that were made.
+    default, as training is mostly on a GPU, and so is only_training. `reports` has the reports that were made.
     """
 
-    def __init__(self, *, every=16, log=None, key="attnscope", copy=True, **options):
+    def __init__(self, *, log=None, key="attnscope", copy=True, only_training=True, **options):
         self.reports = []
-        self._every, self._copy, self._options = every, copy, options
+        self._options = dict(options, copy=copy, only_training=only_training)
         self._log, self._key = log, key
         self._watch = None
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
-        self._watch = watch(model, every=self._every, copy=self._copy, **self._options)
+        self._close()  # of a training that did not come to its end
+        self._watch = watch(model, **self._options)
         self._watch.__enter__()
 
     def on_train_end(self, args, state, control, **kwargs):
+        self._close()
+
+    def _close(self):
         if self._watch is not None:
             self._watch.__exit__(None, None, None)
+            self._watch = None
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if self._watch is None or not state.is_world_process_zero:
+        is_evaluation = any(name.startswith("eval_") for name in logs or ())
+        if self._watch is None or is_evaluation or not state.is_world_process_zero:
             return
         reports = self._watch.reports(step=state.global_step, stage="train")
         for stack, report in reports.items():
