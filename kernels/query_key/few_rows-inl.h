@@ -61,6 +61,7 @@ class KeysAhead {
     rows_ = KeyRows(view, block.sequence, block.first_head / (view.heads / view.kv_heads) + (head + turns) % heads);
     end_ = rows_.has_loader() ? keys.begin : keys.end;
     distance_ = (head + turns) / heads * N();
+    dims_of_turn_ = kBlockDims<T>;
     while (2 * dims_of_turn_ * N() <= passes * head_dim_) dims_of_turn_ *= 2;
     keys_of_turn_ = hwy::DivCeil(N() * dims_of_turn_, passes * head_dim_);
     for (size_t key = keys.begin; key < HWY_MIN(keys.begin + distance_, end_); ++key) PrefetchKey(Key(key));
@@ -89,14 +90,14 @@ class KeysAhead {
   }
 
   KeyRows rows_;
-  size_t end_ = 0;
-  int64_t step_ = 0;
-  size_t head_dim_ = 0;
-  size_t distance_ = 0;                  // in keys
-  size_t dims_of_turn_ = kBlockDims<T>;  // a power of two
-  size_t keys_of_turn_ = 1;
-  const T* key_ = nullptr;
-  int64_t step_of_vector_ = 0;
+  size_t end_;
+  int64_t step_;
+  size_t head_dim_;
+  size_t distance_;      // in keys
+  size_t dims_of_turn_;  // a power of two
+  size_t keys_of_turn_;
+  const T* key_;
+  int64_t step_of_vector_;
 };
 
 // Where a vector of keys stands, and a copy of their last dimensions, less than 128 bits, padded by zeros.
@@ -175,6 +176,21 @@ struct HeadOfFew {
   float* products;
 };
 
+// Prepares a block's heads of keys, each with a panel of queries. Not inlined, as panels of all sizes call it.
+template <typename T>
+HWY_NOINLINE void PrepareHeads(const ProductBlock& block, size_t heads, const KeyRange& range, size_t passes,
+                               const float* queries, size_t panel_size, float* products, size_t stride,
+                               HeadOfFew<T>* HWY_RESTRICT of) {
+  const QueryKeyView& view = *block.view;
+  HWY_DASSERT(heads <= kMostHeadsTogether);
+  for (size_t i = 0; i < heads; ++i) {
+    of[i].rows = KeyRows(view, block.sequence, block.first_head / (view.heads / view.kv_heads) + i);
+    of[i].ahead = KeysAhead<T>(block, i, heads, range, passes);
+    of[i].queries = queries + i * panel_size;
+    of[i].products = products + i * (block.num_heads / heads) * block.num_rows * stride;
+  }
+}
+
 // All products of a block of `heads` heads of keys and at most kRows rows for each of them. A vector of keys of all
 // heads after another, so that memory is read in order where the heads of a key stand side by side.
 template <size_t kRows, typename T>
@@ -185,14 +201,8 @@ HWY_NOINLINE void MultiplyPanelsOfFew(const ProductBlock& block, size_t heads, c
   const size_t N = hn::Lanes(hn::ScalableTag<float>());
   const size_t num_rows = block.num_heads / heads * block.num_rows;
   constexpr size_t kPasses = kRows / kRowsAtOnce<kRows> * (kQuad / kVectorsAtOnce<kRows>);
-  HWY_DASSERT(heads <= kMostHeadsTogether);
   HeadOfFew<T> of[kMostHeadsTogether];
-  for (size_t i = 0; i < heads; ++i) {
-    of[i].rows = KeyRows(view, block.sequence, block.first_head / (view.heads / view.kv_heads) + i);
-    of[i].ahead = KeysAhead<T>(block, i, heads, range, kPasses);
-    of[i].queries = queries + i * kRows * PaddedDims(view.head_dim);
-    of[i].products = products + i * num_rows * stride;
-  }
+  PrepareHeads(block, heads, range, kPasses, queries, kRows * PaddedDims(view.head_dim), products, stride, of);
   const size_t last_dims = view.head_dim % kBlockDims<T>;
   HWY_ALIGN T last_copies[HWY_LANES(float) * kBlockDims<T>];
   for (size_t first = range.begin; first < range.end; first += N) {

@@ -14,9 +14,9 @@ namespace attnscope {
 // Keys are asked for in ascending order.
 class KeyRows {
  public:
-  KeyRows() = default;
+  KeyRows() = default;  // nothing is set
   KeyRows(const QueryKeyView& view, size_t sequence, size_t kv_head)
-      : view_(&view), sequence_(sequence), kv_head_(kv_head) {
+      : view_(&view), sequence_(sequence), kv_head_(kv_head), offset_(0), next_page_(0), page_first_(0), page_end_(0) {
     if (has_loader()) return;  // strides may be anything
     offset_ = static_cast<int64_t>(kv_head) * view.key_head_stride;
     if (view.pages == nullptr) offset_ += static_cast<int64_t>(sequence) * view.key_batch_stride;
@@ -45,13 +45,13 @@ class KeyRows {
   size_t Run(size_t key) const { return page_end_ - key; }
 
  private:
-  const QueryKeyView* view_ = nullptr;
-  size_t sequence_ = 0;
-  size_t kv_head_ = 0;
-  int64_t offset_ = 0;
-  size_t next_page_ = 0;
-  size_t page_first_ = 0;  // keys of the page: [page_first_, page_end_)
-  size_t page_end_ = 0;
+  const QueryKeyView* view_;
+  size_t sequence_;
+  size_t kv_head_;
+  int64_t offset_;
+  size_t next_page_;
+  size_t page_first_;  // keys of the page: [page_first_, page_end_)
+  size_t page_end_;
 };
 
 }  // namespace attnscope

@@ -49,31 +49,11 @@ HWY_NOINLINE inline KeyTile<float> LoadKeys(const QueryKeyView& view, const KeyR
   return tile;
 }
 
-// The `vectors` vectors of keys from `first` on; keys from `end` on repeat the last one, first < end. Those that do not
-// stand in one piece, or whose dimensions are apart, are copied to `copies` [vectors * Lanes, head_dim].
+// What it does where they do not stand in one piece, or their dimensions are apart, or there are fewer.
 template <typename T>
-HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t first, size_t end, size_t vectors,
-                               T* HWY_RESTRICT copies) {
+HWY_NOINLINE KeyTile<T> CopyKeys(const QueryKeyView& view, KeyRows& rows, size_t first, size_t end, size_t vectors,
+                                 T* HWY_RESTRICT copies) {
   const size_t N = hn::Lanes(hn::ScalableTag<float>());
-  KeyTile<T> tile;
-  if constexpr (hwy::IsSame<T, float>()) {
-    if (rows.has_loader()) return LoadKeys(view, rows, first, end, vectors, copies);
-  }
-  tile.stride = view.key_stride;
-  bool whole = view.key_dim_stride == 1 && first + vectors * N <= end;
-  if (HWY_LIKELY(whole && rows.HasInPage(first, vectors * N))) {
-    for (size_t i = 0; i < vectors; ++i) tile.first[i] = reinterpret_cast<const T*>(rows(first + i * N));
-    return tile;
-  }
-  KeyRows ahead = rows;
-  for (size_t i = 0; whole && i < vectors; ++i) {
-    tile.first[i] = reinterpret_cast<const T*>(ahead(first + i * N));
-    whole = ahead.Run(first + i * N) >= N;
-  }
-  if (HWY_LIKELY(whole)) {
-    rows = ahead;
-    return tile;
-  }
   for (size_t i = 0; i < vectors * N; ++i) {
     const T* from = reinterpret_cast<const T*>(rows(HWY_MIN(first + i, end - 1)));
     T* to = copies + i * view.head_dim;
@@ -83,8 +63,44 @@ HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t f
       for (size_t dim = 0; dim < view.head_dim; ++dim) to[dim] = from[static_cast<int64_t>(dim) * view.key_dim_stride];
     }
   }
+  KeyTile<T> tile;
   for (size_t i = 0; i < vectors; ++i) tile.first[i] = copies + i * N * view.head_dim;
   tile.stride = static_cast<int64_t>(view.head_dim);
+  return tile;
+}
+
+// What it does where they reach beyond the present page: each vector may be of another page.
+template <typename T>
+HWY_NOINLINE KeyTile<T> FindInPages(const QueryKeyView& view, KeyRows& rows, size_t first, size_t end, size_t vectors,
+                                    T* HWY_RESTRICT copies) {
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  KeyTile<T> tile;
+  tile.stride = view.key_stride;
+  bool whole = view.key_dim_stride == 1 && first + vectors * N <= end;
+  KeyRows ahead = rows;
+  for (size_t i = 0; whole && i < vectors; ++i) {
+    tile.first[i] = reinterpret_cast<const T*>(ahead(first + i * N));
+    whole = ahead.Run(first + i * N) >= N;
+  }
+  if (!whole) return CopyKeys(view, rows, first, end, vectors, copies);
+  rows = ahead;
+  return tile;
+}
+
+// The `vectors` vectors of keys from `first` on; keys from `end` on repeat the last one, first < end. Those that do not
+// stand in one piece, or whose dimensions are apart, are copied to `copies` [vectors * Lanes, head_dim].
+template <typename T>
+HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t first, size_t end, size_t vectors,
+                               T* HWY_RESTRICT copies) {
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  if constexpr (hwy::IsSame<T, float>()) {
+    if (rows.has_loader()) return LoadKeys(view, rows, first, end, vectors, copies);
+  }
+  const bool whole = view.key_dim_stride == 1 && first + vectors * N <= end && rows.HasInPage(first, vectors * N);
+  if (HWY_UNLIKELY(!whole)) return FindInPages(view, rows, first, end, vectors, copies);
+  KeyTile<T> tile;
+  tile.stride = view.key_stride;
+  for (size_t i = 0; i < vectors; ++i) tile.first[i] = reinterpret_cast<const T*>(rows(first + i * N));
   return tile;
 }
 
@@ -93,8 +109,8 @@ HWY_INLINE KeyTile<T> FindKeys(const QueryKeyView& view, KeyRows& rows, size_t f
 // The last dimensions of a vector of keys, less than 128 bits of each, from dimension `begin` on: copied to
 // `copies` [Lanes, kBlockDims<T>], with zeros behind them, which is then read with a stride of kBlockDims<T>.
 template <typename T>
-HWY_INLINE KeyReader<T> CopyLastDims(const T* first, int64_t stride, size_t begin, size_t head_dim,
-                                     T* HWY_RESTRICT copies) {
+HWY_NOINLINE KeyReader<T> CopyLastDims(const T* first, int64_t stride, size_t begin, size_t head_dim,
+                                       T* HWY_RESTRICT copies) {
   const size_t N = hn::Lanes(hn::ScalableTag<float>());
   memset(copies, 0, N * kBlockDims<T> * sizeof(T));
   for (size_t i = 0; i < N; ++i) {
