@@ -28,6 +28,13 @@ DECODERS = {
     "gpt2": lambda: transformers.GPT2Config(vocab_size=64, n_embd=32, n_layer=2, n_head=4, n_positions=128),
     "gpt_oss": lambda: transformers.GptOssConfig(**GROUPED, num_local_experts=2, num_experts_per_tok=1, head_dim=8,
                                                  sliding_window=7),
+    "qwen3": lambda: transformers.Qwen3Config(**GROUPED, head_dim=8),
+    "phi3": lambda: transformers.Phi3Config(**GROUPED),
+    "cohere2": lambda: transformers.Cohere2Config(**GROUPED, sliding_window=7),
+    "exaone4": lambda: transformers.Exaone4Config(**GROUPED, sliding_window=7, sliding_window_pattern=2),
+    "llama4_chunked": lambda: transformers.Llama4TextConfig(**GROUPED, head_dim=8, attention_chunk_size=8,
+                                                            num_local_experts=2, intermediate_size_mlp=48),
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(**SMALL),
     "opt": lambda: transformers.OPTConfig(**{**SMALL, "hidden_size": 32}, ffn_dim=48, word_embed_proj_dim=32),
 }
 
