@@ -123,7 +123,7 @@ Status CheckSamePlan(const Plan& plan) {
 // Files of masks, lengths or sinks that hold something else on some node.
 Status CheckSameRows(const RowRules& rows) {
   Fingerprint text;
-  text.Add(std::string_view(rows.text));
+  text.Add(rows.text);
   if (text.IsCommon()) return {};
   return {StatusCode::kInvalidArgument, "what is said of rows is something else on some ranks than on others"};
 }

@@ -32,8 +32,9 @@ ScoreStorage::ScoreStorage(const KeyScoresConfig& config) : config_(config), str
     ++block_rows_;
   }
   for (size_t i = 0; i <= kRowsPerBlock; ++i) powers_[i] = std::pow(config.decay, static_cast<double>(i));
-  for (size_t i = 0; i < kRowsPerBlock; ++i)
+  for (size_t i = 0; i < kRowsPerBlock; ++i) {
     factors_[i] = i < block_rows_ ? static_cast<float>(1.0 / powers_[i]) : 0.0f;
+  }
 }
 
 bool ScoreStorage::Allocate() {

@@ -9,8 +9,9 @@ namespace attnscope::kernels {
 
 Status SquaredNorm(const Rows& numbers, double* squares) {
   Status status = CheckRows("numbers", numbers, {{"squares", squares, numbers.rows}});
-  if (status.ok())
+  if (status.ok()) {
     SumRowSquares({numbers.data, numbers.row_stride}, numbers.type, numbers.rows, numbers.columns, squares);
+  }
   return status;
 }
 

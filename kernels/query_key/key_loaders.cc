@@ -65,9 +65,9 @@ void LoadBlock(const uint8_t* block, GgmlBlock type, size_t count, float* to) {
   const float scale = static_cast<float>(ElementAsDouble(block, ElementType::kFloat16, 0));
   const uint8_t* values = block + kScaleBytes;
   for (size_t i = 0; i < count; ++i) {
-    int value;
+    int value = 0;
     if (type == GgmlBlock::kQ8_0) {
-      value = static_cast<int8_t>(values[i]);
+      value = values[i] < 128 ? values[i] : values[i] - 256;
     } else {
       const uint8_t two = values[i % (kBlockElements / 2)];
       value = (i < kBlockElements / 2 ? two & 15 : two >> 4) - 8;

@@ -145,8 +145,9 @@ class Selection {
     workspace.list = masses_.list;
     const size_t N = hn::Lanes(DU());
     num_batches_ = hwy::DivCeil(num_rows_, N);
-    for (size_t i = 0; i < num_batches_; ++i)
+    for (size_t i = 0; i < num_batches_; ++i) {
       batches_[i].Init(i * N, HWY_MIN((i + 1) * N, num_rows_), masses_, workspace);
+    }
     const bool guess = workspace.guess.Usable();
     const RowSelection start = {guess ? workspace.guess.bits : 0, guess ? RowState::kGuessed : RowState::kSlots};
     for (size_t i = 0; i < num_rows_; ++i) {
