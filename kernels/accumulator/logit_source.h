@@ -52,8 +52,7 @@ class LogitSource {
     return params_.bias.head_factors == nullptr ? 1.0 : static_cast<double>(params_.bias.head_factors[head]);
   }
 
-  // The logits of a chunk: a view [1, heads, queries, keys] that begins with the
-  // chunk and may have more rows.
+  // The logits of a chunk: a view [1, heads, queries, keys] that begins with the chunk and may have more rows.
   virtual AttentionView Prepare(const RowChunk& chunk, const LogitScratch& scratch) const = 0;
   // Rows that are best prepared together, of `most` that the scratch holds.
   virtual size_t RowsAtOnce(size_t most) const = 0;
