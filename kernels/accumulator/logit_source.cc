@@ -35,7 +35,7 @@ double MaskedBelow(const SoftmaxParams& params, ElementType type) {
 size_t GroupsTogether(const QueryKeyView& view) {
   const bool side_by_side =
       view.key_loader.load != nullptr || std::abs(view.key_head_stride) < std::abs(view.key_stride);
-  return side_by_side && view.heads / view.kv_heads * view.queries <= kMaxPanelRows ? kMostHeadsTogether : 1;
+  return side_by_side && view.heads / view.kv_heads * view.queries <= kFewRows ? kMostHeadsTogether : 1;
 }
 
 }  // namespace

@@ -95,10 +95,11 @@ void LogitsFeeder::Add(const LogitSource& source, const Runner& runner) {
 
 // Each block of weights is swept while it is in cache.
 void LogitsFeeder::AddGroup(const LogitSource& source, const RowGroup& group, size_t task) {
-  RowChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
+  const RowChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
   PendingRows pending(buffers_.OfTask(task));
   const size_t sequence = source.shape().first_sequence + group.sequence;
-  for (RowChunk chunk; chunks.Next(&chunk);) {
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const RowChunk chunk = chunks[i];
     if (chunk.num_rows < kRowsPerBlock) {  // while decoding, an engine's weights have taken the caches since
       for (size_t head = 0; head < chunk.num_heads; ++head) {
         storage_.Prefetch(sequence, source.shape().first_head + chunk.first_head + head, source.shape().keys);

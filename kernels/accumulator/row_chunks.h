@@ -50,12 +50,6 @@ class RowChunks {
     chunk.num_rows = std::min(num_rows_, group_.end_row - chunk.first_row);
     return chunk;
   }
-  // False if there are no more.
-  bool Next(RowChunk* chunk) {
-    if (next_ == size()) return false;
-    *chunk = (*this)[next_++];
-    return true;
-  }
 
  private:
   RowGroup group_;
@@ -63,7 +57,6 @@ class RowChunks {
   size_t num_heads_;
   size_t of_rows_;   // chunks of the same heads
   size_t of_heads_;  // and of the same rows
-  size_t next_ = 0;
 };
 
 }  // namespace attnscope

@@ -59,8 +59,9 @@ void ScoreFeeder::AddLogits(const LogitSource& source, const Runner& runner) {
 }
 
 void ScoreFeeder::AddGroup(const LogitSource& source, const RowGroup& group, size_t task) {
-  RowChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
-  for (RowChunk chunk; chunks.Next(&chunk);) {
+  const RowChunks chunks(group, source.RowsAtOnce(LogitScratch::Rows(storage_.config().max_keys)));
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    const RowChunk chunk = chunks[i];
     const PreparedChunk prepared(source, chunk, scratch_[task]);
     for (size_t head = 0; head < chunk.num_heads; ++head) {
       for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) {

@@ -150,9 +150,10 @@ class LogitPooler {
 
   void Pool(const LogitSource& source, const Band& band, const Cells& cells) {
     for (size_t sequence = 0; sequence < source.shape().batch; ++sequence) {
-      RowChunks chunks({sequence, band.first_head, band.end_head, band.first_row, band.end_row},
-                       source.RowsAtOnce(LogitScratch::Rows(source.shape().keys)));
-      for (RowChunk chunk; chunks.Next(&chunk);) {
+      const RowChunks chunks({sequence, band.first_head, band.end_head, band.first_row, band.end_row},
+                             source.RowsAtOnce(LogitScratch::Rows(source.shape().keys)));
+      for (size_t i = 0; i < chunks.size(); ++i) {
+        const RowChunk chunk = chunks[i];
         const PreparedChunk prepared(source, chunk, scratch_);
         for (size_t head = 0; head < chunk.num_heads; ++head) {
           for (size_t row = 0; row < chunk.num_rows; row += kRowsPerBlock) PoolBlock(prepared, head, row, cells);

@@ -29,9 +29,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if ATTNSCOPE_LOADS_QUADS
 
-// Rows that are multiplied so, and how many of them at once, of how many of a quad's four vectors: their sums fill at
-// most half of the registers.
-inline constexpr size_t kFewRows = 8;
+// Of kFewRows, so many are multiplied at once, of so many of a quad's four vectors: their sums fill at most half of the
+// registers.
 #if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX3
 inline constexpr size_t kSumsAtOnce = 8;
 #else

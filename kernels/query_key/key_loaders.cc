@@ -67,7 +67,7 @@ void LoadBlock(const uint8_t* block, GgmlBlock type, size_t count, float* to) {
   for (size_t i = 0; i < count; ++i) {
     int value = 0;
     if (type == GgmlBlock::kQ8_0) {
-      value = values[i] < 128 ? values[i] : values[i] - 256;
+      value = (values[i] ^ 128) - 128;  // its sign is its highest bit
     } else {
       const uint8_t two = values[i % (kBlockElements / 2)];
       value = (i < kBlockElements / 2 ? two & 15 : two >> 4) - 8;

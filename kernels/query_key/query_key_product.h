@@ -20,7 +20,9 @@ inline constexpr size_t kMaxProductColumns = 3 * kMaxFloatLanes;
 inline constexpr size_t kMaxProductRows = 256;
 // Elements for a packed tile of keys, and for a copy of keys that do not stand in one piece.
 inline constexpr size_t kPackedKeys = 2 * kMaxProductColumns * kMaxHeadDim;
-// Heads of keys that are read side by side, where a few rows of queries are multiplied.
+// Rows of each head of keys that are multiplied by keys where they stand; more are multiplied by packed ones.
+inline constexpr size_t kFewRows = 8;
+// Heads of keys that are read side by side for a few rows.
 inline constexpr size_t kMostHeadsTogether = 8;
 // Elements for packed queries: whole panels of rows, which have at most kMaxPanelRows; of a few rows, one for each head
 // of keys.
