@@ -194,6 +194,10 @@ Status MakePlan(const PlanInputs& inputs, Plan* out) {
   if (status.ok()) status = SelectAttention(inputs, inputs.files, axes, &plan, &tensors);
   const size_t weights = tensors.size();
   if (status.ok()) status = SelectAttention(inputs, inputs.logit_files, axes, &plan, &tensors);
+  const auto is_archive = [](const std::unique_ptr<TensorFile>& file) { return file->is_archive(); };
+  if (status.ok() && !inputs.tensor_globs.empty() && std::none_of(plan.files.begin(), plan.files.end(), is_archive)) {
+    status = Invalid("--tensor chooses tensors of archives, and there is none");
+  }
   for (size_t i = 0; i < tensors.size() && status.ok(); ++i) {
     const AttentionKind kind = i < weights ? AttentionKind::kWeights : AttentionKind::kLogits;
     status = PlaceAttention(inputs, tensors[i], axes, kind, tensors.size() == 1, &plan);

@@ -110,6 +110,21 @@ Status CheckPair(const PlanInputs& inputs, const TensorRef& queries, const Tenso
   return {};
 }
 
+// Two files whose names say something else: the other role, or another layer.
+Status CheckNamesOfPair(const PlanInputs& inputs, const TensorRef& queries, const TensorRef& keys) {
+  const bool is_reversed =
+      RoleOf(queries.info().name) == QueryKeyRole::kKeys && RoleOf(keys.info().name) == QueryKeyRole::kQueries;
+  if (is_reversed) {
+    return Invalid("--qk takes queries before keys, but " + queries.Describe() + " and " + keys.Describe() +
+                   " are the other way round by their names");
+  }
+  const std::optional<int64_t> of_queries = LayerOf(queries, inputs);
+  const std::optional<int64_t> of_keys = LayerOf(keys, inputs);
+  if (!of_queries.has_value() || !of_keys.has_value() || of_queries == of_keys) return {};
+  return Invalid("--qk: " + queries.Describe() + " is of layer " + std::to_string(*of_queries) + ", but " +
+                 keys.Describe() + " of layer " + std::to_string(*of_keys) + " by their names; --layer says otherwise");
+}
+
 Status PlacePair(const PlanInputs& inputs, const TensorRef& queries, const TensorRef& keys, bool is_alone, Plan* plan) {
   for (const TensorRef& source : {queries, keys}) {
     const std::string misfit = QueryKeyMisfit(source.info());
@@ -236,8 +251,10 @@ Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan) {
     if (query_file->tensors().size() != 1 || key_file->tensors().size() != 1) {
       return Invalid("--qk " + paths[0] + " " + paths[1] + ": two files must hold one tensor each");
     }
-    status = PlacePair(inputs, {.file = query_file, .tensor = 0}, {.file = key_file, .tensor = 0},
-                       inputs.query_key_files.size() == 1, plan);
+    const TensorRef queries = {.file = query_file, .tensor = 0};
+    const TensorRef keys = {.file = key_file, .tensor = 0};
+    status = CheckNamesOfPair(inputs, queries, keys);
+    if (status.ok()) status = PlacePair(inputs, queries, keys, inputs.query_key_files.size() == 1, plan);
     if (!status.ok()) return status;
   }
   NoteAmbiguousShapes(inputs, plan);

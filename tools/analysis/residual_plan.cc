@@ -175,6 +175,10 @@ Status CheckQuoted(const PlanInputs& inputs, const std::string& before, const st
     return Invalid("--residual takes what is before a block and what is after it, but " + before + " and " + after +
                    " are the same side by their names" + advice);
   }
+  if (IsAfter(names[0]) && !IsBefore(names[0]) && IsBefore(names[1]) && !IsAfter(names[1])) {
+    return Invalid("--residual takes what is before a block first, but " + before + " and " + after +
+                   " are the other way round by their names");
+  }
   for (const std::string& file : inputs.files) {
     for (const std::string& name : names) {
       const std::string other = stem(file);

@@ -36,9 +36,22 @@ std::optional<int64_t> FindPattern(const std::string& pattern, const std::string
   return is_layer && layer <= kMaxLayerNumber ? std::optional<int64_t>(layer) : std::nullopt;
 }
 
-// Whether two tensors of one archive are, by their names, of different attention: self and cross, encoder and decoder,
-// two towers, nested layers.
+// The words of a tensor's name, and of its file's, that tell kinds of attention from one another.
+std::vector<std::string> KindsIn(const TensorRef& source) {
+  constexpr std::string_view kKinds[] = {"self", "cross", "enc", "encoder", "dec", "decoder", "encdec"};
+  std::vector<std::string> kinds = WordsOf(source.file->path() + " " + source.info().name);
+  std::erase_if(kinds, [&](const std::string& word) {
+    return std::find(std::begin(kKinds), std::end(kKinds), word) == std::end(kKinds);
+  });
+  std::sort(kinds.begin(), kinds.end());
+  kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
+  return kinds;
+}
+
+// Whether two tensors are, by their names, of different attention: self and cross, encoder and decoder; of one archive
+// also two towers, nested layers, or whatever other words there are.
 bool IsOtherAttention(const TensorRef& a, const TensorRef& b) {
+  if (a.file != b.file) return KindsIn(a) != KindsIn(b);
   const auto kind = [](const TensorRef& source) {
     return NameWithoutLayer(source.info().name, LayerInName(source.info().name));
   };
@@ -56,9 +69,14 @@ std::string ClashOf(const PlanInputs& inputs, const AttentionPart& has, const At
     return part.source.Describe() + " holds " + NameOf(part.kind) + ", but " + has.source.Describe() + " holds " +
            NameOf(has.kind);
   }
-  if (inputs.layer.has_value() || !inputs.layer_pattern.empty() || !IsOtherAttention(has.source, part.source)) {
-    return "";
+  if (inputs.layer.has_value() || !inputs.layer_pattern.empty()) return "";
+  const bool by_number = part.layers == 1 && has.layers == 1;
+  if (by_number && OtherNumbersIn(part.source.info().name) != OtherNumbersIn(has.source.info().name)) {
+    return names +
+           " would be sequences of one layer, by the last number of their names, and differ in another one; "
+           "give --layer-pattern to say which number is the layer, or --layer";
   }
+  if (!IsOtherAttention(has.source, part.source)) return "";
   return names + " are of different attention by their names, or of layers within layers; choose with " +
          (part.kind == AttentionKind::kQueriesKeys ? "--q-tensor and --k-tensor" : "--tensor") +
          ", or give --layer-pattern to say which number is the layer";
@@ -127,7 +145,7 @@ Status PlacePart(const PlanInputs& inputs, AttentionPart part, bool has_layers, 
                    std::to_string(kMaxLayers));
   }
   std::optional<int64_t> first = has_layers ? inputs.layer.value_or(0) : LayerOf(part.source, inputs);
-  if (!first.has_value() && is_alone) first = 0;
+  if (!first.has_value() && is_alone && inputs.layer_pattern.empty()) first = 0;
   if (!first.has_value()) {
     return Invalid(part.source.file->Describe(part.source.tensor) + ": its name has no layer number" +
                    (inputs.layer_pattern.empty() ? "" : " by --layer-pattern") +

@@ -103,38 +103,66 @@ void MarkDates(std::vector<Token>* tokens) {
   }
 }
 
-// Element types, and what else is counted.
-void MarkOthers(std::vector<Token>* tokens) {
-  constexpr std::string_view kTypes[] = {"fp", "f", "bf", "float", "bfloat", "tf", "int", "i", "uint", "u"};
-  constexpr std::string_view kCounted[] = {"step",   "steps",      "epoch", "epochs", "iter",   "iters",   "iteration",
-                                           "ckpt",   "checkpoint", "head",  "heads",  "batch",  "seq",     "sequence",
-                                           "sample", "rank",       "seed",  "shard",  "part",   "version", "v",
-                                           "token",  "tokens",     "date",  "time",   "device", "of"};
+constexpr std::string_view kElementTypes[] = {"fp", "f", "bf", "float", "bfloat", "tf", "int", "i", "uint", "u"};
+constexpr std::string_view kCounted[] = {
+    "step", "steps",   "epoch",   "epochs", "ep",         "iter",     "iters",   "iteration", "it",
+    "ckpt", "run",     "fold",    "seed",   "checkpoint", "head",     "heads",   "batch",     "bs",
+    "seq",  "seqlen",  "len",     "length", "ctx",        "sequence", "context", "sample",    "prompt",
+    "img",  "example", "image",   "doc",    "rank",       "shard",    "device",  "sentence",  "gpu",
+    "cuda", "part",    "version", "v",      "token",      "tokens",   "date",    "time",      "of"};
+// Whose numbers touch them: "12heads", "llama-7b", "gpt2".
+constexpr std::string_view kUnits[] = {"heads", "tokens", "keys", "layers", "epochs", "iters", "h", "b", "m"};
+constexpr std::string_view kModels[] = {"gpt",    "llama",  "qwen", "gemma", "phi",  "mistral", "mixtral",
+                                        "pythia", "falcon", "bert", "vit",   "deit", "swin",    "t"};
+
+bool Touches(const Token& next, const Token& token) { return next.first == token.end(); }
+
+// Whether the word before a number says that it is no layer.
+bool IsOtherAfter(const Token& before, const Token& number) {
+  if (before.is_number || !FollowsClosely(number, before)) return false;
+  if (IsOneOf(before.word, kCounted)) return true;
+  if (!Touches(number, before)) return false;
+  const bool is_width = number.number == 8 || number.number == 16 || number.number == 32 || number.number == 64;
+  const bool is_exponent = (before.word == "e" || before.word == "m") && number.size == 1;  // "e4m3"
+  return (is_width && IsOneOf(before.word, kElementTypes)) || is_exponent || IsOneOf(before.word, kModels);
+}
+
+// Whether the word behind a number says so: "1000steps", "00001-of-00002", "attn_2d", "16x16".
+bool IsOtherBefore(const std::vector<Token>& tokens, size_t i) {
+  const Token& number = tokens[i];
+  if (i + 1 >= tokens.size() || tokens[i + 1].is_number) return false;
+  const Token& after = tokens[i + 1];
+  if ((after.word == "steps" || after.word == "of") && FollowsClosely(after, number)) return true;
+  if (!Touches(after, number)) return false;
+  if (after.word == "d") return number.size == 1;
+  const bool has_number = i + 2 < tokens.size() && tokens[i + 2].is_number && Touches(tokens[i + 2], after);
+  return has_number ? after.word == "x" : IsOneOf(after.word, kUnits);  // "12h", but not "12h3"
+}
+
+// Element types, what else is counted, and what is a model's name.
+void MarkOthers(std::string_view name, std::vector<Token>* tokens) {
   for (size_t i = 0; i < tokens->size(); ++i) {
     Token& token = (*tokens)[i];
     if (!token.is_number) continue;
     const Token* const before = i > 0 ? &(*tokens)[i - 1] : nullptr;
-    const Token* const after = i + 1 < tokens->size() ? &(*tokens)[i + 1] : nullptr;
-    if (before != nullptr && !before->is_number && FollowsClosely(token, *before)) {
-      const bool touches = before->end() == token.first;
-      const bool is_width = token.number == 8 || token.number == 16 || token.number == 32 || token.number == 64;
-      if (touches && is_width && IsOneOf(before->word, kTypes)) token.is_other = true;
-      if (touches && (before->word == "e" || before->word == "m") && token.size == 1) token.is_other = true;
-      if (IsOneOf(before->word, kCounted)) token.is_other = true;
-    }
-    if (after == nullptr || after->is_number) continue;
-    // "1000steps", "00001-of-00002", "attn_2d".
-    const bool is_count = (after->word == "steps" || after->word == "of") && FollowsClosely(*after, token);
-    token.is_other |= is_count || (after->word == "d" && after->first == token.end() && token.size == 1);
+    if (before != nullptr && IsLayerWord(name, *before, token)) continue;
+    const bool is_second = before != nullptr && before->word == "x" && Touches(token, *before) && i > 1 &&
+                           (*tokens)[i - 2].is_number && Touches(*before, (*tokens)[i - 2]);
+    token.is_other |= (before != nullptr && IsOtherAfter(*before, token)) || IsOtherBefore(*tokens, i) || is_second;
   }
+}
+
+std::vector<Token> MarkedTokensOf(std::string_view name) {
+  std::vector<Token> tokens = TokensOf(name);
+  MarkDates(&tokens);
+  MarkOthers(name, &tokens);
+  return tokens;
 }
 
 }  // namespace
 
 std::optional<NamedLayer> LayerInName(std::string_view name) {
-  std::vector<Token> tokens = TokensOf(name);
-  MarkDates(&tokens);
-  MarkOthers(&tokens);
+  const std::vector<Token> tokens = MarkedTokensOf(name);
   for (size_t i = 1; i < tokens.size(); ++i) {
     const Token& token = tokens[i];
     if (!token.is_number || token.is_other || !IsLayerWord(name, tokens[i - 1], token)) continue;
@@ -144,6 +172,16 @@ std::optional<NamedLayer> LayerInName(std::string_view name) {
       std::find_if(tokens.rbegin(), tokens.rend(), [](const Token& t) { return t.is_number && !t.is_other; });
   if (last == tokens.rend()) return std::nullopt;
   return NamedLayer{last->number, false, last->first, last->size};
+}
+
+std::vector<int64_t> OtherNumbersIn(std::string_view name) {
+  const std::optional<NamedLayer> layer = LayerInName(name);
+  if (!layer.has_value() || layer->has_word) return {};
+  std::vector<int64_t> numbers;
+  for (const Token& token : MarkedTokensOf(name)) {
+    if (token.is_number && !token.is_other && token.first != layer->first) numbers.push_back(token.number);
+  }
+  return numbers;
 }
 
 std::optional<int64_t> HeadInName(std::string_view name) {
@@ -157,6 +195,35 @@ std::optional<int64_t> HeadInName(std::string_view name) {
   return std::nullopt;
 }
 
+namespace {
+
+// Whether a number tells one kind of attention, or one place in a model, from another: "attn1", "blocks.1",
+// "stages.1", "tp_rank_1", or, right behind the layer, "block.0.1".
+bool IsOfPlace(std::string_view name, const std::vector<Token>& tokens, size_t i,
+               const std::optional<NamedLayer>& layer) {
+  constexpr std::string_view kPlaces[] = {
+      "stage",  "stages",  "level",   "levels", "tower",   "towers",      "branch",     "module", "model", "group",
+      "groups", "encoder", "decoder", "expert", "experts", "transformer", "attentions", "pp",     "tp",    "mp"};
+  if (i == 0) return false;
+  const Token& before = tokens[i - 1];
+  const Token& number = tokens[i];
+  if (before.is_number) {
+    return layer.has_value() && layer->first == before.first && layer->has_word && name[number.first - 1] == '.' &&
+           number.first == before.end() + 1;
+  }
+  if (IsLayerWord(name, before, number)) return true;
+  if ((before.word == "attn" || before.word == "attention") && Touches(number, before)) return true;
+  if (!FollowsClosely(number, before)) return false;
+  if (IsOneOf(before.word, kPlaces)) return true;
+  // Flax numbers the modules of a block: "MultiHeadDotProductAttention_1".
+  const bool is_flax =
+      before.word == "attention" && IsUpper(name[before.first]) && before.first > 0 && IsLower(name[before.first - 1]);
+  constexpr std::string_view kParallel[] = {"pp", "tp", "mp"};
+  return is_flax || (before.word == "rank" && i > 1 && IsOneOf(tokens[i - 2].word, kParallel));
+}
+
+}  // namespace
+
 std::string NameWithoutLayer(std::string_view name, const std::optional<NamedLayer>& layer) {
   const std::vector<Token> tokens = TokensOf(name);
   std::string text;
@@ -166,10 +233,7 @@ std::string NameWithoutLayer(std::string_view name, const std::optional<NamedLay
     text += name.substr(done, token.first - done);
     done = token.end();
     const bool is_layer = layer.has_value() && layer->first == token.first;
-    const bool names_kind = i > 0 && (tokens[i - 1].word == "attn" || tokens[i - 1].word == "attention") &&
-                            tokens[i - 1].end() == token.first;
-    const bool is_kept =
-        !token.is_number || (!is_layer && i > 0 && (names_kind || IsLayerWord(name, tokens[i - 1], token)));
+    const bool is_kept = !token.is_number || (!is_layer && IsOfPlace(name, tokens, i, layer));
     text += is_kept ? name.substr(token.first, token.size) : std::string_view("#");
   }
   return text.append(name.substr(done));

@@ -138,6 +138,39 @@ TEST_F(PlanTest, DifferentAttentionOfOneArchiveIsNotOneLayer) {
   EXPECT_EQ(Make({.files = {swin}, .layer_pattern = "blocks\\.([0-9]+)"}).layers.size(), 2u);
 }
 
+// Stages, and files that are of different attention by their names.
+TEST_F(PlanTest, DifferentAttentionOfStagesAndFiles) {
+  for (const auto& [a, b] :
+       {std::pair("segformer.encoder.block.0.0.attention", "segformer.encoder.block.0.1.attention"),
+        {"stages.0.blocks.0.attn", "stages.1.blocks.0.attn"}}) {
+    ExpectError({.files = {Archive("stages.npz", {{a, {2, 2}}, {b, {2, 2}}})}}, "or of layers within layers");
+  }
+  const std::string self = Zeros("L0_self.npy", {2, 2});
+  ExpectError({.files = {self, Zeros("L0_cross.npy", {2, 2})}}, "are of different attention by their names");
+  EXPECT_EQ(Make({.files = {self, Zeros("L1_cross.npy", {2, 2})}}).layers.size(), 2u);
+  EXPECT_EQ(Make({.files = {self, Zeros("b_L0_self.npy", {2, 2})}}).layers.at(0).attention.size(), 2u);
+  const std::vector<std::string> stacks = {Zeros("encoder.npy", {2, 1, 1, 2, 2}),
+                                           Zeros("decoder.npy", {2, 1, 1, 2, 2})};
+  ExpectError({.files = stacks}, "are of different attention by their names");
+  ExpectError({.files = {Archive("encoder.npz", {{"layers.0.attn", {2, 2}}}),
+                         Archive("decoder.npz", {{"layers.0.attn", {2, 2}}})}},
+              "are of different attention by their names");
+}
+
+// The last number may be none of the layer, where names differ in another one.
+TEST_F(PlanTest, OneOfSeveralNumbersIsTheLayer) {
+  const std::string file = Archive("heads.npz", {{"0.0", {2, 2}}, {"0.1", {2, 2}}, {"1.0", {2, 2}}, {"1.1", {2, 2}}});
+  ExpectError({.files = {file}}, "by the last number of their names, and differ in another one; give --layer-pattern");
+  EXPECT_EQ(Make({.files = {file}, .layer_pattern = "^([0-9]+)"}).layers.size(), 2u);
+  const std::vector<std::string> files = {Zeros("attn_0_n128.npy", {2, 2}), Zeros("attn_1_n128.npy", {2, 2})};
+  ExpectError({.files = files}, "by the last number of their names, and differ in another one; give --layer-pattern");
+  EXPECT_EQ(Make({.files = files, .layer = 0}).layers.at(0).attention.size(), 2u);
+  EXPECT_EQ(Make({.files = {Archive("batch.npz", {{"batch0_attn3", {2, 2}}, {"batch1_attn3", {2, 2}}})}})
+                .layers.at(3)
+                .attention.size(),
+            2u);
+}
+
 // numpy.savez names a single array arr_0 in every file.
 TEST_F(PlanTest, LayersOfFilesOfOneArray) {
   const std::vector<std::string> files = {Archive("layer3.npz", {{"arr_0", {2, 2}}}),
@@ -164,6 +197,7 @@ TEST_F(PlanTest, LayerPatterns) {
   const std::string file = Zeros("stage2_attn7.npy", {2, 2});
   EXPECT_EQ(Make({.files = {file}, .layer_pattern = "stage([0-9]+)"}).layers.begin()->first, 2);
   ExpectError({.files = {file, file}, .layer_pattern = "layer([0-9]+)"}, "has no layer number by --layer-pattern");
+  ExpectError({.files = {file}, .layer_pattern = "layer([0-9]+)"}, "has no layer number by --layer-pattern");
   ExpectError({.files = {file}, .layer_pattern = "stage[0-9]+"}, "--layer-pattern stage[0-9]+: has no group");
   ExpectError({.files = {file}, .layer_pattern = "stage(["}, "--layer-pattern stage([: is no regular expression");
 }
@@ -317,6 +351,7 @@ TEST_F(PlanTest, ResidualPatternsThatAShellExpanded) {
               "are the same side by their names; quote patterns, as in --residual 'L*_in.npy' 'L*_out.npy'");
   ExpectError({.files = {files[6]}, .residuals = {{files[4], files[5]}}},
               "hidden_2.npy would be attention weights, but has the name of a residual stream");
+  ExpectError({.residuals = {{files[2], files[0]}}}, "are the other way round by their names");
   EXPECT_EQ(Make({.files = {Zeros("attn_0.npy", {5, 5})}, .residuals = {{files[4], files[5]}}}).layers.size(), 1u);
 }
 

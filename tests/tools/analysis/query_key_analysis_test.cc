@@ -154,6 +154,8 @@ TEST_F(QueryKeyAnalysisTest, Refusals) {
   ExpectError({.query_key_files = {{Zeros("wide_L0_q.npy", {5, 1025}), Zeros("L0_k.npy", {5, 1025})}}},
               "head_dim 1025, more than 1024");
   ExpectError({.query_key_files = {{q, Zeros("L0_k.npy", {5})}}}, "has shape [5]");
+  ExpectError({.query_key_files = {{Zeros("L0_k.npy", {4, 5, 16}), q}}}, "are the other way round by their names");
+  ExpectError({.query_key_files = {{q, Zeros("L1_k.npy", {4, 5, 16})}}}, "of layer 1 by their names; --layer says");
   ExpectError({.query_key_files = {{q}}}, "archive of both");
   ExpectError({.query_key_files = {{q, (folder_ / "none.npy").string()}}}, "none.npy");
   ExpectError({.files = {Zeros("L0_attn.npy", {4, 5, 5})}, .query_key_files = {{q, Zeros("L0_k.npy", {4, 5, 16})}}},

@@ -62,6 +62,29 @@ TEST(TensorNameTest, DatesStepsAndTypesAreNoLayers) {
   EXPECT_EQ(LayerIn("attn_2d"), std::nullopt);
 }
 
+TEST(TensorNameTest, SizesAndModelsAreNoLayers) {
+  for (const char* name :
+       {"attn3_len512", "attn_3_bs4", "attn3_16x16", "attn_3_12heads", "attn_3_12h", "attn3_llama-7b", "attn_3_gpt2",
+        "llama3_attn3", "t5_attn3", "attn_3_run1", "attn_3_img0", "attn_3_gpu1"}) {
+    EXPECT_EQ(LayerIn(name), 3) << name;
+  }
+  for (const char* name : {"gpt2_attn", "llama3_8b_attn", "attn_512x512", "img3"}) {
+    EXPECT_EQ(LayerIn(name), std::nullopt) << name;
+  }
+  EXPECT_EQ(LayerIn("gpt2_L7"), 7);
+  EXPECT_EQ(LayerIn("gpt2.h.7"), 7);
+  EXPECT_EQ(LayerIn("T5Block_3/attention"), 3);
+  EXPECT_EQ(LayerIn("layer3b"), 3);
+}
+
+TEST(TensorNameTest, OtherNumbersThatMightBeTheLayer) {
+  EXPECT_EQ(OtherNumbersIn("img0_attn3"), std::vector<int64_t>());
+  EXPECT_EQ(OtherNumbersIn("a0_attn3"), std::vector<int64_t>({0}));
+  EXPECT_EQ(OtherNumbersIn("1.2.0"), std::vector<int64_t>({1, 2}));
+  EXPECT_EQ(OtherNumbersIn("a1.layer3"), std::vector<int64_t>());
+  EXPECT_EQ(OtherNumbersIn("attn"), std::vector<int64_t>());
+}
+
 TEST(TensorNameTest, Heads) {
   EXPECT_EQ(HeadInName("layers.12.attn.head8"), 8);
   EXPECT_EQ(HeadInName("layer0_head_3"), 3);
@@ -88,6 +111,18 @@ TEST(TensorNameTest, WithoutItsLayerANameTellsTheKindOfAttention) {
             WithoutLayer("decoder.block.0.layer.0.SelfAttention"));
   EXPECT_NE(WithoutLayer("layers.0.blocks.0.attn"), WithoutLayer("layers.0.blocks.1.attn"));
   EXPECT_NE(WithoutLayer("transformer_blocks.0.attn1"), WithoutLayer("transformer_blocks.0.attn2"));
+  // SegFormer, PVT, CvT, timm, Megatron's virtual pipeline, ranks, U-nets, Flax.
+  EXPECT_NE(WithoutLayer("encoder.block.0.0.attention"), WithoutLayer("encoder.block.0.1.attention"));
+  EXPECT_NE(WithoutLayer("block1.0.attn"), WithoutLayer("block1.1.attn"));
+  EXPECT_NE(WithoutLayer("encoder.stages.0.layers.2.attention"), WithoutLayer("encoder.stages.1.layers.2.attention"));
+  EXPECT_NE(WithoutLayer("stages.0.blocks.0.attn"), WithoutLayer("stages.1.blocks.0.attn"));
+  EXPECT_NE(WithoutLayer("model0.layers.0.attn"), WithoutLayer("model1.layers.0.attn"));
+  EXPECT_NE(WithoutLayer("tp_rank_0/layers.0.attn"), WithoutLayer("tp_rank_1/layers.0.attn"));
+  EXPECT_NE(WithoutLayer("down_blocks.0.attentions.0.attn1"), WithoutLayer("down_blocks.0.attentions.1.attn1"));
+  EXPECT_NE(WithoutLayer("block_0/DotProductAttention_0"), WithoutLayer("block_0/DotProductAttention_1"));
+  EXPECT_EQ(WithoutLayer("rank0.layers.0.attn"), WithoutLayer("rank1.layers.0.attn"));
+  EXPECT_EQ(WithoutLayer("L0_attn_0"), WithoutLayer("L0_attn_1"));
+  EXPECT_EQ(WithoutLayer("layer_0_1"), WithoutLayer("layer_0_2"));
 }
 
 TEST(TensorNameTest, Globs) {
