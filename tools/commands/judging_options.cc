@@ -82,10 +82,7 @@ void NoteMissingLayers(std::span<const Report> reports, const Baseline& baseline
 Status ReadBaseline(const JudgingOptions& options, std::span<const Report> reports, const std::optional<int64_t>& keys,
                     std::optional<Baseline>* out) {
   std::vector<Report> baselines;
-  Status status;
-  for (const std::string& path : BaselinePaths(options)) {
-    if (status.ok()) status = ReadReportsFile(path, &baselines);
-  }
+  Status status = ReadReportFiles(BaselinePaths(options), &baselines);
   if (status.ok()) status = ChooseStage(reports, &baselines);
   if (!status.ok()) return status;
   for (Report& report : baselines) SetKeys(keys, &report);

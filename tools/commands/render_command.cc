@@ -86,11 +86,9 @@ Status CheckReports(const RenderOptions& options, const std::vector<Report>& rep
 
 Status Run(const RenderOptions& options) {
   FigureOptions figure;
-  Status status = ReadLook(options.look, &figure);
+  Status status = ReadLook(options.look, "--output", !options.output.empty(), &figure);
   std::vector<Report> reports;
-  for (const std::string& path : options.reports) {
-    if (status.ok()) status = ReadReportsFile(path, &reports);
-  }
+  if (status.ok()) status = ReadReportFiles(options.reports, &reports);
   if (status.ok() && !options.stage.empty()) status = ChooseStage(options.stage, &reports);
   for (Report& report : reports) SetKeys(options.keys, &report);
   if (status.ok() && options.output.empty() && options.html.empty()) {
@@ -104,6 +102,8 @@ Status Run(const RenderOptions& options) {
   std::vector<std::string> inputs = options.reports;
   const std::vector<std::string> baselines = BaselinePaths(options.judging);
   inputs.insert(inputs.end(), baselines.begin(), baselines.end());
+  const OutputPath outputs[] = {{"--output", options.output}, {"--html", options.html}};
+  if (status.ok()) status = CheckOutputsDiffer(outputs);
   if (status.ok()) status = CheckOutput("--output", options.output, inputs);
   if (status.ok()) status = CheckOutput("--html", options.html, inputs);
   if (status.ok() && !options.html.empty()) status = WritePage({.reports = reports}, figure, options.html);

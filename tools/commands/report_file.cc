@@ -2,8 +2,10 @@
 #include "tools/commands/report_file.h"
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "tools/commands/unknown_names.h"
 
 #include "tools/output/terminal.h"
+#include "tools/watch/report_parts.h"
 
 namespace attnscope::tools {
 namespace {
@@ -86,31 +89,46 @@ class LineNumbers {
   std::string text_;
 };
 
+// Of steps without statistics some trainers write null.
+bool HasStatistics(const nlohmann::json& object) {
+  const auto stats = object.find("attention_stats");
+  return stats != object.end() && !stats->is_null();
+}
+
+void SayJoined(const std::string& path, size_t joined) {
+  if (joined == 0) return;
+  PrintError("note: " + path + ": " + std::to_string(joined) + (joined == 1 ? " report has" : " reports have") +
+             " other layers than one of the same stage and time, and " + (joined == 1 ? "is" : "are") +
+             " joined with it");
+}
+
 Status ReadLines(const std::vector<std::string_view>& lines, const std::string& path, std::vector<Report>* out) {
   LineNumbers others;
   LineNumbers damaged;
   std::set<std::string> unknown;
-  const size_t before = out->size();
+  std::vector<Report> reports;
   for (size_t i = 0; i < lines.size(); ++i) {
     if (IsBlank(lines[i])) continue;
     nlohmann::json object;
     if (!IsObject(lines[i], &object)) {
       damaged.Add(i + 1);
-    } else if (!object.contains("attention_stats")) {
+    } else if (!HasStatistics(object)) {
       others.Add(i + 1);
-    } else if (Status status = ReadReport(lines[i], path + ", line " + std::to_string(i + 1), &out->emplace_back());
+    } else if (Status status = ReadReport(lines[i], path + ", line " + std::to_string(i + 1), &reports.emplace_back());
                !status.ok()) {
       return status;
     } else {
       FindUnknownNames(object, &unknown);
     }
   }
-  if (out->size() == before) {
+  if (reports.empty()) {
     return {StatusCode::kInvalidArgument, path + ": no line is a report, which needs the key \"attention_stats\""};
   }
   others.Say(path, "without \"attention_stats\"");
   damaged.Say(path, "torn, or no JSON object");
   SayUnknownNames(path, unknown);
+  SayJoined(path, JoinParts(&reports));
+  out->insert(out->end(), std::make_move_iterator(reports.begin()), std::make_move_iterator(reports.end()));
   return {};
 }
 
@@ -132,6 +150,16 @@ Status ReadReportsFile(const std::string& path, std::vector<Report>* out) {
   }
   const std::vector<std::string_view> lines = LinesOf(TextOf(file));
   return IsJsonLines(lines) ? ReadLines(lines, path, out) : status;
+}
+
+Status ReadReportFiles(std::span<const std::string> paths, std::vector<Report>* out) {
+  std::vector<Report> reports;
+  for (const std::string& path : paths) {
+    if (Status status = ReadReportsFile(path, &reports); !status.ok()) return status;
+  }
+  if (paths.size() > 1) SayJoined(paths[0] + ", ...", JoinParts(&reports));
+  *out = std::move(reports);
+  return {};
 }
 
 Status ReadReportFile(const std::string& path, Report* out) {

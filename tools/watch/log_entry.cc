@@ -53,7 +53,8 @@ LogEntry ReadLogEntry(std::string_view line, Report* report) {
   if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return LogEntry::kBlank;
   json object;
   if (!ParseJson(line, &object).ok() || !object.is_object()) return LogEntry::kDamaged;
-  if (object.contains("attention_stats")) {
+  const auto stats = object.find("attention_stats");
+  if (stats != object.end() && !stats->is_null()) {
     return ReportFromJson(line, report).ok() ? LogEntry::kReport : LogEntry::kDamaged;
   }
   if (!IsRecord(object)) return LogEntry::kOther;

@@ -7,9 +7,13 @@
 #include <utility>
 
 #include "platform/path.h"
+#include "tools/watch/report_parts.h"
 
 namespace attnscope::tools {
 namespace {
+
+// Of several logs of one run, which take turns, so many reports may stand between two of one time.
+constexpr size_t kMostBetween = 64;
 
 std::optional<int64_t> TimeOf(const Report& report) { return report.step.has_value() ? report.step : report.epoch; }
 
@@ -104,6 +108,7 @@ void RunLog::Add(size_t file, Report report) {
       break;
     }
   }
+  if (JoinWithOthers(report)) return;
   for (auto earlier = reports_.rbegin(); earlier != reports_.rend(); ++earlier) {
     if (earlier->stage != report.stage) continue;
     for (LayerReport& layer : earlier->layers) layer.stats.heads = {};
@@ -114,9 +119,21 @@ void RunLog::Add(size_t file, Report report) {
   ++version_;
 }
 
+// A line for each layer, or a log for each rank that has some layers.
+bool RunLog::JoinWithOthers(Report& report) {
+  const size_t first = reports_.size() - std::min(reports_.size(), kMostBetween);
+  for (size_t i = reports_.size(); i > first; --i) {
+    if (!IsOfOneTime(reports_[i - 1], report)) continue;
+    if (!AreParts(reports_[i - 1], report)) return false;
+    JoinPart(std::move(report), &reports_[i - 1]);
+    ++version_;
+    return true;
+  }
+  return false;
+}
+
 // Layers of a window come one by one; those of several logs of one run may take turns.
 void RunLog::AddRecord(size_t file, Report record) {
-  constexpr size_t kMostBetween = 64;
   const size_t first = reports_.size() - std::min(reports_.size(), kMostBetween);
   for (size_t i = reports_.size(); i > first && !begins_anew_[file]; --i) {
     if (!IsOfOneTime(reports_[i - 1], record)) continue;

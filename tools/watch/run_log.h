@@ -28,7 +28,8 @@ class RunLog {
   // of reading.
   Status Update();
 
-  // In the order in which they came; those of a window's records are one.
+  // In the order in which they came; those of a window's records are one, and so are those of one time that have other
+  // layers.
   std::span<const Report> reports() const { return reports_; }
   // The files that were found.
   size_t num_files() const { return files_.size(); }
@@ -43,6 +44,7 @@ class RunLog {
   void Take(size_t file, LogEntry entry, Report report);
   bool TakeRest(size_t file, const std::string& rest);
   void Add(size_t file, Report report);
+  bool JoinWithOthers(Report& report);
   void AddRecord(size_t file, Report record);
   void Forget(size_t file);
 
