@@ -65,6 +65,18 @@ std::optional<float> HidingNumber(const RowMask& mask) {
   return hiding;
 }
 
+// Whether a mask only adds to logits, which weights are made of already.
+bool HidesNothing(const RowMask& mask) {
+  return !mask.added.empty() && std::find(mask.shown.begin(), mask.shown.end(), uint8_t{0}) == mask.shown.end();
+}
+
+bool HasWeights(const Plan& plan) {
+  return std::any_of(plan.layers.begin(), plan.layers.end(), [](const auto& layer) {
+    const std::vector<AttentionPart>& parts = layer.second.attention;
+    return !parts.empty() && parts[0].kind == AttentionKind::kWeights;
+  });
+}
+
 Status FitMask(const RowMask& mask, int64_t index, const LayerPlan& layer, const Pieces& pieces) {
   if (mask.shown.empty()) return {};
   const size_t sequences = SequencesOf(layer);
@@ -147,6 +159,9 @@ Status FitRowRules(const Pieces& pieces, Plan* plan, RowRules* rules) {
     const std::string number = std::to_string(std::lround(*hiding));
     plan->notes.push_back(rules->mask.option + " adds " + number +
                           ", and its keys count as seen: if it is to hide them, --masked-below " + number + " says so");
+  }
+  if (HidesNothing(rules->mask) && HasWeights(*plan)) {
+    plan->notes.push_back(rules->mask.option + " hides no key, and what it adds to logits is in weights already");
   }
   const bool has_lengths = !rules->key_lengths.values.empty() || !rules->first_keys.values.empty();
   if (!has_lengths || !rules->query_lengths.values.empty() || !IsSquare(*plan, pieces)) return {};

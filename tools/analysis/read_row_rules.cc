@@ -110,6 +110,13 @@ Status CheckFloats(const std::string& option, const NumberArray& array) {
   return {};
 }
 
+// A mask of truth values that something has turned into floats: added to logits, it would hide nothing.
+bool IsOfTruthValues(const NumberArray& array) {
+  const auto is_truth = [](float value) { return value == 0.0f || value == 1.0f; };
+  return std::all_of(array.floats.begin(), array.floats.end(), is_truth) &&
+         std::find(array.floats.begin(), array.floats.end(), 1.0f) != array.floats.end();
+}
+
 bool IsEmpty(const NumberArray& array) { return array.bytes.empty() && array.whole.empty() && array.floats.empty(); }
 
 Status ReadMask(const RowOptions& options, RowMask* out) {
@@ -125,6 +132,10 @@ Status ReadMask(const RowOptions& options, RowMask* out) {
   if (array.shape.size() > 4 || IsEmpty(array)) {
     return Invalid(mask.option + ": has shape " + ShapeText(array.shape) +
                    ", which is not broadcast to [batch, heads, queries, keys]");
+  }
+  if (IsOfTruthValues(array)) {
+    return Invalid(mask.option +
+                   ": is of floats 0 and 1, and floats are added to logits; save mask.astype(bool), of what is seen");
   }
   mask.shape.assign(4 - array.shape.size(), 1);
   mask.shape.insert(mask.shape.end(), array.shape.begin(), array.shape.end());

@@ -107,11 +107,12 @@ void WeightNotes::Look(const NotedBlock& block) {
   if (block.layer != layer_) {
     EndLayer();
     layer_ = block.layer;
-    padding_budget_ = behind_budget_ = outside_budget_ = kBudget;
+    padding_budget_ = behind_budget_ = outside_budget_ = window_budget_ = kBudget;
   }
   for (size_t sequence = 0; sequence < block.weights->batch; ++sequence) {
     LookForPadding(block, sequence);
     if (!HasShape(*block.visibility)) LookBehindDiagonal(block, sequence);
+    LookForWindow(block, sequence);
     LookOutside(block, sequence);
   }
 }
@@ -119,7 +120,7 @@ void WeightNotes::Look(const NotedBlock& block) {
 std::vector<std::string> WeightNotes::Finish() {
   EndLayer();
   std::vector<std::string> lines;
-  for (const Finding& finding : {padding_, triangle_, outside_}) {
+  for (const Finding& finding : {padding_, triangle_, window_, outside_}) {
     if (finding.layers == 0) continue;
     const size_t more = finding.layers - 1;
     lines.push_back(finding.first);
@@ -135,8 +136,37 @@ void WeightNotes::EndLayer() {
             ": no query gives any weight to the keys behind it; if it may not see them, --causal says so",
         &triangle_);
   }
+  EndWindow();
   has_weight_ = has_behind_ = is_whole_ = false;
   behind_ = 0;
+}
+
+void WeightNotes::Reach::Add(size_t reach, size_t possible) {
+  if (reach > most) at_most = 0;
+  most = std::max(most, reach);
+  if (reach == possible) return;
+  ++cut;
+  if (reach == most) ++at_most;
+}
+
+// Padding, chunks and rows that are sharp by themselves end at other distances.
+bool WeightNotes::Reach::IsOfWindow() const {
+  constexpr size_t kLeastRows = 16;
+  return most >= 1 && cut >= kLeastRows && at_most >= cut - cut / 16;
+}
+
+void WeightNotes::EndWindow() {
+  const bool is_band = before_.IsOfWindow() && window_budget_ > 0;
+  const bool has_behind = behind_reach_.most > 0;
+  if (is_band && (!has_behind || behind_reach_.IsOfWindow())) {
+    std::string text = "layer " + std::to_string(layer_) + ": no query gives any weight to keys more than " +
+                       std::to_string(before_.most) + " before its own";
+    if (has_behind) text += ", or " + std::to_string(behind_reach_.most) + " behind it";
+    text += "; if attention has a window, --window " + std::to_string(before_.most + 1);
+    if (has_behind) text += " --window-after " + std::to_string(behind_reach_.most);
+    Add(layer_, text + " says so", &window_);
+  }
+  before_ = behind_reach_ = {};
 }
 
 void WeightNotes::LookForPadding(const NotedBlock& block, size_t sequence) {
@@ -201,6 +231,32 @@ void WeightNotes::LookBehindDiagonal(const NotedBlock& block, size_t sequence) {
       has_behind_ = found < range.end;
       behind_ += range.end - first;
       behind_budget_ -= static_cast<int64_t>(found - first) + 1;
+    }
+  }
+}
+
+void WeightNotes::LookForWindow(const NotedBlock& block, size_t sequence) {
+  const AttentionView& weights = *block.weights;
+  const Visibility& said = *block.visibility;
+  if (said.window > 0 || said.segments != nullptr) return;
+  if (!said.causal && weights.keys != block.all_rows) return;  // no query has a key of its own
+  const RowVisibility visibility = VisibilityOf(block, sequence);
+  if (visibility.by_key()) return;
+  for (size_t row = 0; row < weights.queries; ++row) {
+    const KeyRange range = visibility.Range(row);
+    // Of causal rows the last key that they see.
+    const size_t own = said.causal ? range.end - 1 : block.first_row + row;
+    if (range.empty() || own < range.begin || own >= range.end) continue;
+    for (size_t head = 0; head < weights.heads && window_budget_ > 0; ++head) {
+      const WeightRow of_head(weights, sequence, head, row);
+      const size_t first = of_head.First(range.begin, range.end);
+      window_budget_ -= static_cast<int64_t>(first - range.begin) + 1;
+      if (first == range.end) continue;
+      before_.Add(own - std::min(first, own), own - range.begin);
+      if (said.causal) continue;
+      const size_t end = of_head.EndOfLast(own + 1, range.end);
+      window_budget_ -= static_cast<int64_t>(range.end - end) + 1;
+      behind_reach_.Add(end - (own + 1), range.end - (own + 1));
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where weights speak against what was said of their rows: keys that nobody attends to, as padding is; a triangle of
-// zeros; weight where no row should see. They are no errors and no verdicts, but mostly a forgotten option.
+// zeros, or a band; weight where no row should see. They are no errors and no verdicts, but mostly a forgotten option.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_WEIGHT_NOTES_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_WEIGHT_NOTES_H_
 
@@ -51,9 +51,21 @@ class WeightNotes {
     }
   };
 
+  // How far from its own position rows of a layer give weight, on one side.
+  struct Reach {
+    size_t most = 0;
+    size_t cut = 0;      // rows that could give weight further away, and do not
+    size_t at_most = 0;  // of them those that reach `most`: of a window nearly all
+
+    void Add(size_t reach, size_t possible);
+    bool IsOfWindow() const;
+  };
+
   void EndLayer();
+  void EndWindow();
   void LookForPadding(const NotedBlock& block, size_t sequence);
   void LookBehindDiagonal(const NotedBlock& block, size_t sequence);
+  void LookForWindow(const NotedBlock& block, size_t sequence);
   void LookOutside(const NotedBlock& block, size_t sequence);
   static void Add(int64_t layer, const std::string& text, Finding* finding);
 
@@ -61,15 +73,19 @@ class WeightNotes {
   int64_t padding_budget_ = 0;  // elements of this layer that may still be looked at, by each question
   int64_t behind_budget_ = 0;
   int64_t outside_budget_ = 0;
+  int64_t window_budget_ = 0;
   bool has_weight_ = false;     // the layer
   bool is_whole_ = false;       // the sequence was looked at from its first row on
   Extent weighted_;             // its keys that have weight
   Extent visible_;              // and those that rows see
   size_t behind_ = 0;           // keys behind the diagonal that were looked at
   bool has_behind_ = false;     // one of them has weight
+  Reach before_;                // towards earlier keys
+  Reach behind_reach_;          // towards later ones, where attention is not said to be causal
   std::vector<uint8_t> shown_;  // which keys of a range a row sees
   Finding padding_;
   Finding triangle_;
+  Finding window_;
   Finding outside_;
 };
 

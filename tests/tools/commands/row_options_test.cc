@@ -644,6 +644,8 @@ TEST_F(RowOptionsTest, ErrorsNameTheOptionAndTheValue) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   expect({"--mask", WriteWeights("m3.npy", {2, 4}, {0, 0, 0, 0, 0, 0, nan, 0})}, "m3.npy: element [1, 2] is NaN");
   expect({"--mask", WriteWeights("m4.npy", {8, 1}, std::vector<float>(8, 0.5f))}, "it needs an axis of keys");
+  expect({"--mask", WriteWeights("m8.npy", {8}, {1, 1, 1, 1, 1, 1, 0, 0})},
+         "m8.npy: is of floats 0 and 1, and floats are added to logits; save mask.astype(bool)");
   expect({"--mask", Path("none.npy")}, "--mask " + Path("none.npy"));
   expect({"--mask", Write("m5.npy", Npy("<c8", {1}, std::string(8, '\0')))}, "element type '<c8' is not supported");
   expect({"--mask", Write("m6.npy", Npy("|b1", {8, 8}, std::string(63, '\1')))}, "needs 64 bytes of elements");
@@ -711,6 +713,24 @@ TEST_F(RowOptionsTest, NotesOfForgottenOptions) {
   EXPECT_EQ(note(shape, causal, {"--window", "5"}),
             "attnscope: note: layer 3, sequence 0, head 0: query 5 gives weight to key 0, which it does not see by "
             "--causal, --window; such weights are left out\n");
+  // Windows, of layers that may see behind their queries too.
+  const Sees window = [](size_t, int64_t i, int64_t j) { return j <= i && j > i - 5; };
+  const Sees band = [](size_t, int64_t i, int64_t j) { return j <= i + 3 && j > i - 5; };
+  const Sees chunks = [](size_t, int64_t i, int64_t j) { return j <= i && j >= i / 5 * 5; };
+  EXPECT_EQ(
+      note(shape, window, {"--causal"}),
+      "attnscope: note: layer 3: no query gives any weight to keys more than 4 before its own; if attention has a "
+      "window, --window 5 says so\n");
+  EXPECT_EQ(
+      note(shape, band, {}),
+      "attnscope: note: layer 3: no query gives any weight to keys more than 4 before its own, or 3 behind it; if "
+      "attention has a window, --window 5 --window-after 3 says so\n");
+  EXPECT_EQ(note(shape, window, {"--window", "5"}), "");
+  EXPECT_EQ(note(shape, band, {"--window", "5", "--window-after", "3"}), "");
+  EXPECT_EQ(note(shape, chunks, {"--causal"}), "");
+  EXPECT_EQ(
+      note(shape, [](size_t, int64_t i, int64_t j) { return j <= i && j >= 12; }, {"--causal"}).find("has a window"),
+      std::string::npos);
   // A mask the wrong way round.
   std::vector<uint8_t> right(2 * n, 1);
   std::fill(right.begin() + n + 6, right.end(), uint8_t{0});
