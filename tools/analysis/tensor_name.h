@@ -25,7 +25,8 @@ struct NamedLayer {
 // The first number after a word of layers (layer, layers, block, blocks, blk, "h." and "L", also at the end of a longer
 // word), so that T5's "block.3.layer.0" is 3 and "layers.12.attn.head8" is 12; else the last number that is none of
 // these: a date and the time after it, an element type ("fp16", "e4m3"), dimensions ("2d"), the number of a step,
-// epoch, head, batch, rank or the like, sizes ("len512", "16x16", "7b"), models ("gpt2"), 10^9 and more. Nothing if there is none.
+// epoch, head, batch, rank or the like, sizes ("len512", "16x16", "7b"), models ("gpt2"), 10^9 and more. Nothing if
+// there is none.
 std::optional<NamedLayer> LayerInName(std::string_view name);
 
 // The numbers of a name that might be its layer as well where no word says which one is: 0 in "img0_attn3".

@@ -256,10 +256,14 @@ Status Run(const AnalyzeOptions& options, bool* findings) {
   OutputPicture picture = {.figure = options.picture.figure, .options = {}, .attention = nullptr};
   const std::vector<std::string> inputs = InputPaths(options.measure);
   Status status = CheckOutputs(options.output, inputs);
+  const OutputPath arrays[] = {{"--row-metrics", options.row_metrics},   {"--key-metrics", options.key_metrics},
+                               {"--output", options.output.report_path}, {"--png", options.output.png},
+                               {"--html", options.output.html},          {"--state-out", options.output.state_path}};
+  if (status.ok()) status = CheckOutputsDiffer(arrays);
   if (status.ok()) status = CheckOutput("--row-metrics", options.row_metrics, inputs);
   if (status.ok()) status = CheckOutput("--key-metrics", options.key_metrics, inputs);
   if (status.ok()) status = ReadPictureChoice(options.picture, &choice);
-  if (status.ok()) status = ReadLook(options.picture.look, &picture.options);
+  if (status.ok()) status = ReadLook(options.picture.look, "--png", !options.output.png.empty(), &picture.options);
   if (status.ok()) status = CheckPicture(options, choice);
   // A page has keys, too, where all of a layer is here.
   const bool is_part = !options.share.empty() || !options.rows.empty() || !options.heads.empty();

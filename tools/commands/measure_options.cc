@@ -9,6 +9,8 @@
 #include "tools/analysis/residual_plan.h"
 #include "tools/analysis/row_rules_text.h"
 #include "tools/analysis/top_k_text.h"
+#include "tools/commands/option_uses.h"
+#include "tools/commands/output_check.h"
 #include "tools/commands/row_options.h"
 #include "tools/output/terminal.h"
 #include "tools/state/state_file.h"
@@ -65,7 +67,8 @@ void AddMeasureOptions(CommandLine* line, MeasureOptions* options) {
                   "of both. May be repeated, see below")
       .Placeholder("IN OUT");
   line->AddOption("--tensor", &options->inputs.tensor_globs,
-                  "Of archives, measure only tensors whose names match this shell pattern.\nMay be repeated")
+                  "Of archives of weights or logits, measure only tensors whose names match this shell\npattern. May "
+                  "be repeated")
       .Placeholder("GLOB")
       .OneForEachMention();
   line->AddOption("--layer", &options->inputs.layer, "The layer of all files, whatever their names say")
@@ -137,6 +140,10 @@ Status PlanOf(const MeasureOptions& options, Plan* plan) {
       inputs.residuals.empty()) {
     return {StatusCode::kInvalidArgument, "nothing to measure: name a FILE, --logits, --qk or --residual; see --help"};
   }
+  if (Status status = CheckOptionUses(options); !status.ok()) return status;
+  std::vector<std::string> matrices = inputs.files;
+  matrices.insert(matrices.end(), inputs.logit_files.begin(), inputs.logit_files.end());
+  if (Status status = CheckOnce(matrices); !status.ok()) return status;
   if (options.token_major) inputs.layout = QueryKeyLayout::kTokenMajor;
   return MakePlan(inputs, plan);
 }

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // attnscope merge: states of several processes to one table, verdicts, report, picture or state.
-#include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "platform/path.h"
 #include "tools/commands/command.h"
+#include "tools/commands/output_check.h"
 #include "tools/commands/report_output.h"
 #include "tools/output/terminal.h"
 #include "tools/state/state_file.h"
@@ -39,25 +36,9 @@ struct MergeOptions {
   OutputOptions output;
 };
 
-// Shares say what they are shares of; states that are complete by themselves would be added twice. Files that are not
-// there are the reader's to refuse.
-Status CheckOnce(const std::vector<std::string>& paths) {
-  std::map<std::filesystem::path, std::string> seen;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    const std::filesystem::path file = std::filesystem::canonical(platform::PathOf(path), error);
-    if (error) continue;
-    const auto [entry, is_new] = seen.emplace(file, path);
-    if (!is_new) {
-      return {StatusCode::kInvalidArgument, "cannot merge " + entry->second + " and " + path +
-                                                ": they are the same file, its rows would count twice"};
-    }
-  }
-  return {};
-}
-
 Status Run(const MergeOptions& options, bool* findings) {
   if (Status status = CheckOutputs(options.output, options.states); !status.ok()) return status;
+  // Shares say what they are shares of; states that are complete by themselves would be added twice.
   if (Status status = CheckOnce(options.states); !status.ok()) return status;
   StateMerger merger;
   for (const std::string& path : options.states) {

@@ -2,6 +2,7 @@
 #include "tools/commands/output_check.h"
 
 #include <filesystem>
+#include <map>
 #include <system_error>
 
 #include "platform/path.h"
@@ -16,6 +17,38 @@ Status CheckOutput(const std::string& option, const std::string& output, std::sp
       message.append(" ").append(output).append(": would overwrite an input, ").append(other);
       return {StatusCode::kInvalidArgument, message};
     }
+  }
+  return {};
+}
+
+Status CheckOutputsDiffer(std::span<const OutputPath> outputs) {
+  std::map<std::filesystem::path, const OutputPath*> seen;
+  for (const OutputPath& output : outputs) {
+    if (output.path.empty()) continue;
+    std::error_code error;
+    const std::filesystem::path file = std::filesystem::weakly_canonical(platform::PathOf(output.path), error);
+    const std::filesystem::file_status status = std::filesystem::status(file, error);
+    if (file.empty() || (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))) continue;
+    const auto [entry, is_new] = seen.emplace(file, &output);
+    if (is_new) continue;
+    std::string message = entry->second->option;
+    message.append(" ").append(entry->second->path).append(" and ").append(output.option).append(" ");
+    return {StatusCode::kInvalidArgument, message.append(output.path).append(" are one file")};
+  }
+  return {};
+}
+
+Status CheckOnce(std::span<const std::string> inputs) {
+  std::map<std::filesystem::path, std::string> seen;
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    const std::filesystem::path file = std::filesystem::canonical(platform::PathOf(input), error);
+    if (error) continue;
+    const auto [entry, is_new] = seen.emplace(file, input);
+    if (is_new) continue;
+    std::string message = entry->second;
+    message.append(" and ").append(input).append(" are the same file, its rows would count twice");
+    return {StatusCode::kInvalidArgument, message};
   }
   return {};
 }

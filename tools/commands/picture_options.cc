@@ -33,8 +33,13 @@ void AddLookOptions(CommandLine* line, LookOptions* options) {
       .Placeholder("WxH");
 }
 
-Status ReadLook(const LookOptions& options, FigureOptions* out) {
+Status ReadLook(const LookOptions& options, const std::string& drawn_by, bool is_drawn, FigureOptions* out) {
   FigureOptions figure = options.figure;
+  const std::string given = figure.plain ? "--plain" : figure.dark ? "--dark" : !options.size.empty() ? "--size" : "";
+  if (!is_drawn && !given.empty()) {
+    return {StatusCode::kInvalidArgument,
+            given + " needs " + drawn_by + ": it is of pictures, and pages have their own look"};
+  }
   if (!options.size.empty()) {
     if (Status status = ParseSize(options.size, &figure); !status.ok()) return status;
   }

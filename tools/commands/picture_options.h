@@ -23,8 +23,9 @@ struct LookOptions {
 // Adds --plain, --dark and --size; `options` must outlive the parsing.
 void AddLookOptions(CommandLine* line, LookOptions* options);
 
-// Errors: kInvalidArgument for --size.
-Status ReadLook(const LookOptions& options, FigureOptions* out);
+// `drawn_by`: the option that draws pictures, and `is_drawn`: whether it is given. Errors: kInvalidArgument for --size,
+// and for a look of no picture: pages have their own.
+Status ReadLook(const LookOptions& options, const std::string& drawn_by, bool is_drawn, FigureOptions* out);
 
 // Adds --html, a page of all that a report shows.
 void AddHtmlOption(CommandLine* line, std::string* path);

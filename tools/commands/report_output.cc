@@ -104,7 +104,12 @@ Status CheckOutputs(const OutputOptions& options, std::span<const std::string> i
   std::vector<std::string> read(inputs.begin(), inputs.end());
   const std::vector<std::string> baselines = BaselinePaths(options.verdicts.judging);
   read.insert(read.end(), baselines.begin(), baselines.end());
-  Status status = CheckOutput("--output", options.report_path, read);
+  const OutputPath outputs[] = {{"--output", options.report_path},
+                                {"--png", options.png},
+                                {"--html", options.html},
+                                {"--state-out", options.state_path}};
+  Status status = CheckOutputsDiffer(outputs);
+  if (status.ok()) status = CheckOutput("--output", options.report_path, read);
   if (status.ok()) status = CheckOutput("--png", options.png, read);
   if (status.ok()) status = CheckOutput("--html", options.html, read);
   if (status.ok()) status = CheckOutput("--state-out", options.state_path, read);
