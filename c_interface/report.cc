@@ -4,6 +4,7 @@
 #include "attnscope/report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,7 +71,11 @@ Status SetMetric(Report& report, int64_t layer, int64_t head, int32_t metric, do
                                               std::string(InfoOf(static_cast<Metric>(metric)).name) + " beside " +
                                               std::to_string(kMaxTopMasses) + " other top-k masses"};
   }
-  values[static_cast<Metric>(metric)] = value;
+  if (std::isnan(value)) {
+    values.Remove(static_cast<Metric>(metric));
+  } else {
+    values[static_cast<Metric>(metric)] = value;
+  }
   return {};
 }
 

@@ -104,7 +104,7 @@ WatchedLayer::Window WatchedLayer::Take() {
   if (window.samples == 0) return window;
   lanes_[0].accumulator.EndSequence();
   window.stats = lanes_[0].accumulator.Stats();
-  if (gradient_steps_ > 0) window.stats.layer[Metric::kGradientNorm] = MeanNorm();
+  if (gradient_steps_ > 0) SetGradientNorm(MeanNorm(), &window.stats.layer);
   gradient_norms_ = 0.0;
   gradient_steps_ = 0;
   lanes_[0].accumulator.Reset();

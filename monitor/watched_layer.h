@@ -5,6 +5,7 @@
 #define ATTNSCOPE_MONITOR_WATCHED_LAYER_H_
 
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,7 +49,9 @@ class WatchedLayer {
         [&](Lane& lane) {
           const double before = lane.accumulator.gradient_squares();
           Status status = lane.accumulator.AddGradient(gradient);
-          lane.step_squares += lane.accumulator.gradient_squares() - before;
+          const double after = lane.accumulator.gradient_squares();
+          // Infinite ones stay so, and have no difference that is a number.
+          if (!(std::isinf(before) && std::isinf(after))) lane.step_squares += after - before;
           if (status.ok()) has_gradient_.store(true, std::memory_order_release);
           return status;
         },

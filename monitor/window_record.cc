@@ -12,8 +12,8 @@ using internal::JsonObject;
 void AppendMetrics(const MetricValues& values, std::string* out) {
   JsonObject metrics(out);
   for (const MetricInfo& info : MetricsOf(values)) {
-    if (!values.Has(info.metric)) continue;
-    internal::AppendJsonNumber(values[info.metric], info.is_count, metrics.Member(info.name));
+    if (!internal::IsWritten(values, info.metric)) continue;
+    internal::AppendJsonMetric(values, info, metrics.Member(info.name));
   }
   metrics.End();
 }

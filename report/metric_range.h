@@ -27,6 +27,8 @@ constexpr MetricRange RangeOf(const MetricInfo& info) {
   if (info.is_count) return {0.0, kLargest};
   if (info.scale == MetricScale::kShare) return {-kRounding, 1.0 + kRounding};
   if (info.metric == Metric::kEffectiveRank) return {1.0 - kRounding, kLargest};
+  // No finite gradient has an infinite norm.
+  if (info.metric == Metric::kGradientNorm) return {0.0, kLargest};
   // A residual stream that is zero has infinite ratios, and logits may overflow.
   if (info.group != MetricGroup::kAttention) return {0.0, kInfinity};
   return {-kRounding, kLargest};

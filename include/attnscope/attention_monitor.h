@@ -16,7 +16,8 @@
 //     if (request_has_ended) status = monitor.EndSequence(sequence);  // before another one takes its place
 //   }
 //
-// `mask` is causal with the length of the KV cache as its offset: with offset 0 a decode step would see key 0 alone.
+// `mask` is {.causal = true}: the last query sees the last key, whatever the KV cache holds. With a causal_offset of 0
+// a decode step would see key 0 alone.
 #ifndef ATTNSCOPE_ATTENTION_MONITOR_H_
 #define ATTNSCOPE_ATTENTION_MONITOR_H_
 
@@ -127,7 +128,8 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
   static Status Create(const MonitorConfig& config, AttentionMonitor* out);
 
   // Whether this step of this layer should be fed: a load and a compare. True from the next step of the schedule on,
-  // until EndStep moves on to the one after; false for layers that are not watched or not there.
+  // until EndStep moves on to the one after; false for layers that are not watched or not there. The last step that
+  // there can be is 2^64 - 2.
   bool ShouldSample(size_t layer, uint64_t step) const {
     return layer < layers_ && step >= next_sample_[layer].load(std::memory_order_relaxed);
   }

@@ -301,8 +301,10 @@ typedef struct AttnscopeMask {
   uint32_t struct_size;
   uint32_t causal;  // 1: keys up to position p
   // 0: the last query of the view sees its last key, keys - queries, or, with key_positions, the largest of these less
-  // queries - 1. An offset of 0 that is meant needs has_causal_offset. (Programs that were compiled before there was
-  // that field have what they were compiled for: their 0 is meant.)
+  // queries - 1. It is the same for all sequences of a view, whatever their lengths: where their queries stand at
+  // different positions, as in a batch of caches that are padded on the right, each is a call of its own. An offset of
+  // 0 that is meant needs has_causal_offset. (Programs that were compiled before there was that field have what they
+  // were compiled for: their 0 is meant.)
   int64_t causal_offset;
   const int64_t* key_lengths;    // [batch], each 0 to keys: keys from there on are not there (right padding)
   const int64_t* first_keys;     // [batch], each 0 to keys: keys before it are not there (left padding)
@@ -369,8 +371,9 @@ typedef struct AttnscopeKeyPage {
 } AttnscopeKeyPage;
 
 // Keys that are no floats, such as those of a quantised cache. `load` writes keys [first, first + count) of a head of
-// keys as float32 [count, head_dim] to `to`; it is called on the threads of the call, for at most a few hundred keys at
-// a time, and must not fail. This struct never changes.
+// keys as float32 [count, head_dim] to `to`; sequences and heads are counted from 0 in the view, whatever its
+// first_sequence and first_head are. It is called on the threads of the call, also several times for a key, for at most
+// a few hundred keys at a time, and must not fail. This struct never changes.
 typedef struct AttnscopeKeyLoader {
   void (*load)(const void* context, size_t sequence, size_t kv_head, size_t first, size_t count, size_t head_dim,
                float* to);
@@ -654,7 +657,8 @@ typedef struct AttnscopeRowOutputs {
   AttnscopeRowBuffer logsumexp;
   AttnscopeRowBuffer max_logit;
   AttnscopeRowBuffer top_mass[ATTNSCOPE_MAX_TOP_MASSES];  // the sums of the k largest weights, in the order of top_k
-  // Elements from one row to the next, any that give each row an element of its own. 0: as in a contiguous buffer.
+  // Elements from one row to the next, in any order and also negative: each stride must step over all that the smaller
+  // ones span, so that each row has an element of its own. 0: as in a contiguous buffer.
   int64_t query_stride;
   int64_t head_stride;
   int64_t batch_stride;
@@ -699,8 +703,9 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorConfig(const AttnscopeAccum
 // arrive in any number of calls, in order, also with more keys each time (decoding). `mask` and `runner` may be null.
 // O(batch * heads * queries * keys): one read of the weights. Errors, naming the argument and its value:
 // INVALID_ARGUMENT (null data, an element type that there is not, sizes whose product overflows, a key length that is
-// negative or above the keys, missing heads in mean-matrix mode), OUT_OF_RANGE (more heads, sequences or keys than the
-// accumulator was made for), OUT_OF_MEMORY (for scratch, where the runner is larger than before).
+// negative or above the keys, missing heads in mean-matrix mode, fewer keys than an open sequence has had unless the
+// mask says why), OUT_OF_RANGE (more heads, sequences or keys than the accumulator was made for), OUT_OF_MEMORY (for
+// scratch, where the runner is larger than before).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddWeights(AttnscopeAccumulator* accumulator,
                                                                 const AttnscopeAttentionView* weights,
                                                                 const AttnscopeMask* mask,
@@ -795,8 +800,8 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopePoolQueriesKeys(const AttnscopeQueryKe
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddResidual(AttnscopeAccumulator* accumulator,
                                                                  const AttnscopeActivationView* before,
                                                                  const AttnscopeActivationView* after);
-// Adds one gradient buffer of the layer; the norm is over all buffers added. O(size). Errors: INVALID_ARGUMENT (null
-// data).
+// Adds one gradient buffer of the layer; the norm is over all buffers added. NaN and infinities make it NaN or
+// infinite, which verdicts call bad numbers. O(size). Errors: INVALID_ARGUMENT (null data).
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeAccumulatorAddGradient(AttnscopeAccumulator* accumulator,
                                                                  const AttnscopeBufferView* gradient);
 

@@ -36,7 +36,8 @@ struct Baseline {
 ATTNSCOPE_EXPORT Status MakeBaseline(std::span<const Report> reports, Baseline* out);
 
 // Whether the report can be of the baseline's model. Errors: kInvalidArgument if a layer has other heads than in the
-// baseline, or if no layer is in both; a report or a baseline without layers or heads is none. Thread-safe.
+// baseline, or if no layer is in both; that a report or a baseline has no layers, or a layer no heads, is no error.
+// Thread-safe.
 ATTNSCOPE_EXPORT Status CheckBaseline(const Report& report, const Baseline& baseline);
 
 }  // namespace attnscope

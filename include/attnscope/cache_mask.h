@@ -91,6 +91,20 @@ inline bool MaskIsCausal(const std::vector<MaskRow>& rows, Visibility* visibilit
   return true;
 }
 
+// A cell whose position another one before it has; the number of cells if there is none. Positions may be any.
+inline size_t CellOfTakenPosition(const std::vector<int64_t>& positions) {
+  std::vector<std::pair<int64_t, size_t>> sorted;
+  for (size_t j = 0; j < positions.size(); ++j) {
+    if (positions[j] >= 0) sorted.emplace_back(positions[j], j);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  size_t cell = positions.size();
+  for (size_t i = 1; i < sorted.size(); ++i) {
+    if (sorted[i].first == sorted[i - 1].first) cell = std::min(cell, sorted[i].second);
+  }
+  return cell;
+}
+
 template <typename T>
 std::vector<MaskRow> ReadMaskRows(const BiasView& bias, size_t queries, size_t cells, uint8_t* seen, uint8_t* bytes) {
   std::vector<MaskRow> rows(queries);
@@ -105,10 +119,13 @@ std::vector<MaskRow> ReadMaskRows(const BiasView& bias, size_t queries, size_t c
 
 // Reads rows [0, queries) of the first matrix of `bias`. Cell j holds the key of position positions[j], or nothing
 // known, which is negative. `bytes` is null, or gets what KeyMaskView takes: [queries, cells], 1 where a row sees.
-// Allocates; O(queries * cells). Errors: kInvalidArgument for a bias that is neither float32 nor float16, and where a
-// row sees a cell whose position is not known, or two cells of one position are seen: columns would be wrong.
+// Allocates; O(queries * cells), and O(cells log cells) where they are not in order. Errors: kInvalidArgument for a
+// bias that is neither float32 nor float16, null where there are cells, and where a row sees a cell whose position is
+// not known, or two cells of one position are seen: columns would be wrong. `*out` is then unchanged.
 inline Status ReadCacheMask(const BiasView& bias, size_t queries, size_t cells, const int64_t* positions,
                             uint8_t* bytes, CacheMaskRows* out) {
+  if (bias.data == nullptr && queries != 0 && cells != 0) return {StatusCode::kInvalidArgument, "the mask is null"};
+  if (positions == nullptr && cells != 0) return {StatusCode::kInvalidArgument, "the positions of cells are null"};
   std::vector<uint8_t> seen(cells);
   std::vector<internal::MaskRow> rows;
   if (bias.type == ElementType::kFloat16) {
@@ -120,7 +137,6 @@ inline Status ReadCacheMask(const BiasView& bias, size_t queries, size_t cells, 
   }
   CacheMaskRows read;
   bool in_order = true;
-  std::vector<uint8_t> taken;
   read.positions.assign(cells, -1);
   for (size_t j = 0; j < cells; ++j) {
     if (seen[j] == 0) continue;
@@ -129,14 +145,13 @@ inline Status ReadCacheMask(const BiasView& bias, size_t queries, size_t cells, 
     if (positions[j] < 0) {
       return {StatusCode::kInvalidArgument, "a row sees cell " + std::to_string(j) + ", whose position is not known"};
     }
-    const size_t position = static_cast<size_t>(positions[j]);
-    in_order = in_order && position == j;
-    if (position >= taken.size()) taken.resize(std::max(2 * taken.size(), position + 1));
-    if (taken[position] != 0) {
-      return {StatusCode::kInvalidArgument, "a row sees cell " + std::to_string(j) + " of position " +
-                                                std::to_string(position) + ", which another cell has that a row sees"};
-    }
-    taken[position] = 1;
+    in_order = in_order && static_cast<size_t>(positions[j]) == j;
+  }
+  const size_t taken = in_order ? cells : internal::CellOfTakenPosition(read.positions);
+  if (taken != cells) {
+    return {StatusCode::kInvalidArgument, "a row sees cell " + std::to_string(taken) + " of position " +
+                                              std::to_string(positions[taken]) +
+                                              ", which another cell has that a row sees"};
   }
   read.causal = in_order && !rows.empty() && internal::MaskIsCausal(rows, &read.visibility);
   *out = std::move(read);

@@ -71,8 +71,9 @@ struct Thresholds {
   // Saturated softmax: saturation_ratio above.
   double saturation_ratio_warning = 0.5;
   double saturation_ratio_critical = 0.9;
-  // Bad numbers: any invalid row is a warning; share of rows above which they are critical. A residual stream whose
-  // ratio is NaN is critical, whatever the bounds.
+  // Bad numbers: any invalid row is a warning; share of rows above which they are critical. Shares of rows, here and in
+  // what follows, are of those that may see keys: masked ones do not count. A residual stream whose ratio is NaN is
+  // critical, whatever the bounds.
   double invalid_row_share_critical = 0.01;
   // No distributions, no attention: share of unnormalized, of empty rows above. Where rows are no distributions beyond
   // the warning's bound, one-hot collapse, sink collapse and uniform attention are not judged.

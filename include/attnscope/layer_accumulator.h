@@ -101,7 +101,8 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // arrive in any number of calls, in order, also with more keys each time (decoding); end the sequence with
   // EndSequence. O(batch * heads * queries * keys): one read of the weights. Errors, naming the argument and its value:
   // kInvalidArgument (null data, sizes whose product overflows, a key length that is negative or above `keys`, missing
-  // heads in mean-matrix mode), kOutOfRange (more heads, sequences or keys than the configuration has).
+  // heads in mean-matrix mode, fewer keys than an open sequence has had, unless the visibility says why), kOutOfRange
+  // (more heads, sequences or keys than the configuration has), kOutOfMemory (scratch for a larger Runner).
   // With `rows`, which may be null, also what each row measures is written to buffers; they must have room for the rows
   // of the view, see RowOutputs. Errors: kInvalidArgument, naming the field and its value; the buffers are untouched by
   // a call that fails.
@@ -147,8 +148,9 @@ class ATTNSCOPE_EXPORT LayerAccumulator {
   // shapes that differ or overflow).
   Status AddResidual(const ActivationView& before, const ActivationView& after);
 
-  // Adds one gradient buffer of the layer; the norm is over all buffers added. O(size). Errors: kInvalidArgument (null
-  // data).
+  // Adds one gradient buffer of the layer; the norm is over all buffers added. NaN and infinities are not looked for:
+  // they make the norm NaN or infinite, which Judge calls bad numbers. Norms neither overflow nor underflow for any
+  // finite input. O(size). Errors: kInvalidArgument (null data).
   Status AddGradient(const BufferView& gradient);
 
   // Ends the open sequences: folds their column sums and row statistics into the layer's. The next rows begin new

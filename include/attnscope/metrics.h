@@ -60,7 +60,7 @@ enum class Metric : uint16_t {
   kResidualRatio,       // mean over sequences of ||x_out - x_in|| / ||x_in||, Frobenius
   kTokenResidualRatio,  // mean over tokens of the same ratio of one token's channels
   kInfiniteResiduals,   // sequences whose ratio is +inf (x_in = 0, x_out != 0) or NaN
-  kGradientNorm,        // L2 norm over all gradient buffers of the layer
+  kGradientNorm,        // L2 norm over all gradient buffers of the layer; NaN or infinite if they hold such numbers
   // Of rows and logits, since version 0.2.
   kMaskedRows,  // rows that may see no key: in no mean, and no sign of illness
   kNullMass,    // mean of 1 - sum_j a_ij, of rows whose sums are meant to be below 1: the share of a learned sink
@@ -306,7 +306,7 @@ constexpr MetricInfo InfoOf(Metric metric) {
 ATTNSCOPE_EXPORT size_t TopKNamed(std::string_view name);
 
 // One value for each metric. NaN means "not measured", never zero; but for what somebody else had measured and gave as
-// NaN, which is a bad number and not a missing one.
+// NaN, and for the norm of a gradient with NaN, which are bad numbers and no missing ones.
 //
 // Besides the metrics of AllMetrics there is room for the masses of kMaxTopMasses other k, which take a place when they
 // are written to first.
@@ -338,6 +338,12 @@ class MetricValues {
   void SetGivenAsNaN(Metric metric) {
     (*this)[metric] = std::numeric_limits<double>::quiet_NaN();
     given_as_nan_ |= uint64_t{1} << PlaceOf(metric);
+  }
+  // As if it had been neither measured nor given.
+  void Remove(Metric metric) {
+    const size_t place = PlaceOf(metric);
+    values_[place] = std::numeric_limits<double>::quiet_NaN();
+    given_as_nan_ &= ~(uint64_t{1} << place);
   }
   // Whether it is NaN because it was given as such.
   bool IsGivenAsNaN(Metric metric) const {

@@ -30,8 +30,9 @@ struct KeyPage {
 };
 
 // Keys that are no floats, such as those of a quantised cache. `load` writes keys [first, first + count) of a head of
-// keys as float32 [count, head_dim] to `to`; it is called on the threads of the call, for at most a few hundred keys at
-// a time, and must not fail. Ready ones: attnscope/key_loaders.h.
+// keys as float32 [count, head_dim] to `to`; sequences and heads are counted from 0 in the view, whatever its
+// first_sequence and first_head are. It is called on the threads of the call, also several times for a key, for at most
+// a few hundred keys at a time, and must not fail. Ready ones: attnscope/key_loaders.h.
 struct KeyLoader {
   void (*load)(const void* context, size_t sequence, size_t kv_head, size_t first, size_t count, size_t head_dim,
                float* to) = nullptr;

@@ -93,8 +93,9 @@ struct RowOutputs {
   // an error.
   TopKValues top_k = {};
 
-  // Elements from one row to the next, any that give each row an element of its own. 0: as in a contiguous buffer, 1,
-  // queries * query_stride, and heads * head_stride.
+  // Elements from one row to the next, in any order and also negative: each stride must step over all that the smaller
+  // ones span, so that each row has an element of its own. 0: as in a contiguous buffer, 1, queries * query_stride, and
+  // heads * head_stride.
   int64_t query_stride = 0;
   int64_t head_stride = 0;
   int64_t batch_stride = 0;

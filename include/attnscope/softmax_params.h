@@ -28,7 +28,9 @@ struct BiasView {
 //   s_ij = soft_cap * tanh(scale * x_ij / soft_cap) + bias_ij,   without soft cap   s_ij = scale * x_ij + bias_ij,
 // where x_ij is a given logit, or the product of query i and key j. A row with NaN or +infinity is invalid. Any other
 // s_ij are right, also where they are beyond float32: an s_ij is off by at most 2^-50 of the larger of its two terms
-// and 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit.
+// and 1e-15 of a soft cap below 2^29, and what is common to all keys of a row costs no digit. Logit metrics and
+// RowOutputs::max_logit are of s_ij that are rounded to float32, by 2^-24 of each, in rows that have a soft cap, a
+// bias, or keys that are hidden one by one or by their values.
 //
 // A key is masked by value where the given x_ij, or the bias, is -infinity, or at or below `masked_below`, or, in
 // float16, is its lowest finite number: attention masks are often finite. It is then not seen, as if a Visibility had

@@ -38,7 +38,9 @@ struct KeyMaskView {
 struct Visibility {
   bool causal = false;  // keys up to position p
   // By default the last query of the view sees its last key: keys - queries. 0: the first query sees the first key,
-  // whatever a cache holds. With key_positions the default is the largest position, less queries - 1.
+  // whatever a cache holds. With key_positions the default is the largest position, less queries - 1. It is the same
+  // for all sequences of a view, whatever their lengths: where the queries of sequences stand at different positions,
+  // as in a batch of caches that are padded on the right, each is a call of its own.
   int64_t causal_offset = kLastQuerySeesLastKey;
   const int64_t* key_lengths = nullptr;    // [batch], each 0 to keys: keys from there on are not there (right padding)
   const int64_t* first_keys = nullptr;     // [batch], each 0 to keys: keys before it are not there (left padding)

@@ -68,8 +68,10 @@ size_t LongestKeys(const MatrixShape& shape, const Visibility& visibility) {
   return keys;
 }
 
-Status CheckOpenKeys(const LayerStorage& storage, const char* name, size_t keys, size_t open, size_t head) {
-  const size_t before = storage.OpenKeys(open, head);
+// `heads` from `first_head` on; each has been fed by calls of its own.
+Status CheckOpenKeys(const LayerStorage& storage, const char* name, size_t keys, size_t open, size_t first_head,
+                     size_t heads) {
+  const size_t before = storage.MostOpenKeys(open, first_head, heads);
   if (keys >= before || keys == 0) return {};
   return Invalid(std::string(name) + " have " + std::to_string(keys) + " keys, but open sequence " +
                  std::to_string(open) + " has had " + std::to_string(before) +
@@ -85,10 +87,10 @@ Status CheckOpenKeys(const LayerStorage& storage, const char* name, const View& 
     return {};
   }
   const MatrixShape shape = ShapeOf(view);
-  if (storage.config().mean_matrix) return CheckOpenKeys(storage, name, LongestKeys(shape, visibility), 0, 0);
+  if (storage.config().mean_matrix) return CheckOpenKeys(storage, name, LongestKeys(shape, visibility), 0, 0, 1);
   for (size_t sequence = 0; sequence < view.batch; ++sequence) {
     Status status = CheckOpenKeys(storage, name, KeysOfSequence(shape, visibility, sequence),
-                                  view.first_sequence + sequence, view.first_head);
+                                  view.first_sequence + sequence, view.first_head, view.heads);
     if (!status.ok()) return status;
   }
   return {};

@@ -2,6 +2,7 @@
 #include "kernels/accumulator/layer_storage.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -87,6 +88,13 @@ void LayerStorage::Prefetch(size_t sequence, size_t head, size_t keys) const {
 
 size_t LayerStorage::OpenKeys(size_t sequence, size_t head) const {
   return CountOf(maxima_[layout_.OpenKeys(sequence, head)], layout_.keys());
+}
+
+size_t LayerStorage::MostOpenKeys(size_t sequence, size_t first_head, size_t heads) const {
+  const double* keys = &maxima_[layout_.OpenKeys(sequence, first_head)];
+  double most = 0.0;
+  for (size_t i = 0; i < heads; ++i) most = std::max(most, keys[i]);
+  return CountOf(most, layout_.keys());
 }
 
 size_t LayerStorage::OpenRows(size_t sequence, size_t head) const {
@@ -220,7 +228,12 @@ LayerStats LayerStorage::Stats() const {
       Fold(sequence, head, PartialSums(sequence, head, partial.data()), closed_sums.data(), closed_maxima.data());
     }
   }
-  return StatsOf(layout_, config_.top_k, closed_sums.data(), closed_maxima.data());
+  LayerStats stats = StatsOf(layout_, config_.top_k, closed_sums.data(), closed_maxima.data());
+  const auto of_layer = [this](LayerSum which) { return sums()[static_cast<size_t>(which)]; };
+  if (of_layer(LayerSum::kGradientBuffers) > 0.0) {
+    SetGradientNorm(std::sqrt(of_layer(LayerSum::kGradientSquares)), &stats.layer);
+  }
+  return stats;
 }
 
 void LayerStorage::ClearSequence(size_t sequence) {

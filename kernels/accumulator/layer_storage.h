@@ -50,6 +50,8 @@ class LayerStorage {
   // From now on the matrix has the columns of these rows.
   void AddColumns(size_t sequence, size_t head, const RowVisibility& visible, size_t rows);
   size_t OpenKeys(size_t sequence, size_t head) const;
+  // The largest of so many heads.
+  size_t MostOpenKeys(size_t sequence, size_t first_head, size_t heads) const;
   size_t OpenRows(size_t sequence, size_t head) const;
   double* OpenRowSums(size_t sequence, size_t head) { return sums_.get() + layout_.OpenRowSums(sequence, head); }
   double* OpenColumns(size_t sequence, size_t head) { return sums_.get() + layout_.OpenColumns(sequence, head); }

@@ -93,7 +93,7 @@ void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double satur
   }
   if (max == -HUGE_VAL) return;  // none was measured
   raise(OpenMax::kMaxAbsLogit, max_abs);
-  raise(OpenMax::kMaxLogit, PackSigned(max));
+  raise(OpenMax::kMaxLogit, PackSigned(max + 0.0));  // -0.0, whose bits are below those of 0.0, is the same number
 }
 
 }  // namespace attnscope

@@ -241,6 +241,11 @@ void FoldMatrix(const OpenSums& open, double* head_sums, double* head_maxima) {
   raise(HeadMax::kSink, PackSink(sink_mass, stats.max_position));
 }
 
+void SetGradientNorm(double norm, MetricValues* values) {
+  if (std::isnan(norm)) return values->SetGivenAsNaN(Metric::kGradientNorm);
+  (*values)[Metric::kGradientNorm] = norm;
+}
+
 LayerStats StatsOf(const StateLayout& layout, const TopKValues& top_k, const double* sums, const double* maxima) {
   LayerStats stats;
   Totals all;

@@ -157,6 +157,8 @@ void FoldMatrix(const OpenSums& open, double* head_sums, double* head_maxima);
 // of all heads alike, says that it was not kept: what is made from it is then NaN, "not measured", as well.
 // `top_k` are the layer's.
 LayerStats StatsOf(const StateLayout& layout, const TopKValues& top_k, const double* sums, const double* maxima);
+// The norm of a gradient that was measured: NaN is a bad number of it, and not a missing one.
+void SetGradientNorm(double norm, MetricValues* values);
 
 }  // namespace attnscope
 

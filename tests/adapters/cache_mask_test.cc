@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -111,6 +112,18 @@ TEST_P(CacheMaskTest, WhatIsNotKnownIsAnError) {
   positions_[3] = 3;
   positions_[11] = 3;
   EXPECT_TRUE(Read(2, causal).ok()) << "no row sees cell 11";
+  const int64_t largest = std::numeric_limits<int64_t>::max();
+  positions_[11] = 11;
+  positions_[3] = largest;  // whatever its size, it costs no memory
+  EXPECT_TRUE(Read(2, causal).ok());
+  EXPECT_EQ(rows_.positions[3], largest);
+  positions_[5] = largest;
+  EXPECT_EQ(Read(2, causal).message(),
+            "a row sees cell 5 of position " + std::to_string(largest) + ", which another cell has that a row sees");
+  EXPECT_EQ(ReadCacheMask({}, 2, kCells, positions_.data(), nullptr, &rows_).message(), "the mask is null");
+  EXPECT_EQ(ReadCacheMask({.data = memory_.data()}, 2, 1, nullptr, nullptr, &rows_).message(),
+            "the positions of cells are null");
+  EXPECT_TRUE(ReadCacheMask({}, 2, 0, nullptr, nullptr, &rows_).ok()) << "an empty cache";
   const uint16_t bfloats[kCells] = {};
   EXPECT_EQ(
       ReadCacheMask({.data = bfloats, .type = ElementType::kBFloat16}, 1, kCells, positions_.data(), nullptr, &rows_)

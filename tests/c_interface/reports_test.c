@@ -54,6 +54,38 @@ static void TestJson(void) {
   AttnscopeAccumulatorDestroy(accumulator);
 }
 
+/* NaN that was given, and a gradient with NaN, are bad numbers until they are taken away. */
+static void TestBadNumbers(void) {
+  const char* const json = "{\"attention_stats\": {\"0\": {\"entropy\": NaN, \"max_row_weight\": 0.2}}}";
+  AttnscopeReport* report = NULL;
+  CHECK_OK(AttnscopeReportCreate(&report));
+  CHECK_OK(AttnscopeReportFromJson(report, json, strlen(json)));
+  AttnscopeAccumulator* accumulator = NewAccumulator();
+  const float gradient[2] = {NAN, 1.0f};
+  AttnscopeBufferView view = {0};
+  view.struct_size = sizeof view;
+  view.data = gradient;
+  view.size = 2;
+  CHECK_OK(AttnscopeAccumulatorAddGradient(accumulator, &view));
+  CHECK_OK(AttnscopeReportSetLayer(report, 1, accumulator));
+  AttnscopeAccumulatorDestroy(accumulator);
+  size_t num_verdicts = 0;
+  CHECK_OK(AttnscopeReportDiagnose(report, NULL, &num_verdicts));
+  CHECK(num_verdicts == 2);
+  AttnscopeVerdict verdict = {0};
+  verdict.struct_size = sizeof verdict;
+  for (size_t i = 0; i < num_verdicts; ++i) {
+    CHECK_OK(AttnscopeReportVerdict(report, i, &verdict));
+    CHECK(verdict.pathology == ATTNSCOPE_BAD_NUMBERS);
+    CHECK(verdict.metric == (verdict.layer == 0 ? ATTNSCOPE_ENTROPY : ATTNSCOPE_GRADIENT_NORM));
+  }
+  CHECK_OK(AttnscopeReportSetMetric(report, 0, -1, ATTNSCOPE_ENTROPY, NAN));
+  CHECK_OK(AttnscopeReportSetMetric(report, 1, -1, ATTNSCOPE_GRADIENT_NORM, NAN));
+  CHECK_OK(AttnscopeReportDiagnose(report, NULL, &num_verdicts));
+  CHECK(num_verdicts == 0);
+  AttnscopeReportDestroy(report);
+}
+
 static void TestVerdicts(void) {
   AttnscopeReport* report = NewReport();
   int32_t worst = -1;
@@ -490,6 +522,7 @@ void TestReports(const char* png_path) {
   char path[4096];
   TestContents();
   TestJson();
+  TestBadNumbers();
   TestVerdicts();
   TestBaselines();
   TestPng(png_path);

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
@@ -591,6 +592,29 @@ TEST_F(AttentionMonitorTest, TheGradientsNormIsOneSteps) {
   add(four);
   ASSERT_TRUE(monitor.CloseWindow().ok());  // before its step has ended
   EXPECT_EQ(TakeRecords().at(0)["metrics"]["gradient_norm"], 4.0);
+}
+
+// In the step that has it, in the others of its window, and no longer.
+TEST_F(AttentionMonitorTest, GradientsWithBadNumbersAreTold) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    AttentionMonitor monitor = Created();
+    const std::vector<float> sound(9, 1.0f);
+    std::vector<float> broken = sound;
+    broken[3] = bad;
+    for (uint64_t step = 0; step < 8; ++step) {
+      const std::vector<float>& buffer = step == 1 ? broken : sound;
+      ASSERT_TRUE(monitor.AddGradient(0, {.data = buffer.data(), .size = buffer.size()}).ok());
+      ASSERT_TRUE(monitor.EndStep(step).ok());
+    }
+    const std::vector<json> records = TakeRecords();
+    ASSERT_EQ(records.size(), 4u);
+    EXPECT_EQ(records[0]["metrics"]["gradient_norm"], std::isnan(bad) ? "NaN" : "Infinity") << records[0];
+    ASSERT_EQ(records[0]["verdicts"].size(), 1u) << records[0];
+    EXPECT_EQ(records[0]["verdicts"][0]["pathology"], "bad numbers");
+    EXPECT_EQ(records[0]["outcome"], "ill");
+    EXPECT_EQ(records[2]["metrics"]["gradient_norm"], 3.0);
+    EXPECT_TRUE(records[2]["verdicts"].empty());
+  }
 }
 
 // Merged windows have one step's norm too, however many steps they had; ranks that hold parts of it add squares.

@@ -131,7 +131,7 @@ TEST(JudgeTest, ValuesBeyondTheirRangeAreBadNumbersAndJudgeNothing) {
       {Metric::kMaxRowWeight, -1.0, 0.0},   {Metric::kColEntropy, -0.5, -1e-9},   {Metric::kMaxColSum, -4.0, 0.0},
       {Metric::kNormalizedEntropy, 1.5, 1}, {Metric::kSinkMass, kInf, 1.0},       {Metric::kRows, -1.0, 0.0},
       {Metric::kSaturationRatio, 1.1, 1.0}, {Metric::kResidualRatio, -0.3, kInf}, {Metric::kGradientNorm, -1.0, 0.0},
-      {Metric::kEntropy, kInf, 20.0},       {Metric::kMaxAbsLogit, -1.0, 0.0}};
+      {Metric::kEntropy, kInf, 20.0},       {Metric::kMaxAbsLogit, -1.0, 0.0},    {Metric::kGradientNorm, kInf, 1e300}};
   for (const auto& [metric, bad, good] : cases) {
     const std::string said = Said(JudgeLayer({{metric, bad}}), Pathology::kBadNumbers);
     EXPECT_TRUE(said.starts_with("warning: bad numbers in layer 3: " + std::string(InfoOf(metric).name))) << said;

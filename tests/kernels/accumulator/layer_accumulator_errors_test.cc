@@ -194,6 +194,29 @@ TEST_F(LayerAccumulatorErrorsTest, EmptyRowsThatOverflow) {
   }
 }
 
+// Heads that are fed by calls of their own have keys of their own: fewer than any of them has had are an error.
+TEST_F(LayerAccumulatorErrorsTest, FewerKeysThanSomeHeadHasHad) {
+  LayerAccumulator layer = CreateLayer({.heads = 3, .max_keys = 16});
+  const auto rows = [this](size_t heads, size_t keys, size_t first_head) {
+    AttentionView view = ContiguousAttention(values_.data(), ElementType::kFloat32, 1, heads, 2, keys);
+    view.first_head = first_head;
+    return view;
+  };
+  ASSERT_TRUE(layer.AddWeights(rows(1, 10, 1)).ok());
+  ASSERT_TRUE(layer.AddWeights(rows(1, 4, 0)).ok());
+  ASSERT_TRUE(layer.AddWeights(rows(1, 4, 2)).ok());
+  const std::vector<double> before = StateOf(layer);
+  for (const auto& [heads, first_head] : {std::pair<size_t, size_t>{3, 0}, {2, 0}, {2, 1}, {1, 1}}) {
+    const Status status = layer.AddWeights(rows(heads, 9, first_head));
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << heads << " heads from " << first_head;
+    EXPECT_NE(status.message().find("has had 10"), std::string::npos) << status.message();
+    EXPECT_TRUE(SameBits(StateOf(layer), before));
+  }
+  EXPECT_TRUE(layer.AddWeights(rows(1, 9, 0)).ok());
+  EXPECT_TRUE(layer.AddWeights(rows(1, 9, 2)).ok());
+  EXPECT_TRUE(layer.AddWeights(rows(3, 10, 0)).ok());
+}
+
 // As many as are allowed cost no time, and count as any others would.
 TEST_F(LayerAccumulatorErrorsTest, ManyRowsWithoutKeys) {
   const Visibility evicted = {.keys_were_evicted = true};

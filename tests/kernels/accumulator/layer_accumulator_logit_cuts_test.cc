@@ -311,5 +311,27 @@ TEST_P(LogitCutsTest, ScratchIsKnownBeforehand) {
   EXPECT_EQ(LayerAccumulator().Reserve().code(), StatusCode::kInvalidArgument);
 }
 
+// 0.0 and -0.0 are the same largest logit, whichever comes first.
+TEST_P(LogitCutsTest, ZerosOfBothSigns) {
+  std::vector<float> logits(3 * 20, -0.0f);
+  std::fill_n(logits.begin() + 20, 20, 0.0f);
+  std::fill_n(logits.begin() + 40, 20, -1.0f);
+  const AttentionView all = ContiguousAttention(logits.data(), ElementType::kFloat32, 1, 1, 3, 20);
+  for (const double soft_cap : {0.0, 5.0}) {
+    const LayerConfig config = {.max_keys = 20};
+    LayerAccumulator at_once = CreateLayer(config);
+    LayerAccumulator in_rows = CreateLayer(config);
+    ASSERT_TRUE(at_once.AddLogits(all, {.soft_cap = soft_cap}).ok());
+    for (size_t row = 0; row < 3; ++row) {
+      AttentionView one = all;
+      one.data = logits.data() + row * 20;
+      one.queries = 1;
+      ASSERT_TRUE(in_rows.AddLogits(one, {.soft_cap = soft_cap}).ok());
+    }
+    EXPECT_TRUE(SameBits(StateOf(in_rows), StateOf(at_once))) << soft_cap;
+    EXPECT_FALSE(std::signbit(at_once.Stats().layer[Metric::kMaxLogit])) << soft_cap;
+  }
+}
+
 }  // namespace
 }  // namespace attnscope::test

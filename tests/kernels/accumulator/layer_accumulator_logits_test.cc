@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -246,6 +247,48 @@ TEST_P(LogitsTest, UnmeasuredRowsAreCounted) {
   ASSERT_TRUE(none.AddLogits(ViewOf(std::vector<float>(10, -kInfinity), 1, 1, 1, 10)).ok());
   EXPECT_FALSE(none.Stats().layer.Has(Metric::kLogitMean));
   EXPECT_EQ(none.Stats().layer[Metric::kMaskedRows], 1.0);
+}
+
+// The bounds of docs/metrics.md, of the logits as they are given.
+TEST_P(LogitsTest, LogitMetricsAreWithinTheirBounds) {
+  constexpr size_t kRows = 40, kKeys = 75;
+  const std::vector<float> bias = Normals(8, kRows * kKeys);
+  std::vector<uint8_t> shown(kKeys, 1);
+  shown[3] = 0;
+  std::vector<SoftmaxParams> all(5);
+  all[1].scale = 0.37;
+  all[2].soft_cap = 30.0;
+  all[3].bias.data = bias.data();
+  all[3].bias.query_stride = kKeys;
+  all[4].mask.key_mask.data = shown.data();
+  for (const float offset : {0.0f, 300.0f, -1e5f}) {
+    std::vector<float> logits = Normals(7, kRows * kKeys);
+    for (float& logit : logits) logit = 3.0f * logit + offset;
+    for (const SoftmaxParams& params : all) {
+      long double sum = 0.0L, squares = 0.0L, count = 0.0L, max = -HUGE_VALL, max_abs = 0.0L;
+      for (size_t i = 0; i < kRows * kKeys; ++i) {
+        if (params.mask.key_mask.data != nullptr && shown[i % kKeys] == 0) continue;
+        long double s = static_cast<long double>(logits[i]) * (params.scale == 0.0 ? 1.0L : params.scale);
+        if (params.soft_cap != 0.0) s = params.soft_cap * std::tanh(s / params.soft_cap);
+        if (params.bias.data != nullptr) s += static_cast<long double>(bias[i]);
+        sum += s;
+        squares += s * s;
+        count += 1.0L;
+        max = std::max(max, s);
+        max_abs = std::max(max_abs, std::abs(s));
+      }
+      LayerAccumulator layer = CreateLayer({.max_keys = kKeys});
+      ASSERT_TRUE(
+          layer.AddLogits(ContiguousAttention(logits.data(), ElementType::kFloat32, 1, 1, kRows, kKeys), params).ok());
+      const MetricValues values = layer.Stats().layer;
+      const long double bound = 6e-8L * max_abs;
+      EXPECT_TRUE(Within(values[Metric::kLogitMean], sum / count, bound)) << offset;
+      EXPECT_TRUE(Within(values[Metric::kMaxLogit], max, bound)) << offset;
+      EXPECT_TRUE(Within(values[Metric::kMaxAbsLogit], max_abs, bound)) << offset;
+      const long double variance = squares / count - sum / count * (sum / count);
+      EXPECT_TRUE(Within(values[Metric::kLogitStd], std::sqrt(std::max(variance, 0.0L)), 5.0L * bound)) << offset;
+    }
+  }
 }
 
 }  // namespace

@@ -136,6 +136,30 @@ TEST_P(LayerAccumulatorResidualTest, BadNumbersAreCounted) {
   }
 }
 
+// A gradient with such numbers has a norm that says so, and is not as if nobody had measured one.
+TEST_P(LayerAccumulatorResidualTest, BadGradientsAreTold) {
+  const std::vector<float> ones(6, 1.0f);
+  const std::vector<float> broken = {1.0f, NAN, 2.0f};
+  const std::vector<float> infinite = {1.0f, -INFINITY};
+  LayerAccumulator layer = CreateLayer({});
+  const auto add = [&layer](const std::vector<float>& buffer) {
+    ASSERT_TRUE(layer.AddGradient({.data = buffer.data(), .size = buffer.size()}).ok());
+  };
+  add(ones);
+  add(infinite);
+  EXPECT_EQ(layer.Stats().layer[Metric::kGradientNorm], std::numeric_limits<double>::infinity());
+  add(broken);
+  LayerAccumulator merged = CreateLayer({});
+  EXPECT_FALSE(merged.Stats().layer.IsGivenAsNaN(Metric::kGradientNorm));
+  ASSERT_TRUE(merged.Merge(layer).ok());
+  for (const LayerAccumulator* each : {&layer, &merged}) {
+    EXPECT_FALSE(each->Stats().layer.Has(Metric::kGradientNorm));
+    EXPECT_TRUE(each->Stats().layer.IsGivenAsNaN(Metric::kGradientNorm));
+  }
+  layer.Reset();
+  EXPECT_FALSE(layer.Stats().layer.IsGivenAsNaN(Metric::kGradientNorm));
+}
+
 TEST_P(LayerAccumulatorResidualTest, EndsOfTheRange) {
   for (const float scale : {FLT_MAX, FLT_TRUE_MIN}) {
     const std::vector<float> before(3000, scale);
