@@ -210,6 +210,39 @@ void RunMoreMasses(Bench& bench, size_t columns, Place place, uint32_t k, Output
   bench.Run(more);
 }
 
+// Entropies, maxima, the mass of the 50 largest and column sums in one pass, beside a pass for each.
+void RunTogether(Bench& bench, size_t columns, Place place, Outputs& out, PeerScratch* scratch) {
+  Case all = {"MeasureRows", columns, place};
+  AddPeer(
+      true, "",
+      [&](const FloatRows& r) {
+        const kernels::RowMeasures measures = {.entropy_nats = out.of_rows.data(),
+                                               .top_k = {50},
+                                               .top_mass = {out.of_rows.data() + r.rows},
+                                               .column_sums = out.of_columns.data()};
+        Check(kernels::MeasureRows(RowsOf(r), out.workspace.data(), out.workspace.size(), measures));
+      },
+      &all);
+  AddPeer(
+      true, "one after the other",
+      [&](const FloatRows& r) {
+        Check(kernels::RowEntropy(RowsOf(r), out.of_rows.data()));
+        Check(kernels::RowMax(RowsOf(r), out.of_rows.data()));
+        Check(kernels::TopKMass(RowsOf(r), 50, out.of_rows.data()));
+        Check(kernels::ColumnSums(RowsOf(r), out.of_columns.data()));
+      },
+      &all);
+  AddPeer(
+      true, "naive",
+      [=](const FloatRows& r) {
+        for (size_t row = 0; row < r.rows; ++row) {
+          Keep(MeasureRowNaively(r.Row(row), r.columns, scratch->sums.data(), scratch->floats.data()));
+        }
+      },
+      &all);
+  bench.Run(all);
+}
+
 void RunColumns(Bench& bench, size_t columns, Place place, Outputs& out, PeerScratch* scratch) {
   Case sums = {"ColumnSums", columns, place};
   AddPeer(
@@ -229,26 +262,6 @@ void RunColumns(Bench& bench, size_t columns, Place place, Outputs& out, PeerScr
       HaveEigen(), "Eigen", [=](const FloatRows& r) { EigenColumnMax(r, scratch); }, &max);
   bench.Run(max);
 
-  Case all = {"MeasureRows", columns, place};
-  AddPeer(
-      true, "",
-      [&](const FloatRows& r) {
-        const kernels::RowMeasures measures = {.entropy_nats = out.of_rows.data(),
-                                               .top_k = {50},
-                                               .top_mass = {out.of_rows.data() + r.rows},
-                                               .column_sums = out.of_columns.data()};
-        Check(kernels::MeasureRows(RowsOf(r), out.workspace.data(), out.workspace.size(), measures));
-      },
-      &all);
-  AddPeer(
-      true, "naive",
-      [=](const FloatRows& r) {
-        for (size_t row = 0; row < r.rows; ++row) {
-          Keep(MeasureRowNaively(r.Row(row), r.columns, scratch->sums.data(), scratch->floats.data()));
-        }
-      },
-      &all);
-  bench.Run(all);
   for (const uint32_t k : {128U, 256U, 1024U}) {
     if (2 * k <= columns) RunMoreMasses(bench, columns, place, k, out, scratch);
   }
@@ -325,6 +338,10 @@ void RunAll(Bench& bench) {
     RunRows(bench, columns, place, out, &scratch);
     RunColumns(bench, columns, place, out, &scratch);
     RunSquares(bench, columns, place, out);
+  }
+  for (const size_t columns : {size_t{128}, size_t{512}, size_t{1024}, size_t{4096}, size_t{16384}}) {
+    PeerScratch scratch(columns);
+    for (const Place& place : {kL2, kMemory}) RunTogether(bench, columns, place, out, &scratch);
   }
   for (const auto& [columns, place] : {std::pair(size_t{4096}, kL1), {32000, kL2}, {128256, kL2}, {128256, kMemory}}) {
     PeerScratch scratch(columns);

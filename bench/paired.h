@@ -5,7 +5,8 @@
 //
 //   bytes_per_second  bytes of weights, each read once, by the kernel
 //   rows_per_second
-//   of_read           the kernel's rate as a share of the plain read's: the number to compare
+//   undisturbed_bytes_per_second   the rate that one call in ten exceeds: the number to compare of two builds in turns
+//   of_read           the kernel's rate as a share of the plain read's: the number to compare with another day's
 //   over_scalar       how many times faster than the scalar loop that measures everything (float32 only)
 //
 // Names: <what>/<kind of rows>/<keys>/<type>/<L2 or memory>. L2 benchmarks touch their rows first, untimed, and go on

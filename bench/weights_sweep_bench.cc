@@ -3,7 +3,7 @@
 // The fused sweep of post-softmax weights, for every kind of row. bench/paired.h explains names and counters.
 // "weights_sweep_slowed" is the sweep with a tenth of its rate taken away, "weights_sweep_slowed5" with a twentieth:
 // bench/gate_error_rates and bench/compare_with --error-rates show with them which losses the gates see.
-#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -59,18 +59,17 @@ Kernel MakeSweep(size_t keys) {
   return [sweeper](const AttentionRows& rows, size_t first, size_t count) { sweeper->Sweep(rows, first, count); };
 }
 
-// Sweeps one of so many rows twice, in blocks of 16: of 9, the time grows to 10/9 and the rate falls to 9/10. Those
-// from memory lie in the middle, where neither this sweep finds them in a cache nor the next read.
+// Waits after each sweep for one of so many parts of the time that it took: of 9, the time grows to 10/9 and the rate
+// falls to 9/10. Work that is done twice would not do, as what is still in a cache costs less than a tenth.
 template <int kOneOf>
 Kernel MakeSlowedSweep(size_t keys) {
-  const auto sweeper = std::make_shared<Sweeper>(keys);
-  return [sweeper, owed = 0.0](const AttentionRows& rows, size_t first, size_t count) mutable {
-    sweeper->Sweep(rows, first, count);
-    owed += static_cast<double>(count) / kOneOf;
-    const size_t block = std::min<size_t>(16, count);
-    const size_t again = std::min(count, static_cast<size_t>(owed) / block * block);
-    sweeper->Sweep(rows, first + (count - again) / 2, again);
-    owed -= static_cast<double>(again);
+  return [sweep = MakeSweep(keys)](const AttentionRows& rows, size_t first, size_t count) {
+    const auto start = std::chrono::steady_clock::now();
+    sweep(rows, first, count);
+    const auto end = std::chrono::steady_clock::now();
+    const auto until = end + (end - start) / kOneOf;
+    while (std::chrono::steady_clock::now() < until) {
+    }
   };
 }
 
