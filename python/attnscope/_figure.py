@@ -6,6 +6,7 @@ import os
 import numpy
 
 from attnscope import _core
+from attnscope._arrays import doubles
 
 
 def what_to_draw(reports, keys, maps):
@@ -91,8 +92,7 @@ def key_profile(column_sums, rows, *, layer=0):
     a number, or one for each head; heads without rows are left out. `layer`: its index in the model. Raises ValueError
     for shapes that do not fit, and for sums or rows that are negative or not finite.
     """
-    column_sums = numpy.ascontiguousarray(column_sums, numpy.float64)
-    rows = numpy.asarray(rows, numpy.float64)
+    column_sums, rows = doubles("column_sums", column_sums), doubles("rows", rows)
     if rows.ndim == 0 and column_sums.ndim:
         rows = numpy.broadcast_to(rows, column_sums.shape[:1])
     return _core.key_profile(column_sums, numpy.ascontiguousarray(rows), layer=layer)

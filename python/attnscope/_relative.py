@@ -18,10 +18,14 @@ def is_of_its_own(module):
 class RelativeAttention:
     """Follows one such module: its queries, its keys, and the bias that it returns, which has the mask in it."""
 
-    def __init__(self, module, take):
-        """`take(module, query, key, bias)` is called after each forward pass; without scaling, as T5 has none."""
+    def __init__(self, module, take, refusing):
+        """`take(module, query, key, bias)` is called after each forward pass; without scaling, as T5 has none.
+
+        `refusing()` is a context that keeps errors from the model.
+        """
         self._module = module
         self._take = take
+        self._refusing = refusing
         self._now = threading.local()
 
     def attach(self):
@@ -39,9 +43,10 @@ class RelativeAttention:
         self._now.key = output
 
     def _after(self, module, args, kwargs, output):
-        query, key = self._heads(self._now.query), self._keys(kwargs)
-        self._now.query = self._now.key = None
-        self._take(module, query, key, output[1])
+        with self._refusing():
+            query, key = self._heads(self._now.query), self._keys(kwargs)
+            self._now.query = self._now.key = None
+            self._take(module, query, key, output[1])
 
     def _heads(self, projected):
         return projected.view(*projected.shape[:2], -1, self._module.key_value_proj_dim).transpose(1, 2)

@@ -9,6 +9,7 @@ import sys
 import numpy
 
 from attnscope import _core
+from attnscope._arrays import doubles
 from attnscope._report import Report
 
 _NEEDED = ("entropy", "effective_rank", "top5", "top10", "top50")
@@ -100,7 +101,11 @@ def attention_stats_from(weights, *, causal=False, as_original=False, copy=False
     1e-10 is added within the logarithm. That hides collapsed heads. Raises ValueError, TypeError.
     """
     if as_original:
+        if causal:
+            raise ValueError("causal is True, which changes nothing of what as_original=True computes")
         return _original_stats(weights)
+    if not hasattr(weights, "shape"):
+        raise TypeError(f"weights is of type {type(weights).__name__}, expected an array or tensor")
     shape = tuple(weights.shape)
     if not 2 <= len(shape) <= 4:
         raise ValueError(f"weights has {len(shape)} dimensions, expected 2 to 4")
@@ -111,9 +116,9 @@ def attention_stats_from(weights, *, causal=False, as_original=False, copy=False
 
 
 def _original_stats(weights):
-    matrix = numpy.asarray(weights.detach().float().cpu() if hasattr(weights, "detach") else weights, numpy.float64)
-    if matrix.ndim < 2:
-        raise ValueError(f"weights has {matrix.ndim} dimensions, expected at least 2")
+    matrix = doubles("weights", weights)
+    if matrix.ndim < 2 or matrix.size == 0:
+        raise ValueError(f"weights has shape {list(matrix.shape)}, expected two dimensions or more, none of them 0")
     matrix = matrix.reshape(-1, *matrix.shape[-2:]).mean(axis=0)
     descending = -numpy.sort(-matrix, axis=1)
     columns = matrix.sum(axis=0)

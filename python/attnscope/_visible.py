@@ -2,9 +2,14 @@
 """What a call of Transformers' attention may see, as keywords of LayerAccumulator.add_queries_keys."""
 
 import dataclasses
+import functools
+import inspect
 import math
 
 import torch
+
+# What is read here of what models pass to their attention, and what changes nothing.
+_READ = ("scaling", "dropout", "softcap", "position_bias", "s_aux", "is_causal", "sliding_window")
 
 
 class NotExpressible(Exception):
@@ -19,6 +24,24 @@ class Part:
     queries: slice
     keys: slice
     keywords: dict
+
+
+@functools.lru_cache(maxsize=256)
+def options_of(function):
+    """The names of an attention's parameters behind its mask, in their order."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[5:]
+    except (TypeError, ValueError):  # not of Python
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [one.name for one in parameters if one.kind in named]
+
+
+def check_options(function, extra):
+    """Raises NotExpressible where a model passes something to its attention that is not known here."""
+    for name in options_of(function):
+        if name not in _READ and extra.get(name) is not None:
+            raise NotExpressible(f"its attention takes {name!r}, which is not read")
 
 
 def keywords_of(implementation, module, query, key, mask, extra):
@@ -79,25 +102,69 @@ def _refuse(implementation, mask):
         raise NotExpressible(f"its mask is {type(mask).__name__}, expected a tensor of 4 dimensions")
 
 
-def parts_of(keywords, batch, queries, keys, padding, is_cross):
+@dataclasses.dataclass
+class Tokens:
+    """Which queries and which keys of a call are tokens, and not padding: a list of booleans for each sequence."""
+
+    queries: list
+    keys: list
+
+
+def tokens_of(keywords, batch, queries, keys, padding, is_cross):
+    """None where all are tokens.
+
+    `padding`: None, or booleans [batch, positions], True for tokens, as the model was given them. The queries are the
+    last positions, and so are the keys of a window's cache. Keys of a cross attention are not the model's own tokens,
+    and those of a model that makes other positions of what it is given, such as frames of sound, not these: there a
+    key that no query sees is padding.
+    """
+    if padding is not None and padding.shape[0] != batch:
+        padding = None
+    has_others = padding is not None and not is_cross and queries == keys != padding.shape[1]
+    if has_others or is_cross:
+        seen = _seen_keys(keywords, batch)
+        if has_others:
+            tokens = seen and Tokens(seen, seen)
+        else:
+            known = padding is not None and padding.shape[1] >= queries
+            real = padding[:, padding.shape[1] - queries :].tolist() if known else [[True] * queries] * batch
+            tokens = Tokens(real, seen or [[True] * keys] * batch)
+    elif padding is None or padding.shape[1] < queries:
+        tokens = None
+    else:
+        real = padding.tolist()
+        tokens = Tokens([one[len(one) - queries :] for one in real], [one[-keys:] for one in real])
+    if tokens is None or all(all(one) for one in tokens.queries + tokens.keys):
+        return None
+    return tokens
+
+
+def _seen_keys(keywords, batch):
+    """For each sequence which keys any query of any head sees; None where nothing hides one."""
+    mask, bias = keywords.get("mask"), keywords.get("bias")
+    if mask is None and bias is None:
+        return None
+    seen = mask if mask is not None else bias > max(torch.finfo(bias.dtype).min / 2, -1e8)
+    return seen.flatten(1, 2).any(dim=1).expand(batch, -1).tolist()
+
+
+def parts_of(keywords, keys, tokens):
     """The parts of a call without the rows and keys that are padding.
 
-    `padding`: None, or booleans [batch, positions], True for tokens, as the model was given them; the queries are the
-    last positions, and so are the keys of a window's cache. Keys that padding begins or ends with are left out, so that
-    key 0 is the first token; of a cross attention the keys are not the model's own tokens, and the mask hides them.
+    Keys that padding begins or ends with are left out, so that key 0 is the first token; others are left to the mask.
     """
-    if padding is None or padding.shape[0] != batch or padding.shape[1] < queries or bool(padding.all()):
+    if tokens is None:
         return [Part(slice(None), slice(None), slice(0, keys), keywords)]
     parts = []
-    for sequence, real in enumerate(padding.tolist()):
-        seen = [True] * keys if is_cross else real[-keys:]
-        first, end = _first(seen), len(seen) - _first(seen[::-1])
-        for begin, stop in _runs(real[len(real) - queries :]):
+    for sequence, (real, seen) in enumerate(zip(tokens.queries, tokens.keys)):
+        first, end = (_first(seen), len(seen) - _first(seen[::-1])) if True in seen else (0, keys)
+        for begin, stop in _runs(real):
             part = dict(keywords)
             for name in ("bias", "mask"):
                 if name in part:
                     row = sequence if part[name].shape[0] > 1 else 0
-                    part[name] = part[name][row : row + 1, :, begin:stop, first:end]
+                    rows = slice(begin, stop) if part[name].shape[2] > 1 else slice(None)
+                    part[name] = part[name][row : row + 1, :, rows, first:end]
             if part.get("causal"):
                 part["causal_offset"] = part["causal_offset"] + begin - first
             parts.append(Part(slice(sequence, sequence + 1), slice(begin, stop), slice(first, end), part))

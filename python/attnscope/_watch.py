@@ -2,7 +2,9 @@
 """The hook for models of Hugging Face Transformers."""
 
 import contextlib
+import functools
 import inspect
+import operator
 import re
 import threading
 import warnings
@@ -12,11 +14,10 @@ import torch
 from attnscope._hooks import Hook, forget_compiled
 from attnscope._relative import RelativeAttention, is_of_its_own
 from attnscope._report import Report
-from attnscope._visible import NotExpressible, keywords_of, parts_of
+from attnscope._visible import NotExpressible, check_options, keywords_of, parts_of, tokens_of
 from attnscope._watched_layer import WatchedLayer
 
 _CROSS = re.compile(r"cross|encoder_attn|EncDec", re.IGNORECASE)
-_FIRST_NUMBER = re.compile(r"(^|\.)(\d+)(\.|$)")
 
 
 def watch(model, *, every=16, threads=1, copy=False, residuals=True, only_training=False):
@@ -44,8 +45,9 @@ class _Running(threading.local):
 
     def __init__(self):
         self.padding = {}  # of modules that were given one, by name
+        self.prepared = {}  # of models that generate: what their next call was given before it became a mask of keys
         self.inputs = {}  # of blocks that run now
-        self.touched = []  # layers, and whether this call of theirs counts, in the block that runs now
+        self.touched = []  # layers that were measured in the block that runs now, and the tokens of each
 
 
 class Watch:
@@ -54,10 +56,10 @@ class Watch:
     def __init__(self, model, *, every, threads, copy, residuals, only_training):
         if not isinstance(model, torch.nn.Module):
             raise TypeError(f"model is of type {type(model).__name__}, expected a torch.nn.Module")
-        if not (isinstance(every, int) and every >= 1):
-            raise ValueError(f"every is {every!r}, expected a whole number >= 1")
-        if not (isinstance(threads, int) and threads >= 0):
-            raise ValueError(f"threads is {threads!r}, expected a whole number >= 0")
+        every, threads = _whole("every", every, 1), _whole("threads", threads, 0)
+        for name, value in (("copy", copy), ("residuals", residuals), ("only_training", only_training)):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} is {value!r}, expected True or False")
         device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
         if device.type != "cpu" and not copy:
             raise ValueError(f"model is on {device}: pass copy=True to have queries and keys copied to the CPU")
@@ -68,10 +70,12 @@ class Watch:
         self._copy = copy
         self._residuals = residuals
         self._only_training = only_training
-        self._names = {id(module): name for name, module in model.named_modules()}
+        self._names = {}
+        self._models = set()
+        self._encoder_decoders = set()
         self._layers = {}
         self._running = _Running()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # whoever is warned may ask for a report
         self._handles = []
         self._is_on = False
 
@@ -84,11 +88,7 @@ class Watch:
         """
         reports = self.reports(epoch=epoch, step=step, stage=stage)
         if not reports:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.not_measured.items())
-            raise RuntimeError(
-                "no attention was measured: "
-                + (reasons or "the model has not run, or does not use Transformers' AttentionInterface")
-            )
+            raise RuntimeError("no attention was measured: " + self._why_nothing())
         if stack is None and len(reports) == 1:
             return next(iter(reports.values()))
         if stack not in reports:
@@ -98,15 +98,23 @@ class Watch:
     def reports(self, **moment):
         """Every stack's report, by the names of its modules with * for the layer: "model.layers.*.self_attn"."""
         stacks = {}
-        for layer in self._layers.values():
-            if layer.accumulator is not None:
-                stacks.setdefault(layer.stack, {})[layer.index] = layer.accumulator
+        with self._lock:
+            for layer in self._layers.values():
+                if layer.is_measured:
+                    stacks.setdefault(layer.stack, {})[layer.index] = layer.accumulator
         return {stack: Report(layers, **moment) for stack, layers in stacks.items()}
+
+    def _why_nothing(self):
+        if self.not_measured:
+            return "; ".join(f"{name}: {reason}" for name, reason in self.not_measured.items())
+        which = "has not run in training mode (only_training=True)" if self._only_training else "has not run"
+        return f"the model {which} while it was watched, or does not use Transformers' AttentionInterface"
 
     def reset(self):
         """Forgets what was measured: the next report is of what runs from now on."""
-        self._layers.clear()
-        self.not_measured.clear()
+        with self._lock:
+            self._layers.clear()
+            self.not_measured.clear()
 
     # While the model runs.
 
@@ -128,13 +136,21 @@ class Watch:
 
     def _attach(self):
         forget_compiled(self._model)
-        for name, module in self._model.named_modules():
-            if _is_block(name) and self._residuals:
+        modules = list(self._model.named_modules())
+        self._names = {id(module): name for name, module in modules}
+        self._models = {name for name, module in modules if _takes_masks(module)}
+        self._encoder_decoders = {
+            name for name, module in modules if name in self._models and
+            getattr(module.config, "is_encoder_decoder", False) and not name.endswith(("encoder", "decoder"))
+        }
+        for name, module in modules:
+            if name in self._models:
+                self._hook(module, before=self._keep_padding(name), after=self._forget_padding(name))
+            elif self._is_block(name) and self._residuals:
                 self._hook(module, before=self._before_block(name), after=self._after_block(name))
-            elif _takes_masks(module):
-                self._hook(module, before=self._keep_padding(name))
             elif is_of_its_own(module):
-                self._handles += RelativeAttention(module, self._relative_attention).attach()
+                refusing = functools.partial(self._refusing, name)
+                self._handles += RelativeAttention(module, self._relative_attention, refusing).attach()
 
     def __exit__(self, *_):
         if not self._is_on:
@@ -149,12 +165,11 @@ class Watch:
         self._running = _Running()
         forget_compiled(self._model)
 
-    def _hook(self, module, *, before, after=None):
+    def _hook(self, module, *, before, after):
         self._handles.append(module.register_forward_pre_hook(Hook(before), with_kwargs=True))
-        if after is not None:
-            self._handles.append(module.register_forward_hook(Hook(after), with_kwargs=True))
+        self._handles.append(module.register_forward_hook(Hook(after), with_kwargs=True, always_call=True))
 
-    def attention(self, implementation, module, query, key, mask, extra):
+    def attention(self, function, implementation, module, query, key, mask, extra):
         """Measures one call of an attention of the model; others are none of its business."""
         name = self._names.get(id(module))
         if name is None or not self._is_on or (self._only_training and not self._model.training):
@@ -162,17 +177,17 @@ class Watch:
         # Gradient checkpoints run the forward pass a second time, within the backward pass.
         if torch._C._current_graph_task_id() != -1:
             return
-        with self._lock:
-            layer = self._layers.setdefault(name, WatchedLayer(*_place(name)))
-            counts = layer.counts(self._every)
+        with self._lock, self._refusing(name):
+            layer = self._layers.setdefault(name, WatchedLayer(*self._place(name)))
+            if query.shape[0] == 1:  # such as learned queries, which serve all sequences
+                query = query.expand(key.shape[0], -1, -1, -1)
             layer.follow(query, key, _is_cross(name, module))
-            self._running.touched.append((layer, counts))
-            if counts:
-                with self._refusing(name):
-                    self._measure(layer, implementation, module, query, key, mask, extra, name)
+            if layer.counts(self._every):
+                check_options(function, extra)
+                self._measure(layer, implementation, module, query, key, mask, extra, name)
 
     def _relative_attention(self, module, query, key, bias):
-        self.attention("eager", module, query, key, bias, {"scaling": 1.0})
+        self.attention(_relative_function, "eager", module, query, key, bias, {"scaling": 1.0})
 
     @contextlib.contextmanager
     def _refusing(self, name):
@@ -190,11 +205,9 @@ class Watch:
         keywords, keys = keywords_of(implementation, module, query, key, mask, extra)
         batch, heads, queries, _ = query.shape
         accumulator = layer.room_for(heads, keys, batch)
-        if layer.is_broken:
-            accumulator.end_sequence()
-            layer.is_broken = False
-        padding = self._padding_of(name)
-        for part in parts_of(keywords, batch, queries, keys, padding, _is_cross(name, module)):
+        layer.end_sequences()
+        tokens = tokens_of(keywords, batch, queries, keys, self._padding_of(name), _is_cross(name, module))
+        for part in parts_of(keywords, keys, tokens):
             accumulator.add_queries_keys(
                 query[part.batch, :, part.queries],
                 key[part.batch, :, part.keys],
@@ -203,6 +216,9 @@ class Watch:
                 copy=self._copy or query.dtype == torch.float64,
                 **part.keywords,
             )
+            layer.is_measured = True
+        if layer.is_measured:
+            self._running.touched.append((layer, tokens))
 
     # Padding: what the model was told about its tokens.
 
@@ -210,20 +226,44 @@ class Watch:
         def hook(module, args, kwargs):
             given = kwargs.get("attention_mask")
             if given is None and args:
-                given = inspect.signature(module.forward).bind_partial(*args).arguments.get("attention_mask")
-            if given is None:
-                self._running.padding[name] = None
-            elif torch.is_tensor(given) and given.ndim == 2:
-                self._running.padding[name] = given.detach().bool().cpu()
-            else:  # made from what a module around it was given
-                self._running.padding.pop(name, None)
+                names = list(inspect.signature(module.forward).parameters)
+                given = dict(zip(names, args)).get("attention_mask")
+            with self._refusing(name):
+                if given is None:
+                    self._running.padding[name] = None
+                elif torch.is_tensor(given) and given.ndim == 2:
+                    self._running.padding[name] = _real(given)
+                else:  # of queries and keys, made from what generation, or a module around this one, was given
+                    self._keep_prepared(name)
         return hook
+
+    def _keep_prepared(self, name):
+        is_decoder = "decoder" in name.split(".")[-1]
+        around = _around(name)
+        for one in around:
+            if one in self._running.prepared and (is_decoder or one not in self._encoder_decoders):
+                self._running.padding[name] = self._running.prepared[one]
+                return
+        if is_decoder and not self._encoder_decoders.isdisjoint(around):
+            self._running.padding[name] = None  # that of the model is of its encoder
+
+    def _forget_padding(self, name):
+        def hook(*_):
+            self._running.padding.pop(name, None)
+            self._running.prepared.pop(name, None)
+        return hook
+
+    def prepared(self, model, attention_mask, decoder_attention_mask):
+        """Generation is about to call a model of these masks."""
+        name = self._names.get(id(model))
+        if name is None or not self._is_on:
+            return
+        mask = decoder_attention_mask if name in self._encoder_decoders else attention_mask
+        self._running.prepared[name] = _real(mask) if torch.is_tensor(mask) and mask.ndim == 2 else None
 
     def _padding_of(self, name):
         """Of the innermost module around the attention that was asked for it."""
-        parts = name.split(".")
-        for length in range(len(parts), -1, -1):
-            around = ".".join(parts[:length])
+        for around in _around(name):
             if around in self._running.padding:
                 return self._running.padding[around]
         return None
@@ -241,38 +281,66 @@ class Watch:
         def hook(module, args, kwargs, output):
             before = self._running.inputs.pop(name, None)
             after = output[0] if isinstance(output, tuple) else output
-            touched = [one for one in self._running.touched if one[0].accumulator is not None]
-            layer, counts = touched[0] if touched else (None, False)
-            if not (counts and torch.is_tensor(before) and torch.is_tensor(after)):
+            if not (self._running.touched and torch.is_tensor(before) and torch.is_tensor(after)):
                 return
             if before.ndim == 3 and before.shape == after.shape and torch._C._current_graph_task_id() == -1:
-                with self._refusing(name):
-                    self._add_residual(layer, before, after, self._padding_of(name))
+                with self._lock, self._refusing(name):
+                    self._add_residual(*self._running.touched[0], before, after)
         return hook
 
-    def _add_residual(self, layer, before, after, padding):
+    def _add_residual(self, layer, tokens, before, after):
         before, after = (value.detach().contiguous() for value in (before, after))
         copy = self._copy or before.dtype == torch.float64
-        if padding is None or padding.shape[0] != before.shape[0] or padding.shape[1] < before.shape[1]:
+        if tokens is None or (len(tokens.queries), len(tokens.queries[0])) != before.shape[:2]:
             layer.accumulator.add_residual(before, after, copy=copy)
             return
-        for sequence, real in enumerate(padding[:, padding.shape[1] - before.shape[1] :]):
-            if bool(real.any()):
-                real = real.to(before.device)
+        for sequence, real in enumerate(tokens.queries):
+            if any(real):
+                real = torch.tensor(real, device=before.device)
                 layer.accumulator.add_residual(before[sequence][real], after[sequence][real], copy=copy)
 
+    # Names.
 
-def _place(name):
-    """Of "model.layers.3.self_attn": the stack "model.layers.*.self_attn" and the layer 3."""
-    found = _FIRST_NUMBER.search(name)
-    if found is None:
-        return name, 0
-    return name[: found.start(2)] + "*" + name[found.end(2) :], int(found.group(2))
+    def _place(self, name):
+        """Of "model.layers.3.self_attn": the stack "model.layers.*.self_attn" and the layer 3.
+
+        The number is the first one within the innermost model: that of a list of models is none of a layer.
+        """
+        parts = name.split(".")
+        model = next((one for one in _around(name)[1:] if one in self._models), "")
+        around = len(model.split(".")) if model else 0
+        numbers = [i for i, part in enumerate(parts) if part.isdigit()]
+        number = next((i for i in numbers if i >= around), numbers[0] if numbers else None)
+        if number is None:
+            return name, 0
+        return ".".join([*parts[:number], "*", *parts[number + 1 :]]), int(parts[number])
+
+    def _is_block(self, name):
+        return self._place(name)[0].endswith("*")
 
 
-def _is_block(name):
-    found = _FIRST_NUMBER.search(name)
-    return found is not None and found.end(2) == len(name)
+def _relative_function(module, query, key, value, attention_mask, scaling=None):
+    """What T5's attention takes."""
+
+
+def _around(name):
+    """Of "a.b.c": it and what is around it, "a.b.c", "a.b", "a", ""."""
+    parts = name.split(".") if name else []
+    return [".".join(parts[:length]) for length in range(len(parts), -1, -1)]
+
+
+def _real(padding):
+    return padding.detach().bool().cpu()
+
+
+def _whole(name, value, least):
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}, expected a whole number >= {least}") from None
+    if whole < least:
+        raise ValueError(f"{name} is {value!r}, expected a whole number >= {least}")
+    return whole
 
 
 def _is_cross(name, module):

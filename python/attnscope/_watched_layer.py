@@ -4,8 +4,12 @@
 import threading
 import weakref
 
+import torch
+
 from attnscope import _core
 from attnscope._visible import NotExpressible
+
+_MARKS = 8  # keys that are compared with what was there before; one is the same in two beams at times
 
 
 class WatchedLayer:
@@ -16,11 +20,13 @@ class WatchedLayer:
         self.index = index
         self.accumulator = None
         self.calls = 0
-        self.keys = 0  # of the last call, measured or not
-        self.batch = 0
-        self.thread = 0
-        self.key_of_cache = None  # of a cross attention, whose keys stay
-        self.is_broken = False  # another sequence began since the last call that was measured
+        self.is_measured = False
+        self._keys = 0  # of the last call, measured or not
+        self._batch = 0
+        self._thread = 0
+        self._marks = None  # of the last call: its last keys
+        self._key_of_cache = None  # of a cross attention, whose keys stay
+        self._goes_on = None  # which sequences are still those of the last call that was measured: None, none of them
 
     def counts(self, every):
         """Whether to measure this call, which is one more."""
@@ -28,17 +34,43 @@ class WatchedLayer:
         return (self.calls - 1) % every == 0
 
     def follow(self, query, key, is_cross):
-        """Notes whether the rows of this call belong to the sequences of the last one, which the same thread made."""
-        batch, keys = key.shape[0], key.shape[2]
+        """Notes which sequences of this call are those of the last one, made by the same thread, with rows that follow.
+
+        These have the keys of the last call, and those of this call's queries behind them: a cache that was reordered,
+        cut, or is another one, as those of a beam search and of requests in turns, has others at their place.
+        """
+        batch, keys, thread = key.shape[0], key.shape[2], threading.get_ident()
+        same = None
         if is_cross:
-            last = self.key_of_cache() if self.key_of_cache is not None else None
-            goes_on = key is last
-            self.key_of_cache = weakref.ref(key)
-        else:
-            goes_on = batch == self.batch and keys > self.keys and query.shape[2] < keys
-        thread = threading.get_ident()
-        self.is_broken |= not goes_on or thread != self.thread
-        self.batch, self.keys, self.thread = batch, keys, thread
+            if self._key_of_cache is not None and self._key_of_cache() is key:
+                same = torch.ones(batch, dtype=torch.bool)
+            self._key_of_cache = weakref.ref(key)
+        elif batch == self._batch and keys == self._keys + query.shape[2]:
+            same = self._same_marks(key)
+        if not is_cross:
+            self._marks = key[:, :, -_MARKS:].detach().clone()
+        if same is None or thread != self._thread:
+            self._goes_on = None
+        elif self._goes_on is not None:
+            self._goes_on = self._goes_on & same
+        self._batch, self._keys, self._thread = batch, keys, thread
+
+    def _same_marks(self, key):
+        """Booleans [batch] where the keys are; whoever measures asks for their values, and nobody waits before."""
+        marks = self._marks
+        now = key[:, :, self._keys - marks.shape[2] : self._keys].detach()
+        if now.shape != marks.shape or now.dtype != marks.dtype or now.device != marks.device:
+            return None
+        return (now == marks).flatten(1).all(dim=1)
+
+    def end_sequences(self):
+        """Ends those that do not go on; to be called before the rows of a call are added."""
+        ended = [] if self._goes_on is None else [i for i, on in enumerate(self._goes_on.tolist()) if not on]
+        if self._goes_on is None:
+            self.accumulator.end_sequence()
+        for sequence in ended:
+            self.accumulator.end_sequence(sequence)
+        self._goes_on = torch.ones(self._batch, dtype=torch.bool)
 
     def room_for(self, heads, keys, batch):
         """The accumulator, with room for a call. Raises NotExpressible."""

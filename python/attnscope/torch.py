@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """For models on PyTorch with scaled_dot_product_attention or MultiheadAttention, and none of Transformers."""
 
-import math
-
 import torch
 
 from attnscope import _core
@@ -23,7 +21,7 @@ def probe(query, key, *, attn_mask=None, is_causal=False, scale=None, soft_cap=N
     """
     if query.ndim not in (3, 4) or key.ndim != query.ndim:
         raise ValueError(f"query has shape {list(query.shape)}, key {list(key.shape)}, expected 3 or 4 dimensions of both")
-    batch, heads, queries = (1, *query.shape)[-4:-1]
+    batch, heads = (1, *query.shape)[-4:-2]
     keys = key.shape[-2]
     keywords = {"threads": threads, "copy": copy}
     if scale is not None:
@@ -33,7 +31,9 @@ def probe(query, key, *, attn_mask=None, is_causal=False, scale=None, soft_cap=N
     if is_causal:
         keywords.update(causal=True, causal_offset=0)
     if attn_mask is not None:
-        keywords["bias"] = _bias(attn_mask, queries, keys)
+        keywords.update(_mask(attn_mask, keys))
+    if into is not None and not isinstance(into, _core.LayerAccumulator):
+        raise TypeError(f"into is of type {type(into).__name__}, expected a LayerAccumulator")
     layer = into
     if layer is None:
         layer = _core.LayerAccumulator(heads=heads, max_keys=keys, max_batch=batch)
@@ -41,8 +41,14 @@ def probe(query, key, *, attn_mask=None, is_causal=False, scale=None, soft_cap=N
     return layer.stats()
 
 
-def _bias(mask, queries, keys):
-    mask = mask.detach()
+def _mask(mask, keys):
+    if not torch.is_tensor(mask):
+        raise TypeError(f"attn_mask is of type {type(mask).__name__}, expected a tensor")
     if mask.dtype == torch.bool:
-        mask = torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -math.inf)
-    return mask.expand(*mask.shape[:-2], queries, keys) if mask.ndim >= 2 else mask.expand(queries, keys)
+        return {"mask": mask}
+    if not mask.is_floating_point():
+        raise TypeError(f"attn_mask has dtype {mask.dtype}, expected booleans, or numbers of a floating type")
+    bias = mask.detach()
+    if bias.ndim and bias.shape[-1] == 1:
+        bias = bias.expand(*bias.shape[:-1], keys)
+    return {"bias": bias if bias.ndim == 0 or bias.stride(-1) == 1 else bias.contiguous()}

@@ -18,6 +18,13 @@ WindowKind Kind(const char* name, nb::handle value) {
   Throw(PyExc_ValueError, std::string(name) + " is " + nb::repr(value).c_str() + ", expected 'sliding' or 'chunked'");
 }
 
+// 0 is the library's word for the default; here that is to leave it out.
+double Scale(const char* name, nb::handle value) {
+  const auto scale = Read<double>(name, value);
+  if (scale == 0.0) Throw(PyExc_ValueError, std::string(name) + " is 0, expected a number above 0, or None");
+  return scale;
+}
+
 struct Keyword {
   const char* name;
   Source least;  // the first source that has it
@@ -50,7 +57,7 @@ constexpr Keyword kKeywords[] = {
     {"keys_were_evicted", Source::kWeights,
      ATTNSCOPE_SETTER(out->params.mask.keys_were_evicted = Read<bool>(name, value))},
     {"null_mass", Source::kWeights, ATTNSCOPE_SETTER(out->null_mass = Read<bool>(name, value)), Source::kWeights},
-    {"scale", Source::kLogits, ATTNSCOPE_SETTER(out->params.scale = Read<double>(name, value))},
+    {"scale", Source::kLogits, ATTNSCOPE_SETTER(out->params.scale = Scale(name, value))},
     {"soft_cap", Source::kLogits, ATTNSCOPE_SETTER(out->params.soft_cap = Read<double>(name, value))},
     {"bias", Source::kLogits, ATTNSCOPE_KEEPER(bias)},
     {"bias_factors", Source::kLogits, ATTNSCOPE_KEEPER(bias_factors)},
@@ -155,6 +162,25 @@ CallOptions::CallOptions(const char* method, Source source, const nb::kwargs& ke
       Throw(PyExc_TypeError, std::string(method) + "() has no keyword '" + name + "'; it has " + NamesOf(source));
     }
     if (!value.is_none()) keyword->set(keyword->name, value, this);
+  }
+  CheckCompany(keywords);
+}
+
+void CallOptions::CheckCompany(const nb::kwargs& keywords) const {
+  const struct {
+    const char* name;
+    bool has_company;
+    const char* company;
+  } kNeeds[] = {
+      {"window_kind", params.mask.window != 0, "window"},
+      {"bias_factors", IsGiven(bias), "bias"},
+  };
+  for (const auto& need : kNeeds) {
+    if (need.has_company || !keywords.contains(need.name)) continue;
+    const nb::object value = keywords[need.name];
+    if (value.is_none()) continue;
+    Throw(PyExc_ValueError, std::string(need.name) + " is " + nb::repr(value).c_str() +
+                                ", which changes nothing without " + need.company);
   }
 }
 

@@ -60,6 +60,8 @@ struct CallOptions {
   void Fit(const AttentionShape& shape);
 
  private:
+  // Throws for a keyword that means nothing without another one.
+  void CheckCompany(const nb::kwargs& keywords) const;
   void FitMask(const AttentionShape& shape);
   void FitPositions(const AttentionShape& shape);
 

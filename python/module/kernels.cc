@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <new>
+#include <string>
 #include <vector>
 
 #include "attnscope/dlpack.h"
@@ -48,6 +49,12 @@ class Matrices {
   std::vector<size_t> Shape(int fewer) const {
     const int ndim = tensor_.dl().ndim;
     return {layout_.sizes + 4 - ndim, layout_.sizes + 4 - std::min(fewer, ndim)};
+  }
+
+  std::string ShapeText() const {
+    std::string text;
+    for (const size_t size : Shape(0)) text += (text.empty() ? "[" : ", ") + std::to_string(size);
+    return text + "]";
   }
 
   bool HasShapeOf(const Matrices& other) const {
@@ -163,7 +170,9 @@ nb::object SoftmaxEntropy(nb::handle logits, const Argument<double, "scale">& sc
 nb::object SquaredDistance(nb::handle from, nb::handle to, const Argument<bool, "copy">& copy) {
   const Matrices before("from_", from, copy);
   const Matrices after("to", to, copy);
-  if (!before.HasShapeOf(after)) Throw(PyExc_ValueError, "from_ and to have different shapes");
+  if (!before.HasShapeOf(after)) {
+    Throw(PyExc_ValueError, "from_ has shape " + before.ShapeText() + ", to has " + after.ShapeText());
+  }
   const Output<double> out(before.Shape(1));
   ForEach(before,
           [&](size_t i) { return kernels::SquaredDistance(before[i], after[i], out.data() + i * before.rows()); });

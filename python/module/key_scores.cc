@@ -123,7 +123,7 @@ void BindCalls(nb::class_<Scores>* bound) {
 
 template <Edit kEdit>
 void BindEdit(nb::class_<Scores>* bound, const char* name, const char* doc) {
-  bound->def(name, &EditKeys<kEdit>, nb::arg("keys"), nb::kw_only(), nb::arg("sequence") = 0,
+  bound->def(name, &EditKeys<kEdit>, nb::arg("keys").none(), nb::kw_only(), nb::arg("sequence") = 0,
              nb::arg("group").none() = nb::none(), doc);
 }
 

@@ -63,12 +63,35 @@ std::string DeviceName(nb::handle object, const DLDevice& device) {
   return "a device of DLPack's type " + std::to_string(device.device_type);
 }
 
-nb::object Capsule(const char* name, nb::handle object) {
-  const nb::object method = nb::getattr(object, "__dlpack__", nb::none());
-  if (method.is_none()) {
+// Arrays of numpy.ma lend the numbers below their mask as if none were hidden.
+void RefuseMasked(const char* name, nb::handle object) {
+  if (std::string_view(Py_TYPE(object.ptr())->tp_name) == "numpy.ndarray") return;  // as most are
+  if (!nb::hasattr(object, "filled") || !nb::hasattr(object, "fill_value")) return;
+  Throw(PyExc_ValueError, std::string(name) + " is a masked array, whose mask is not read; pass " + name +
+                              ".filled(...), or .data and a mask of its own");
+}
+
+// Views of PyTorch whose numbers are those in memory with the other sign, which its DLPack does not say.
+bool IsNegated(nb::handle object) { return nb::hasattr(object, "is_neg") && object.attr("is_neg")().ptr() == Py_True; }
+
+nb::object MethodOf(const char* name, nb::handle object) {
+  nb::object method = nb::getattr(object, "__dlpack__", nb::none());
+  if (PyCallable_Check(method.ptr()) == 0) {
     Throw(PyExc_TypeError, std::string(name) + " is of type " + TypeName(object) +
                                ", expected an array or tensor: something with the buffer protocol or __dlpack__");
   }
+  return method;
+}
+
+// What is known of an object that does not lend its memory: " (dtype torch.float32, on meta)".
+std::string Described(nb::handle object) {
+  const std::string dtype = DtypeName(object, "");
+  if (dtype.empty()) return "";
+  const nb::object device = nb::getattr(object, "device", nb::none());
+  return " (dtype " + dtype + (device.is_none() ? "" : std::string(", on ") + nb::str(device).c_str()) + ")";
+}
+
+nb::object Capsule(const nb::object& method) {
   // Objects of before DLPack 1 do not know max_version. Their TypeError does not become a C++ exception, which takes 40
   // us to catch in a process with libraries as large as PyTorch's.
   nb::dict keywords;
@@ -84,6 +107,7 @@ nb::object Capsule(const char* name, nb::handle object) {
 
 Tensor::Tensor(const char* name, nb::handle object, bool copy, Elements elements) : elements_(elements) {
   owner_ = nb::borrow(object);
+  RefuseMasked(name, object);
   if (copy) {
     const nb::module_ arrays = nb::module_::import_("attnscope._arrays");
     owner_ = arrays.attr(elements == Elements::kBytes ? "readable_bytes" : "readable")(name, owner_);
@@ -169,12 +193,16 @@ void Tensor::ReadDLPack(const char* name, nb::handle object) {
   nb::object source = nb::borrow(object);
   const nb::object requires_grad = nb::getattr(object, "requires_grad", nb::none());
   if (requires_grad.ptr() == Py_True && nb::hasattr(object, "detach")) source = object.attr("detach")();
+  if (IsNegated(source)) {
+    Throw(PyExc_ValueError, std::string(name) + " is a view that negates what it is a view of" + kWayOut);
+  }
+  const nb::object method = MethodOf(name, source);
   nb::object capsule;
   try {
-    capsule = Capsule(name, source);
+    capsule = Capsule(method);
   } catch (nb::python_error& error) {
-    if (error.matches(PyExc_TypeError)) throw;
-    nb::raise_from(error, PyExc_ValueError, "%s cannot be read in place%s", name, kWayOut);
+    if (!error.matches(PyExc_Exception)) throw;
+    nb::raise_from(error, PyExc_ValueError, "%s cannot be read in place%s%s", name, Described(object).c_str(), kWayOut);
   }
   const bool is_versioned = PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned") != 0;
   if (!is_versioned && PyCapsule_IsValid(capsule.ptr(), "dltensor") == 0) {

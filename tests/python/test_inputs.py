@@ -204,6 +204,77 @@ def test_copy_reads_what_cannot_be_read_in_place(weights):
         entropy_of(numpy.array(["a"]), copy=True)
 
 
+def test_copies_of_what_is_not_aligned(weights):
+    raw = numpy.zeros(weights.nbytes + 1, numpy.uint8)
+    raw[1:] = numpy.frombuffer(weights.tobytes(), numpy.uint8)
+    value = raw[1:].view(numpy.float32).reshape(weights.shape)
+    with pytest.raises(ValueError, match="weights is not aligned to its elements; convert it, or pass copy=True"):
+        entropy_of(value)
+    assert entropy_of(value, copy=True) == entropy_of(weights)
+
+
+def test_masked_arrays_are_refused(weights):
+    """Below their masks are numbers that are not meant."""
+    hidden = numpy.ma.MaskedArray(weights, mask=weights > 0.1)
+    profile = numpy.ma.MaskedArray(weights[0].sum(axis=1), mask=weights[0].sum(axis=1) > 1)
+    for call, name in (
+        (lambda: entropy_of(hidden), "weights"),
+        (lambda: entropy_of(hidden, copy=True), "weights"),
+        (lambda: entropy_of(weights, mask=numpy.ma.MaskedArray(weights > 0, mask=weights > 0.1)), "mask"),
+        (lambda: attnscope.kernels.row_max(hidden), "weights"),
+        (lambda: attnscope.attention_stats_from(hidden, as_original=True), "weights"),
+        (lambda: attnscope.key_profile(profile, 24), "column_sums"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} is a masked array, whose mask is not read"):
+            call()
+
+
+@pytest.mark.parametrize("value", [[[1.0, 2.0], [3.0]], float], ids=["ragged", "type"])
+def test_what_cannot_be_copied_is_named(value):
+    with pytest.raises((TypeError, ValueError), match="weights (cannot be copied|has dtype)"):
+        entropy_of(value, copy=True)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), TypeError("x"), KeyError("x")])
+def test_errors_of_dlpack_are_named(error):
+    class Broken:
+        dtype = "float9"
+
+        def __dlpack__(self, **keywords):
+            raise error
+
+    with pytest.raises(ValueError, match=r"weights cannot be read in place \(dtype float9\); convert it"):
+        entropy_of(Broken())
+
+
+def test_keywords_that_mean_nothing_alone(weights):
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=40, max_batch=2)
+    for keywords, message in (
+        (dict(window_kind="chunked"), "window_kind is 'chunked', which changes nothing without window"),
+        (dict(bias_factors=[1.0, 2.0, 3.0]), r"bias_factors is \[1.0, 2.0, 3.0\], which changes nothing without bias"),
+        (dict(scale=0.0), "scale is 0, expected a number above 0"),
+        (dict(bias=numpy.ones(40, bool), copy=True), "bias has dtype bool, expected numbers .* mask="),
+    ):
+        with pytest.raises((ValueError, TypeError), match=message):
+            layer.add_logits(weights, **keywords)
+    with pytest.raises(ValueError, match="causal is True, which changes nothing of what as_original=True computes"):
+        attnscope.attention_stats_from(weights, causal=True, as_original=True)
+
+
+def test_arguments_of_other_calls_are_named(weights):
+    scores = attnscope.KeyScores(heads=3, max_keys=40)
+    for call, kind, message in (
+        (lambda: scores.keep(None), TypeError, "keys is None, expected whole numbers"),
+        (lambda: attnscope.kernels.squared_distance(weights, weights[:1]), ValueError,
+         r"from_ has shape \[2, 3, 24, 40\], to has \[1, 3, 24, 40\]"),
+        (lambda: attnscope.attention_stats_from([[1.0]]), TypeError, "weights is of type list"),
+        (lambda: attnscope.attention_stats_from(weights[:0], as_original=True), ValueError, r"weights has shape \[0, 3, 24, 40\]"),
+        (lambda: attnscope.key_profile(weights[0].sum(axis=1) * 1j, 24), TypeError, "column_sums has dtype complex"),
+    ):
+        with pytest.raises(kind, match=message):
+            call()
+
+
 @pytest.mark.parametrize(
     "keywords, kind, message",
     [

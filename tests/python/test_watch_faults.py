@@ -3,8 +3,10 @@
 import copy
 import io
 import pickle
+import sys
 import threading
 
+import numpy
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -265,3 +267,73 @@ def test_compiled_models(when, monkeypatch):
             compiled(**inputs)
     assert watch.not_measured == {}
     assert_same(watch.report(), expected, 1e-6)
+
+
+def test_reports_while_another_thread_runs_the_model():
+    torch.manual_seed(3)
+    config = transformers.LlamaConfig(vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=24,
+                                      num_attention_heads=2, pad_token_id=0)
+    model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
+    errors, is_done = [], threading.Event()
+
+    def look():
+        try:
+            while not is_done.is_set():
+                watch.reports()
+        except Exception as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with torch.no_grad(), attnscope.watch(model, every=1) as watch:
+            thread = threading.Thread(target=look)
+            thread.start()
+            for seed in range(40):
+                watch.reset()
+                model(tokens(1, 5, seed))
+            is_done.set()
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert errors == []
+
+
+def test_a_layer_of_which_nothing_was_measured_is_in_no_report():
+    model = tiny_model()
+    with torch.no_grad(), pytest.warns(UserWarning, match="meta"), attnscope.watch(model, every=1, copy=True) as watch:
+        model.to("meta")(tokens().to("meta"))
+    assert watch.reports() == {}
+    with pytest.raises(RuntimeError, match="no attention was measured: model.layers.0.self_attn: .*meta"):
+        watch.report()
+
+
+def test_what_is_exchanged_before_the_watch_begins_is_watched():
+    model = tiny_model()
+    watch = attnscope.watch(model, every=1)
+    model.model.layers[0].self_attn = tiny_model().model.layers[0].self_attn
+    with torch.no_grad(), watch:
+        model(tokens())
+    assert list(watch.report()) == [0, 1]
+
+
+def test_evaluation_alone_is_told_apart():
+    with torch.no_grad(), attnscope.watch(tiny_model(), every=1, only_training=True) as watch:
+        watch._model(tokens())
+    with pytest.raises(RuntimeError, match="has not run in training mode"):
+        watch.report()
+
+
+def test_options_are_named():
+    model = torch.nn.Linear(2, 2)
+    attnscope.watch(model, every=numpy.int64(2), threads=numpy.int64(1))
+    for options, kind, message in (
+        (dict(every=2.0), TypeError, "every is 2.0, expected a whole number >= 1"),
+        (dict(every=-1), ValueError, "every is -1, expected a whole number >= 1"),
+        (dict(threads=None), TypeError, "threads is None, expected a whole number >= 0"),
+        (dict(copy="yes"), TypeError, "copy is 'yes', expected True or False"),
+        (dict(residuals=1), TypeError, "residuals is 1, expected True or False"),
+        (dict(only_training=None), TypeError, "only_training is None, expected True or False"),
+    ):
+        with pytest.raises(kind, match=message):
+            attnscope.watch(model, **options)
