@@ -57,8 +57,9 @@ constexpr Rows ContiguousRows(const void* data, ElementType type, size_t rows, s
 // Where a row has fewer columns than k, those that there are not.
 inline constexpr uint32_t kNoIndex = UINT32_MAX;
 
-// H_i = -sum_j a_ij log a_ij, in nats. Absolute error <= 2e-6 * max(1, log columns) for rows that sum to 1, and as much
-// relative to the sum of |a log a| for others; in [0, log columns] where a row sums to 1. One read of the rows.
+// H_i = -sum_j a_ij log a_ij, in nats. Absolute error <= 2e-6 * max(1, log columns) for rows that sum to 1; of a row
+// that sums to s, 2e-6 times the larger of max(1, log columns) * max(1, s) and sum_j |a_ij log a_ij|. In [0, log
+// columns] where a row sums to 1. One read of the rows.
 ATTNSCOPE_EXPORT Status RowEntropy(const Rows& weights, double* entropy_nats);
 
 // exp(H_i): the effective rank. Relative error that of H_i's absolute one. One read.

@@ -84,8 +84,8 @@ struct OpenParts {
 //
 // Bit for bit, results do not depend on how the rows of a sequence are cut into calls, on the runner, or on the
 // alignment of the buffers (on one SIMD target; across targets they agree within the error bounds). Errors of the
-// results against exact arithmetic: a row's entropy 2e-6 * max(1, log n_k) nats, top-k masses and row sums 2e-6
-// relative, column sums 1e-6 relative; maxima are exact.
+// results against exact arithmetic: the entropy of a row that sums to 1 2e-6 * max(1, log n_k) nats (of others see
+// kernels::RowEntropy), top-k masses and row sums 2e-6 relative, column sums 1e-6 relative; maxima are exact.
 class ATTNSCOPE_EXPORT LayerAccumulator {
  public:
   // An empty accumulator: accepts nothing until it is assigned one from Create.
