@@ -145,6 +145,37 @@ TEST(JudgeTest, ValuesBeyondTheirRangeAreBadNumbersAndJudgeNothing) {
             "warning: bad numbers in layer 3: entropy is inf");
 }
 
+// Ranges that depend on other values of the report: on keys, and on queries.
+TEST(JudgeTest, ValuesThatOthersRuleOutAreBadNumbers) {
+  const double log_keys = std::log(64.0);
+  const struct {
+    Metric metric;
+    double bad;
+    double good;
+    const char* said;
+  } cases[] = {{Metric::kEntropy, 6.0, log_keys, "entropy 6 is above 4.159, where none can be"},
+               {Metric::kColEntropy, 6.0, log_keys, "col_entropy 6 is above 4.159, where none can be"},
+               {Metric::kEffectiveRank, 200.0, 64.5, "effective_rank 200 is above 64, where none can be"},
+               {Metric::kMaxColSum, 90.0, 30.0, "max_col_sum 90 is above 64, where none can be"}};
+  for (const auto& [metric, bad, good, said] : cases) {
+    const Diagnosis diagnosis = JudgeLayer({{metric, bad}, {Metric::kKeys, 64.0}});
+    ASSERT_EQ(diagnosis.verdicts.size(), 1u) << said;
+    EXPECT_EQ(diagnosis.verdicts[0].message, "warning: bad numbers in layer 3: " + std::string(said));
+    EXPECT_EQ(Said(JudgeLayer({{metric, good}, {Metric::kKeys, 64.0}}), Pathology::kBadNumbers), "healthy") << said;
+    EXPECT_EQ(Said(JudgeLayer({{metric, bad}}), Pathology::kBadNumbers), "healthy") << "without keys: " << said;
+  }
+  // Queries are known better where rows are counted.
+  EXPECT_EQ(
+      Said(JudgeLayer(
+               {{Metric::kMaxColSum, 90.0}, {Metric::kKeys, 64.0}, {Metric::kRows, 1000.0}, {Metric::kMatrices, 10.0}}),
+           Pathology::kBadNumbers),
+      "healthy");
+  // Of rows that are no distributions nothing is ruled out.
+  EXPECT_NE(Said(JudgeLayer({{Metric::kEntropy, 6.0}, {Metric::kKeys, 64.0}, {Metric::kUnnormalizedRows, 9.0}}),
+                 Pathology::kBadNumbers),
+            "warning: bad numbers in layer 3: entropy 6 is above 4.159, where none can be");
+}
+
 TEST(JudgeTest, RowsThatAreNoDistributionsSuspendWhatWouldJudgeThem) {
   MetricValues values = Values({{Metric::kEffectiveRank, 1.9},
                                 {Metric::kMaxRowWeight, 1.4},
