@@ -35,6 +35,7 @@ constexpr const char* kDetails =
 struct DiagnoseOptions {
   std::string report;
   std::string html;
+  std::string stage;
   VerdictOptions verdicts;
   std::optional<int64_t> keys;
 };
@@ -51,7 +52,7 @@ Status WriteHtml(const DiagnoseOptions& options, const Report& report, const Jud
 
 Status Run(const DiagnoseOptions& options, bool* findings) {
   Report report;
-  Status status = ReadReportFile(options.report, &report);
+  Status status = ReadReportFile(options.report, options.stage, &report);
   SetKeys(options.keys, &report);
   Judging judging;
   if (status.ok()) status = ReadJudging(options.verdicts.judging, {&report, 1}, options.keys, &judging);
@@ -69,6 +70,9 @@ Command AddDiagnoseCommand(CommandLine* program) {
   CommandLine* const line = program->AddCommand("diagnose", kSummary);
   line->AddDetails(kDetails);
   line->AddOption("REPORT", &options->report, "A report, see below").Required().Placeholder("");
+  line->AddOption("--stage", &options->stage, "Of JSON lines, the last report of this stage (train, val, ...)")
+      .NotEmpty()
+      .Placeholder("NAME");
   AddHtmlOption(line, &options->html);
   AddVerdictOptions(line, &options->verdicts);
   AddKeysOption(line, &options->keys);

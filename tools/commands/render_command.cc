@@ -54,11 +54,6 @@ struct RenderOptions {
   LookOptions look;
 };
 
-Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
-  std::erase_if(*reports, [&](const Report& report) { return report.stage != stage; });
-  return reports->empty() ? Status(StatusCode::kNotFound, "no report is of --stage " + stage) : Status();
-}
-
 // A picture that would show nothing, or not all that was asked for, is none.
 Status CheckReports(const RenderOptions& options, const std::vector<Report>& reports) {
   const FigureKind kind = FigureKindOf(options.kind);
@@ -106,6 +101,7 @@ Status Run(const RenderOptions& options) {
   if (status.ok()) status = CheckOutputsDiffer(outputs);
   if (status.ok()) status = CheckOutput("--output", options.output, inputs);
   if (status.ok()) status = CheckOutput("--html", options.html, inputs);
+  if (status.ok()) status = CheckPictureName("--output", options.output);
   if (status.ok() && !options.html.empty()) status = WritePage({.reports = reports}, figure, options.html);
   if (!status.ok() || options.output.empty()) return status;
   return WriteFigureFile(FigureKindOf(options.kind), {.reports = reports}, figure, options.output);

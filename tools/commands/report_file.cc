@@ -95,6 +95,36 @@ bool HasStatistics(const nlohmann::json& object) {
   return stats != object.end() && !stats->is_null();
 }
 
+// ", of stage val and step 100"
+std::string MomentText(const Report& report, bool with_stage) {
+  std::string text;
+  if (with_stage && !report.stage.empty()) text += " stage " + report.stage;
+  if (report.step.has_value())
+    text += std::string(text.empty() ? "" : " and") + " step " + std::to_string(*report.step);
+  return text.empty() ? "" : ", of" + text;
+}
+
+// "; it lacks layers 0, 1, which others of its stage have"
+std::string LackingText(const std::vector<Report>& reports) {
+  const Report& last = reports.back();
+  std::set<int64_t> layers;
+  for (const Report& report : reports) {
+    if (report.stage != last.stage) continue;
+    for (const LayerReport& layer : report.layers) {
+      if (last.Find(layer.layer) == nullptr) layers.insert(layer.layer);
+    }
+  }
+  if (layers.empty()) return "";
+  constexpr size_t kShown = 5;
+  std::string text;
+  size_t count = 0;
+  for (const int64_t layer : layers) {
+    if (++count <= kShown) text += (count == 1 ? " " : ", ") + std::to_string(layer);
+  }
+  return std::string("; it lacks layer") + (count == 1 ? "" : "s") + text + (count > kShown ? ", ..." : "") +
+         ", which others of its stage have";
+}
+
 void SayJoined(const std::string& path, size_t joined) {
   if (joined == 0) return;
   PrintError("note: " + path + ": " + std::to_string(joined) + (joined == 1 ? " report has" : " reports have") +
@@ -148,6 +178,9 @@ Status ReadReportsFile(const std::string& path, std::vector<Report>* out) {
     out->push_back(std::move(whole));
     return {};
   }
+  if (TextOf(file).starts_with("\x1F\x8B")) {
+    return {StatusCode::kInvalidArgument, path + ": is compressed by gzip; unpack it first"};
+  }
   const std::vector<std::string_view> lines = LinesOf(TextOf(file));
   return IsJsonLines(lines) ? ReadLines(lines, path, out) : status;
 }
@@ -162,14 +195,21 @@ Status ReadReportFiles(std::span<const std::string> paths, std::vector<Report>* 
   return {};
 }
 
-Status ReadReportFile(const std::string& path, Report* out) {
+Status ChooseStage(const std::string& stage, std::vector<Report>* reports) {
+  std::erase_if(*reports, [&](const Report& report) { return report.stage != stage; });
+  return reports->empty() ? Status(StatusCode::kNotFound, "no report is of --stage " + stage) : Status();
+}
+
+Status ReadReportFile(const std::string& path, const std::string& stage, Report* out) {
   std::vector<Report> reports;
   Status status = ReadReportsFile(path, &reports);
+  if (status.ok() && !stage.empty()) status = ChooseStage(stage, &reports);
   if (!status.ok()) return status;
+  const Report& last = reports.back();
   if (reports.size() > 1) {
-    const std::optional<int64_t>& step = reports.back().step;
-    PrintError("note: " + path + " has " + std::to_string(reports.size()) + " reports; the last is taken" +
-               (step.has_value() ? ", of step " + std::to_string(*step) : ""));
+    PrintError("note: " + path + " has " + std::to_string(reports.size()) + " reports" +
+               (stage.empty() ? "" : " of stage " + stage) + "; the last is taken" + MomentText(last, stage.empty()) +
+               LackingText(reports));
   }
   *out = std::move(reports.back());
   return {};

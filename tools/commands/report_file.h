@@ -13,8 +13,12 @@
 
 namespace attnscope::tools {
 
-// The report of a file, or the last of JSON lines, which is said. Errors: as ReadReportsFile.
-Status ReadReportFile(const std::string& path, Report* out);
+// The report of a file, or the last of JSON lines, of `stage` unless that is empty; which one it is, and which layers
+// it lacks that others have, is said. Errors: as ReadReportsFile; kNotFound if no report is of the stage.
+Status ReadReportFile(const std::string& path, const std::string& stage, Report* out);
+
+// Leaves the reports of a stage. Errors: kNotFound if there is none.
+Status ChooseStage(const std::string& stage, std::vector<Report>* reports);
 
 // Appends the reports of a file that holds one, or one on each line (JSON lines). Blank lines are skipped; lines of
 // other objects, such as a configuration, and lines that are torn or no JSON are left out, and said on standard error.

@@ -112,7 +112,7 @@ class Watch {
     const size_t lines = log_.damaged_lines();
     if (lines == 0) return "";
     return "left out " + std::to_string(lines) + (lines == 1 ? " line that is" : " lines that are") +
-           " damaged or no JSON\n";
+           " damaged or no JSON" + (log_.error().empty() ? "" : ", or no report: " + log_.error()) + "\n";
   }
 
   // Written over what stood there before, whose rest goes. Lines that are too long end at the edge, and those that the
@@ -199,6 +199,7 @@ Command AddWatchCommand(CommandLine* program) {
       .Placeholder("S")
       .ShowDefault();
   line->AddOption("--max-verdicts", &options->max_verdicts, "List at most N verdicts, the worst ones; 0 lists all")
+      .Between(size_t{0}, size_t{1} << 40)
       .Placeholder("N")
       .ShowDefault();
   AddJudgingOptions(line, &options->judging);

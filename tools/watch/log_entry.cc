@@ -49,16 +49,21 @@ bool IsRecord(const json& object) {
 
 }  // namespace
 
-LogEntry ReadLogEntry(std::string_view line, Report* report) {
+LogEntry ReadLogEntry(std::string_view line, Report* report, std::string* error) {
+  const auto read = [&](std::string_view text, LogEntry entry) {
+    const Status status = ReportFromJson(text, report);
+    if (!status.ok() && error != nullptr) *error = status.message();
+    return status.ok() ? entry : LogEntry::kDamaged;
+  };
   if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return LogEntry::kBlank;
   json object;
   if (!ParseJson(line, &object).ok() || !object.is_object()) return LogEntry::kDamaged;
   const auto stats = object.find("attention_stats");
   if (stats != object.end() && !stats->is_null()) {
-    return ReportFromJson(line, report).ok() ? LogEntry::kReport : LogEntry::kDamaged;
+    return read(line, LogEntry::kReport);
   }
   if (!IsRecord(object)) return LogEntry::kOther;
-  return ReportFromJson(DictionaryOf(object).dump(), report).ok() ? LogEntry::kRecord : LogEntry::kDamaged;
+  return read(DictionaryOf(object).dump(), LogEntry::kRecord);
 }
 
 }  // namespace attnscope::tools

@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+#include <string>
+
 #include "attnscope/report.h"
 
 namespace attnscope::tools {
@@ -18,8 +20,9 @@ enum class LogEntry {
   kDamaged,  // torn, no JSON object, or a report with an error
 };
 
-// Sets `*report` to that of a report, or to one that has the layer of a record, with the last step of its window.
-LogEntry ReadLogEntry(std::string_view line, Report* report);
+// Sets `*report` to that of a report, or to one that has the layer of a record, with the last step of its window; of a
+// report with an error `*error`, unless that is null, to what is wrong.
+LogEntry ReadLogEntry(std::string_view line, Report* report, std::string* error = nullptr);
 
 }  // namespace attnscope::tools
 

@@ -61,7 +61,7 @@ Status RunLog::Update(size_t file) {
     if (news.begins_anew) begins_anew_[file] = true;
     for (const std::string& line : news.lines) {
       Report report;
-      const LogEntry entry = ReadLogEntry(line, &report);
+      const LogEntry entry = ReadLogEntry(line, &report, &error_);
       Take(file, entry, std::move(report));
     }
     if (news.is_all && TakeRest(file, news.rest)) files_[file].DropRest();

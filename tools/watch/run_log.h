@@ -37,6 +37,8 @@ class RunLog {
   uint64_t version() const { return version_; }
   // Lines that were torn or no JSON object, or reports with an error.
   size_t damaged_lines() const { return damaged_lines_; }
+  // What was wrong with the last of the latter; empty: there was none.
+  const std::string& error() const { return error_; }
 
  private:
   Status FindFiles();
@@ -55,6 +57,7 @@ class RunLog {
   std::vector<size_t> file_of_;  // of each report
   uint64_t version_ = 0;
   size_t damaged_lines_ = 0;
+  std::string error_;
 };
 
 }  // namespace attnscope::tools

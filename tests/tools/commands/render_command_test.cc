@@ -208,6 +208,48 @@ TEST_F(CommandTest, DiagnoseReadsTheLastReportOfJsonLines) {
   EXPECT_NE(outcome.err.find("has 2 reports; the last is taken, of step 2"), std::string::npos) << outcome.err;
 }
 
+// Of several stages the last report of the one that is asked for; what the last one does not have is said.
+TEST_F(CommandTest, DiagnoseChoosesAStage) {
+  const auto line = [](const std::string& layers, const std::string& rest) {
+    return "{\"attention_stats\": {" + layers + "}" + rest + "}\n";
+  };
+  const std::string healthy = R"("0": {"max_row_weight": 0.2})";
+  const std::string ill = R"("0": {"max_row_weight": 0.99})";
+  const std::string log = Write("log.jsonl", line(healthy, R"(, "step": 1, "stage": "train")") +
+                                                 line(ill, R"(, "step": 1, "stage": "val")") +
+                                                 line(healthy, R"(, "step": 2, "stage": "train")"));
+  Outcome outcome = Run({"diagnose", log, "--fail-on", "critical"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_NE(outcome.err.find("has 3 reports; the last is taken, of stage train and step 2\n"), std::string::npos)
+      << outcome.err;
+  EXPECT_EQ(Run({"diagnose", log, "--fail-on", "critical", "--stage", "val"}).exit_code, 1);
+  ExpectError({"diagnose", log, "--stage", "test"}, "no report is of --stage test");
+  const std::string parts = Write("parts.jsonl", line(healthy, "") + line(R"("1": {"max_row_weight": 0.2})", ""));
+  outcome = Run({"diagnose", parts});
+  EXPECT_NE(outcome.err.find("the last is taken; it lacks layer 0, which others of its stage have"), std::string::npos)
+      << outcome.err;
+  ExpectError({"diagnose", Write("log.gz", "\x1F\x8B\b")}, "is compressed by gzip; unpack it first");
+}
+
+// A trainer that logs a line for each layer, and null where it measured nothing.
+TEST_F(CommandTest, LinesThatArePartsOfAReport) {
+  std::string log = "{\"step\": 0, \"attention_stats\": null}\n";
+  for (const char* step : {"1", "2"}) {
+    for (const char* layer : {"0", "1", "2"}) {
+      log += std::string("{\"attention_stats\": {\"") + layer + "\": {\"max_row_weight\": 0." + step + layer +
+             "}}, \"step\": " + step + "}\n";
+    }
+  }
+  const std::string path = Write("parts.jsonl", log);
+  const Outcome outcome = Run({"diagnose", path});
+  EXPECT_EQ(outcome.err, "attnscope: note: " + path + ": left out line 1, without \"attention_stats\"\n" +
+                             "attnscope: note: " + path + ": 4 reports have other layers than one of the same stage " +
+                             "and time, and are joined with it\nattnscope: note: " + path +
+                             " has 2 reports; the last is taken, of step 2\n");
+  EXPECT_NE(outcome.out.find("0.200"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("0.220"), std::string::npos) << outcome.out;
+}
+
 // A misspelt metric is not measured: its name is said, where it would otherwise look healthy.
 TEST_F(CommandTest, NamesOfNoMetricAreSaid) {
   const std::string stats = R"({"attention_stats": {"0": {"max_row_weight": 0.2, "Entropy": 0.1}},)"

@@ -18,6 +18,10 @@ TEST(LogEntryTest, TellsLinesApart) {
   EXPECT_EQ(ReadLogEntry("", &report), LogEntry::kBlank);
   EXPECT_EQ(ReadLogEntry(" \t\r", &report), LogEntry::kBlank);
   EXPECT_EQ(ReadLogEntry(R"({"loss": 1.5})", &report), LogEntry::kOther);
+  EXPECT_EQ(ReadLogEntry(R"({"loss": 1.5, "attention_stats": null})", &report), LogEntry::kOther);
+  std::string error;
+  EXPECT_EQ(ReadLogEntry(R"({"attention_stats": {}, "step": "5"})", &report, &error), LogEntry::kDamaged);
+  EXPECT_EQ(error, "step must be a whole number, not \"5\"");
   EXPECT_EQ(ReadLogEntry(R"({"schema": "attnscope.window.v2", "layer": 0})", &report), LogEntry::kOther);
   for (const char* const damaged :
        {"{", "[1, 2]", "text", R"({"step": 1, "attention_stats": {"0": {"entr)", R"({"attention_stats": 1})",
