@@ -5,6 +5,7 @@
 #include "tools/analysis/analysis.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <span>
 
@@ -24,6 +25,12 @@ namespace {
 ElementType KernelType(Dtype dtype) {
   if (dtype == Dtype::kFloat16) return ElementType::kFloat16;
   return dtype == Dtype::kBFloat16 ? ElementType::kBFloat16 : ElementType::kFloat32;
+}
+
+// The lowest finite number of a float type is a mask, as in float16, which the kernels know of.
+double MaskedBelow(Storage storage, double masked_below) {
+  if (storage == Storage::kSame || std::isinf(masked_below)) return masked_below;
+  return std::max(masked_below, storage == Storage::kFloat8E4M3 ? -448.0 : -57344.0);
 }
 
 // Some sequences of a part, or some rows of them.
@@ -175,14 +182,18 @@ class LayerAnalysis {
     }
     const std::optional<RowOutputs> rows = OutputsOf(part, block);
     const RowOutputs* const outputs = rows ? &*rows : nullptr;
-    if (part.kind == AttentionKind::kLogits) return accumulator_.AddLogits(view, params, options_.runner, outputs);
+    const NotedBlock noted = {.layer = layer_,
+                              .first_sequence = FirstSequenceOf(part) + block.first_sequence,
+                              .first_row = options_.pieces.first_row + block.first_row,
+                              .all_rows = options_.pieces.RowsOf(part),
+                              .weights = &view,
+                              .visibility = &params.mask};
+    if (part.kind == AttentionKind::kLogits) {
+      notes_->LookAtLogits(noted);
+      return accumulator_.AddLogits(view, params, options_.runner, outputs);
+    }
     view.null_mass = options_.rows.null_mass;
-    notes_->Look({.layer = layer_,
-                  .first_sequence = FirstSequenceOf(part) + block.first_sequence,
-                  .first_row = options_.pieces.first_row + block.first_row,
-                  .all_rows = options_.pieces.RowsOf(part),
-                  .weights = &view,
-                  .visibility = &params.mask});
+    notes_->Look(noted);
     return accumulator_.AddWeights(view, params.mask, options_.runner, outputs);
   }
 
@@ -229,6 +240,9 @@ class LayerAnalysis {
                                                        .sequences = block.sequences,
                                                        .first_row = options_.pieces.first_row + block.first_row,
                                                        .rows = block.rows});
+    if (part.kind == AttentionKind::kLogits) {
+      params.masked_below = MaskedBelow(part.source.info().storage, params.masked_below);
+    }
     params.scale = options_.scale;
     params.soft_cap = options_.soft_cap;
     return params;

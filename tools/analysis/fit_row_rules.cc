@@ -77,6 +77,13 @@ bool HasWeights(const Plan& plan) {
   });
 }
 
+// Whether some layer has what windows were given for.
+bool HasWindows(const Plan& plan, const RowRules& rules) {
+  return rules.windows.empty() || std::any_of(plan.layers.begin(), plan.layers.end(), [&rules](const auto& layer) {
+           return rules.WindowOf(layer.first).window > 0;
+         });
+}
+
 Status FitMask(const RowMask& mask, int64_t index, const LayerPlan& layer, const Pieces& pieces) {
   if (mask.shown.empty()) return {};
   const size_t sequences = SequencesOf(layer);
@@ -109,6 +116,10 @@ Status FitSinks(const HeadSinks& sinks, int64_t index, const LayerPlan& layer, c
 Status FitSegments(const std::vector<int64_t>& segments, const LayerPlan& layer) {
   if (segments.empty()) return {};
   for (const AttentionPart& part : layer.attention) {
+    if (segments.size() == part.keys && part.keys > 2) {
+      return Invalid("--segments has " + std::to_string(part.keys) + " numbers, one for each key of " +
+                     part.source.Describe() + ": it needs the borders of the segments, not the segment of each key");
+    }
     if (static_cast<size_t>(segments.back()) <= part.keys) continue;
     return Invalid("--segments ends at " + std::to_string(segments.back()) + ", but " + part.source.Describe() +
                    " has " + std::to_string(part.keys) + " keys");
@@ -154,6 +165,10 @@ Status FitRowRules(const Pieces& pieces, Plan* plan, RowRules* rules) {
     if (status.ok()) status = FitSinks(rules->sinks, index, layer, pieces);
     if (status.ok()) status = FitWindow(*rules, index);
     if (!status.ok()) return status;
+  }
+  if (!HasWindows(*plan, *rules)) {
+    plan->notes.emplace_back(
+        "no layer that is measured has a window or chunks by --window, --chunked and their layers");
   }
   if (const std::optional<float> hiding = HidingNumber(rules->mask)) {
     const std::string number = std::to_string(std::lround(*hiding));

@@ -155,6 +155,24 @@ void NoteNamedHeads(Plan* plan) {
   }
 }
 
+// Says, of the first layer that is so, that its tensors are steps of a generation: each has as many keys more than the
+// one before as it has queries.
+void NoteGeneration(Plan* plan) {
+  for (const auto& [index, layer] : plan->layers) {
+    for (size_t i = 1; i < layer.attention.size(); ++i) {
+      const AttentionPart& before = layer.attention[i - 1];
+      const AttentionPart& part = layer.attention[i];
+      if (part.batch != before.batch || part.keys != before.keys + part.queries) continue;
+      plan->notes.push_back("layer " + std::to_string(index) + ": " + before.source.Describe() + " and " +
+                            part.source.Describe() +
+                            " look like steps of one generation. What is measured of rows is " +
+                            "right; col_entropy, max_col_sum and sinks are of each step by itself: for those of the " +
+                            "sequence put its rows into one array, with zeros for the keys that were not there yet");
+      return;
+    }
+  }
+}
+
 bool IsQueryOrKey(const TensorRef& tensor) { return RoleOf(tensor.info().name) != QueryKeyRole::kNeither; }
 
 constexpr char kQueriesKeysAdvice[] = "--qk measures queries and keys";
@@ -208,6 +226,7 @@ Status MakePlan(const PlanInputs& inputs, Plan* out) {
   if (!status.ok()) return status;
   NoteAmbiguousShapes(inputs, tensors, &plan);
   NoteNamedHeads(&plan);
+  NoteGeneration(&plan);
   NoteQueriesAndKeys(std::span(tensors).first(weights), &plan);
   NoteRounding(&plan);
   *out = std::move(plan);

@@ -235,6 +235,13 @@ QueryKeyRole RoleOf(std::string_view name) {
 }
 
 Status PlaceQueriesKeys(const PlanInputs& inputs, Plan* plan) {
+  const bool has_archive = std::any_of(inputs.query_key_files.begin(), inputs.query_key_files.end(),
+                                       [](const std::vector<std::string>& paths) { return paths.size() == 1; });
+  for (const auto& [option, globs] :
+       {std::pair("--q-tensor", &inputs.query_globs), {"--k-tensor", &inputs.key_globs}}) {
+    if (globs->empty() || has_archive || inputs.query_key_files.empty()) continue;
+    return Invalid(std::string(option) + " chooses tensors of one archive of --qk, and there is none");
+  }
   for (const std::vector<std::string>& paths : inputs.query_key_files) {
     const TensorFile* query_file = nullptr;
     Status status = OpenInPlan(inputs, paths[0], plan, &query_file);

@@ -85,6 +85,7 @@ Status ReadSegments(const std::string& text, std::vector<int64_t>* out) {
     return Invalid(option + ": needs the borders of the segments, [0, ..., n], and begins with " +
                    std::to_string(borders[0]) + ", of " + std::to_string(borders.size()) + " in all");
   }
+  if (borders.back() == 0) return Invalid(option + ": ends at 0, so that no key would be of a segment");
   for (size_t i = 1; i < borders.size(); ++i) {
     if (borders[i] >= borders[i - 1]) continue;
     return Invalid(option + ": border " + std::to_string(i) + " is " + std::to_string(borders[i]) +

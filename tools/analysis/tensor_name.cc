@@ -208,6 +208,7 @@ bool IsOfPlace(std::string_view name, const std::vector<Token>& tokens, size_t i
   const Token& before = tokens[i - 1];
   const Token& number = tokens[i];
   if (before.is_number) {
+    if (i > 1 && tokens[i - 2].word == "l") return false;  // "L0.1" is sequence 1
     return layer.has_value() && layer->first == before.first && layer->has_word && name[number.first - 1] == '.' &&
            number.first == before.end() + 1;
   }

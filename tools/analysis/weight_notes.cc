@@ -2,9 +2,11 @@
 #include "tools/analysis/weight_notes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "kernels/row_visibility.h"
+#include "tools/files/float32.h"
 
 namespace attnscope::tools {
 namespace {
@@ -28,6 +30,10 @@ class WeightRow {
   bool HasWeight(size_t key) const {
     if (bytes_ == sizeof(uint16_t)) return (Bits<uint16_t>(key) & 0x7FFF) != 0;
     return (Bits<uint32_t>(key) & 0x7FFFFFFF) != 0;
+  }
+  float At(ElementType type, size_t key) const {
+    if (type == ElementType::kFloat32) return Bits<float>(key);
+    return type == ElementType::kFloat16 ? WidenHalf(Bits<uint16_t>(key)) : WidenBFloat(Bits<uint16_t>(key));
   }
   // The first of keys [begin, end) that has weight, or end.
   size_t First(size_t begin, size_t end) const {
@@ -103,12 +109,15 @@ std::string OptionsText(const Visibility& visibility) {
 
 }  // namespace
 
+void WeightNotes::BeginLayer(int64_t layer) {
+  if (layer == layer_) return;
+  EndLayer();
+  layer_ = layer;
+  padding_budget_ = behind_budget_ = outside_budget_ = window_budget_ = logit_budget_ = kBudget;
+}
+
 void WeightNotes::Look(const NotedBlock& block) {
-  if (block.layer != layer_) {
-    EndLayer();
-    layer_ = block.layer;
-    padding_budget_ = behind_budget_ = outside_budget_ = window_budget_ = kBudget;
-  }
+  BeginLayer(block.layer);
   for (size_t sequence = 0; sequence < block.weights->batch; ++sequence) {
     LookForPadding(block, sequence);
     if (!HasShape(*block.visibility)) LookBehindDiagonal(block, sequence);
@@ -120,7 +129,7 @@ void WeightNotes::Look(const NotedBlock& block) {
 std::vector<std::string> WeightNotes::Finish() {
   EndLayer();
   std::vector<std::string> lines;
-  for (const Finding& finding : {padding_, triangle_, window_, outside_}) {
+  for (const Finding& finding : {padding_, triangle_, window_, documents_, outside_, probabilities_}) {
     if (finding.layers == 0) continue;
     const size_t more = finding.layers - 1;
     lines.push_back(finding.first);
@@ -137,6 +146,16 @@ void WeightNotes::EndLayer() {
         &triangle_);
   }
   EndWindow();
+  constexpr size_t kLeastRows = 8;
+  if (!has_logits_ && probability_rows_ >= kLeastRows) {
+    Add(layer_,
+        "layer " + std::to_string(layer_) +
+            ": the logits of each row are from 0 to 1 and sum to 1; if these are weights, they are a FILE, without "
+            "--logits",
+        &probabilities_);
+  }
+  has_logits_ = false;
+  probability_rows_ = 0;
   has_weight_ = has_behind_ = is_whole_ = false;
   behind_ = 0;
 }
@@ -153,6 +172,61 @@ void WeightNotes::Reach::Add(size_t reach, size_t possible) {
 bool WeightNotes::Reach::IsOfWindow() const {
   constexpr size_t kLeastRows = 16;
   return most >= 1 && cut >= kLeastRows && at_most >= cut - cut / 16;
+}
+
+void WeightNotes::Blocks::Add(size_t own, size_t begin) {
+  if (rows++ == 0) first = begin;
+  if (begin == first) return;
+  fits = fits && begin == own && own > first;
+  first = begin;
+  if (fits) borders.push_back(own);
+}
+
+// Rows that are sharp begin anywhere, and those of a window of one key at each row.
+bool WeightNotes::Blocks::IsOfBlocks() const {
+  return is_known && fits && !borders.empty() && rows >= 3 * (borders.size() + 1);
+}
+
+bool WeightNotes::Blocks::AreChunks() const {
+  for (size_t i = 0; i < borders.size(); ++i) {
+    if (borders[i] != (i + 1) * borders[0]) return false;
+  }
+  return rows <= (borders.size() + 1) * borders[0];
+}
+
+void WeightNotes::EndBlocks(size_t sequence) {
+  if (!blocks_.IsOfBlocks()) return;
+  std::string borders = std::to_string(blocks_.borders[0]);
+  if (blocks_.borders.size() > 1) borders += ", " + std::to_string(blocks_.borders[1]);
+  if (blocks_.borders.size() > 2) borders += ", ...";
+  std::string text = "layer " + std::to_string(layer_) + ", sequence " + std::to_string(sequence) + ": queries from " +
+                     borders + " on give no weight to keys before these; if documents begin " +
+                     "there, --segments says so";
+  if (blocks_.AreChunks()) text += ", if chunks, --chunked " + std::to_string(blocks_.borders[0]);
+  Add(layer_, text, &documents_);
+}
+
+void WeightNotes::LookAtLogits(const NotedBlock& block) {
+  BeginLayer(block.layer);
+  const AttentionView& logits = *block.weights;
+  constexpr double kRounding = 2e-2;
+  for (size_t sequence = 0; sequence < logits.batch; ++sequence) {
+    for (size_t head = 0; head < logits.heads; ++head) {
+      for (size_t row = 0; row < logits.queries; ++row) {
+        if (has_logits_ || logit_budget_ <= 0) return;
+        const WeightRow of_head(logits, sequence, head, row);
+        double sum = 0.0;
+        for (size_t key = 0; key < logits.keys && !has_logits_; ++key) {
+          const float value = of_head.At(logits.type, key);
+          sum += value;
+          has_logits_ = !(value >= 0.0f && value <= 1.0f);
+        }
+        logit_budget_ -= static_cast<int64_t>(logits.keys);
+        has_logits_ = has_logits_ || std::abs(sum - 1.0) > kRounding;
+        ++probability_rows_;
+      }
+    }
+  }
 }
 
 void WeightNotes::EndWindow() {
@@ -238,12 +312,15 @@ void WeightNotes::LookBehindDiagonal(const NotedBlock& block, size_t sequence) {
 void WeightNotes::LookForWindow(const NotedBlock& block, size_t sequence) {
   const AttentionView& weights = *block.weights;
   const Visibility& said = *block.visibility;
-  if (said.window > 0 || said.segments != nullptr) return;
+  if ((said.window > 0 && said.window_kind == WindowKind::kChunked) || said.segments != nullptr) return;
   if (!said.causal && weights.keys != block.all_rows) return;  // no query has a key of its own
   const RowVisibility visibility = VisibilityOf(block, sequence);
   if (visibility.by_key()) return;
+  const bool is_begin = block.first_row == 0;
+  if (is_begin || weights.batch > 1) blocks_ = {.is_known = is_begin && said.window == 0};
   for (size_t row = 0; row < weights.queries; ++row) {
     const KeyRange range = visibility.Range(row);
+    size_t begin = range.end;
     // Of causal rows the last key that they see.
     const size_t own = said.causal ? range.end - 1 : block.first_row + row;
     if (range.empty() || own < range.begin || own >= range.end) continue;
@@ -253,12 +330,16 @@ void WeightNotes::LookForWindow(const NotedBlock& block, size_t sequence) {
       window_budget_ -= static_cast<int64_t>(first - range.begin) + 1;
       if (first == range.end) continue;
       before_.Add(own - std::min(first, own), own - range.begin);
+      begin = std::min(begin, first);
       if (said.causal) continue;
       const size_t end = of_head.EndOfLast(own + 1, range.end);
       window_budget_ -= static_cast<int64_t>(range.end - end) + 1;
       behind_reach_.Add(end - (own + 1), range.end - (own + 1));
     }
+    if (begin < range.end) blocks_.Add(own, begin);
   }
+  blocks_.is_known = blocks_.is_known && window_budget_ > 0;
+  if (block.first_row + weights.queries == block.all_rows) EndBlocks(block.first_sequence + sequence);
 }
 
 void WeightNotes::LookOutside(const NotedBlock& block, size_t sequence) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where weights speak against what was said of their rows: keys that nobody attends to, as padding is; a triangle of
-// zeros, or a band; weight where no row should see. They are no errors and no verdicts, but mostly a forgotten option.
+// zeros, a band, or blocks; weight where no row should see; logits that are weights. They are no errors and no
+// verdicts, but mostly a forgotten option.
 #ifndef ATTNSCOPE_TOOLS_ANALYSIS_WEIGHT_NOTES_H_
 #define ATTNSCOPE_TOOLS_ANALYSIS_WEIGHT_NOTES_H_
 
@@ -30,6 +31,8 @@ struct NotedBlock {
 class WeightNotes {
  public:
   void Look(const NotedBlock& block);
+  // The same of logits, which tell less.
+  void LookAtLogits(const NotedBlock& block);
   // A line for each kind of thing that was found, with the first place of it. Ends the last layer.
   std::vector<std::string> Finish();
 
@@ -61,8 +64,23 @@ class WeightNotes {
     bool IsOfWindow() const;
   };
 
+  // Whether the rows of a sequence begin at the first row of a block, as those of documents and chunks do.
+  struct Blocks {
+    bool is_known = false;  // of rows from the first one on
+    bool fits = true;
+    size_t first = 0;  // key of the block
+    size_t rows = 0;
+    std::vector<size_t> borders = {};
+
+    void Add(size_t own, size_t begin);
+    bool IsOfBlocks() const;
+    bool AreChunks() const;
+  };
+
+  void BeginLayer(int64_t layer);
   void EndLayer();
   void EndWindow();
+  void EndBlocks(size_t sequence);
   void LookForPadding(const NotedBlock& block, size_t sequence);
   void LookBehindDiagonal(const NotedBlock& block, size_t sequence);
   void LookForWindow(const NotedBlock& block, size_t sequence);
@@ -74,18 +92,24 @@ class WeightNotes {
   int64_t behind_budget_ = 0;
   int64_t outside_budget_ = 0;
   int64_t window_budget_ = 0;
-  bool has_weight_ = false;     // the layer
-  bool is_whole_ = false;       // the sequence was looked at from its first row on
-  Extent weighted_;             // its keys that have weight
-  Extent visible_;              // and those that rows see
-  size_t behind_ = 0;           // keys behind the diagonal that were looked at
-  bool has_behind_ = false;     // one of them has weight
+  int64_t logit_budget_ = 0;
+  bool has_weight_ = false;  // the layer
+  bool is_whole_ = false;    // the sequence was looked at from its first row on
+  Extent weighted_;          // its keys that have weight
+  Extent visible_;           // and those that rows see
+  size_t behind_ = 0;        // keys behind the diagonal that were looked at
+  bool has_behind_ = false;  // one of them has weight
+  Blocks blocks_;            // of the sequence
+  size_t probability_rows_ = 0;
+  bool has_logits_ = false;     // a row that is no distribution
   Reach before_;                // towards earlier keys
   Reach behind_reach_;          // towards later ones, where attention is not said to be causal
   std::vector<uint8_t> shown_;  // which keys of a range a row sees
   Finding padding_;
   Finding triangle_;
   Finding window_;
+  Finding documents_;
+  Finding probabilities_;
   Finding outside_;
 };
 

@@ -249,13 +249,23 @@ Status Measure(const AnalyzeOptions& options, const PictureChoice& choice, Saved
   return status.ok() ? files.Write(analysis) : status;
 }
 
+Status CheckMetricFiles(const AnalyzeOptions& options) {
+  const PlanInputs& inputs = options.measure.inputs;
+  const bool has_attention = !inputs.files.empty() || !inputs.logit_files.empty() || !inputs.query_key_files.empty() ||
+                             inputs.residuals.empty();
+  if (has_attention || (options.row_metrics.empty() && options.key_metrics.empty())) return {};
+  return {StatusCode::kInvalidArgument,
+          "--row-metrics and --key-metrics are of attention, and there is only --residual"};
+}
+
 Status Run(const AnalyzeOptions& options, bool* findings) {
   SavedState state;
   PictureChoice choice;
   AttentionPictures pictures;
   OutputPicture picture = {.figure = options.picture.figure, .options = {}, .attention = nullptr};
   const std::vector<std::string> inputs = InputPaths(options.measure);
-  Status status = CheckOutputs(options.output, inputs);
+  Status status = CheckMetricFiles(options);
+  if (status.ok()) status = CheckOutputs(options.output, inputs);
   const OutputPath arrays[] = {{"--row-metrics", options.row_metrics},   {"--key-metrics", options.key_metrics},
                                {"--output", options.output.report_path}, {"--png", options.output.png},
                                {"--html", options.output.html},          {"--state-out", options.output.state_path}};

@@ -10,6 +10,9 @@
 namespace attnscope::tools {
 
 Status CheckOutput(const std::string& option, const std::string& output, std::span<const std::string> others) {
+  if (output == "-") {
+    return {StatusCode::kInvalidArgument, option + " -: is no name of a file; /dev/stdout is standard output"};
+  }
   for (const std::string& other : others) {
     std::error_code error;  // of a path that is not there
     if (std::filesystem::equivalent(platform::PathOf(output), platform::PathOf(other), error)) {
@@ -26,7 +29,8 @@ Status CheckOutputsDiffer(std::span<const OutputPath> outputs) {
   for (const OutputPath& output : outputs) {
     if (output.path.empty()) continue;
     std::error_code error;
-    const std::filesystem::path file = std::filesystem::weakly_canonical(platform::PathOf(output.path), error);
+    const std::filesystem::path file =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(platform::PathOf(output.path), error), error);
     const std::filesystem::file_status status = std::filesystem::status(file, error);
     if (file.empty() || (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))) continue;
     const auto [entry, is_new] = seen.emplace(file, &output);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/commands/picture_options.h"
 
+#include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <system_error>
 
 namespace attnscope::tools {
@@ -45,6 +47,16 @@ Status ReadLook(const LookOptions& options, const std::string& drawn_by, bool is
   }
   *out = figure;
   return {};
+}
+
+Status CheckPictureName(const std::string& option, const std::string& path) {
+  std::string ending = path.substr(std::min(path.rfind('.'), path.size()));
+  const bool is_svg = ending == ".svg";
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  constexpr std::string_view kOthers[] = {".jpg", ".jpeg", ".gif", ".webp", ".bmp",  ".tif",  ".tiff",
+                                          ".pdf", ".eps",  ".ps",  ".htm",  ".html", ".json", ".svg"};
+  if (is_svg || std::find(std::begin(kOthers), std::end(kOthers), ending) == std::end(kOthers)) return {};
+  return {StatusCode::kInvalidArgument, option + " " + path + ": pictures are PNG, or SVG where the name ends in .svg"};
 }
 
 void AddHtmlOption(CommandLine* line, std::string* path) {

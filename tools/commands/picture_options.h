@@ -27,6 +27,9 @@ void AddLookOptions(CommandLine* line, LookOptions* options);
 // and for a look of no picture: pages have their own.
 Status ReadLook(const LookOptions& options, const std::string& drawn_by, bool is_drawn, FigureOptions* out);
 
+// Errors: kInvalidArgument, naming `option`, if a picture's name is that of a format that is not written.
+Status CheckPictureName(const std::string& option, const std::string& path);
+
 // Adds --html, a page of all that a report shows.
 void AddHtmlOption(CommandLine* line, std::string* path);
 

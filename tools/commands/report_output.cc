@@ -113,6 +113,7 @@ Status CheckOutputs(const OutputOptions& options, std::span<const std::string> i
   if (status.ok()) status = CheckOutput("--png", options.png, read);
   if (status.ok()) status = CheckOutput("--html", options.html, read);
   if (status.ok()) status = CheckOutput("--state-out", options.state_path, read);
+  if (status.ok()) status = CheckPictureName("--png", options.png);
   return status.ok() ? CheckJudging(options.verdicts.judging) : status;
 }
 

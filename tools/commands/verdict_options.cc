@@ -15,6 +15,7 @@ void AddVerdictOptions(CommandLine* line, VerdictOptions* options) {
       .OneOf({"warning", "critical", "unjudged"})
       .Placeholder("warning|critical|unjudged");
   line->AddOption("--max-verdicts", &options->max_verdicts, "List at most N verdicts, the worst ones; 0 lists all")
+      .Between(size_t{0}, size_t{1} << 40)
       .Placeholder("N")
       .ShowDefault();
   line->AddFlag("--per-head", &options->per_head,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/files/float32.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -21,5 +22,17 @@ float Narrow(double value) {
 void NarrowToFloat32(std::span<const double> from, float* to) {
   for (const double value : from) *to++ = Narrow(value);
 }
+
+float WidenHalf(uint16_t bits) {
+  const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
+  const uint32_t exponent = bits >> 10 & 31;
+  const uint32_t fraction = bits & 1023;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
+  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
+  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+  return sign == 0 ? magnitude : -magnitude;
+}
+
+float WidenBFloat(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
 }  // namespace attnscope::tools

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// float64 to float32, which is what the kernels read.
+// Other floats to float32: float64, as the kernels read no such, and half types, for single numbers.
 #ifndef ATTNSCOPE_TOOLS_FILES_FLOAT32_H_
 #define ATTNSCOPE_TOOLS_FILES_FLOAT32_H_
 
+#include <cstdint>
 #include <span>
 
 namespace attnscope::tools {
@@ -12,6 +13,10 @@ namespace attnscope::tools {
 // range becomes an infinity (so its row is counted as invalid), and a negative value stays negative even where it is
 // too small for float32. `to` has the size of `from` and may not overlap it.
 void NarrowToFloat32(std::span<const double> from, float* to);
+
+// Exact, of the bits of float16 and bfloat16.
+float WidenHalf(uint16_t bits);
+float WidenBFloat(uint16_t bits);
 
 }  // namespace attnscope::tools
 

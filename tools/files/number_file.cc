@@ -2,7 +2,6 @@
 #include "tools/files/number_file.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -21,18 +20,6 @@ std::vector<T> ElementsOf(const TensorData& data) {
   if (!elements.empty()) std::memcpy(elements.data(), data.bytes().data(), elements.size() * sizeof(T));
   return elements;
 }
-
-float WidenHalf(uint16_t bits) {
-  const uint32_t sign = uint32_t{bits & 0x8000u} << 16;
-  const uint32_t exponent = bits >> 10 & 31;
-  const uint32_t fraction = bits & 1023;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000u | fraction << 13);
-  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-  const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-  return sign == 0 ? magnitude : -magnitude;
-}
-
-float WidenBFloat(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
 template <typename T, typename To, typename Widen>
 void WidenAll(const TensorData& data, const Widen& widen, std::vector<To>* out) {

@@ -250,6 +250,16 @@ TEST_F(PlanTest, HeadsThatAreMeasuredAsOneAreNoted) {
   EXPECT_TRUE(Make({.residuals = {{in, Zeros("out_L7.npy", {7, 5})}}}).notes.empty());
 }
 
+// A prompt and the tokens that follow it are one sequence, which separate tensors are not.
+TEST_F(PlanTest, StepsOfAGenerationAreNoted) {
+  const auto notes = [](const std::string& file) { return Make({.files = {file}, .layer = 0}).notes; };
+  const std::vector<std::string> steps = notes(
+      Archive("steps.npz", {{"a0", {1, 2, 5, 5}}, {"a1", {1, 2, 1, 6}}, {"a2", {1, 2, 1, 7}}, {"a3", {1, 2, 1, 8}}}));
+  ASSERT_EQ(steps.size(), 1u);
+  EXPECT_NE(steps[0].find("look like steps of one generation"), std::string::npos) << steps[0];
+  EXPECT_TRUE(notes(Archive("batch.npz", {{"a0", {1, 2, 5, 5}}, {"a1", {1, 2, 7, 7}}})).empty());
+}
+
 // The dump of a model's queries and keys, given as weights.
 TEST_F(PlanTest, QueriesAndKeysThatAreTakenForWeightsAreNoted) {
   const std::vector<std::string> one = Make({.files = {Zeros("L0_q.npy", {12, 128})}}).notes;

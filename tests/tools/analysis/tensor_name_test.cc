@@ -122,6 +122,7 @@ TEST(TensorNameTest, WithoutItsLayerANameTellsTheKindOfAttention) {
   EXPECT_NE(WithoutLayer("block_0/DotProductAttention_0"), WithoutLayer("block_0/DotProductAttention_1"));
   EXPECT_EQ(WithoutLayer("rank0.layers.0.attn"), WithoutLayer("rank1.layers.0.attn"));
   EXPECT_EQ(WithoutLayer("L0_attn_0"), WithoutLayer("L0_attn_1"));
+  EXPECT_EQ(WithoutLayer("L0.0"), WithoutLayer("L0.1"));
   EXPECT_EQ(WithoutLayer("layer_0_1"), WithoutLayer("layer_0_2"));
 }
 

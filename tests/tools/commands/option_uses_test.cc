@@ -17,7 +17,7 @@ class OptionUsesTest : public CommandTest {
     CommandTest::SetUp();
     const std::vector<float> weights(2 * 8 * 8, 0.125f);
     weights_ = WriteWeights("L0_attn.npy", {2, 8, 8}, weights);
-    logits_ = WriteWeights("L0_logits.npy", {2, 8, 8}, weights);
+    logits_ = WriteWeights("L0_logits.npy", {2, 8, 8}, std::vector<float>(2 * 8 * 8, 1.25f));
     queries_ = WriteWeights("L0_q.npy", {2, 8, 8}, weights);
     keys_ = WriteWeights("L0_k.npy", {2, 8, 8}, weights);
     in_ = WriteWeights("L0_in.npy", {8, 8}, std::vector<float>(64, 1.0f));
@@ -90,6 +90,27 @@ TEST_F(OptionUsesTest, NamesBeyondAPair) {
                 queries_ + " " + keys_ + " " + weights_ + ": takes one or two");
   ExpectRefused({}, {"--residual", in_, out_, weights_}, in_ + " " + out_ + " " + weights_ + ": takes one or two");
   ExpectRefused({}, {"--residual", in_, out_, in_, out_}, in_ + " " + out_ + " " + in_ + " ...: takes one or two");
+}
+
+TEST_F(OptionUsesTest, OfWhatIsNotThere) {
+  ExpectRefused({"--qk", queries_, keys_}, {"--q-tensor", "*"}, "chooses tensors of one archive of --qk");
+  ExpectRefused({"--residual", in_, out_}, {"--row-metrics", Path("r.npz")}, "and --key-metrics are of attention");
+  const Outcome outcome = Run({"analyze", weights_, "--window", "5:3"});
+  EXPECT_NE(outcome.err.find("note: no layer that is measured has a window or chunks"), std::string::npos)
+      << outcome.err;
+}
+
+TEST_F(OptionUsesTest, OutputsThatAreNone) {
+  ExpectRefused({weights_}, {"--output", "-"}, "-: is no name of a file; /dev/stdout is standard output");
+  for (const char* name : {"a.jpg", "a.PDF", "a.SVG", "a.html"}) {
+    ExpectRefused({weights_}, {"--png", Path(name)}, Path(name) + ": pictures are PNG, or SVG where the name ends in");
+    ExpectError({"render", kStats, "-o", Path(name)}, "pictures are PNG, or SVG");
+  }
+  ExpectError({"analyze", weights_, "--max-verdicts", "-1"}, "--max-verdicts");
+  const std::string page = Path("x.out");
+  ExpectError({"analyze", weights_, "-o", page, "--html", Path("./x.out")}, "are one file");
+  ExpectError({"analyze", weights_, "--row-metrics", page, "--key-metrics", page}, "are one file");
+  ExpectError({"analyze", weights_, weights_}, "are the same file, its rows would count twice");
 }
 
 TEST_F(OptionUsesTest, OfPictures) {

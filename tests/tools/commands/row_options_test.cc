@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,8 @@ namespace {
 
 using testing_tools::BytesOf;
 using testing_tools::Npy;
+using testing_tools::Safetensors;
+using testing_tools::SafetensorsEntry;
 
 struct Shape {
   size_t batch;
@@ -635,6 +638,8 @@ TEST_F(RowOptionsTest, ErrorsNameTheOptionAndTheValue) {
   expect({"--key-lengths", Write("twod.npy", Npy("<i4", {1, 2}, std::string(8, '\0')))}, "has shape [1, 2], not [n]");
   expect({"--segments", WriteWhole("s1.npy", {1, 8})}, "needs the borders of the segments, [0, ..., n]");
   expect({"--segments", WriteWhole("s2.npy", {0, 5, 4, 8})}, "border 2 is 4, below the one before it, 5");
+  expect({"--segments", WriteWhole("s4.npy", {0, 0})}, "s4.npy: ends at 0, so that no key would be of a segment");
+  expect({"--segments", WriteWhole("s5.npy", {0, 0, 0, 1, 1, 2, 2, 2})}, "not the segment of each key");
   expect({"--segments", WriteWhole("s3.npy", {0, 9})}, "--segments ends at 9, but ");
   expect({"--mask", WriteMask("m1.npy", {3, 8}, std::vector<uint8_t>(24, 1))},
          "[1, 1, 3, 8] is not broadcast to [batch, heads, queries, keys] of layer 0, [2, 3, 8, 8]");
@@ -676,6 +681,38 @@ TEST_F(RowOptionsTest, RowsOfNaNAreSaidToBeOfLogits) {
   EXPECT_NE(err.find("note: most rows of layer 0 have logits that are NaN or infinite\n"), std::string::npos) << err;
   Measure({file}, &err);
   EXPECT_NE(err.find("are these post-softmax weights"), std::string::npos) << err;
+}
+
+// Weights that are given as logits: their rows sum to 1, which logits do not.
+TEST_F(RowOptionsTest, LogitsThatAreWeightsAreNoted) {
+  const Shape shape = {1, 2, 20, 20};
+  const std::vector<float> logits = RandomLogits(shape, 5);
+  const std::vector<uint8_t> all(20 * 20, 1);
+  std::string err;
+  Measure({"--logits", WriteWeights("L0_w.npy", shape.sizes(), Softmax(shape, logits, all))}, &err);
+  EXPECT_NE(err.find("note: layer 0: the logits of each row are from 0 to 1 and sum to 1; if these are weights"),
+            std::string::npos)
+      << err;
+  Measure({"--logits", WriteWeights("L0_l.npy", shape.sizes(), logits)}, &err);
+  EXPECT_EQ(err.find("note"), std::string::npos) << err;
+  Measure({"--logits", WriteWeights("L0_z.npy", shape.sizes(), std::vector<float>(shape.size()))}, &err);
+  EXPECT_EQ(err.find("if these are weights"), std::string::npos) << err;
+}
+
+// The lowest number of float8 is a mask too, as that of every type.
+TEST_F(RowOptionsTest, LowestFloat8IsAMask) {
+  for (const auto& [type, lowest, one] : {std::tuple("F8_E4M3", '\xFE', '\x38'), {"F8_E5M2", '\xFB', '\x3C'}}) {
+    std::string bytes(20 * 20, one);
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      if (i % 20 >= 12) bytes[i] = lowest;
+    }
+    const std::string file =
+        Write("x.safetensors", Safetensors("{" + SafetensorsEntry("layers.0.s", type, {20, 20}, 0, 400) + "}", bytes));
+    const MetricValues values = Measure({"--logits", file}).layers[0].stats.layer;
+    EXPECT_EQ(values[Metric::kMaxAbsLogit], 1.0) << type;
+    EXPECT_NEAR(values[Metric::kNormalizedEntropy], 1.0, 1e-6) << type;
+    EXPECT_GT(Measure({"--logits", file, "--masked-below", "-inf"}).layers[0].stats.layer[Metric::kMaxAbsLogit], 440.0);
+  }
 }
 
 // Where the data speaks against what was said.
@@ -727,7 +764,22 @@ TEST_F(RowOptionsTest, NotesOfForgottenOptions) {
       "attention has a window, --window 5 --window-after 3 says so\n");
   EXPECT_EQ(note(shape, window, {"--window", "5"}), "");
   EXPECT_EQ(note(shape, band, {"--window", "5", "--window-after", "3"}), "");
-  EXPECT_EQ(note(shape, chunks, {"--causal"}), "");
+  EXPECT_EQ(
+      note(shape, window, {"--window", "6"}),
+      "attnscope: note: layer 3: no query gives any weight to keys more than 4 before its own; if attention has a "
+      "window, --window 5 says so\n");
+  EXPECT_EQ(note(shape, causal, {"--window", "100"}), "");
+  // Blocks.
+  const Sees documents = [](size_t, int64_t i, int64_t j) { return (i < 7) == (j < 7); };
+  EXPECT_EQ(note(shape, chunks, {"--causal"}),
+            "attnscope: note: layer 3, sequence 0: queries from 5, 10, ... on give no weight to keys before these; if "
+            "documents begin there, --segments says so, if chunks, --chunked 5\n");
+  EXPECT_EQ(note(shape, documents, {}),
+            "attnscope: note: layer 3, sequence 0: queries from 7 on give no weight to keys before these; if documents "
+            "begin there, --segments says so\n");
+  EXPECT_EQ(note(shape, chunks, {"--chunked", "5"}), "");
+  EXPECT_EQ(note(shape, documents, {"--segments", WriteWhole("two.npy", {0, 7, 20})}), "");
+  EXPECT_EQ(note(shape, [](size_t, int64_t i, int64_t j) { return i == j; }, {"--causal"}), "");
   EXPECT_EQ(
       note(shape, [](size_t, int64_t i, int64_t j) { return j <= i && j >= 12; }, {"--causal"}).find("has a window"),
       std::string::npos);
