@@ -8,7 +8,7 @@ const std::string_view kScript = R"js("use strict";
   let parsed = null;
   const regions = () => parsed ??= JSON.parse(document.getElementById("regions").textContent);
   const tip = document.getElementById("tip");
-  const text = (value) => value === null || value === undefined ? "not measured" : String(value);
+  const text = (value) => value === null || value === undefined ? "no number" : String(value);
 
   // The bodies of a table that are shown: the first `open` of them, or all where a filter chooses rows.
   const tables = new Map([...document.querySelectorAll("table")].map((table) => [table, {open: 1, isFiltered: false}]));
@@ -41,6 +41,8 @@ const std::string_view kScript = R"js("use strict";
     for (const table of tables.keys()) reveal(table, table.tBodies.length);
   });
 
+  const number = (text) => text === "inf" ? Infinity : text === "-inf" ? -Infinity : Number(text);
+
   // Sorting: by number where both are numbers, else by text; empty cells last. Bodies keep their sizes.
   for (const table of tables.keys()) {
     const headings = [...table.tHead.rows[0].cells];
@@ -53,7 +55,7 @@ const std::string_view kScript = R"js("use strict";
       const rows = rowsOf(table).map((row) => [key(row), row]);
       rows.sort(([a], [b]) => {
         if (a === "" || b === "") return (a === "") - (b === "");
-        const difference = Number(a) - Number(b);
+        const difference = number(a) - number(b);
         return sign * (Number.isNaN(difference) ? a.localeCompare(b) : difference);
       });
       const sorted = rows.map(([, row]) => row);

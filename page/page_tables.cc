@@ -91,7 +91,7 @@ void AppendRow(const Verdict& verdict, Table* table, std::string* html) {
   AppendCell("<a href=\"#" + id + "\">" + std::to_string(verdict.layer) + "</a>", true, html);
   AppendCell(verdict.head < 0 ? "" : std::to_string(verdict.head), true, html);
   AppendCell(InfoOf(verdict.metric).name, false, html);
-  AppendCell(NumberText(verdict.value), true, html);
+  AppendCell(std::isnan(verdict.value) ? "NaN" : NumberText(verdict.value), true, html);
   AppendCell(NumberText(verdict.bound), true, html);
   AppendCell(NumberText(verdict.baseline), true, html);
   *html += "</tr>\n";
@@ -121,10 +121,11 @@ void AppendValues(const Report& report, const Diagnosis& diagnosis, std::string*
   for (const Verdict& verdict : diagnosis.verdicts) worst.try_emplace({verdict.layer, verdict.head}, verdict.severity);
   std::vector<Metric> columns;
   for (const Metric metric : kColumns) {
-    const auto has = [metric](const LayerReport& layer) {
-      return layer.stats.layer.Has(metric) ||
-             std::any_of(layer.stats.heads.begin(), layer.stats.heads.end(),
-                         [metric](const MetricValues& head) { return head.Has(metric); });
+    const auto is_shown = [metric](const MetricValues& values) {
+      return values.Has(metric) || values.IsGivenAsNaN(metric);
+    };
+    const auto has = [&is_shown](const LayerReport& layer) {
+      return is_shown(layer.stats.layer) || std::any_of(layer.stats.heads.begin(), layer.stats.heads.end(), is_shown);
     };
     if (std::any_of(report.layers.begin(), report.layers.end(), has)) columns.push_back(metric);
   }
@@ -145,7 +146,7 @@ void AppendValues(const Report& report, const Diagnosis& diagnosis, std::string*
     AppendCell(std::to_string(layer), true, html);
     AppendCell(head < 0 ? "" : std::to_string(head), true, html);
     AppendCell(MarkOf(severity), false, html);
-    for (const Metric metric : columns) AppendCell(NumberText(values[metric]), true, html);
+    for (const Metric metric : columns) AppendCell(NumberText(values, metric), true, html);
     *html += "</tr>\n";
   };
   for (const LayerReport& layer : report.layers) {

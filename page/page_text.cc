@@ -44,4 +44,8 @@ std::string NumberText(double value) {
   return {text.data(), end.ptr};
 }
 
+std::string NumberText(const MetricValues& values, Metric metric) {
+  return values.IsGivenAsNaN(metric) ? "NaN" : NumberText(values[metric]);
+}
+
 }  // namespace attnscope::page

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "attnscope/metrics.h"
+
 namespace attnscope::page {
 
 // As the text of an element or the value of an attribute in double quotes: the five characters that mean something
@@ -18,6 +20,8 @@ std::string JsonText(std::string_view text);
 
 // With four digits; "" for NaN.
 std::string NumberText(double value);
+// Of one metric: "NaN" where it was given as that.
+std::string NumberText(const MetricValues& values, Metric metric);
 
 }  // namespace attnscope::page
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "attnscope/baseline.h"
+#include "report/beyond_range.h"
 #include "report/departure.h"
 #include "report/metrics_of.h"
 #include "report/pathologies.h"

@@ -20,6 +20,7 @@
 
 #include "attnscope/diagnosis.h"
 #include "attnscope/metrics.h"
+#include "report/beyond_range.h"
 #include "report/evidence.h"
 
 namespace attnscope::internal {
@@ -262,15 +263,38 @@ static_assert([] {
 
 constexpr const PathologyInfo& InfoOf(Pathology pathology) { return kPathologies[static_cast<size_t>(pathology)]; }
 
-// Whether figures mark a verdict in the panels and maps of a metric. One that has left its baseline is marked where an
-// illness of the same metric would be.
-constexpr bool IsShownBy(const Verdict& verdict, Metric metric) {
-  if (verdict.pathology != Pathology::kLeftBaseline) return InfoOf(verdict.pathology).shown_by.Has(metric);
+// Whether figures mark an illness that `ill` tells in the panels and maps of a metric.
+constexpr bool IsShownWhereIll(Metric ill, Metric metric) {
   return std::any_of(kPathologies.begin(), kPathologies.end(), [&](const PathologyInfo& info) {
-    const auto is_of_it = [&](const Bound& bound) { return bound.crossed.metric == verdict.metric; };
-    return info.subject != Subject::kPast && std::any_of(info.bounds.begin(), info.bounds.end(), is_of_it) &&
-           info.shown_by.Has(metric);
+    const auto is_of_it = [&](const Bound& bound) { return bound.crossed.metric == ill; };
+    const bool is_illness = info.subject != Subject::kPast && info.subject != Subject::kInput;
+    return is_illness && std::any_of(info.bounds.begin(), info.bounds.end(), is_of_it) && info.shown_by.Has(metric);
   });
+}
+
+// Whether figures mark bad numbers of `bad` there: those of attention wherever attention is shown, others where an
+// illness of the same metric would be.
+constexpr bool IsShownWhereBad(Metric bad, Metric metric) {
+  if (bad == metric) return true;
+  if (attnscope::InfoOf(bad).group == MetricGroup::kAttention) {
+    return InfoOf(Pathology::kBadNumbers).shown_by.Has(metric);
+  }
+  const bool is_of_stream = bad == Metric::kInfiniteResiduals || bad == Metric::kTokenResidualRatio;
+  return IsShownWhereIll(is_of_stream ? Metric::kResidualRatio : bad, metric);
+}
+
+// Whether figures mark a verdict about the place with these values in the panels and maps of a metric. One that has
+// left its baseline is marked where an illness of the same metric would be. One on bad numbers names one metric; the
+// place may have others.
+inline bool IsShownBy(const Verdict& verdict, Metric metric, const MetricValues& values) {
+  if (verdict.pathology == Pathology::kLeftBaseline) return IsShownWhereIll(verdict.metric, metric);
+  if (verdict.pathology != Pathology::kBadNumbers) return InfoOf(verdict.pathology).shown_by.Has(metric);
+  const auto is_shown = [&](const MetricInfo& info) {
+    const bool counts = info.metric == Metric::kInvalidRows && values[Metric::kInvalidRows] > 0.0;
+    return (counts || BeyondRange(info, values)) && IsShownWhereBad(info.metric, metric);
+  };
+  const auto& metrics = AllMetrics();
+  return IsShownWhereBad(verdict.metric, metric) || std::any_of(metrics.begin(), metrics.end(), is_shown);
 }
 
 struct ThresholdInfo {

@@ -27,9 +27,6 @@ Place MakePlace(int64_t layer, int64_t head, const MetricValues& given, const Th
 // Without bad numbers, and with the sink_mass that max_col_sum tells.
 MetricValues SoundValues(const MetricValues& given);
 
-// The end of a metric's range that a value is beyond; NaN that was given is beyond any.
-std::optional<double> BeyondRange(const MetricInfo& info, const MetricValues& values);
-
 // Whether anything was measured, or given as NaN.
 bool HasAnything(const MetricValues& values);
 

@@ -45,11 +45,9 @@ enum class FigureKind : uint8_t {
   // are a set of lines each, told apart by dashes and markers; more are an error.
   kHistory,
   // Key profiles, at most kMostProfiles: attention received by key position, one panel for each layer, on logarithmic
-  // axes that
-  // are the same for all. The mean over heads, the largest head, and the bound of sinks. Where keys are too many to be
-  // told apart, a point is the largest of several, which a note says; less than a hundredth of an even share is drawn
-  // as
-  // nothing. A report, if there is one, decides what stands under the title.
+  // axes that are the same for all. The mean over heads, the largest head, and the bound of sinks. Where keys are too
+  // many to be told apart, a point is the largest of several, which a note says; less than a hundredth of an even share
+  // is drawn as nothing. A report, if there is one, decides what stands under the title.
   kKeys,
   // Attention maps, at most kMostMaps, ascending by layer and then by head: the matrices themselves as thumbnails, a
   // row

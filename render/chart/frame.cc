@@ -87,9 +87,9 @@ void DrawTitleBeside(const std::string& title, const Box& box, Side side, double
                    {.size = size, .color = color, .align = Align::kCenter, .upwards = true, .part = Part::kAxisTitle});
 }
 
-void DrawNotMeasured(const Box& box, const Style& style, Canvas* canvas) {
+void DrawLack(std::string_view why, const Box& box, const Style& style, Canvas* canvas) {
   const double size = style.axis_title();
-  canvas->DrawText("not measured", {box.Center().x, box.Center().y + 0.5 * CapHeight(Face::kRegular, size)},
+  canvas->DrawText(std::string(why), {box.Center().x, box.Center().y + 0.5 * CapHeight(Face::kRegular, size)},
                    {.size = size, .color = style.theme.muted, .align = Align::kCenter, .part = Part::kNote});
 }
 

@@ -53,8 +53,12 @@ void DrawTitleBelow(const std::string& title, const Box& box, const Style& style
 void DrawTitleBeside(const std::string& title, const Box& box, Side side, double edge, double size, const Color& color,
                      Canvas* canvas);
 
+// Why a panel has nothing to draw: nothing was measured, or all that was is NaN or infinite.
+inline constexpr std::string_view kNotMeasured = "not measured";
+inline constexpr std::string_view kBadNumbersOnly = "bad numbers only";
+
 // In the middle of a box that would be empty.
-void DrawNotMeasured(const Box& box, const Style& style, Canvas* canvas);
+void DrawLack(std::string_view why, const Box& box, const Style& style, Canvas* canvas);
 
 }  // namespace attnscope::render
 

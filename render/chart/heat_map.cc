@@ -48,9 +48,18 @@ HeatMap::HeatMap(HeatMapSpec spec, std::vector<int64_t> rows, size_t columns, co
     : spec_(std::move(spec)), rows_(std::move(rows)), columns_(columns), style_(style) {}
 
 bool HeatMap::IsMeasured() const {
-  return std::any_of(spec_.values.begin(), spec_.values.end(), [](const std::vector<double>& row) {
+  const auto has_value = [](const std::vector<double>& row) {
     return std::any_of(row.begin(), row.end(), [](double value) { return !std::isnan(value); });
-  });
+  };
+  const auto has_bad = [](const std::vector<bool>& row) {
+    return std::find(row.begin(), row.end(), true) != row.end();
+  };
+  return std::any_of(spec_.values.begin(), spec_.values.end(), has_value) ||
+         std::any_of(spec_.bad_numbers.begin(), spec_.bad_numbers.end(), has_bad);
+}
+
+bool HeatMap::IsBadNumber(size_t row, size_t column) const {
+  return row < spec_.bad_numbers.size() && column < spec_.bad_numbers[row].size() && spec_.bad_numbers[row][column];
 }
 
 bool HeatMap::HasMissing() const {
@@ -84,7 +93,7 @@ void HeatMap::Draw(const Box& map, Canvas* canvas) const {
     DrawMarks(map, canvas);
     Describe(map, canvas);
   } else {
-    DrawNotMeasured(map, style_, canvas);
+    DrawLack(kNotMeasured, map, style_, canvas);
   }
   DrawAxes(map, canvas);
 }
@@ -100,6 +109,10 @@ void HeatMap::Describe(const Box& map, Canvas* canvas) const {
   for (size_t column = 0; column < columns_; ++column) region.columns.push_back(static_cast<int64_t>(column));
   for (const std::vector<double>& row : spec_.values) region.lines.push_back({"", row});
   canvas->Describe(region);
+}
+
+Color HeatMap::ColorOf(double value) const {
+  return std::isnan(value) ? style_.theme.missing : ColorMap(ColorMapStep(value));
 }
 
 // All cells of one colour are one shape.
@@ -157,13 +170,13 @@ void HeatMap::DrawCellTexts(const Box& map, Canvas* canvas) const {
   for (size_t row = 0; row < spec_.values.size(); ++row) {
     for (size_t column = 0; column < spec_.values[row].size(); ++column) {
       const double value = spec_.values[row][column];
-      if (std::isnan(value)) continue;
+      if (std::isnan(value) && !IsBadNumber(row, column)) continue;
       const Box cell = CellOf(map, row, column);
-      const std::string text = FormatCompact(std::clamp(value, -1e300, 1e300), kCellDecimals);
+      const std::string text = FormatCompact(value, kCellDecimals);
       canvas->DrawText(text, {cell.Center().x, cell.Center().y + 0.5 * CapHeight(Face::kBold, size)},
                        {.face = Face::kBold,
                         .size = FittingSize(text, Face::kBold, size, 0.9 * cell.Width()),
-                        .color = ContrastTo(ColorMap(ColorMapStep(value))),
+                        .color = ContrastTo(ColorOf(value)),
                         .align = Align::kCenter,
                         .part = Part::kValueLabel});
     }
@@ -179,8 +192,7 @@ void HeatMap::DrawMarks(const Box& map, Canvas* canvas) const {
         beside_text ? kMarkBesideText * cell.Height() : kMarkShare * std::min(cell.Width(), cell.Height());
     const double size = std::min(room, beside_text ? CellTextSize(map) : style_.flag_size());
     if (size < kSmallestMark) continue;
-    const double value = spec_.values[mark.row][mark.column];
-    const Color below = std::isnan(value) ? style_.theme.missing : ColorMap(ColorMapStep(value));
+    const Color below = ColorOf(spec_.values[mark.row][mark.column]);
     const Point center = beside_text ? Point{cell.Center().x, cell.top + 0.2 * room + 0.5 * size} : cell.Center();
     DrawFlag(mark.severity, center, size, ContrastTo(below), canvas);
   }

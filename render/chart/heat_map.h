@@ -26,6 +26,8 @@ struct HeatMapSpec {
   std::string title;
   // [rows][its columns]: shares from 0 to 1, NaN where nothing was measured. Rows may be of different lengths.
   std::vector<std::vector<double>> values;
+  // The same: what is NaN not because nothing was measured.
+  std::vector<std::vector<bool>> bad_numbers = {};
   std::vector<CellMark> marks = {};
 };
 
@@ -45,12 +47,14 @@ class HeatMap {
  private:
   Box CellOf(const Box& map, size_t row, size_t column) const;
   bool IsMeasured() const;
+  bool IsBadNumber(size_t row, size_t column) const;
   void Describe(const Box& map, Canvas* canvas) const;
   void DrawCells(const Box& map, Canvas* canvas) const;
   void DrawSeparators(const Box& map, Canvas* canvas) const;
   void DrawCellTexts(const Box& map, Canvas* canvas) const;
   void DrawMarks(const Box& map, Canvas* canvas) const;
   void DrawAxes(const Box& map, Canvas* canvas) const;
+  Color ColorOf(double value) const;
   double CellTextSize(const Box& map) const;
   bool HasCellTexts(const Box& map) const;
 

@@ -37,6 +37,8 @@ std::string FormatFixed(double value, int decimals) {
 }
 
 std::string FormatCompact(double value, int decimals) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return WithMinus(value > 0.0 ? "inf" : "-inf");
   const bool shows_zeros = value != 0.0 && std::abs(value) < 0.5 * std::pow(10.0, -decimals);
   if (!shows_zeros && std::abs(value) < kManyDigits) return FormatFixed(value, decimals);
   const std::string digits = ToChars(value, std::chars_format::scientific, 1);  // "-1.2e-07"

@@ -13,7 +13,7 @@ namespace attnscope::render {
 std::string FormatFixed(double value, int decimals);
 
 // The same, but as "1.2e−7" or "3.4e9" where a fixed notation would show only zeros, or seven digits and more before
-// the point.
+// the point; "inf" and "NaN" are words.
 std::string FormatCompact(double value, int decimals);
 
 std::string FormatInteger(int64_t value);

@@ -41,6 +41,8 @@ bool Panel::IsMeasured(const Series& series) const {
   return std::any_of(series.values.begin(), series.values.end(), [](double value) { return std::isfinite(value); });
 }
 
+std::string_view Panel::LackOf(const Series& series) { return series.has_bad_numbers ? kBadNumbersOnly : kNotMeasured; }
+
 bool Panel::IsFarFromPrevious(size_t i) const {
   const auto distance = [this](size_t j) {
     return static_cast<uint64_t>(positions_[j]) - static_cast<uint64_t>(positions_[j - 1]);
@@ -119,7 +121,7 @@ Legend Panel::MakeLegend(int max_columns, double max_width) const {
   for (const Series& series : spec_.series) {
     if (series.name.empty()) continue;
     const bool is_measured = IsMeasured(series);
-    entries.push_back({is_measured ? series.name : series.name + " (not measured)", series.color,
+    entries.push_back({is_measured ? series.name : series.name + " (" + std::string(LackOf(series)) + ")", series.color,
                        is_measured ? style_.theme.text : style_.theme.muted,
                        StrokeOf(series.dashes, style_.curve_width()),
                        series.has_markers ? std::optional(series.marker) : std::nullopt});

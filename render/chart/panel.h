@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct Series {
   // Positions that have a value, by their index, ascending: others are none of this series, and not missing. Empty:
   // all.
   std::vector<size_t> at = {};
+
+  // Where no value is finite: some were given, or would be there but for NaN.
+  bool has_bad_numbers = false;
 
   size_t IndexOf(size_t i) const { return at.empty() ? i : at[i]; }
 };
@@ -157,6 +161,7 @@ class Panel {
   };
 
   bool IsMeasured(const Series& series) const;
+  static std::string_view LackOf(const Series& series);
   void FitTwinAxes(int max_ticks);
   Scale FitAxis(const Axis& axis, bool is_right, double height) const;
   bool IsFarFromPrevious(size_t i) const;

@@ -49,7 +49,13 @@ void Panel::Draw(Canvas* canvas) const {
   DrawFrame(canvas);
   DrawTickLabels(canvas);
   DrawTitles(canvas);
-  if (!is_measured_) return DrawNotMeasured(place_.plot, style_, canvas);
+  if (!is_measured_) {
+    const auto has_bad = [](const Series& series) { return series.has_bad_numbers; };
+    const bool any_bad = std::any_of(spec_.series.begin(), spec_.series.end(), has_bad);
+    DrawLack(any_bad ? kBadNumbersOnly : kNotMeasured, place_.plot, style_, canvas);
+    DrawFlags(canvas);
+    return;
+  }
   DrawBounds(canvas);
   for (size_t i = 0; i < curves_.size(); ++i) curves_[i].Draw(spec_.series[i].color, canvas);
   if (legend_origin_) legend_.Draw(*legend_origin_, canvas);

@@ -14,6 +14,7 @@
 #include "render/chart/headline.h"
 #include "render/chart/heat_map.h"
 #include "render/chart/number_format.h"
+#include "render/figures/bad_numbers.h"
 #include "report/pathologies.h"
 
 namespace attnscope::render {
@@ -35,13 +36,17 @@ HeatMapSpec MakeSpec(const MapKind& kind, const Report& report, const std::vecto
   HeatMapSpec spec = {.title = kind.title, .values = {}};
   for (const LayerReport& layer : report.layers) {
     std::vector<double>& row = spec.values.emplace_back();
-    for (const MetricValues& head : layer.stats.heads) row.push_back(head[kind.metric]);
+    std::vector<bool>& bad = spec.bad_numbers.emplace_back();
+    for (const MetricValues& head : layer.stats.heads) {
+      row.push_back(head[kind.metric]);
+      bad.push_back(HasBadNumber(head, kind.metric));
+    }
   }
   // The worst verdict of each head comes first.
   for (const Verdict& verdict : verdicts) {
-    const bool shown = internal::IsShownBy(verdict, kind.metric);
     const LayerReport* const layer = report.Find(verdict.layer);
-    if (!shown || verdict.head < 0 || layer == nullptr) continue;
+    if (verdict.head < 0 || layer == nullptr) continue;
+    if (!internal::IsShownBy(verdict, kind.metric, ValuesAt(*layer, verdict.head))) continue;
     const auto row = static_cast<size_t>(layer - report.layers.data());
     spec.marks.push_back({row, static_cast<size_t>(verdict.head), verdict.severity});
   }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,9 +16,11 @@
 #include "render/chart/headline.h"
 #include "render/chart/number_format.h"
 #include "render/chart/panel_grid.h"
+#include "render/figures/bad_numbers.h"
 #include "render/figures/healthy_range.h"
 #include "render/figures/timeline.h"
 #include "report/pathologies.h"
+#include "report/utf8.h"
 
 namespace attnscope::render {
 namespace {
@@ -34,15 +37,18 @@ constexpr Axis::Kind KindOf(MetricScale scale) {
   return Axis::Kind::kLinear;
 }
 
-double ValueOf(const Report& report, int64_t layer, Metric metric) {
+void AddValue(const Report& report, int64_t layer, Metric metric, Series* series) {
   const LayerReport* const found = report.Find(layer);
-  return found == nullptr ? std::numeric_limits<double>::quiet_NaN() : found->stats.layer[metric];
+  series->values.push_back(found == nullptr ? std::numeric_limits<double>::quiet_NaN() : found->stats.layer[metric]);
+  if (found != nullptr && HasBadNumber(found->stats.layer, metric)) series->has_bad_numbers = true;
 }
 
+// Whether some layer has a value, be it a bad number.
 bool IsMeasured(const Timeline& timeline, Metric metric) {
   const auto has = [&](const Report* report) {
-    return std::any_of(report->layers.begin(), report->layers.end(),
-                       [&](const LayerReport& layer) { return std::isfinite(layer.stats.layer[metric]); });
+    return std::any_of(report->layers.begin(), report->layers.end(), [&](const LayerReport& layer) {
+      return layer.stats.layer.Has(metric) || layer.stats.layer.IsGivenAsNaN(metric);
+    });
   };
   return std::any_of(timeline.runs.begin(), timeline.runs.end(),
                      [&](const StageRun& run) { return std::any_of(run.reports.begin(), run.reports.end(), has); });
@@ -58,7 +64,24 @@ constexpr std::array<StageLook, kMostStages> kStageLooks = {{{Dashes::kNone, Mar
                                                              {Dashes::kShort, Marker::kTriangle},
                                                              {Dashes::kMedium, Marker::kDiamond}}};
 
-std::string NameOfStage(const StageRun& run) { return run.stage.empty() ? "no stage" : run.stage; }
+// Of long names the beginning and the end: all texts below the title share one line.
+std::string NameOfStage(const StageRun& run) {
+  constexpr size_t kMost = 24;
+  constexpr size_t kFirst = 15;
+  if (run.stage.empty()) return "no stage";
+  std::vector<std::string> characters;
+  internal::ForEachShownCharacter(run.stage, [&](std::string_view character) { characters.emplace_back(character); });
+  const size_t left_out = characters.size() <= kMost ? 0 : characters.size() - kMost + 1;
+  std::string name;
+  for (size_t i = 0; i < characters.size(); ++i) {
+    if (left_out > 0 && i == kFirst) {
+      name += "…";
+      i += left_out;
+    }
+    name += characters[i];
+  }
+  return name;
+}
 
 // One line of each panel.
 struct Line {
@@ -114,9 +137,7 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
     series.marker = kStageLooks[line.run].marker;
     series.dashes = kStageLooks[line.run].dashes;
     series.at = run.at;
-    for (const Report* report : run.reports) {
-      series.values.push_back(ValueOf(*report, timeline.layers[line.layer], info.metric));
-    }
+    for (const Report* report : run.reports) AddValue(*report, timeline.layers[line.layer], info.metric, &series);
     spec.series.push_back(std::move(series));
   }
   // All layers share the shade: it is that of the last, as the first block's may be another one.
@@ -130,12 +151,22 @@ PanelSpec MakeSpec(const MetricInfo& info, const Timeline& timeline, const Drawi
   return spec;
 }
 
+// A panel without a finite value has no axis for its bands.
+bool ShowsBand(const PanelSpec& spec) {
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  return !spec.bands.empty() && std::any_of(spec.series.begin(), spec.series.end(), [&](const Series& series) {
+    return std::any_of(series.values.begin(), series.values.end(), is_finite);
+  });
+}
+
 void AddOnsets(const Onsets& onsets, const MetricInfo& info, const Timeline& timeline, const DrawingOrder& order,
                PanelSpec* spec) {
   std::vector<Severity> worst(timeline.times.size(), Severity::kHealthy);
   for (size_t run = 0; run < onsets.size(); ++run) {
     for (const Onset& onset : onsets[run]) {
-      if (!internal::IsShownBy(onset.verdict, info.metric)) continue;
+      const LayerReport* const layer = timeline.runs[run].reports[onset.report]->Find(onset.verdict.layer);
+      if (layer == nullptr) continue;
+      if (!internal::IsShownBy(onset.verdict, info.metric, ValuesAt(*layer, onset.verdict.head))) continue;
       const Severity severity = onset.verdict.severity;
       const size_t time = timeline.runs[run].at[onset.report];
       worst[time] = std::max(worst[time], severity);
@@ -223,7 +254,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
     if (!info.title.empty() && IsMeasured(timeline, info.metric)) add(info);
   }
   // A figure without a panel would not say that nothing was measured.
-  if (specs.empty()) add(InfoOf(Metric::kGradientNorm));
+  if (specs.empty()) add(InfoOf(Metric::kEntropy));
   const size_t columns = specs.size() == 1 ? 1 : specs.size() <= 4 ? 2 : specs.size() <= 12 ? 3 : 4;
   const Style style = HistoryStyle(look, width, height, columns);
 
@@ -235,7 +266,7 @@ void DrawHistory(std::span<const Report> reports, const FigureLook& look, double
   }
   if (!look.plain) {
     AddLatest(timeline, look, &headline);
-    if (std::any_of(specs.begin(), specs.end(), [](const PanelSpec& spec) { return !spec.bands.empty(); })) {
+    if (std::any_of(specs.begin(), specs.end(), ShowsBand)) {
       headline.AddBandKey();
     }
   }

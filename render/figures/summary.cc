@@ -13,6 +13,7 @@
 #include "render/chart/headline.h"
 #include "render/chart/number_format.h"
 #include "render/chart/panel_grid.h"
+#include "render/figures/bad_numbers.h"
 #include "render/figures/healthy_range.h"
 #include "report/pathologies.h"
 
@@ -34,11 +35,17 @@ struct MassLook {
   Dashes dashes;
 };
 
-std::vector<double> ValuesOf(const Report& report, Metric metric) {
-  std::vector<double> values;
-  values.reserve(report.layers.size());
-  for (const LayerReport& layer : report.layers) values.push_back(layer.stats.layer[metric]);
-  return values;
+Series SeriesOf(const Report& report, Metric metric, std::string name, Marker marker, const Color& color,
+                int label_decimals = -1, Dashes dashes = Dashes::kNone) {
+  Series series = {.name = std::move(name), .values = {}, .marker = marker, .color = color};
+  series.label_decimals = label_decimals;
+  series.dashes = dashes;
+  series.values.reserve(report.layers.size());
+  for (const LayerReport& layer : report.layers) {
+    series.values.push_back(layer.stats.layer[metric]);
+    series.has_bad_numbers = series.has_bad_numbers || HasBadNumber(layer.stats.layer, metric);
+  }
+  return series;
 }
 
 std::vector<Band> BandsOf(Metric metric, const Report& report, const FigureLook& look) {
@@ -59,16 +66,15 @@ std::vector<Band> BandsOf(Metric metric, const Report& report, const FigureLook&
 PanelSpec EntropyPanel(const Report& report, const Theme& theme) {
   return {.title = "Attention Entropy per Layer",
           .left = {"Entropy (nats)", theme.text},
-          .series = {{"Attention Entropy", ValuesOf(report, Metric::kEntropy), Marker::kCircle, theme.data.entropy,
-                      false, 2}}};
+          .series = {SeriesOf(report, Metric::kEntropy, "Attention Entropy", Marker::kCircle, theme.data.entropy, 2)}};
 }
 
 PanelSpec EffectiveRankPanel(const Report& report, const FigureLook& look) {
   const Theme& theme = look.theme;
   return {.title = "Attention Concentration (Effective Rank)",
           .left = {"Effective Rank (# effective positions)", theme.text, Axis::Kind::kLog},
-          .series = {{"Effective Rank", ValuesOf(report, Metric::kEffectiveRank), Marker::kSquare,
-                      theme.data.effective_rank, false, 1}},
+          .series = {SeriesOf(report, Metric::kEffectiveRank, "Effective Rank", Marker::kSquare,
+                              theme.data.effective_rank, 1)},
           .bands = BandsOf(Metric::kEffectiveRank, report, look)};
 }
 
@@ -107,7 +113,7 @@ PanelSpec TopKPanel(const Report& report, const Theme& theme) {
         std::find_if(std::begin(usual), std::end(usual), [&](const MassLook& look) { return look.k == info.top_k; });
     const MassLook& look = own != std::end(usual) ? *own : left[next++];
     spec.series.push_back(
-        {std::string(info.title), ValuesOf(report, info.metric), look.marker, look.color, false, -1, look.dashes});
+        SeriesOf(report, info.metric, std::string(info.title), look.marker, look.color, -1, look.dashes));
   }
   return spec;
 }
@@ -116,26 +122,28 @@ PanelSpec MaxRowWeightPanel(const Report& report, const FigureLook& look) {
   const Theme& theme = look.theme;
   return {.title = "Max Row Weight (One-Hot Detection)",
           .left = {"Max Attention Weight", theme.text, Axis::Kind::kShare},
-          .series = {{"Max Row Weight", ValuesOf(report, Metric::kMaxRowWeight), Marker::kDiamond,
-                      theme.data.max_row_weight, false, 3}},
+          .series = {SeriesOf(report, Metric::kMaxRowWeight, "Max Row Weight", Marker::kDiamond,
+                              theme.data.max_row_weight, 3)},
           .bands = BandsOf(Metric::kMaxRowWeight, report, look)};
 }
 
 PanelSpec ColumnPanel(const Report& report, const Theme& theme) {
+  Series sums = SeriesOf(report, Metric::kMaxColSum, "Max Column Sum", Marker::kSquare, theme.data.max_col_sum, -1,
+                         Dashes::kLong);
+  sums.on_right_axis = true;
   return {.title = "Column Concentration (Sink Collapse Detection)",
           .left = {"Column Entropy (nats)", theme.data.col_entropy},
           .right = Axis{"Max Column Sum", theme.data.max_col_sum},
-          .series = {{"Column Entropy", ValuesOf(report, Metric::kColEntropy), Marker::kCircle, theme.data.col_entropy},
-                     {"Max Column Sum", ValuesOf(report, Metric::kMaxColSum), Marker::kSquare, theme.data.max_col_sum,
-                      true, -1, Dashes::kLong}}};
+          .series = {SeriesOf(report, Metric::kColEntropy, "Column Entropy", Marker::kCircle, theme.data.col_entropy),
+                     std::move(sums)}};
 }
 
 PanelSpec ResidualPanel(const Report& report, const FigureLook& look) {
   const Theme& theme = look.theme;
   PanelSpec spec = {.title = "Residual Update Ratio (Layer Health)",
                     .left = {"Update Ratio (||Δx|| / ||x||)", theme.text, Axis::Kind::kLog},
-                    .series = {{"Residual Update Ratio", ValuesOf(report, Metric::kResidualRatio), Marker::kDiamond,
-                                theme.data.residual_ratio, false, 3}},
+                    .series = {SeriesOf(report, Metric::kResidualRatio, "Residual Update Ratio", Marker::kDiamond,
+                                        theme.data.residual_ratio, 3)},
                     .bands = BandsOf(Metric::kResidualRatio, report, look)};
   if (spec.bands.empty()) return spec;
   // Those of all layers but the first block, whose shade is enough.
@@ -168,9 +176,8 @@ void AddFlags(const Report& report, const std::vector<Verdict>& verdicts, Metric
   std::vector<Severity> worst(report.layers.size(), Severity::kHealthy);
   std::vector<Severity> own = worst;
   for (const Verdict& verdict : verdicts) {
-    if (!internal::IsShownBy(verdict, metric)) continue;
     const LayerReport* const layer = report.Find(verdict.layer);
-    if (layer == nullptr) continue;
+    if (layer == nullptr || !internal::IsShownBy(verdict, metric, ValuesAt(*layer, verdict.head))) continue;
     const auto i = static_cast<size_t>(layer - report.layers.data());
     worst[i] = std::max(worst[i], verdict.severity);
     if (verdict.head < 0) own[i] = std::max(own[i], verdict.severity);

@@ -117,6 +117,13 @@ TEST(Page, HasEveryVerdictAndEveryHead) {
   for (const std::string& line : SummarizeUnjudged(diagnosis)) EXPECT_EQ(Count(html, "<li>" + line), 1u) << line;
 }
 
+TEST(Page, BadNumbersAreShown) {
+  Report report = ReportOf(2, 2);
+  report.layers[0].stats.layer.SetGivenAsNaN(Metric::kSinkMass);
+  const std::string html = PageOf({.reports = {&report, 1}});
+  EXPECT_EQ(Count(html, "<td class=\"n\">NaN"), 2u) << "among the findings, and among the values";
+}
+
 TEST(Page, HasTheFiguresThatThereAreDataFor) {
   const std::vector<Report> reports = {ReportOf(3, 4, 0), ReportOf(3, 4, 1)};
   const std::vector<KeyProfile> keys = ExampleProfiles(3, 40);

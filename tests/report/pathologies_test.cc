@@ -79,9 +79,9 @@ TEST(PathologiesTest, EachComparedMetricHasAMarkAndEvidence) {
     Verdict verdict;
     verdict.pathology = Pathology::kLeftBaseline;
     verdict.metric = info.metric;
-    EXPECT_TRUE(IsShownBy(verdict, info.metric)) << InfoOf(info.metric).name;
+    EXPECT_TRUE(IsShownBy(verdict, info.metric, {})) << InfoOf(info.metric).name;
     verdict.pathology = info.like;
-    EXPECT_TRUE(IsShownBy(verdict, info.metric)) << InfoOf(info.metric).name;
+    EXPECT_TRUE(IsShownBy(verdict, info.metric, {})) << InfoOf(info.metric).name;
     EXPECT_NE(info.like, Pathology::kLeftBaseline);
   }
   // They are the metrics of the other warnings, but those of what was given.
@@ -92,6 +92,40 @@ TEST(PathologiesTest, EachComparedMetricHasAMarkAndEvidence) {
       EXPECT_TRUE(compared.contains(bound.crossed.metric)) << InfoOf(bound.crossed.metric).name;
     }
   }
+}
+
+// Bad numbers are marked where their metric is shown: those of attention wherever attention is.
+TEST(PathologiesTest, BadNumbersAreMarkedWhereTheyAre) {
+  Verdict verdict;
+  verdict.pathology = Pathology::kBadNumbers;
+  for (const Metric stream : {Metric::kResidualRatio, Metric::kTokenResidualRatio, Metric::kInfiniteResiduals}) {
+    verdict.metric = stream;
+    EXPECT_TRUE(IsShownBy(verdict, Metric::kResidualRatio, {}));
+    EXPECT_TRUE(IsShownBy(verdict, stream, {}));
+    EXPECT_FALSE(IsShownBy(verdict, Metric::kEntropy, {})) << "attention has none";
+  }
+  verdict.metric = Metric::kMaxLogit;
+  EXPECT_TRUE(IsShownBy(verdict, Metric::kMaxLogit, {}));
+  EXPECT_FALSE(IsShownBy(verdict, Metric::kEntropy, {}));
+  EXPECT_FALSE(IsShownBy(verdict, Metric::kResidualRatio, {}));
+  for (const Metric attention : {Metric::kInvalidRows, Metric::kEntropy, Metric::kFirstTokenMass}) {
+    verdict.metric = attention;
+    EXPECT_TRUE(IsShownBy(verdict, attention, {}));
+    EXPECT_TRUE(IsShownBy(verdict, Metric::kMaxRowWeight, {}));
+    EXPECT_FALSE(IsShownBy(verdict, Metric::kResidualRatio, {}));
+  }
+  // The verdict names one metric; the layer has others.
+  MetricValues values;
+  values.SetGivenAsNaN(Metric::kEntropy);
+  values[Metric::kResidualRatio] = -1.0;
+  EXPECT_TRUE(IsShownBy(verdict, Metric::kResidualRatio, values));
+  EXPECT_FALSE(IsShownBy(verdict, Metric::kMaxLogit, values));
+  verdict.metric = Metric::kInfiniteResiduals;
+  EXPECT_TRUE(IsShownBy(verdict, Metric::kMaxRowWeight, values)) << "as for the entropy";
+  MetricValues invalid;
+  invalid[Metric::kInvalidRows] = 1.0;
+  EXPECT_TRUE(IsShownBy(verdict, Metric::kMaxRowWeight, invalid));
+  EXPECT_FALSE(IsShownBy(verdict, Metric::kMaxRowWeight, {}));
 }
 
 }  // namespace

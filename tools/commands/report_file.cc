@@ -40,7 +40,7 @@ void SayUnknownNames(const std::string& path, const std::set<std::string>& names
     if (++count <= kShown) text += (count == 1 ? "" : ", ") + name;
   }
   if (count > kShown) text += ", ...";
-  PrintError("note: " + path + ": not read, as no metric is called so: " + text);
+  PrintError("note: " + path + ": not read, as no metric is called so there: " + text);
 }
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(kBlank) == std::string_view::npos; }

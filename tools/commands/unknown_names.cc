@@ -34,9 +34,21 @@ bool IsMetric(std::string_view name, std::string_view group) {
   });
 }
 
+// A name that is not read where it stands, and where it would be.
+std::string WithItsPlace(const std::string& path, std::string_view name) {
+  const auto& metrics = AllMetrics();
+  const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const MetricInfo& info) {
+    return info.name == name || (!info.old_name.empty() && info.old_name == name);
+  });
+  if (found == metrics.end()) return path;
+  std::string place(found->report_key);
+  if (found->group != MetricGroup::kLayer) (place += ".LAYER.") += found->name;
+  return path + " (it is to be " + place + ")";
+}
+
 void FindInLayer(const json& layer, const std::string& group, std::set<std::string>* out) {
   for (const auto& [name, value] : layer.items()) {
-    if (name != "heads" && !IsMetric(name, group)) out->insert(group + "." + name);
+    if (name != "heads" && !IsMetric(name, group)) out->insert(WithItsPlace(group + "." + name, name));
   }
 }
 
@@ -47,7 +59,7 @@ void FindUnknownNames(const json& report, std::set<std::string>* out) {
   for (const auto& [key, group] : report.items()) {
     if (!IsOfLayers(group)) continue;
     if (std::find(groups.begin(), groups.end(), key) == groups.end()) {
-      out->insert(key);
+      out->insert(WithItsPlace(key, key));
       continue;
     }
     for (const json& layer : group) {

@@ -49,7 +49,7 @@ bool IsShown(const LayerStats& stats, Metric metric, bool per_head) {
   // Counts in the table are of bad rows.
   const bool is_count = InfoOf(metric).kind == MetricKind::kCount;
   const auto shows = [metric, is_count](const MetricValues& values) {
-    return values.Has(metric) && !(is_count && values[metric] == 0.0);
+    return values.IsGivenAsNaN(metric) || (values.Has(metric) && !(is_count && values[metric] == 0.0));
   };
   return shows(stats.layer) || (per_head && std::any_of(stats.heads.begin(), stats.heads.end(), shows));
 }
@@ -86,7 +86,7 @@ Row ValueRow(const std::vector<Metric>& columns, const MetricValues& values, int
   row.label.text = head < 0 ? std::to_string(layer) : "  head " + std::to_string(head);
   row.label.severity = severities.OfPlace(layer, head);
   for (const Metric metric : columns) {
-    row.cells.push_back({ValueText(metric, values[metric]), severities.OfCell(layer, head, metric)});
+    row.cells.push_back({ValueText(metric, values), severities.OfCell(layer, head, metric)});
   }
   return row;
 }

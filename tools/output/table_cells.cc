@@ -16,8 +16,9 @@ std::string Number(double value, std::chars_format format, int precision) {
 
 }  // namespace
 
-std::string ValueText(Metric metric, double value) {
-  if (std::isnan(value)) return "-";
+std::string ValueText(Metric metric, const MetricValues& values) {
+  const double value = values[metric];
+  if (std::isnan(value)) return values.IsGivenAsNaN(metric) ? "NaN" : "-";
   if (InfoOf(metric).is_count) return Number(value, std::chars_format::fixed, 0);
   const double magnitude = std::abs(value);
   if (magnitude >= 1e6 || (magnitude < 0.0005 && magnitude > 0.0)) {

@@ -17,8 +17,8 @@
 
 namespace attnscope::tools {
 
-// With the digits that the metric has in tables; "-" for NaN.
-std::string ValueText(Metric metric, double value);
+// With the digits that the metric has in tables; "-" for what was not measured, "NaN" for what was given as that.
+std::string ValueText(Metric metric, const MetricValues& values);
 
 // In the severity's colour, if colours are wanted and it has one.
 std::string Paint(std::string text, Severity severity, bool color);

@@ -93,7 +93,8 @@ std::string LayerLine(const std::vector<Column>& columns, size_t index, int64_t 
   std::string line = Paint(Padded(std::to_string(layer), kLabelWidth, false), severities.OfPlace(layer, -1), color);
   for (const Column& column : columns) {
     const size_t curve = column.width - 1 - kValueWidth;
-    const std::string value = ValueText(column.metric, ValueOf(last, layer, column.metric));
+    const LayerReport* const found = last.Find(layer);
+    const std::string value = found == nullptr ? "-" : ValueText(column.metric, found->stats.layer);
     line += std::string(kGap, ' ') + Sparkline(column.curves[index], column.range, curve) + " ";
     line += Paint(Padded(value, kValueWidth, true), severities.OfCell(layer, -1, column.metric), color);
   }

@@ -30,6 +30,13 @@ TEST(FormatCompact, ScientificWhereItWouldNot) {
   EXPECT_EQ(FormatCompact(-1.25e-30, 3), "−1.2e−30");
   EXPECT_EQ(FormatCompact(3.42e9, 2), "3.4e9");
   EXPECT_EQ(FormatCompact(1e300, 2), "1.0e300");
+  EXPECT_EQ(FormatCompact(-1e308, 2), "−1.0e308");
+}
+
+TEST(FormatCompact, WhatIsNoNumber) {
+  EXPECT_EQ(FormatCompact(std::numeric_limits<double>::infinity(), 2), "inf");
+  EXPECT_EQ(FormatCompact(-std::numeric_limits<double>::infinity(), 2), "−inf");
+  EXPECT_EQ(FormatCompact(std::numeric_limits<double>::quiet_NaN(), 2), "NaN");
 }
 
 TEST(FormatInteger, AllOfInt64) {

@@ -127,7 +127,21 @@ TEST(Heads, InfinitiesAndHugeValuesAreCutToTheMap) {
   Report report = SmallReport(3, 2);
   report.layers[0].stats.heads[0][Metric::kSinkMass] = HUGE_VAL;
   report.layers[0].stats.heads[1][Metric::kSinkMass] = -1e308;
-  Drawn(report);
+  const RecordingCanvas canvas = Drawn(report);
+  EXPECT_EQ(canvas.Count("inf"), 1) << "no number that it is not";
+  EXPECT_EQ(canvas.Count("−1.0e308"), 1);
+}
+
+TEST(Heads, BadNumbersAreNotWhatWasNotMeasured) {
+  Report report = SmallReport(2, 2);
+  for (LayerReport& layer : report.layers) {
+    for (MetricValues& head : layer.stats.heads) head.SetGivenAsNaN(Metric::kNormalizedEntropy);
+  }
+  report.layers[0].stats.heads[1][Metric::kSinkMass] = std::nan("");
+  const RecordingCanvas canvas = Drawn(report);
+  EXPECT_EQ(canvas.Count("NaN"), 4);
+  EXPECT_EQ(canvas.Count("not measured"), 0);
+  EXPECT_EQ(canvas.Count("none"), 1);
 }
 
 TEST(Heads, GapsAndLayersOfDifferentSizes) {

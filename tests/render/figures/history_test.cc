@@ -171,6 +171,48 @@ TEST(History, OneReportOneLayerAndNothing) {
   EXPECT_EQ(Drawn({Report()}).Count("not measured"), 1);
 }
 
+// A metric of bad numbers has its panel, which says so, and marks.
+TEST(History, PanelOfBadNumbersSaysSo) {
+  std::vector<Report> reports = Series(2, 3, 100);
+  for (Report& report : reports) {
+    for (LayerReport& layer : report.layers) {
+      layer.stats.layer.SetGivenAsNaN(Metric::kSinkMass);
+      layer.stats.layer[Metric::kResidualRatio] = HUGE_VAL;
+    }
+  }
+  const RecordingCanvas canvas = Drawn(reports);
+  EXPECT_EQ(canvas.Count("Sink Mass"), 1);
+  EXPECT_EQ(canvas.Count("Residual Update Ratio"), 1);
+  EXPECT_EQ(canvas.Count("bad numbers only"), 2);
+  EXPECT_EQ(canvas.Count("not measured"), 0);
+  for (Report& report : reports) {
+    for (LayerReport& layer : report.layers) layer.stats.layer.SetGivenAsNaN(Metric::kMaxRowWeight);
+  }
+  const RecordingCanvas without = Drawn(reports);
+  EXPECT_EQ(without.Count("bad numbers only"), 3);
+  EXPECT_EQ(without.Count("healthy range"), 0) << "none is drawn";
+}
+
+// A long name leaves the others their size; names that begin alike stay apart.
+TEST(History, LongNamesOfStagesAreShortened) {
+  std::vector<Report> reports = Series(2, 3, 100);
+  const std::string begin = "a validation set of ünusual";
+  for (const char* const end : {"one", "two"}) {
+    for (const Report& report : Series(2, 3, 100)) {
+      reports.push_back(report);
+      reports.back().stage = begin + std::string(200, 'x') + "number " + end;
+    }
+  }
+  const RecordingCanvas canvas = Drawn(reports);
+  EXPECT_EQ(canvas.Count("a validation se…mber one"), 1);
+  EXPECT_EQ(canvas.Count("a validation se…mber two"), 1);
+  for (const auto& drawn : canvas.texts) {
+    if (drawn.style.part == Part::kCaption) {
+      EXPECT_GT(drawn.style.size, 8.0) << drawn.text;
+    }
+  }
+}
+
 TEST(History, LayersThatComeAndGoHaveBridges) {
   std::vector<Report> reports = Series(3, 9, 100);
   reports[4].layers.erase(reports[4].layers.begin() + 1);

@@ -39,10 +39,24 @@ const Ink& CurveOf(const Structure& structure, Color color) {
   return *found;
 }
 
+// Marks whose centre is in the box.
+size_t FlagsIn(const RecordingCanvas& canvas, const Box& box = {0.0, 0.0, 2000.0, 1500.0}) {
+  size_t count = 0;
+  for (const auto& drawn : canvas.shapes) {
+    if (drawn.shape.part != Part::kFlag) continue;
+    Polylines lines;
+    Flatten(drawn.shape.fill.empty() ? drawn.shape.line : drawn.shape.fill, {}, &lines);
+    const Point at = BoundsOf(lines.points).Center();
+    if (at.x > box.left && at.x < box.right && at.y > box.top && at.y < box.bottom) ++count;
+  }
+  return count;
+}
+
 // Every rule that holds for every picture.
 void ExpectTidySummary(const RecordingCanvas& canvas, double width, double height) {
   ExpectTidy(canvas, width, height);
-  EXPECT_EQ(StructureOf(canvas).legends.size(), 6U - static_cast<size_t>(canvas.Count("not measured")));
+  EXPECT_EQ(StructureOf(canvas).legends.size(),
+            6U - static_cast<size_t>(canvas.Count("not measured") + canvas.Count("bad numbers only")));
 }
 
 TEST(Summary, ExampleReportHasAllItsTexts) {
@@ -154,6 +168,41 @@ TEST(Summary, MissingCurveSaysSoInTheLegend) {
   Report report = ExampleReport();
   for (LayerReport& layer : report.layers) layer.stats.layer[Metric::kMaxColSum] = std::nan("");
   EXPECT_EQ(Drawn(report).Count("Max Column Sum (not measured)"), 1);
+}
+
+// What was given and is no number is none that was not measured.
+TEST(Summary, PanelOfBadNumbersSaysSo) {
+  Report report = ExampleReport();
+  for (LayerReport& layer : report.layers) {
+    layer.stats.layer.SetGivenAsNaN(Metric::kEntropy);
+    layer.stats.layer[Metric::kMaxColSum] = HUGE_VAL;
+    layer.stats.layer[Metric::kResidualRatio] = std::nan("");
+    layer.stats.layer[Metric::kInfiniteResiduals] = 1.0;
+  }
+  const RecordingCanvas canvas = Drawn(report);
+  EXPECT_EQ(canvas.Count("bad numbers only"), 2) << "entropy and residual ratio";
+  EXPECT_EQ(canvas.Count("Max Column Sum (bad numbers only)"), 1);
+  EXPECT_EQ(canvas.Count("not measured"), 0);
+  // Each layer has its mark, also where nothing is drawn: six panels, and a few in the caption.
+  EXPECT_GE(FlagsIn(canvas), 6U * report.layers.size());
+  ExpectTidySummary(canvas, 2000, 1500);
+}
+
+// The mark of a bad number is in the panel that has it.
+TEST(Summary, BadNumberIsMarkedWhereItIs) {
+  const size_t before = FlagsIn(Drawn(ExampleReport()));
+  for (const double value : {-1.0, std::nan("")}) {
+    Report report = ExampleReport();
+    MetricValues& values = report.layers[2].stats.layer;
+    values[Metric::kResidualRatio] = value;
+    if (std::isnan(value)) values.SetGivenAsNaN(Metric::kResidualRatio);
+    const RecordingCanvas canvas = Drawn(report);
+    EXPECT_EQ(FlagsIn(canvas), before + 1) << value;
+    // In the lower half of the figure on its right side, where the residual ratio is.
+    EXPECT_EQ(FlagsIn(canvas, {1000.0, 1000.0, 2000.0, 1500.0}),
+              FlagsIn(Drawn(ExampleReport()), {1000.0, 1000.0, 2000.0, 1500.0}) + 1)
+        << value;
+  }
 }
 
 TEST(Summary, MissingValuesBreakTheCurve) {

@@ -254,7 +254,7 @@ TEST_F(CommandTest, LinesThatArePartsOfAReport) {
 TEST_F(CommandTest, NamesOfNoMetricAreSaid) {
   const std::string stats = R"({"attention_stats": {"0": {"max_row_weight": 0.2, "Entropy": 0.1}},)"
                             R"( "residual_norms": {"0": 0.001}, "loss": {"lm": 3}, "lr": 0.1})";
-  const std::string said = ": not read, as no metric is called so: attention_stats.Entropy, residual_norms\n";
+  const std::string said = ": not read, as no metric is called so there: attention_stats.Entropy, residual_norms\n";
   const std::string log = Write("log.json", stats);
   EXPECT_EQ(Run({"diagnose", log}).err, "attnscope: note: " + log + said);
   const std::string lines = Write("log.jsonl", stats + "\n" + stats + "\n");
@@ -262,6 +262,19 @@ TEST_F(CommandTest, NamesOfNoMetricAreSaid) {
   EXPECT_NE(err.find(lines + said), std::string::npos) << err;
   // What analyze writes has none.
   EXPECT_EQ(Run({"diagnose", kStats}).err, "");
+}
+
+// A metric's name at a wrong place: the right one is said.
+TEST_F(CommandTest, NamesOfMetricsOfOtherPlacesAreSaid) {
+  const std::string log =
+      Write("log.json", R"({"attention_stats": {"0": {"max_row_weight": 0.2, "max_logit": 900, "residual_ratio": 1}},)"
+                        R"( "residual_ratio": {"0": 0.001}, "entropy": {"0": 3}})");
+  EXPECT_EQ(Run({"diagnose", log}).err,
+            "attnscope: note: " + log +
+                ": not read, as no metric is called so there: "
+                "attention_stats.max_logit (it is to be qk_logit_stats.LAYER.max_logit), "
+                "attention_stats.residual_ratio (it is to be residual_ratios), "
+                "entropy (it is to be attention_stats.LAYER.entropy), residual_ratio (it is to be residual_ratios)\n");
 }
 
 TEST_F(CommandTest, KeysAreAtLeastOne) {

@@ -89,6 +89,16 @@ TEST(ReportTextTest, SpecialValues) {
             "0        0.000  -0.500  1.8e+308       inf\n");
 }
 
+TEST(ReportTextTest, NaNThatWasGivenIsNotMissing) {
+  Report report;
+  report.Layer(0).stats.layer.SetGivenAsNaN(Metric::kEntropy);
+  report.Layer(1).stats.layer[Metric::kTop5] = 0.5;
+  EXPECT_EQ(FormatTable(report, {}, {}),
+            "layer  entropy   top5\n"
+            "0          NaN      -\n"
+            "1            -  0.500\n");
+}
+
 TEST(ReportTextTest, EmptyReport) { EXPECT_EQ(FormatTable({}, {}, {}), "layer\n"); }
 
 TEST(ReportTextTest, ColorsFollowSeverity) {
