@@ -43,8 +43,9 @@ struct AttentionMap {
   std::vector<float> cells;  // [rows, columns]
 };
 
-// A map of a matrix of which nothing came yet: at most `most_cells` rows and columns (1 to kMaxMapCells) of
-// hidden cells. These are allocated: it throws std::bad_alloc if there is no memory for that.
+// A map of a matrix of which nothing came yet: at most `most_cells` rows and columns (1 to kMaxMapCells; any other
+// number is taken as the nearest of these) of hidden cells. These are allocated: it throws std::bad_alloc if there is
+// no memory for that.
 ATTNSCOPE_EXPORT AttentionMap MakeAttentionMap(int64_t layer, int64_t head, size_t queries, size_t keys,
                                                size_t most_cells = kMapCells);
 

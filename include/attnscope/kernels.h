@@ -4,14 +4,15 @@
 // allocate nothing and start no thread; the accumulator is made of the same code. Example, how spread each row of
 // float16 weights [512, 4096] is, and the 8 tokens that a sampler looks at first:
 //
+//   namespace kernels = attnscope::kernels;
 //   double entropy[512];
-//   attnscope::kernels::Rows rows = attnscope::kernels::ContiguousRows(weights, attnscope::ElementType::kFloat16, 512,
-//   4096); if (attnscope::Status status = attnscope::kernels::RowEntropy(rows, entropy); !status.ok()) { ... }
+//   kernels::Rows rows = kernels::ContiguousRows(weights, attnscope::ElementType::kFloat16, 512, 4096);
+//   attnscope::Status status = kernels::RowEntropy(rows, entropy);
 //
 //   float logit[8];
 //   uint32_t token[8];
-//   attnscope::kernels::SoftmaxOutputs of_sampler = {.k = 8, .top_logits = logit, .top_indices = token};
-//   status = attnscope::kernels::SoftmaxEntropy(vocabulary, 1.0, of_sampler);
+//   kernels::SoftmaxOutputs of_sampler = {.k = 8, .top_logits = logit, .top_indices = token};
+//   status = kernels::SoftmaxEntropy(vocabulary, 1.0, of_sampler);  // `vocabulary`: one row of logits
 //
 // Outputs are [rows] unless stated, one number a row, and must not overlap the rows or each other. Errors are
 // kInvalidArgument, with the name of the argument and its value: a null pointer where there are elements, no

@@ -2,9 +2,13 @@
 //
 // How much attention each key of a layer receives, by its position: where sinks are, and what a cache may forget.
 //
-//   std::span<const double> sums = accumulator.sums();  // of an open sequence, see LayerAccumulator::open_parts
+//   std::vector<double> column_sums(heads * keys);  // of the heads of an open sequence
+//   const std::vector<double> rows(heads, queries);  // all of which were measured
+//   for (size_t head = 0; head < heads; ++head) {
+//     status = accumulator.ColumnSums(/*sequence=*/0, head, {&column_sums[head * keys], keys});
+//   }
 //   attnscope::KeyProfile profile;
-//   attnscope::Status status = attnscope::MakeKeyProfile(/*layer=*/3, column_sums, rows, &profile);
+//   status = attnscope::MakeKeyProfile(/*layer=*/3, column_sums, rows, &profile);
 #ifndef ATTNSCOPE_KEY_PROFILE_H_
 #define ATTNSCOPE_KEY_PROFILE_H_
 

@@ -57,7 +57,9 @@ struct Visibility {
   KeyMaskView key_mask = {};
   // A ring buffer's cells: key j is at position key_positions[b * key_positions_stride + j], below the configuration's
   // max_keys, or at -1, which is an empty cell. `causal`, windows, first_keys, key_lengths, segments and the metrics of
-  // columns then speak of positions; key_mask and biases of cells. Null: key j is at position j.
+  // columns then speak of positions; key_mask and biases of cells. Cells of one position are not told apart: what rows
+  // give them is added up in one column, so of several, as in a cache of many sequences, key_mask or a bias hides all
+  // but one (ReadCacheMask of cache_mask.h finds such cells). Null: key j is at position j.
   const int64_t* key_positions = nullptr;
   int64_t key_positions_stride = 0;  // 0: the same for all sequences
   // Keys were removed from the cache on purpose since the sequence's last call. Otherwise fewer keys than an open
