@@ -4,6 +4,7 @@
 import copyreg
 import json
 import math
+import operator
 
 from attnscope import _core
 from attnscope._figure import Figure
@@ -24,7 +25,10 @@ class Report:
         Open sequences of accumulators count as far as they go. Raises ValueError for a negative index, TypeError.
         """
         self._core = _core.Report()
-        self._core.epoch, self._core.step, self._core.stage = epoch, step, stage
+        self._core.epoch, self._core.step = epoch, step
+        self.stage = stage
+        if not (layers is None or hasattr(layers, "items") or hasattr(layers, "__iter__")):
+            raise TypeError(f"layers is of type {type(layers).__name__}, expected a mapping or a list")
         pairs = layers.items() if hasattr(layers, "items") else enumerate(layers or ())
         for index, layer in pairs:
             self[index] = layer
@@ -126,7 +130,12 @@ class Report:
 
     epoch = property(lambda self: self._core.epoch, lambda self, value: setattr(self._core, "epoch", value))
     step = property(lambda self: self._core.step, lambda self, value: setattr(self._core, "step", value))
-    stage = property(lambda self: self._core.stage, lambda self, value: setattr(self._core, "stage", value))
+    stage = property(lambda self: self._core.stage, lambda self, value: self._set_stage(value))
+
+    def _set_stage(self, value):
+        if not isinstance(value, str):
+            raise TypeError(f"stage is {value!r}, expected text")
+        self._core.stage = value
 
     def __getitem__(self, layer):
         try:
@@ -135,7 +144,11 @@ class Report:
             raise KeyError(layer) from None
 
     def __setitem__(self, layer, stats):
-        self._core.set(layer, stats.stats() if isinstance(stats, _core.LayerAccumulator) else stats)
+        if isinstance(stats, _core.LayerAccumulator):
+            stats = stats.stats()
+        if not isinstance(stats, _core.LayerStats):
+            raise TypeError(f"layer {layer!r} is of type {type(stats).__name__}, expected a LayerAccumulator or LayerStats")
+        self._core.set(layer, stats)
 
     def __iter__(self):
         return iter(self._core.layers())
@@ -206,7 +219,16 @@ def _with_text_keys(value):
     """Keys as JSON has them: layers may be whole numbers of NumPy."""
     if not hasattr(value, "items"):
         return value
-    return {key if isinstance(key, str) else str(int(key)): _with_text_keys(one) for key, one in value.items()}
+    return {_text_key(key): _with_text_keys(one) for key, one in value.items()}
+
+
+def _text_key(key):
+    if isinstance(key, str):
+        return key
+    try:
+        return str(operator.index(key))
+    except TypeError:
+        raise TypeError(f"a report has the key {key!r}, expected text or the whole number of a layer") from None
 
 
 def _plain(value):

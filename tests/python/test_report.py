@@ -231,3 +231,15 @@ def test_targets():
     assert attnscope.chosen_target() in attnscope.compiled_targets()
     with pytest.raises(ValueError, match="no such thing"):
         attnscope.force_target("no such thing")
+
+
+def test_what_no_report_has_is_named(layer):
+    for call, message in (
+        (lambda: attnscope.Report({0: 3}), "layer 0 is of type int, expected a LayerAccumulator or LayerStats"),
+        (lambda: attnscope.Report(layer), "layers is of type LayerAccumulator, expected a mapping or a list"),
+        (lambda: attnscope.Report({0: layer}, stage=3), "stage is 3, expected text"),
+        (lambda: attnscope.Report.from_dict({"attention_stats": {0.5: {"entropy": 1.0}}}), "a report has the key 0.5, expected"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+    assert list(attnscope.Report.from_dict({"attention_stats": {numpy.int64(3): {"entropy": 1.0}}})) == [3]
