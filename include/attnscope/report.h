@@ -47,14 +47,15 @@ ATTNSCOPE_EXPORT std::vector<MetricInfo> MetricsOf(std::span<const Report> repor
 //    "residual_ratios": {"0": 0.3}, "token_residual_ratios": {..}, "qk_logit_stats": {"0": {"logit_mean": ..}},
 //    "gradient_norms": {"0": ..}, "num_epochs": 10, "stage": "val", "step": 20000}
 //
-// Every group but "attention_stats" and every metric is optional; layers may come in any order and with gaps. NaN
-// (also Python's bare NaN), and null for a layer's metric, are bad numbers and no missing ones
-// (MetricValues::IsGivenAsNaN); null in an array of heads is a head's missing value. Infinities may be bare or the
-// strings "Infinity", "-Infinity". "global_step" stands for a missing "step", and "epoch" for a missing "num_epochs"
-// (not a part of an epoch beside a step); 3.0 is 3. Unknown keys are ignored. Errors: kDataLoss for text that is no
-// JSON, kInvalidArgument for a value of the wrong type, a layer that is no whole number >= 0, a duplicate layer, or
-// head arrays of different lengths; the message names the path of keys, in ASCII. `*out` is unchanged on failure.
-// Thread-safe. O(length).
+// Every group but "attention_stats" and every metric is optional; layers may come in any order and with gaps. Groups
+// may be flattened as trackers do it, "attention_stats/0/entropy", or with dots. NaN (also Python's bare NaN), and null
+// for a layer's metric, are bad numbers and no missing ones (MetricValues::IsGivenAsNaN); null in an array of heads is
+// a head's missing value. Infinities may be bare or the strings "Infinity", "-Infinity". "global_step",
+// "trainer/global_step",
+// "_step" or "iteration" stand for a missing "step", and "epoch" for a missing "num_epochs" (not a part of an epoch
+// beside a step); 3.0 is 3. Unknown keys are ignored. Errors: kDataLoss for text that is no JSON, kInvalidArgument for
+// a value of the wrong type, a layer that is no whole number >= 0, a duplicate layer, or head arrays of different
+// lengths; the message names the path of keys, in ASCII. `*out` is unchanged on failure. Thread-safe. O(length).
 ATTNSCOPE_EXPORT Status ReportFromJson(std::string_view json, Report* out);
 
 // The same dictionary as text, with every measured metric; missing values are left out, NaN that was given is "NaN".

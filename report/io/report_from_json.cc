@@ -15,6 +15,7 @@
 
 #include "attnscope/limits.h"
 #include "attnscope/report.h"
+#include "report/io/flat_keys.h"
 #include "report/io/json_text.h"
 #include "report/report_keys.h"
 
@@ -187,11 +188,13 @@ Status ReadInteger(const json& root, const char* key, std::optional<int64_t>* ou
   return {};
 }
 
-// The same of the first of two keys that is there. Trainers log parts of epochs as "epoch", which are left out beside a
-// step.
+// The same of the first of the keys that is there, Lightning's and W&B's among them. Trainers log parts of epochs as
+// "epoch", which are left out beside a step.
 Status ReadTimes(const json& root, Report* report) {
-  Status status = ReadInteger(root, "step", &report->step);
-  if (status.ok() && !report->step.has_value()) status = ReadInteger(root, "global_step", &report->step);
+  Status status;
+  for (const char* const key : {"step", "global_step", "trainer/global_step", "_step", "iteration"}) {
+    if (status.ok() && !report->step.has_value()) status = ReadInteger(root, key, &report->step);
+  }
   if (status.ok()) status = ReadInteger(root, "num_epochs", &report->epoch);
   if (!status.ok() || report->epoch.has_value()) return status;
   status = ReadInteger(root, "epoch", &report->epoch);
@@ -205,6 +208,7 @@ Status ReadReport(std::string_view text, Report* out) {
   Status status = ParseJson(text, &root);
   if (!status.ok()) return status;
   if (!root.is_object()) return WrongType("a report", "an object", root);
+  NestFlatKeys(&root);
   if (Member(root, "attention_stats") == nullptr) {
     return {StatusCode::kInvalidArgument, "a report needs the key \"attention_stats\""};
   }

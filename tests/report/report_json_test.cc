@@ -379,7 +379,34 @@ TEST(ReportFromJson, TimesAsTrainersWriteThem) {
   EXPECT_EQ(read(R"("global_step": 7, "step": 8, "epoch": 2, "num_epochs": 4)").step, 8);
   EXPECT_EQ(read(R"("global_step": 7, "step": 8, "epoch": 2, "num_epochs": 4)").epoch, 4);
   EXPECT_EQ(read(R"("global_step": 7, "epoch": 0.25)").step, 7);
+  EXPECT_EQ(read(R"("_step": 7, "_runtime": 1.5)").step, 7);
+  EXPECT_EQ(read(R"("trainer/global_step": 7, "_step": 9)").step, 7);
+  EXPECT_EQ(read(R"("iteration": 7, "step": 8)").step, 8);
   EXPECT_EQ(read(R"("global_step": 7, "epoch": 0.25)").epoch, std::nullopt);
+}
+
+TEST(ReportFromJson, GroupsThatTrackersHaveFlattened) {
+  for (const char separator : {'/', '.'}) {
+    std::string text = R"({"attention_stats/0/entropy": 1.5, "attention_stats/0/heads/entropy": [1, 2],)"
+                       R"( "attention_stats/11/entropy": 2.5, "attention_stats/11/max_row_weight": "NaN",)"
+                       R"( "residual_ratios/0": 0.25, "qk_logit_stats/0/max_logit": 7, "loss": 3.0, "_step": 40})";
+    std::replace(text.begin(), text.end(), '/', separator);
+    const Report report = Parse(text);
+    ASSERT_EQ(report.layers.size(), 2u);
+    EXPECT_EQ(report.step, 40);
+    EXPECT_EQ(report.layers[0].stats.layer[Metric::kEntropy], 1.5);
+    EXPECT_EQ(report.layers[0].stats.layer[Metric::kResidualRatio], 0.25);
+    EXPECT_EQ(report.layers[0].stats.layer[Metric::kMaxLogit], 7.0);
+    EXPECT_EQ(report.layers[0].stats.heads.at(1)[Metric::kEntropy], 2.0);
+    EXPECT_EQ(report.layers[1].layer, 11);
+    EXPECT_TRUE(report.layers[1].stats.layer.IsGivenAsNaN(Metric::kMaxRowWeight));
+  }
+  ExpectError(R"({"attention_stats/x/entropy": 1})", StatusCode::kInvalidArgument, "layer \"x\" is not a whole number");
+  ExpectError(R"({"attention_stats/0": 1})", StatusCode::kInvalidArgument,
+              "attention_stats.0 must be an object, not 1");
+  ExpectError(R"({"attention_stats/0/1/2/3": 1})", StatusCode::kInvalidArgument, "a report needs the key");
+  // Beside the dictionary itself they are other keys.
+  EXPECT_TRUE(Parse(R"({"attention_stats": {}, "attention_stats/0/entropy": 1})").layers.empty());
 }
 
 TEST(ReportFromJson, MessagesAreAscii) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "platform/mapped_file.h"
+#include "report/io/flat_keys.h"
 #include "report/io/json_text.h"
 #include "tools/commands/unknown_names.h"
 
@@ -89,12 +90,6 @@ class LineNumbers {
   std::string text_;
 };
 
-// Of steps without statistics some trainers write null.
-bool HasStatistics(const nlohmann::json& object) {
-  const auto stats = object.find("attention_stats");
-  return stats != object.end() && !stats->is_null();
-}
-
 // ", of stage val and step 100"
 std::string MomentText(const Report& report, bool with_stage) {
   std::string text;
@@ -148,6 +143,7 @@ Status ReadLines(const std::vector<std::string_view>& lines, const std::string& 
                !status.ok()) {
       return status;
     } else {
+      NestFlatKeys(&object);
       FindUnknownNames(object, &unknown);
     }
   }
@@ -173,7 +169,10 @@ Status ReadReportsFile(const std::string& path, std::vector<Report>* out) {
   if (status.ok()) {
     nlohmann::json object;
     std::set<std::string> unknown;
-    if (IsObject(TextOf(file), &object)) FindUnknownNames(object, &unknown);
+    if (IsObject(TextOf(file), &object)) {
+      NestFlatKeys(&object);
+      FindUnknownNames(object, &unknown);
+    }
     SayUnknownNames(path, unknown);
     out->push_back(std::move(whole));
     return {};

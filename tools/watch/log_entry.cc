@@ -6,6 +6,7 @@
 
 #include "attnscope/metrics.h"
 #include "monitor/window_record.h"
+#include "report/io/flat_keys.h"
 #include "report/io/json_text.h"
 
 namespace attnscope::tools {
@@ -58,10 +59,7 @@ LogEntry ReadLogEntry(std::string_view line, Report* report, std::string* error)
   if (line.find_first_not_of(" \t\r\n") == std::string_view::npos) return LogEntry::kBlank;
   json object;
   if (!ParseJson(line, &object).ok() || !object.is_object()) return LogEntry::kDamaged;
-  const auto stats = object.find("attention_stats");
-  if (stats != object.end() && !stats->is_null()) {
-    return read(line, LogEntry::kReport);
-  }
+  if (HasStatistics(object)) return read(line, LogEntry::kReport);
   if (!IsRecord(object)) return LogEntry::kOther;
   return read(DictionaryOf(object).dump(), LogEntry::kRecord);
 }

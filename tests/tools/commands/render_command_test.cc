@@ -250,6 +250,19 @@ TEST_F(CommandTest, LinesThatArePartsOfAReport) {
   EXPECT_NE(outcome.out.find("0.220"), std::string::npos) << outcome.out;
 }
 
+// As Weights & Biases flattens what is logged.
+TEST_F(CommandTest, FlattenedLogsAreRead) {
+  const std::string log = Write("wandb.jsonl",
+                                "{\"_step\": 1, \"loss\": 2}\n"
+                                "{\"_step\": 1, \"attention_stats/3/max_row_weight\": 0.2}\n"
+                                "{\"_step\": 2, \"attention_stats/3/max_row_weight\": 0.99,"
+                                " \"attention_stats/3/Entropy\": 1}\n");
+  const Outcome outcome = Run({"diagnose", log, "--fail-on", "critical"});
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("the last is taken, of step 2"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("no metric is called so: attention_stats.Entropy"), std::string::npos) << outcome.err;
+}
+
 // A misspelt metric is not measured: its name is said, where it would otherwise look healthy.
 TEST_F(CommandTest, NamesOfNoMetricAreSaid) {
   const std::string stats = R"({"attention_stats": {"0": {"max_row_weight": 0.2, "Entropy": 0.1}},)"

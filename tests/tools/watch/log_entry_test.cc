@@ -19,6 +19,9 @@ TEST(LogEntryTest, TellsLinesApart) {
   EXPECT_EQ(ReadLogEntry(" \t\r", &report), LogEntry::kBlank);
   EXPECT_EQ(ReadLogEntry(R"({"loss": 1.5})", &report), LogEntry::kOther);
   EXPECT_EQ(ReadLogEntry(R"({"loss": 1.5, "attention_stats": null})", &report), LogEntry::kOther);
+  Report flat;
+  EXPECT_EQ(ReadLogEntry(R"({"attention_stats/0/entropy": 2.5, "_step": 7})", &flat), LogEntry::kReport);
+  EXPECT_EQ(flat.step, 7);
   std::string error;
   EXPECT_EQ(ReadLogEntry(R"({"attention_stats": {}, "step": "5"})", &report, &error), LogEntry::kDamaged);
   EXPECT_EQ(error, "step must be a whole number, not \"5\"");
