@@ -3,21 +3,18 @@
 
 import contextlib
 import functools
-import inspect
 import operator
-import re
 import threading
 import warnings
 
 import torch
 
 from attnscope._hooks import Hook, forget_compiled
+from attnscope._names import is_block, is_cross, place
 from attnscope._relative import RelativeAttention, is_of_its_own
 from attnscope._report import Report
 from attnscope._visible import NotExpressible, check_options, keywords_of, parts_of, tokens_of
 from attnscope._watched_layer import WatchedLayer
-
-_CROSS = re.compile(r"cross|encoder_attn|EncDec", re.IGNORECASE)
 
 
 def watch(model, *, every=16, threads=1, copy=False, residuals=True, only_training=False):
@@ -44,8 +41,6 @@ class _Running(threading.local):
     """Where the model stands in a thread that runs it."""
 
     def __init__(self):
-        self.padding = {}  # of modules that were given one, by name
-        self.prepared = {}  # of models that generate: what their next call was given before it became a mask of keys
         self.inputs = {}  # of blocks that run now
         self.touched = []  # layers that were measured in the block that runs now, and the tokens of each
 
@@ -71,8 +66,7 @@ class Watch:
         self._residuals = residuals
         self._only_training = only_training
         self._names = {}
-        self._models = set()
-        self._encoder_decoders = set()
+        self._padding = None
         self._layers = {}
         self._running = _Running()
         self._lock = threading.RLock()  # whoever is warned may ask for a report
@@ -135,18 +129,17 @@ class Watch:
         return self
 
     def _attach(self):
+        from attnscope._padding import Padding
+
         forget_compiled(self._model)
         modules = list(self._model.named_modules())
         self._names = {id(module): name for name, module in modules}
-        self._models = {name for name, module in modules if _takes_masks(module)}
-        self._encoder_decoders = {
-            name for name, module in modules if name in self._models and
-            getattr(module.config, "is_encoder_decoder", False) and not name.endswith(("encoder", "decoder"))
-        }
+        self._padding = Padding(modules)
+        models = self._padding.models
         for name, module in modules:
-            if name in self._models:
-                self._hook(module, before=self._keep_padding(name), after=self._forget_padding(name))
-            elif self._is_block(name) and self._residuals:
+            if name in models:
+                self._hook(module, before=self._before_model(name), after=self._after_model(name))
+            elif is_block(name, models) and self._residuals:
                 self._hook(module, before=self._before_block(name), after=self._after_block(name))
             elif is_of_its_own(module):
                 refusing = functools.partial(self._refusing, name)
@@ -178,10 +171,10 @@ class Watch:
         if torch._C._current_graph_task_id() != -1:
             return
         with self._lock, self._refusing(name):
-            layer = self._layers.setdefault(name, WatchedLayer(*self._place(name)))
+            layer = self._layers.setdefault(name, WatchedLayer(*place(name, self._padding.models)))
             if query.shape[0] == 1:  # such as learned queries, which serve all sequences
                 query = query.expand(key.shape[0], -1, -1, -1)
-            layer.follow(query, key, _is_cross(name, module))
+            layer.follow(query, key, is_cross(name, module))
             if layer.counts(self._every):
                 check_options(function, extra)
                 self._measure(layer, implementation, module, query, key, mask, extra, name)
@@ -206,7 +199,7 @@ class Watch:
         batch, heads, queries, _ = query.shape
         accumulator = layer.room_for(heads, keys, batch)
         layer.end_sequences()
-        tokens = tokens_of(keywords, batch, queries, keys, self._padding_of(name), _is_cross(name, module))
+        tokens = tokens_of(keywords, batch, queries, keys, self._padding.of(name), is_cross(name, module))
         for part in parts_of(keywords, keys, tokens):
             accumulator.add_queries_keys(
                 query[part.batch, :, part.queries],
@@ -220,53 +213,25 @@ class Watch:
         if layer.is_measured:
             self._running.touched.append((layer, tokens))
 
-    # Padding: what the model was told about its tokens.
+    # Models within the model, which are given what says which tokens are padding.
 
-    def _keep_padding(self, name):
+    def _before_model(self, name):
         def hook(module, args, kwargs):
-            given = kwargs.get("attention_mask")
-            if given is None and args:
-                names = list(inspect.signature(module.forward).parameters)
-                given = dict(zip(names, args)).get("attention_mask")
             with self._refusing(name):
-                if given is None:
-                    self._running.padding[name] = None
-                elif torch.is_tensor(given) and given.ndim == 2:
-                    self._running.padding[name] = _real(given)
-                else:  # of queries and keys, made from what generation, or a module around this one, was given
-                    self._keep_prepared(name)
+                self._padding.keep(name, module, args, kwargs)
         return hook
 
-    def _keep_prepared(self, name):
-        is_decoder = "decoder" in name.split(".")[-1]
-        around = _around(name)
-        for one in around:
-            if one in self._running.prepared and (is_decoder or one not in self._encoder_decoders):
-                self._running.padding[name] = self._running.prepared[one]
-                return
-        if is_decoder and not self._encoder_decoders.isdisjoint(around):
-            self._running.padding[name] = None  # that of the model is of its encoder
-
-    def _forget_padding(self, name):
+    def _after_model(self, name):
         def hook(*_):
-            self._running.padding.pop(name, None)
-            self._running.prepared.pop(name, None)
+            self._padding.forget(name)
         return hook
 
     def prepared(self, model, attention_mask, decoder_attention_mask):
         """Generation is about to call a model of these masks."""
         name = self._names.get(id(model))
-        if name is None or not self._is_on:
-            return
-        mask = decoder_attention_mask if name in self._encoder_decoders else attention_mask
-        self._running.prepared[name] = _real(mask) if torch.is_tensor(mask) and mask.ndim == 2 else None
-
-    def _padding_of(self, name):
-        """Of the innermost module around the attention that was asked for it."""
-        for around in _around(name):
-            if around in self._running.padding:
-                return self._running.padding[around]
-        return None
+        if name is not None and self._is_on:
+            with self._refusing(name):
+                self._padding.prepare(name, attention_mask, decoder_attention_mask)
 
     # Residual streams: the input and output of blocks.
 
@@ -299,38 +264,9 @@ class Watch:
                 real = torch.tensor(real, device=before.device)
                 layer.accumulator.add_residual(before[sequence][real], after[sequence][real], copy=copy)
 
-    # Names.
-
-    def _place(self, name):
-        """Of "model.layers.3.self_attn": the stack "model.layers.*.self_attn" and the layer 3.
-
-        The number is the first one within the innermost model: that of a list of models is none of a layer.
-        """
-        parts = name.split(".")
-        model = next((one for one in _around(name)[1:] if one in self._models), "")
-        around = len(model.split(".")) if model else 0
-        numbers = [i for i, part in enumerate(parts) if part.isdigit()]
-        number = next((i for i in numbers if i >= around), numbers[0] if numbers else None)
-        if number is None:
-            return name, 0
-        return ".".join([*parts[:number], "*", *parts[number + 1 :]]), int(parts[number])
-
-    def _is_block(self, name):
-        return self._place(name)[0].endswith("*")
-
 
 def _relative_function(module, query, key, value, attention_mask, scaling=None):
     """What T5's attention takes."""
-
-
-def _around(name):
-    """Of "a.b.c": it and what is around it, "a.b.c", "a.b", "a", ""."""
-    parts = name.split(".") if name else []
-    return [".".join(parts[:length]) for length in range(len(parts), -1, -1)]
-
-
-def _real(padding):
-    return padding.detach().bool().cpu()
 
 
 def _whole(name, value, least):
@@ -341,13 +277,3 @@ def _whole(name, value, least):
     if whole < least:
         raise ValueError(f"{name} is {value!r}, expected a whole number >= {least}")
     return whole
-
-
-def _is_cross(name, module):
-    return bool(getattr(module, "is_cross_attention", False)) or _CROSS.search(name) is not None
-
-
-def _takes_masks(module):
-    from transformers import PreTrainedModel
-
-    return isinstance(module, PreTrainedModel)
