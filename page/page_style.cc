@@ -24,7 +24,7 @@ constexpr std::string_view kSheet = R"css(
 --head:#1e232a;--mark:#4a4010;--critical:#ff8a95;--warning:#ffb84d;--good:#6fd08c;--link:#8ab8f5}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1280px;padding:0 16px 48px;background:var(--page);color:var(--text);
-font:16px/1.5 system-ui,"DejaVu Sans",sans-serif}
+font:16px/1.5 system-ui,"DejaVu Sans",sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.5rem;margin:24px 0 4px}
 h2{font-size:1.2rem;margin:36px 0 8px}
 a{color:var(--link)}

@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string>
 #include <string_view>
 #include <system_error>
+
+#include "attnscope/figure.h"
+#include "attnscope/report.h"
 
 namespace attnscope::tools {
 namespace {
@@ -26,6 +30,17 @@ Status ReadSets(const char* option, const std::string& text, std::vector<LayerSe
           std::string(option) + " " + text + ": needs numbers, as in 0,4, 0-11 or, of every second from 1 on, 1/2"};
 }
 
+// Before anything is measured. The library's limits are those that it has for an empty picture.
+Status CheckLimits(const std::string& size, const FigureOptions& figure) {
+  const Report nothing;
+  std::string svg;
+  const Status status = RenderFigureSvg(FigureKind::kSummary, {&nothing, 1}, figure, &svg);
+  if (status.ok()) return status;
+  const std::string option =
+      status.message().starts_with("options.scale") || size.empty() ? "--scale" : "--size " + size;
+  return {status.code(), option + ": " + status.message()};
+}
+
 }  // namespace
 
 void AddLookOptions(CommandLine* line, LookOptions* options) {
@@ -45,6 +60,7 @@ Status ReadLook(const LookOptions& options, const std::string& drawn_by, bool is
   if (!options.size.empty()) {
     if (Status status = ParseSize(options.size, &figure); !status.ok()) return status;
   }
+  if (Status status = CheckLimits(options.size, figure); !status.ok()) return status;
   *out = figure;
   return {};
 }

@@ -209,11 +209,15 @@ TEST_F(CommandTest, RenderSizes) {
   const std::string png = Read(Path("a.png"));
   ASSERT_GT(png.size(), 24u);
   EXPECT_EQ(png.substr(16, 8), std::string("\0\0\1\x90\0\0\1\x2C", 8));  // 400 x 300
-  for (const char* size : {"800", "x", "800x", "800x600x", "800 x 600", "-1x5", "0x0", "99999999999x1"}) {
+  for (const char* size : {"800", "x", "800x", "800x600x", "800 x 600", "-1x5", "0x0", "399x300", "400x299",
+                           "20001x400", "99999999999x1"}) {
     ExpectError({"render", kStats, "-o", Path("b.png"), "--size", size}, "");
+    // Before anything is measured, or written.
+    ExpectError({"analyze", kShort0, "--png", Path("b.png"), "--size", size, "-o", Path("b.json")}, "--size");
   }
   ExpectError({"render", kStats, "-o", Path("b.png"), "--scale", "nan"}, "scale");
-  EXPECT_FALSE(std::filesystem::exists(Path("b.png")));
+  ExpectError({"render", kStats, "-o", Path("b.png"), "--size", "9999x9999", "--scale", "2"}, "--size 9999x9999");
+  EXPECT_FALSE(std::filesystem::exists(Path("b.png")) || std::filesystem::exists(Path("b.json")));
 }
 
 TEST_F(CommandTest, DiagnoseReadsTheTrainersDictionary) {
