@@ -102,12 +102,19 @@ WatchedLayer::Window WatchedLayer::Take() {
   window.refused = refused_.exchange(0, std::memory_order_relaxed);
   window.left_out_rows = left_out_rows_.exchange(0, std::memory_order_relaxed);
   if (window.samples == 0) return window;
+  // The next window begins without this one, also where there is no memory for what it measured.
+  struct Forget {
+    ~Forget() {
+      layer.gradient_norms_ = 0.0;
+      layer.gradient_steps_ = 0;
+      layer.lanes_[0].accumulator.Reset();
+    }
+    WatchedLayer& layer;
+  };
+  const Forget forget{*this};
   lanes_[0].accumulator.EndSequence();
   window.stats = lanes_[0].accumulator.Stats();
   if (gradient_steps_ > 0) SetGradientNorm(MeanNorm(), &window.stats.layer);
-  gradient_norms_ = 0.0;
-  gradient_steps_ = 0;
-  lanes_[0].accumulator.Reset();
   return window;
 }
 

@@ -73,7 +73,8 @@ struct MonitorConfig {
   double budget = 0.0;
 
   // A window ends before each step that is a multiple of `window_steps`, or with the step that brings its tokens to
-  // `window_tokens`, whichever is first; 0: not by this. With both 0 only CloseWindow ends it.
+  // `window_tokens`, whichever is first; 0: not by this. With both 0 only CloseWindow ends it. Where steps skip over
+  // the end of a window, the next step still belongs to it.
   uint64_t window_steps = 256;
   uint64_t window_tokens = 0;
 
@@ -168,8 +169,8 @@ class ATTNSCOPE_EXPORT AttentionMonitor {
 
   // Closes the window now: folds what it holds, reports it, and begins the next. Sequences stay open for the engine,
   // but the columns of each window are its own. A watched layer that was not fed has a record too, of 0 samples.
-  // O(layers * heads * max_keys). Errors: kOutOfMemory; what the window held of the layers not yet reported is then
-  // lost.
+  // O(layers * heads * max_keys). Errors: kOutOfMemory; what the window held of the layer that found none is then lost,
+  // and that of the layers behind it is part of the next window.
   Status CloseWindow();
 
   // Adds what the open window holds of one layer to an accumulator that was made with the same LayerConfig: to merge

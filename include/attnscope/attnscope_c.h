@@ -1234,8 +1234,8 @@ ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorEndSequence(AttnscopeMonitor* m
 // CloseWindow.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorEndStep(AttnscopeMonitor* monitor, uint64_t step, uint64_t tokens);
 // Closes the window now: folds what it holds, reports it, and begins the next. A watched layer that was not fed has a
-// record too, of 0 samples. O(layers * heads * max_keys). Errors: OUT_OF_MEMORY; what the window held of layers not yet
-// reported is then lost.
+// record too, of 0 samples. O(layers * heads * max_keys). Errors: OUT_OF_MEMORY; what the window held of the layer
+// that found none is then lost, and that of the layers behind it is part of the next window.
 ATTNSCOPE_EXPORT AttnscopeStatus AttnscopeMonitorCloseWindow(AttnscopeMonitor* monitor);
 // Adds what the open window holds of one layer to an accumulator that was made with the same configuration.
 // O(lanes * max_batch * heads * max_keys) at most. Errors: OUT_OF_RANGE for a layer that is not watched, and those of

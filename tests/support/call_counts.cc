@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -11,6 +12,12 @@ namespace {
 
 std::atomic<size_t> allocations{0};
 std::atomic<size_t> locks{0};
+std::atomic<size_t> refused_from{SIZE_MAX};  // the next allocation from this number on is refused; SIZE_MAX: none
+
+bool IsRefused(size_t number) {
+  size_t from = refused_from.load();
+  return number >= from && refused_from.compare_exchange_strong(from, SIZE_MAX);
+}
 
 }  // namespace
 
@@ -67,13 +74,13 @@ int __wrap_pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) 
 
 // Not inlined, so that the compiler does not take the pair for a mismatched one.
 [[gnu::noinline]] void* operator new(size_t bytes) {
-  allocations.fetch_add(1);
+  if (IsRefused(allocations.fetch_add(1))) throw std::bad_alloc();
   void* memory = __real_malloc(bytes == 0 ? 1 : bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 [[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1);
+  if (IsRefused(allocations.fetch_add(1))) return nullptr;
   return __real_malloc(bytes == 0 ? 1 : bytes);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
@@ -83,5 +90,9 @@ namespace attnscope::test {
 
 size_t AllocationCount() { return allocations.load(); }
 size_t LockCount() { return locks.load(); }
+
+RefusedAllocation::RefusedAllocation(size_t after) { refused_from.store(allocations.load() + after); }
+RefusedAllocation::~RefusedAllocation() { refused_from.store(SIZE_MAX); }
+bool RefusedAllocation::WasRefused() { return refused_from.load() == SIZE_MAX; }
 
 }  // namespace attnscope::test

@@ -29,6 +29,18 @@ size_t LocksOf(const Work& work) {
   return LockCount() - before;
 }
 
+// While one lives, an allocation by operator new is refused: the one that is `after` allocations from now, or the next.
+class RefusedAllocation {
+ public:
+  explicit RefusedAllocation(size_t after);
+  ~RefusedAllocation();
+  RefusedAllocation(const RefusedAllocation&) = delete;
+  RefusedAllocation& operator=(const RefusedAllocation&) = delete;
+
+  // Whether it came to that.
+  static bool WasRefused();
+};
+
 }  // namespace attnscope::test
 
 #endif  // ATTNSCOPE_TESTS_SUPPORT_CALL_COUNTS_H_
