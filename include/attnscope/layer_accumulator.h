@@ -53,7 +53,7 @@ struct LayerConfig {
 };
 
 // Receives the column sums of matrices whose sequence ends: columns[j] as in LayerAccumulator::ColumnSums, there for
-// the call only. Called on the thread of EndSequence, head by head; it must not call the accumulator.
+// the call only. Called on the thread of EndSequence, head by head; it must neither call the accumulator nor throw.
 struct ColumnReceiver {
   void* opaque = nullptr;
   void (*receive)(void* opaque, size_t sequence, size_t head, std::span<const double> columns) = nullptr;
