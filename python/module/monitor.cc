@@ -56,6 +56,8 @@ class LayerSink final : public RowSink {
   size_t layer_;
 };
 
+bool IsGiven(const nb::object& object) { return object.is_valid() && !object.is_none(); }
+
 // The names of MonitorConfig, and those of its LayerConfig, as keywords.
 struct ConfigReader {
   const nb::kwargs& keywords;
@@ -71,6 +73,12 @@ struct ConfigReader {
     } else if (!nb::try_cast(value, *out)) {
       Throw(PyExc_TypeError, std::string(name) + " is " + nb::repr(value).c_str() + ", which is of a wrong type");
     }
+  }
+
+  void ReadFunction(const char* name, nb::object* out) {
+    Read(name, out);
+    if (!IsGiven(*out) || PyCallable_Check(out->ptr()) != 0) return;
+    Throw(PyExc_TypeError, std::string(name) + " is " + nb::repr(*out).c_str() + ", expected a function");
   }
 };
 
@@ -98,8 +106,8 @@ MonitorConfig ReadConfig(size_t layers, const nb::kwargs& keywords, Monitor* out
   reader.Read("worsen_windows", &config.worsen_windows);
   reader.Read("recover_windows", &config.recover_windows);
   reader.Read("recover_margin", &config.recover_margin);
-  reader.Read("on_window", &out->on_window);
-  reader.Read("on_change", &out->on_change);
+  reader.ReadFunction("on_window", &out->on_window);
+  reader.ReadFunction("on_change", &out->on_change);
   nb::object thresholds;
   reader.Read("thresholds", &thresholds);
   if (thresholds.is_valid()) config.thresholds = ThresholdsOf(thresholds);
@@ -131,8 +139,6 @@ void Make(Monitor* memory, const Argument<size_t, "layers">& layers, const nb::k
     throw;
   }
 }
-
-bool IsGiven(const nb::object& object) { return object.is_valid() && !object.is_none(); }
 
 // Runs a call that may end a window, then tells Python about it.
 template <typename Call>

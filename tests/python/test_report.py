@@ -243,3 +243,10 @@ def test_what_no_report_has_is_named(layer):
         with pytest.raises(TypeError, match=message):
             call()
     assert list(attnscope.Report.from_dict({"attention_stats": {numpy.int64(3): {"entropy": 1.0}}})) == [3]
+
+
+@pytest.mark.parametrize("name", ["on_window", "on_change"])
+def test_callbacks_of_a_monitor_are_functions(name):
+    with pytest.raises(TypeError, match=f"{name} is 3, expected a function"):
+        attnscope.AttentionMonitor(2, **{name: 3})
+    attnscope.AttentionMonitor(2, **{name: None})
