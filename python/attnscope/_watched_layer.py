@@ -26,7 +26,9 @@ class WatchedLayer:
         self._thread = 0
         self._marks = None  # of the last call: its last keys
         self._key_of_cache = None  # of a cross attention, whose keys stay
-        self._goes_on = None  # which sequences are still those of the last call that was measured: None, none of them
+        # Which sequences are still those of the last call that was measured: None, True for all, or booleans where the
+        # keys are, whose values nobody waits for before the next one.
+        self._goes_on = None
 
     def counts(self, every):
         """Whether to measure this call, which is one more."""
@@ -43,7 +45,7 @@ class WatchedLayer:
         same = None
         if is_cross:
             if self._key_of_cache is not None and self._key_of_cache() is key:
-                same = torch.ones(batch, dtype=torch.bool)
+                same = True
             self._key_of_cache = weakref.ref(key)
         elif batch == self._batch and keys == self._keys + query.shape[2]:
             same = self._same_marks(key)
@@ -51,12 +53,14 @@ class WatchedLayer:
             self._marks = key[:, :, -_MARKS:].detach().clone()
         if same is None or thread != self._thread:
             self._goes_on = None
-        elif self._goes_on is not None:
+        elif self._goes_on is True:
+            self._goes_on = same
+        elif self._goes_on is not None and same is not True:
             self._goes_on = self._goes_on & same
         self._batch, self._keys, self._thread = batch, keys, thread
 
     def _same_marks(self, key):
-        """Booleans [batch] where the keys are; whoever measures asks for their values, and nobody waits before."""
+        """Booleans [batch] where the keys are, or None."""
         marks = self._marks
         now = key[:, :, self._keys - marks.shape[2] : self._keys].detach()
         if now.shape != marks.shape or now.dtype != marks.dtype or now.device != marks.device:
@@ -65,12 +69,13 @@ class WatchedLayer:
 
     def end_sequences(self):
         """Ends those that do not go on; to be called before the rows of a call are added."""
-        ended = [] if self._goes_on is None else [i for i, on in enumerate(self._goes_on.tolist()) if not on]
         if self._goes_on is None:
             self.accumulator.end_sequence()
-        for sequence in ended:
-            self.accumulator.end_sequence(sequence)
-        self._goes_on = torch.ones(self._batch, dtype=torch.bool)
+        elif self._goes_on is not True:
+            for sequence, goes_on in enumerate(self._goes_on.tolist()):
+                if not goes_on:
+                    self.accumulator.end_sequence(sequence)
+        self._goes_on = True
 
     def room_for(self, heads, keys, batch):
         """The accumulator, with room for a call. Raises NotExpressible."""

@@ -288,3 +288,18 @@ def test_what_an_attention_takes_and_the_hook_does_not_read():
             watch.report()
     finally:
         llama.eager_attention_forward = original
+
+
+@pytest.mark.parametrize("is_cross", [False, True])
+def test_keys_are_compared_where_they_are(is_cross):
+    """As on a GPU, whose values nobody waits for; a device without values stands for it."""
+    from attnscope._watched_layer import WatchedLayer
+
+    layer = WatchedLayer("layers.*", 0)
+    layer.room_for(4, 8, 2)
+    keys = torch.zeros(2, 4, 8, 16, device="meta")
+    query = torch.zeros(2, 4, 1, 16, device="meta")
+    layer.follow(torch.zeros(2, 4, 5, 16, device="meta"), keys[:, :, :5] if not is_cross else keys, is_cross)
+    layer.end_sequences()
+    for end in (6, 7, 8):
+        layer.follow(query, keys if is_cross else keys[:, :, :end], is_cross)
