@@ -45,7 +45,7 @@ def _mask(mask, keys):
     if not torch.is_tensor(mask):
         raise TypeError(f"attn_mask is of type {type(mask).__name__}, expected a tensor")
     if mask.dtype == torch.bool:
-        return {"mask": mask}
+        return {"mask": mask.view(torch.uint8)}  # whose memory every version lends
     if not mask.is_floating_point():
         raise TypeError(f"attn_mask has dtype {mask.dtype}, expected booleans, or numbers of a floating type")
     bias = mask.detach()
