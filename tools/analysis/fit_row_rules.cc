@@ -46,6 +46,19 @@ Status FitLengths(const SequenceLengths& lengths, int64_t index, const LayerPlan
   return {};
 }
 
+// Padding on the left that is longer than the sequence.
+Status FitFirstKeys(const RowRules& rules) {
+  const std::vector<int64_t>& first = rules.first_keys.values;
+  const std::vector<int64_t>& lengths = rules.key_lengths.values;
+  for (size_t i = 0; i < std::min(first.size(), lengths.size()); ++i) {
+    if (first[i] <= lengths[i]) continue;
+    return Invalid(rules.first_keys.option + ": number " + std::to_string(i) + " is " + std::to_string(first[i]) +
+                   ", behind the " + std::to_string(lengths[i]) + " of " + rules.key_lengths.option +
+                   ", so that the sequence has no key");
+  }
+  return {};
+}
+
 // A tokenizer's mask [batch, keys], which has no axes of heads and queries.
 std::string HintOf(const RowMask& mask, const std::array<size_t, 4>& sizes) {
   const bool is_of_tokens = mask.shape == std::vector<size_t>{1, 1, sizes[0], sizes[3]};
@@ -166,6 +179,7 @@ Status FitRowRules(const Pieces& pieces, Plan* plan, RowRules* rules) {
     if (status.ok()) status = FitWindow(*rules, index);
     if (!status.ok()) return status;
   }
+  if (Status status = FitFirstKeys(*rules); !status.ok()) return status;
   if (!HasWindows(*plan, *rules)) {
     plan->notes.emplace_back(
         "no layer that is measured has a window or chunks by --window, --chunked and their layers");

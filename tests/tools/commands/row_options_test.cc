@@ -631,6 +631,7 @@ TEST_F(RowOptionsTest, ErrorsNameTheOptionAndTheValue) {
   };
   expect({"--key-lengths", "8,4,2"}, "--key-lengths 8,4,2 has 3 numbers, but layer 0 has 2 sequences");
   expect({"--key-lengths", "8,9"}, "--key-lengths 8,9: number 1 is 9, but " + file + " [2, 3, 8, 8] has 8 keys");
+  expect({"--first-keys", "2,6", "--key-lengths", "8,5"}, "--first-keys 2,6: number 1 is 6, behind the 5 of --key-le");
   expect({"--first-keys", "8,-1"}, "--first-keys 8,-1: number 1 is -1");
   expect({"--query-lengths", "8,9"}, "--query-lengths 8,9: number 1 is 9, but ");
   expect({"--key-lengths", "8,x"}, "--key-lengths is neither numbers, as in 64,12, nor a file that can be read: ");
