@@ -16,6 +16,18 @@
 namespace attnscope {
 namespace {
 
+std::string TypeText(ElementType type) {
+  switch (type) {
+    case ElementType::kFloat32:
+      return "float32";
+    case ElementType::kFloat16:
+      return "float16";
+    case ElementType::kBFloat16:
+      return "bfloat16";
+  }
+  return "element type " + std::to_string(static_cast<int>(type));
+}
+
 Status OutOfRange(std::string message) { return {StatusCode::kOutOfRange, std::move(message)}; }
 
 Status CheckSize(const char* name, size_t value, size_t least, size_t most) {
@@ -198,8 +210,8 @@ Status CheckActivations(const ActivationView& before, const ActivationView& afte
                    " after it");
   }
   if (before.type != after.type) {
-    return Invalid("the residual stream has element type " + std::to_string(static_cast<int>(before.type)) +
-                   " before the block and " + std::to_string(static_cast<int>(after.type)) + " after it");
+    return Invalid("the residual stream is of " + TypeText(before.type) + " before the block and of " +
+                   TypeText(after.type) + " after it");
   }
   for (const ActivationView* view : {&before, &after}) {
     const char* name = view == &before ? "before" : "after";

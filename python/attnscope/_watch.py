@@ -254,6 +254,8 @@ class Watch:
         return hook
 
     def _add_residual(self, layer, tokens, before, after):
+        if before.dtype != after.dtype:  # as of a block that ends in another type than it begins with
+            before, after = before.float(), after.float()
         before, after = (value.detach().contiguous() for value in (before, after))
         copy = self._copy or before.dtype == torch.float64
         if tokens is None or (len(tokens.queries), len(tokens.queries[0])) != before.shape[:2]:

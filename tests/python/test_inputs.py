@@ -213,6 +213,12 @@ def test_copies_of_what_is_not_aligned(weights):
     assert entropy_of(value, copy=True) == entropy_of(weights)
 
 
+def test_residual_streams_of_two_types(weights):
+    layer = attnscope.LayerAccumulator(heads=3, max_keys=40)
+    with pytest.raises(ValueError, match="the residual stream is of float16 before the block and of float32 after it"):
+        layer.add_residual(weights[0].astype(numpy.float16), weights[0])
+
+
 def test_masked_arrays_are_refused(weights):
     """Below their masks are numbers that are not meant."""
     hidden = numpy.ma.MaskedArray(weights, mask=weights > 0.1)

@@ -337,3 +337,18 @@ def test_options_are_named():
     ):
         with pytest.raises(kind, match=message):
             attnscope.watch(model, **options)
+
+
+def test_a_block_that_ends_in_another_type():
+    model = tiny_model()
+    expected = values_of(model, tokens())[1]["residual_ratio"]
+    handle = model.model.layers[1].register_forward_hook(lambda _, args, output: output.double())
+    try:
+        with torch.no_grad(), attnscope.watch(model.model.layers, every=1) as watch, pytest.raises(RuntimeError):
+            model(tokens())  # whose last norm has weights of float32
+    except BaseException:
+        handle.remove()
+        raise
+    handle.remove()
+    assert watch.not_measured == {}
+    assert watch.report()[1].layer["residual_ratio"] == pytest.approx(expected, rel=1e-5)
