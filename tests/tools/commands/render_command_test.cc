@@ -260,7 +260,8 @@ TEST_F(CommandTest, FlattenedLogsAreRead) {
   const Outcome outcome = Run({"diagnose", log, "--fail-on", "critical"});
   EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
   EXPECT_NE(outcome.err.find("the last is taken, of step 2"), std::string::npos) << outcome.err;
-  EXPECT_NE(outcome.err.find("no metric is called so: attention_stats.Entropy"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("no metric is called so there: attention_stats.Entropy"), std::string::npos)
+      << outcome.err;
 }
 
 // A misspelt metric is not measured: its name is said, where it would otherwise look healthy.
