@@ -63,11 +63,7 @@ Status CheckReports(const RenderOptions& options, const std::vector<Report>& rep
             "--figure " + options.kind +
                 " is of attention itself, which reports do not hold: see attnscope analyze --help"};
   }
-  if (kind == FigureKind::kHistory) {
-    // What it does not show as it was given.
-    for (const std::string& note : render::MakeTimeline(reports).notes) PrintError("note: " + note);
-    return {};
-  }
+  if (kind == FigureKind::kHistory) return {};
   if (reports.size() != 1) {
     return {StatusCode::kInvalidArgument, "--figure " + options.kind + " shows one report, but " +
                                               std::to_string(reports.size()) +
@@ -77,6 +73,17 @@ Status CheckReports(const RenderOptions& options, const std::vector<Report>& rep
   if (kind == FigureKind::kHeads && std::none_of(reports[0].layers.begin(), reports[0].layers.end(), has_heads)) {
     return {StatusCode::kNotFound, options.reports[0] + ": has no heads; reports of attnscope analyze have them"};
   }
+  return {};
+}
+
+// Of pictures over time: says what they do not show as it was given.
+Status CheckTimes(const std::vector<Report>& reports) {
+  if (const size_t stages = render::CountStages(reports); stages > render::kMostStages) {
+    return {StatusCode::kInvalidArgument,
+            "reports are of " + std::to_string(stages) + " stages; a history shows at most " +
+                std::to_string(render::kMostStages) + " beside one another, or that of --stage"};
+  }
+  for (const std::string& note : render::MakeTimeline(reports).notes) PrintError("note: " + note);
   return {};
 }
 
@@ -91,6 +98,9 @@ Status Run(const RenderOptions& options) {
     status = {StatusCode::kInvalidArgument, "needs --output, --html, or both"};
   }
   if (status.ok() && !options.output.empty()) status = CheckReports(options, reports);
+  const bool is_history = !options.output.empty() && FigureKindOf(options.kind) == FigureKind::kHistory;
+  const bool page_has_history = !options.html.empty() && reports.size() > 1;
+  if (status.ok() && (is_history || page_has_history)) status = CheckTimes(reports);
   Judging judging;
   if (status.ok()) status = ReadJudging(options.judging, reports, options.keys, &judging);
   figure.thresholds = judging.thresholds;

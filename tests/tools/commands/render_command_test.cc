@@ -264,6 +264,21 @@ TEST_F(CommandTest, FlattenedLogsAreRead) {
       << outcome.err;
 }
 
+// A page over time leaves out what a picture leaves out, and says so.
+TEST_F(CommandTest, PagesOverTimeSayWhatTheyLeaveOut) {
+  const std::string stats = R"({"attention_stats": {"0": {"max_row_weight": 0.2}})";
+  const std::string log = Write("log.jsonl", stats + ", \"step\": 1}\n" + stats + ", \"step\": 2}\n" + stats + "}\n");
+  const std::string picture = Run({"render", log, "--figure", "history", "-o", Path("a.svg")}).err;
+  EXPECT_NE(picture.find("without step left out"), std::string::npos) << picture;
+  EXPECT_EQ(Run({"render", log, "--html", Path("a.html")}).err, picture);
+  EXPECT_EQ(Run({"render", log, "--figure", "history", "-o", Path("a.svg"), "--html", Path("a.html")}).err, picture);
+  std::string lines;
+  for (const char stage : {'a', 'b', 'c', 'd', 'e'}) lines += stats + ", \"stage\": \"" + stage + "\"}\n";
+  const std::string stages = Write("stages.jsonl", lines);
+  ExpectError({"render", stages, "--html", Path("b.html")}, "at most 4 beside one another, or that of --stage");
+  RunOk({"render", stages, "--html", Path("b.html"), "--stage", "c"});
+}
+
 // A misspelt metric is not measured: its name is said, where it would otherwise look healthy.
 TEST_F(CommandTest, NamesOfNoMetricAreSaid) {
   const std::string stats = R"({"attention_stats": {"0": {"max_row_weight": 0.2, "Entropy": 0.1}},)"
