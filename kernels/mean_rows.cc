@@ -30,7 +30,8 @@ inline constexpr size_t kHeadsAtOnce = 8;
 
 // Adds columns [begin, end) of up to kHeadsAtOnce rows to sums[0, end - begin). Returns whether all are >= 0 or NaN.
 template <typename T>
-HWY_INLINE bool AddHeads(const T* const* rows, size_t num_rows, size_t begin, size_t end, double* HWY_RESTRICT sums) {
+HWY_INLINE bool AddTypedHeads(const T* const* rows, size_t num_rows, size_t begin, size_t end,
+                              double* HWY_RESTRICT sums) {
   const hn::ScalableTag<float> df;
   const hn::ScalableTag<double> dd;
   const hn::CappedTag<double, 1> d1;
@@ -63,6 +64,16 @@ HWY_INLINE bool AddHeads(const T* const* rows, size_t num_rows, size_t begin, si
   return all_positive;
 }
 
+// The same for any type.
+HWY_NOINLINE inline bool AddHeads(const void* const* rows, ElementType type, size_t num_rows, size_t begin, size_t end,
+                                  double* HWY_RESTRICT sums) {
+  return WithElements(rows[0], type, [&](const auto* first) HWY_ATTR {
+    decltype(first) typed[kHeadsAtOnce];
+    for (size_t i = 0; i < num_rows; ++i) typed[i] = static_cast<decltype(first)>(rows[i]);
+    return AddTypedHeads(typed, num_rows, begin, end, sums);
+  });
+}
+
 // to[i] = scale * from[i] in float32, for i in [0, count).
 HWY_INLINE void Scale(const double* HWY_RESTRICT from, size_t count, double scale, float* HWY_RESTRICT to) {
   const hn::ScalableTag<double> dd;
@@ -81,12 +92,11 @@ HWY_NOINLINE inline bool AddShown(const void* weights, ElementType type, const R
   uint8_t shown[kMeanColumns];
   float copy[kMeanColumns];
   CopyShownWeights(weights, type, visible.Show(row, keys, shown), keys.size(), copy);
-  const float* row_of_copy = copy;
-  return AddHeads(&row_of_copy, 1, 0, keys.size(), sums);
+  const void* row_of_copy = copy;
+  return AddHeads(&row_of_copy, ElementType::kFloat32, 1, 0, keys.size(), sums);
 }
 
 // Adds columns [begin, end) of the row in each matrix. Returns whether all are >= 0 or NaN.
-template <typename T>
 HWY_INLINE bool AddMatrices(const AttentionView& view, const Visibility& visibility, size_t row, size_t begin,
                             size_t end, double* HWY_RESTRICT sums) {
   bool all_positive = true;
@@ -100,15 +110,14 @@ HWY_INLINE bool AddMatrices(const AttentionView& view, const Visibility& visibil
         if (keys.begin >= keys.end) continue;
         double* HWY_RESTRICT to = sums + (keys.begin - begin);
         if (visible.by_key()) {
-          const T* weights = static_cast<const T*>(ElementOf(view, sequence, head + i, row)) + keys.begin;
+          const auto* weights = static_cast<const uint8_t*>(ElementOf(view, sequence, head + i, row));
+          weights += keys.begin * ElementBytes(view.type);
           all_positive &= AddShown(weights, view.type, visible, row, keys, to);
           continue;
         }
-        const T* rows[kHeadsAtOnce];
-        for (size_t j = 0; j < count; ++j) {
-          rows[j] = static_cast<const T*>(ElementOf(view, sequence, head + j, row));
-        }
-        all_positive &= AddHeads(rows, count, keys.begin, keys.end, to);
+        const void* rows[kHeadsAtOnce];
+        for (size_t j = 0; j < count; ++j) rows[j] = ElementOf(view, sequence, head + j, row);
+        all_positive &= AddHeads(rows, view.type, count, keys.begin, keys.end, to);
         break;  // the heads of a sequence see the same
       }
     }
@@ -116,27 +125,15 @@ HWY_INLINE bool AddMatrices(const AttentionView& view, const Visibility& visibil
   return all_positive;
 }
 
-template <typename T>
-void MeanOfRowsT(const AttentionView& view, const Visibility& visibility, size_t row, float* HWY_RESTRICT mean) {
+void MeanOfRows(const AttentionView& view, const Visibility& visibility, size_t row, float* HWY_RESTRICT mean) {
   const double scale = 1.0 / static_cast<double>(view.batch * view.heads);
   for (size_t begin = 0; begin < view.keys; begin += kMeanColumns) {
     const size_t end = HWY_MIN(begin + kMeanColumns, view.keys);
     HWY_ALIGN_MAX double sums[kMeanColumns];
     memset(sums, 0, (end - begin) * sizeof(double));
-    const bool all_positive = AddMatrices<T>(view, visibility, row, begin, end, sums);
+    const bool all_positive = AddMatrices(view, visibility, row, begin, end, sums);
     Scale(sums, end - begin, scale, mean + begin);
     if (!all_positive) mean[begin] = NAN;
-  }
-}
-
-void MeanOfRows(const AttentionView& view, const Visibility& visibility, size_t row, float* HWY_RESTRICT mean) {
-  switch (view.type) {
-    case ElementType::kFloat32:
-      return MeanOfRowsT<float>(view, visibility, row, mean);
-    case ElementType::kFloat16:
-      return MeanOfRowsT<hwy::float16_t>(view, visibility, row, mean);
-    case ElementType::kBFloat16:
-      return MeanOfRowsT<hwy::bfloat16_t>(view, visibility, row, mean);
   }
 }
 

@@ -93,7 +93,7 @@ Status KeyScores::AddWeights(const AttentionView& weights, const Visibility& vis
   if (Status status = CheckScoredWeights(state_->storage, weights, visibility); !status.ok()) return status;
   if (HasNoRows(weights)) return {};
   if (!state_->feeder.AllocateForWeights(runner, visibility)) return NoScratch(runner);
-  RaiseKeys(ScoredCall(weights), visibility, &state_->storage);
+  RaiseKeys(CallMatrices(weights), visibility, &state_->storage);
   if (weights.keys != 0) state_->feeder.AddWeights(weights, visibility, runner);
   return {};
 }
@@ -103,7 +103,7 @@ Status KeyScores::AddLogits(const AttentionView& logits, const SoftmaxParams& pa
   if (Status status = CheckScoredLogits(state_->storage, logits, params); !status.ok()) return status;
   if (HasNoRows(logits)) return {};
   if (!state_->feeder.AllocateForLogits(runner)) return NoScratch(runner);
-  RaiseKeys(ScoredCall(logits), params.mask, &state_->storage);
+  RaiseKeys(CallMatrices(logits), params.mask, &state_->storage);
   if (logits.keys != 0) state_->feeder.AddLogits(LogitViewSource(logits, params), runner);
   return {};
 }
@@ -113,7 +113,7 @@ Status KeyScores::AddQueriesKeys(const QueryKeyView& view, const SoftmaxParams& 
   if (Status status = CheckScoredQueriesKeys(state_->storage, view, params); !status.ok()) return status;
   if (HasNoRows(view)) return {};
   if (!state_->feeder.AllocateForLogits(runner)) return NoScratch(runner);
-  RaiseKeys(ScoredCall(view), params.mask, &state_->storage);
+  RaiseKeys(CallMatrices(view), params.mask, &state_->storage);
   if (view.keys != 0) state_->feeder.AddLogits(QueryKeySource(view, params), runner);
   return {};
 }

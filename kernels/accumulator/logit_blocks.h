@@ -37,10 +37,6 @@ RowRange MakeWeights(const PreparedChunk& prepared, size_t head, size_t first, c
 bool MarkSeen(const PreparedChunk& prepared, size_t head, size_t first, const RowRange& range, size_t row,
               uint8_t* seen);
 
-// Adds the rows' logits to the sums [kNumRowSums] and the maxima [kNumOpenMaxima] of their matrix.
-void AddLogitSums(const SoftmaxMeasures* measures, size_t num_rows, double saturation_bound, double* row_sums,
-                  double* open_maxima);
-
 }  // namespace attnscope
 
 #endif  // ATTNSCOPE_KERNELS_ACCUMULATOR_LOGIT_BLOCKS_H_

@@ -8,6 +8,7 @@
 
 #include "kernels/accumulator/logit_blocks.h"
 #include "kernels/accumulator/logit_groups.h"
+#include "kernels/accumulator/logit_sums.h"
 #include "kernels/accumulator/mean_rows_feeder.h"
 #include "kernels/accumulator/run_tasks.h"
 

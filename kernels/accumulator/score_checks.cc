@@ -37,12 +37,12 @@ Status CheckCells(const KeyScoresConfig& config, const char* name, size_t keys) 
                     std::to_string(config.max_keys));
 }
 
-Status CheckCall(const ScoreStorage& scores, const char* name, const ScoredCall& call, const Visibility& visibility) {
+Status CheckCall(const ScoreStorage& scores, const char* name, const CallMatrices& call, const Visibility& visibility) {
   if (Status status = CheckCells(scores.config(), name, call.shape.keys); !status.ok()) return status;
   return CheckKeysLeft(scores, name, call, visibility);
 }
 
-size_t KeysOf(const ScoredCall& call, const Visibility& visibility, size_t sequence) {
+size_t KeysOf(const CallMatrices& call, const Visibility& visibility, size_t sequence) {
   return visibility.key_positions != nullptr ? call.shape.keys : KeysOfSequence(call.shape, visibility, sequence);
 }
 
@@ -80,20 +80,20 @@ Status CheckAttachable(const LayerConfig& layer, const KeyScoresConfig& scores) 
 
 Status CheckScoredWeights(const ScoreStorage& scores, const AttentionView& view, const Visibility& visibility) {
   Status status = CheckAttention(LayerOf(scores.config(), visibility), view, visibility);
-  return status.ok() ? CheckCall(scores, "weights", ScoredCall(view), visibility) : status;
+  return status.ok() ? CheckCall(scores, "weights", CallMatrices(view), visibility) : status;
 }
 
 Status CheckScoredLogits(const ScoreStorage& scores, const AttentionView& view, const SoftmaxParams& params) {
   Status status = CheckLogits(LayerOf(scores.config(), params.mask), view, params);
-  return status.ok() ? CheckCall(scores, "logits", ScoredCall(view), params.mask) : status;
+  return status.ok() ? CheckCall(scores, "logits", CallMatrices(view), params.mask) : status;
 }
 
 Status CheckScoredQueriesKeys(const ScoreStorage& scores, const QueryKeyView& view, const SoftmaxParams& params) {
   Status status = CheckQueriesKeys(LayerOf(scores.config(), params.mask), view, params);
-  return status.ok() ? CheckCall(scores, "queries", ScoredCall(view), params.mask) : status;
+  return status.ok() ? CheckCall(scores, "queries", CallMatrices(view), params.mask) : status;
 }
 
-Status CheckKeysLeft(const ScoreStorage& scores, const char* name, const ScoredCall& call,
+Status CheckKeysLeft(const ScoreStorage& scores, const char* name, const CallMatrices& call,
                      const Visibility& visibility) {
   if (visibility.key_positions != nullptr || call.shape.keys == 0 || call.shape.heads == 0) return {};
   const size_t first_group = call.first_head / scores.heads_per_group();
@@ -111,7 +111,7 @@ Status CheckKeysLeft(const ScoreStorage& scores, const char* name, const ScoredC
   return {};
 }
 
-void RaiseKeys(const ScoredCall& call, const Visibility& visibility, ScoreStorage* scores) {
+void RaiseKeys(const CallMatrices& call, const Visibility& visibility, ScoreStorage* scores) {
   for (size_t sequence = 0; sequence < call.shape.batch; ++sequence) {
     scores->RaiseKeys(call.first_sequence + sequence, call.first_head, call.first_head + call.shape.heads,
                       KeysOf(call, visibility, sequence));

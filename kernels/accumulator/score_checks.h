@@ -29,22 +29,11 @@ Status CheckScoredWeights(const ScoreStorage& scores, const AttentionView& view,
 Status CheckScoredLogits(const ScoreStorage& scores, const AttentionView& view, const SoftmaxParams& params);
 Status CheckScoredQueriesKeys(const ScoreStorage& scores, const QueryKeyView& view, const SoftmaxParams& params);
 
-// A call's matrices.
-struct ScoredCall {
-  MatrixShape shape;
-  size_t first_sequence = 0;
-  size_t first_head = 0;
-
-  template <class View>
-  explicit ScoredCall(const View& view)
-      : shape(ShapeOf(view)), first_sequence(view.first_sequence), first_head(view.first_head) {}
-};
-
 // Whether the sequences have no more keys than the call: else the cache has lost some, and nobody said which.
-Status CheckKeysLeft(const ScoreStorage& scores, const char* name, const ScoredCall& call,
+Status CheckKeysLeft(const ScoreStorage& scores, const char* name, const CallMatrices& call,
                      const Visibility& visibility);
 // From now on the sequences have the call's keys.
-void RaiseKeys(const ScoredCall& call, const Visibility& visibility, ScoreStorage* scores);
+void RaiseKeys(const CallMatrices& call, const Visibility& visibility, ScoreStorage* scores);
 
 // Where something is read, or changed. `group` may be kAllGroups only with `all_groups`.
 Status CheckSequence(const ScoreStorage& scores, size_t sequence);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/accumulator/logit_blocks.h"
+#include "kernels/accumulator/logit_sums.h"
 #include "kernels/sweep/sweep_workspace.h"
 #include "kernels/sweep/weights_sweep.h"
 

@@ -25,6 +25,17 @@ MatrixShape ShapeOf(const View& view) {
   return {view.batch, view.heads, view.queries, view.keys};
 }
 
+// A call's matrices, and where they go.
+struct CallMatrices {
+  MatrixShape shape;
+  size_t first_sequence = 0;
+  size_t first_head = 0;
+
+  template <class View>
+  explicit CallMatrices(const View& view)
+      : shape(ShapeOf(view)), first_sequence(view.first_sequence), first_head(view.first_head) {}
+};
+
 // Ok, or an error that names the field and its value. O(batch + segments), and O(keys) for positions.
 Status CheckVisibility(const LayerConfig& config, const MatrixShape& shape, const Visibility& visibility);
 

@@ -20,12 +20,7 @@ class WeightRows final : public ChunkMaker {
 
   const AttentionView& view() const { return view_; }
   // Rows [first, end) of a matrix.
-  RowRange Rows(size_t sequence, size_t head, size_t first, size_t end) const {
-    RowRange range = RowsOf(view_, visibility_, sequence, head);
-    range.rules = rules_;
-    range.outputs = OutputsOf(outputs_, visibility_, range.visible, view_.queries, view_.keys, sequence, head);
-    return first == 0 && end == range.rows ? range : range.Part(first, end);
-  }
+  RowRange Rows(size_t sequence, size_t head, size_t first, size_t end) const;
   // All rows of another matrix; `range` is of sequence `before`.
   void Select(size_t sequence, size_t head, size_t before, RowRange* range) const {
     if (sequence != before) {
@@ -50,6 +45,13 @@ class WeightRows final : public ChunkMaker {
   const RowOutputs* outputs_;
   RowRules rules_;
 };
+
+RowRange WeightRows::Rows(size_t sequence, size_t head, size_t first, size_t end) const {
+  RowRange range = RowsOf(view_, visibility_, sequence, head);
+  range.rules = rules_;
+  range.outputs = OutputsOf(outputs_, visibility_, range.visible, view_.queries, view_.keys, sequence, head);
+  return first == 0 && end == range.rows ? range : range.Part(first, end);
+}
 
 namespace {
 

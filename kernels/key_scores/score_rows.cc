@@ -40,13 +40,6 @@ void AddRowToBlock(const void* row, ElementType type, size_t count, float factor
   });
 }
 
-void CopyRow(const void* row, ElementType type, size_t count, float* HWY_RESTRICT to) {
-  WithElements(row, type, [&](const auto* from) HWY_ATTR {
-    ForEachVector(hn::ScalableTag<float>(), count,
-                  [&](auto d, size_t i) HWY_ATTR { hn::StoreU(LoadAsFloat(d, from + i), d, to + i); });
-  });
-}
-
 void FoldBlock(size_t count, double keep, double scale, float* HWY_RESTRICT block, double* HWY_RESTRICT sums) {
   ForEachVector(hn::ScalableTag<double>(), count, [&](auto d, size_t i) HWY_ATTR {
     const hn::Rebind<float, decltype(d)> df;
@@ -81,7 +74,6 @@ namespace attnscope {
 
 HWY_EXPORT(IsOrdinaryRow);
 HWY_EXPORT(AddRowToBlock);
-HWY_EXPORT(CopyRow);
 HWY_EXPORT(FoldBlock);
 HWY_EXPORT(AddScores);
 HWY_EXPORT(AddScaledRow);
@@ -92,10 +84,6 @@ bool IsOrdinaryRow(const void* row, ElementType type, size_t count) {
 
 void AddRowToBlock(const void* row, ElementType type, size_t count, float factor, float* block) {
   HWY_DYNAMIC_DISPATCH(AddRowToBlock)(row, type, count, factor, block);
-}
-
-void CopyRow(const void* row, ElementType type, size_t count, float* to) {
-  HWY_DYNAMIC_DISPATCH(CopyRow)(row, type, count, to);
 }
 
 void FoldBlock(size_t count, double keep, double scale, float* block, double* sums) {

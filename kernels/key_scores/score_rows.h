@@ -17,9 +17,6 @@ bool IsOrdinaryRow(const void* row, ElementType type, size_t count);
 // block[i] += factor * row[i], in float32. A factor of 1 adds exactly.
 void AddRowToBlock(const void* row, ElementType type, size_t count, float factor, float* block);
 
-// to[i] = row[i].
-void CopyRow(const void* row, ElementType type, size_t count, float* to);
-
 // sums[i] = keep * sums[i] + scale * block[i], and the block becomes zero. Sums below 2^-900 become zero, as what
 // decays for long would be denormal numbers, which are slow.
 void FoldBlock(size_t count, double keep, double scale, float* block, double* sums);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kernels/key_scores/score_rows.h"
+#include "kernels/simd/copy_row.h"
 #include "kernels/softmax/softmax_rows.h"
 #include "kernels/sweep/shown_weights.h"
 #include "kernels/sweep/slow_row.h"

@@ -28,12 +28,11 @@ namespace attnscope {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// row_sums[j] += values[j][row] for rows [first, end) in order, and the swept sums j of odd rows, or the others. The
-// sums stay in registers meanwhile.
-template <bool kOfOddRows>
+// row_sums[j] += values[j][row] for rows [first, end) in order, and the swept sums j that ordinary rows have. The sums
+// stay in registers meanwhile.
 HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t first, size_t end,
                         double* HWY_RESTRICT row_sums) {
-  static constexpr auto kIndices = SweptSums<kOfOddRows>();
+  static constexpr auto kIndices = SweptSums<false>();
   if (end - first == 1) {  // as all of a decode step are
 #if HWY_COMPILER_GCC_ACTUAL
 #pragma GCC unroll 16
@@ -61,8 +60,9 @@ HWY_INLINE void AddSums(const double (*HWY_RESTRICT values)[BlockResult::kPadded
 // The same for the sums that ordinary rows leave as they are, and the masses that are not usual.
 HWY_NOINLINE inline void AddOddSums(const double (*HWY_RESTRICT values)[BlockResult::kPaddedRows], size_t first,
                                     size_t end, size_t num_masses, double* HWY_RESTRICT row_sums) {
-  AddSums<true>(values, first, end, row_sums);
+  static constexpr auto kIndices = SweptSums<true>();
   for (size_t row = first; row < end; ++row) {
+    for (const uint8_t i : kIndices) row_sums[i] += values[i][row];
     for (size_t i = kFirstTopMass + kUsualTopMasses; i < kFirstTopMass + num_masses; ++i) {
       row_sums[i] += values[i][row];
     }
@@ -139,7 +139,7 @@ inline HWY_NOINLINE void AddRows(const RowBlock& block, BlockResult& result) {
     double* row_sums = block.rows[i].row_sums;
     size_t end = i + 1;
     while (end < block.num_rows && block.rows[end].row_sums == row_sums) ++end;
-    AddSums<false>(values, i, end, row_sums);
+    AddSums(values, i, end, row_sums);
     if (HWY_UNLIKELY(any_odd)) AddOddSums(values, i, end, num_masses, row_sums);
     i = end;
   }

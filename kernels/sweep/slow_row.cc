@@ -12,6 +12,12 @@ namespace {
 
 bool IsWeight(double value) { return std::isfinite(value) && value >= 0.0; }
 
+double DoubleOfBits(uint64_t bits) {
+  double value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
 }  // namespace
 
 double ElementAsDouble(const void* data, ElementType type, size_t index) {
@@ -36,9 +42,11 @@ double ElementAsDouble(const void* data, ElementType type, size_t index) {
   if (exponent == 31) {
     value = mantissa == 0 ? HUGE_VAL : std::nan("");
   } else if (exponent == 0) {
-    value = std::ldexp(mantissa, -24);
+    value = mantissa * 0x1p-24;
   } else {
-    value = std::ldexp(mantissa + 1024, exponent - 25);
+    // The same bits in their places of a double, whose exponent is larger by the difference of the biases. Outputs of
+    // rows pick weights one by one, and std::ldexp takes longer than all else of a pick.
+    value = DoubleOfBits((static_cast<uint64_t>(half & 0x7FFF) << 42) + (uint64_t{1023 - 15} << 52));
   }
   return (half >> 15) != 0 ? -value : value;
 }

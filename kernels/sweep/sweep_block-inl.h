@@ -14,18 +14,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <span>
-
 #include "hwy/highway.h"
 #include "kernels/simd/load-inl.h"
 #include "kernels/sweep/add_rows-inl.h"
+#include "kernels/sweep/largest_places-inl.h"
+#include "kernels/sweep/own_masses.h"
+#include "kernels/sweep/picked_weights.h"
 #include "kernels/sweep/row_block.h"
-#include "kernels/sweep/row_picks-inl.h"
 #include "kernels/sweep/row_tile-inl.h"
-#include "kernels/sweep/slow_row.h"
 #include "kernels/sweep/sweep_strip-inl.h"
 #include "kernels/sweep/sweep_tags-inl.h"
-#include "kernels/top_k/largest_sums.h"
 #include "kernels/top_k/top_k-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -64,32 +62,6 @@ HWY_NOINLINE inline void AddRowsToColumns(const RowBlock& block, const BlockResu
         AddToPositions(data, row.visible, row.positions, columns);
       }
     });
-  }
-}
-
-// Sets the masses from the `first` k on of rows [row, row + count) by a selection of their own.
-HWY_NOINLINE inline void SetMasses(const RowBlock& block, size_t row, size_t count, size_t first, BlockResult& result) {
-  WeightsRow rows[kRowsPerBlock];
-  double sums[kRowsPerBlock * kMaxTopMasses];
-  for (size_t i = 0; i < count; ++i) rows[i] = {block.rows[row + i].data, block.rows[row + i].visible};
-  const TopKValues& all = block.masses->k;
-  const std::span<const uint32_t> k = std::span(all.begin(), all.size()).subspan(first);
-  attnscope::SumLargest(block.type, {rows, count}, k, sums);
-  for (size_t i = 0; i < count; ++i) {
-    for (size_t j = 0; j < k.size(); ++j) {
-      // Float32 sums may have been rounded up.
-      const double least = first + j == 0 || result.slow[row + i] ? 0.0 : result.mass[first + j - 1][row + i];
-      result.mass[first + j][row + i] = HWY_MAX(least, sums[i * k.size() + j]);
-    }
-  }
-}
-
-// Measures slow rows by the careful path.
-HWY_NOINLINE inline void MeasureSlowRows(const RowBlock& block, BlockResult& result) {
-  for (size_t i = 0; i < block.num_rows; ++i) {
-    if (!result.slow[i]) continue;
-    MeasureSlowRow(block.rows[i].data, block.type, block.rows[i].visible, i, &result);
-    SetMasses(block, i, 1, 0, result);
   }
 }
 
@@ -194,9 +166,9 @@ HWY_NOINLINE inline void SweepRows(const RowBlock& block, SweepWorkspace& worksp
   }
 
   result.any_slow = false;
+  for (size_t i = 0; i < block.num_rows; ++i) SumLanes(workspace.lanes[i], result.entropy_nats[i], result.sum[i]);
   for (size_t i = 0; i < block.num_rows; ++i) {
     result.max[i] = static_cast<double>(FloatOfBits(sums.max_bits[i]));
-    SumLanes(workspace.lanes[i], result.entropy_nats[i], result.sum[i]);
     result.valid[i] = 1.0;
     result.slow[i] = sums.max_bits[i] > kMaxFastBits;
     result.any_slow |= result.slow[i];
@@ -204,11 +176,11 @@ HWY_NOINLINE inline void SweepRows(const RowBlock& block, SweepWorkspace& worksp
   if (HWY_UNLIKELY(!block.masses->all_listed)) {
     const size_t listed = block.masses->listed;
     memset(result.mass[listed], 0, (kMaxTopMasses - listed) * sizeof(result.mass[0]));
-    if (!block.masses->unlisted().empty()) SetMasses(block, 0, block.num_rows, listed, result);
+    if (!block.masses->unlisted().empty()) SetMasses(block, 0, block.num_rows, listed, &result);
   }
-  if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, result);
+  if (HWY_UNLIKELY(result.any_slow)) MeasureSlowRows(block, &result);
   if (block.columns != nullptr && (!make_columns || result.any_slow)) MakeColumns(block, result);
-  if (HWY_UNLIKELY(block.outputs != nullptr)) PickWeights(block, largest, result);
+  if (HWY_UNLIKELY(block.outputs != nullptr)) PickWeights(block, largest, &result);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -45,13 +45,9 @@ HWY_INLINE void SweepForSlots(const StripPart& part, size_t row, SweepWorkspace&
   const SlotMaxima slots = {SlotMasks(workspace.selections[row].NumSlots(), hn::Lanes(SweepFloat()))};
   SweepPart<kEntropy, kColumns, T>(part, slots, workspace.slot_max[row], &workspace.lanes[row]);
 }
-// Functions of their own, so that the compiler keeps in registers what short rows need.
-template <bool kEntropy, bool kColumns>
-HWY_NOINLINE void SweepRestForSlots(const StripPart& part, size_t row, SweepWorkspace& workspace) {
-  SweepForSlots<kEntropy, kColumns, float>(part, row, workspace);
-}
+// A function of its own, and the part by value, so that the compiler keeps in registers what short rows need.
 template <bool kEntropy, bool kColumns, typename T>
-HWY_NOINLINE void SweepAboveBound(const StripPart& part, size_t row, SweepWorkspace& workspace) {
+HWY_NOINLINE void SweepAboveBound(StripPart part, size_t row, SweepWorkspace& workspace) {
   const AboveBound above = {workspace.selections[row].bound};
   SweepPart<kEntropy, kColumns, T>(part, above, workspace.above[row].bytes, &workspace.lanes[row]);
 }
@@ -73,7 +69,7 @@ HWY_INLINE StripPart FullPart(const SweptRow& row, size_t tile, size_t begin, si
           ColumnsFrom(row, begin),
           begin == 0};
 }
-// A row's last columns.
+// A row's last columns, which are float32.
 HWY_INLINE StripPart RestPart(const SweptRow& row, size_t tile) {
   return {row.rest,
           row.rest,
@@ -83,6 +79,17 @@ HWY_INLINE StripPart RestPart(const SweptRow& row, size_t tile) {
           row.full_groups == 0};
 }
 
+// Sweeps the last columns of row `index`: the same function for all types.
+template <bool kEntropy, bool kColumns>
+HWY_NOINLINE void SweepRest(const SweptRow& row, size_t index, size_t tile, SweepWorkspace& workspace) {
+  const StripPart part = RestPart(row, tile);
+  if (HWY_LIKELY(workspace.selections[index].KeepsSlots())) {
+    SweepForSlots<kEntropy, kColumns, float>(part, index, workspace);
+  } else {
+    SweepAboveBound<kEntropy, kColumns, float>(part, index, workspace);
+  }
+}
+
 // Sweeps groups [begin, end) of row `index`.
 template <bool kEntropy, bool kColumns, typename T>
 HWY_INLINE void SweepStrip(const SweptRow& row, size_t index, size_t tile, size_t begin, size_t end, const void* ahead,
@@ -90,15 +97,15 @@ HWY_INLINE void SweepStrip(const SweptRow& row, size_t index, size_t tile, size_
   const size_t full = HWY_MIN(end, row.full_groups);
   const bool has_full = begin < full;
   const bool has_rest = row.groups != row.full_groups && begin <= row.full_groups && row.full_groups < end;
-  if (HWY_UNLIKELY(!workspace.selections[index].KeepsSlots())) {
-    if (has_full) {
-      SweepAboveBound<kEntropy, kColumns, T>(FullPart(row, tile, begin, full, ahead), index, workspace);
+  if (has_full) {
+    const StripPart part = FullPart(row, tile, begin, full, ahead);
+    if (HWY_LIKELY(workspace.selections[index].KeepsSlots())) {
+      SweepForSlots<kEntropy, kColumns, T>(part, index, workspace);
+    } else {
+      SweepAboveBound<kEntropy, kColumns, T>(part, index, workspace);
     }
-    if (has_rest) SweepAboveBound<kEntropy, kColumns, float>(RestPart(row, tile), index, workspace);
-    return;
   }
-  if (has_full) SweepForSlots<kEntropy, kColumns, T>(FullPart(row, tile, begin, full, ahead), index, workspace);
-  if (has_rest) SweepRestForSlots<kEntropy, kColumns>(RestPart(row, tile), index, workspace);
+  if (has_rest) SweepRest<kEntropy, kColumns>(row, index, tile, workspace);
 }
 
 }  // namespace HWY_NAMESPACE

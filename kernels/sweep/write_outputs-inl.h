@@ -68,7 +68,7 @@ HWY_NOINLINE void WriteNumbers(const RowBlock& block, const RowBuffer& buffer, c
 }
 
 // Nothing, if the buffer is not there.
-HWY_INLINE void WriteValues(const RowBlock& block, const RowBuffer& buffer, const BlockValues& from) {
+HWY_NOINLINE inline void WriteValues(const RowBlock& block, const RowBuffer& buffer, const BlockValues& from) {
   if (buffer.data == nullptr) return;
   switch (buffer.type) {
     case RowBufferType::kFloat64:

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/simd/copy_row.h"
 #include "kernels/sweep/slow_row.h"
 #include "kernels/top_k/top_candidates.h"
 
@@ -46,41 +47,47 @@ HWY_INLINE void SumCandidates(TopCandidates& candidates, size_t count, std::span
   for (size_t i = 1; i < k.size(); ++i) sums[i] = HWY_MAX(sums[i], sums[i - 1]);
 }
 
-// Of a row with what is no ordinary weight: NaN if that is none at all, else as of others, by numbers instead of
-// patterns.
-template <typename T>
-HWY_NOINLINE void SumSlowRow(const T* HWY_RESTRICT row, size_t columns, ElementType type, std::span<const uint32_t> k,
-                             TopCandidates& candidates, double* HWY_RESTRICT sums) {
-  if (!IsValidRow(row, type, columns)) {
-    for (size_t i = 0; i < k.size(); ++i) sums[i] = NAN;
-    return;
+// Columns that are copied as float32 at once, which stay in the L1 cache.
+inline constexpr size_t kCopiedColumns = 1024;
+
+// Leaves the k largest weights of a row among the candidates; returns how many they are. With `no_signs`, negative
+// zeros are zeros. Half types are widened first, so that one instance of the selection does for all.
+HWY_NOINLINE inline size_t FindLargestWeights(const WeightsRow& row, ElementType type, bool no_signs, size_t k,
+                                              TopCandidates& candidates) {
+  RunningTop<WeightOrder, false> top(k, candidates);
+  const bool in_place = type == ElementType::kFloat32 && !no_signs;
+  const size_t at_once = in_place ? row.columns : kCopiedColumns;
+  for (size_t first = 0; first < row.columns; first += at_once) {
+    HWY_ALIGN_MAX float copy[kCopiedColumns];
+    const size_t count = HWY_MIN(at_once, row.columns - first);
+    const void* from = ElementAt(row.data, type, first);
+    if (!in_place) CopyRow(from, type, count, copy);
+    for (size_t i = 0; no_signs && i < count; ++i) copy[i] += 0.0f;
+    top.Add(in_place ? static_cast<const float*>(from) : copy, count, first);
   }
-  RunningTop<NumberOrder, false> top(k.back(), candidates);
-  top.Add(row, columns, 0);
-  const size_t count = top.Finish();
-  for (size_t i = 0; i < count; ++i) candidates.keys[i] = NumberOrder::Pattern(candidates.keys[i]);
-  SumCandidates(candidates, count, k, sums);
+  return top.Finish();
 }
 
-template <typename T>
-HWY_INLINE void SumRow(const T* HWY_RESTRICT row, size_t columns, ElementType type, std::span<const uint32_t> k,
-                       TopCandidates& candidates, double* HWY_RESTRICT sums) {
-  RunningTop<WeightOrder, false> top(k.back(), candidates);
-  top.Add(row, columns, 0);
-  const size_t count = top.Finish();
+// Of a row with what is no ordinary weight: NaN if that is none at all, else as of others, and so whether there are
+// negative zeros, whose patterns are above all weights.
+HWY_INLINE void SumRow(const WeightsRow& row, ElementType type, std::span<const uint32_t> k, TopCandidates& candidates,
+                       double* HWY_RESTRICT sums) {
+  size_t count = FindLargestWeights(row, type, false, k.back(), candidates);
   const uint32_t largest = count == 0 ? 0 : ExtremesOf({candidates.keys, count}).largest;
-  if (HWY_LIKELY(largest <= kMaxFastBits)) {
-    SumCandidates(candidates, count, k, sums);
-  } else {
-    SumSlowRow(row, columns, type, k, candidates, sums);
+  if (HWY_UNLIKELY(largest > kMaxFastBits)) {
+    if (!IsValidRow(row.data, type, row.columns)) {
+      for (size_t i = 0; i < k.size(); ++i) sums[i] = NAN;
+      return;
+    }
+    count = FindLargestWeights(row, type, true, k.back(), candidates);
   }
+  SumCandidates(candidates, count, k, sums);
 }
 
 void SumLargest(ElementType type, std::span<const WeightsRow> rows, std::span<const uint32_t> k, double* sums) {
   TopCandidates candidates;
   for (const WeightsRow& row : rows) {
-    WithElements(row.data, type,
-                 [&](const auto* data) HWY_ATTR { SumRow(data, row.columns, type, k, candidates, sums); });
+    SumRow(row, type, k, candidates, sums);
     sums += k.size();
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Selection networks: one row in each lane, no branch, so that no kind of row is slower than another. They turn up to
-// 128 values of each row into its kKept largest, 50 or 64, in order.
+// Selection networks: one row in each lane, no branch, so that no kind of row is slower than another. They turn columns
+// of each row into sorted lists, and merge these.
 
 // Toggled include guard: included once for each target.
 #if defined(ATTNSCOPE_KERNELS_TOP_K_TOP_K_NETWORK_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -165,6 +165,10 @@ HWY_INLINE void LoadFourColumns(D d, const RowsInMemory& rows, size_t column, Li
 #endif
 }
 
+template <class D, size_t... kIndex>
+HWY_INLINE void LoadList(D d, const uint32_t* HWY_RESTRICT from, List<D>& list, std::index_sequence<kIndex...>) {
+  (list.Set(kIndex, hn::Load(d, from + kIndex * hn::Lanes(d))), ...);
+}
 template <size_t kFirst, size_t kCount, class D, size_t... kIndex>
 HWY_INLINE void StoreList(D d, const List<D>& list, uint32_t* HWY_RESTRICT to, std::index_sequence<kIndex...>) {
   (hn::Store(list.Get(kFirst + kIndex), d, to + kIndex * hn::Lanes(d)), ...);
@@ -211,55 +215,83 @@ HWY_INLINE void OrderNeighbours(D d, const uint32_t* HWY_RESTRICT even, const Li
   (hn::Store(hn::Min(odd.Get(kIndex), hn::Load(d, even + (kIndex + 1) * N)), d, to + (2 * kIndex + 2) * N), ...);
 }
 
-// Merges sorted lists `a` and `b` of 32 into the sorted list of the kKept largest, an even number; to[kListSize,
-// Lanes], as one more is written.
-template <size_t kKept, class D>
+// Merges sorted lists `a` and `b` of 32 into the sorted list of the kUsualList.kept largest; to[kListSize, Lanes], as
+// one more is written. By odd-even merging, in fewer instructions than by what follows, which share their network.
+template <class D>
 HWY_NOINLINE void MergeHalves(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
                               uint32_t* HWY_RESTRICT to) {
   constexpr std::make_index_sequence<16> kHalf;
-  // The smallest of all 64, the last odd one, has no neighbour.
-  constexpr bool kAll = kKept == 64;
-  constexpr size_t kPairs = kAll ? 31 : kKept / 2;
+  constexpr size_t kPairs = kUsualList.kept / 2;
   HWY_ALIGN_MAX uint32_t even[(kPairs + 1) * kMaxFloatLanes];
   List<D> list;
   MergeEverySecond(d, a, b, 0, list, kHalf);
   StoreList<0, kPairs + 1>(d, list, even, std::make_index_sequence<kPairs + 1>());
   MergeEverySecond(d, a, b, 1, list, kHalf);
   OrderNeighbours(d, even, list, to, std::make_index_sequence<kPairs>());
-  if constexpr (kAll) hn::Store(list.Get(31), d, to + 63 * hn::Lanes(d));
 }
 
-// Value i of either half of the bitonic list that holds the larger ones of a[i] and b[kListSize - 1 - i], the 64
-// largest of both. List a has kKept values and list b has kCount; what lies beyond counts as zero and is not read.
-template <bool kLarger, size_t kCount, size_t kKept, size_t i, class D>
-HWY_INLINE hn::Vec<D> LoadOfHalf(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b) {
-  const size_t N = hn::Lanes(d);
-  auto first = hn::Load(d, a + i * N);
-  if constexpr (kListSize - 1 - i < kCount) first = hn::Max(first, hn::Load(d, b + (kListSize - 1 - i) * N));
-  auto second = hn::Load(d, b + (31 - i) * N);
-  if constexpr (i + 32 < kKept) second = hn::Max(second, hn::Load(d, a + (i + 32) * N));
-  return kLarger ? hn::Max(first, second) : hn::Min(first, second);
-}
-template <bool kLarger, size_t kCount, size_t kKept, class D, size_t... kIndex>
-HWY_INLINE void LoadHalf(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b, List<D>& list,
-                         std::index_sequence<kIndex...>) {
-  (list.Set(kIndex, LoadOfHalf<kLarger, kCount, kKept, kIndex>(d, a, b)), ...);
-}
-
-// Merges sorted lists a[kKept, Lanes] and b[kCount, Lanes], kCount >= 32, into the sorted list of the kKept largest.
-// `to` is neither of them.
-template <size_t kCount, size_t kKept, class D>
-HWY_NOINLINE void MergeTop(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
-                           uint32_t* HWY_RESTRICT to) {
-  static_assert(kCount >= 32 && kCount <= kKept && kKept <= kListSize);
+// Sorts in place a list of 32 that falls and then rises, or the other way round. All merges that follow share this
+// function, as it is a long one.
+template <class D>
+HWY_NOINLINE void SortBitonic(D d, uint32_t* HWY_RESTRICT values) {
   constexpr std::make_index_sequence<32> kAll;
   List<D> list;
-  LoadHalf<true, kCount, kKept>(d, a, b, list, kAll);
+  LoadList(d, values, list, kAll);
   RunNetwork<kSortBitonic32, 0>(list);
-  StoreList<0, 32>(d, list, to, kAll);
-  LoadHalf<false, kCount, kKept>(d, a, b, list, kAll);
-  RunNetwork<kSortBitonic32, 0>(list);
-  StoreList<0, kKept - 32>(d, list, to + 32 * hn::Lanes(d), std::make_index_sequence<kKept - 32>());
+  StoreList<0, 32>(d, list, values, kAll);
+}
+
+// Sorts a list of 64 whose first half has the larger ones, both halves being as SortBitonic wants them.
+template <class D>
+HWY_INLINE void SortBothHalves(D d, uint32_t* HWY_RESTRICT values) {
+  static_assert(kListSize == 64);
+  SortBitonic(d, values);
+  SortBitonic(d, values + 32 * hn::Lanes(d));
+}
+
+// Merges sorted lists `a` and `b` of 32 into to[kListSize, Lanes], the sorted list of all.
+template <class D>
+HWY_NOINLINE void MergeAll(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
+                           uint32_t* HWY_RESTRICT to) {
+  const size_t N = hn::Lanes(d);
+  for (size_t i = 0; i < 32; ++i) {
+    const auto first = hn::Load(d, a + i * N);
+    const auto second = hn::Load(d, b + (31 - i) * N);
+    hn::Store(hn::Max(first, second), d, to + i * N);
+    hn::Store(hn::Min(first, second), d, to + (i + 32) * N);
+  }
+  SortBothHalves(d, to);
+}
+
+// Step i of 32 on the way to the 64 largest of sorted lists a[num_a, Lanes] and b[num_b, Lanes], of 32 to 64 values;
+// what lies beyond a list counts as zero. These are the larger ones of a[i] and b[63 - i], and fall and rise.
+template <class D>
+HWY_INLINE void OrderHalves(D d, const uint32_t* HWY_RESTRICT a, size_t num_a, const uint32_t* HWY_RESTRICT b,
+                            size_t num_b, size_t i, uint32_t* HWY_RESTRICT to) {
+  const size_t N = hn::Lanes(d);
+  auto first = hn::Load(d, a + i * N);
+  if (63 - i < num_b) first = hn::Max(first, hn::Load(d, b + (63 - i) * N));
+  auto second = hn::Load(d, b + (31 - i) * N);
+  if (i + 32 < num_a) second = hn::Max(second, hn::Load(d, a + (i + 32) * N));
+  hn::Store(hn::Max(first, second), d, to + i * N);
+  hn::Store(hn::Min(first, second), d, to + (i + 32) * N);
+}
+
+// Merges two such lists into to[kListSize, Lanes], the sorted list of the 64 largest. `to` is neither of them.
+template <class D>
+HWY_NOINLINE void MergeLists(D d, const uint32_t* HWY_RESTRICT a, size_t num_a, const uint32_t* HWY_RESTRICT b,
+                             size_t num_b, uint32_t* HWY_RESTRICT to) {
+  for (size_t i = 0; i < 32; ++i) OrderHalves(d, a, num_a, b, num_b, i, to);
+  SortBothHalves(d, to);
+}
+
+// The same for lists of the usual size, which all blocks of longer rows merge. Unrolled, so that the sizes take no
+// time.
+template <class D, size_t... kIndex>
+HWY_NOINLINE void MergeUsualLists(D d, const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b,
+                                  uint32_t* HWY_RESTRICT to, std::index_sequence<kIndex...>) {
+  (OrderHalves(d, a, kUsualList.kept, b, kUsualList.kept, kIndex, to), ...);
+  SortBothHalves(d, to);
 }
 
 }  // namespace HWY_NAMESPACE

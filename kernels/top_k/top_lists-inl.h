@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <utility>
+
 #include "hwy/highway.h"
 #include "kernels/sweep/sweep_tags-inl.h"
 #include "kernels/sweep/sweep_workspace.h"
@@ -42,7 +44,8 @@ struct TopSums {
 inline constexpr size_t kMergedAtOnce = 32;
 
 // The largest weights of the rows of one batch, at most Lanes rows of a block, one row a lane: a list of the `kept`
-// largest so far, in descending order, and two halves, the lists of two times 64 weights or more.
+// largest so far, in descending order, and two halves, the lists of two times 64 weights or more. Behind the kept
+// ones stands anything.
 class TopLists {
  public:
   // The batch has rows [first, end) of the block, row `first` in the first lane; the lists stay in the workspace.
@@ -80,14 +83,20 @@ class TopLists {
   }
 
   // Sets the list to the halves' largest.
-  void SetList() { MergeKept(halves_[0], halves_[1], list_); }
+  void SetList() {
+    if (HWY_LIKELY(kept_ == kUsualList.kept)) {
+      MergeUsualLists(DU(), halves_[0], halves_[1], list_, std::make_index_sequence<32>());
+    } else {
+      MergeLists(DU(), halves_[0], kept_, halves_[1], kept_, list_);
+    }
+  }
 
   // Merges 32 weights of each row into the list.
   void AddToList(const RowsInMemory& weights, size_t column) {
     const DU du;
     HWY_ALIGN_MAX uint32_t sorted[kMergedAtOnce * kMaxFloatLanes];
     SortColumns<kMergedAtOnce>(du, weights, column, sorted);
-    MergeFew(sorted, list_);
+    MergeInto(sorted, kMergedAtOnce, list_);
   }
 
   // The i-th largest weight of each row, from 0.
@@ -99,11 +108,11 @@ class TopLists {
   }
 
   // Write the sums for the batch's rows. That of a larger k is never less, whatever the rounding.
-  void SumHalves(TopSums& sums) const {
+  HWY_NOINLINE void SumHalves(TopSums& sums) const {
     hn::Store(LargerOfHalves(0, 1), DU(), sums.max_bits + first_);
     Sum([this](size_t k) HWY_ATTR { return SumOfHalves(k); }, sums);
   }
-  void SumList(TopSums& sums) const {
+  HWY_NOINLINE void SumList(TopSums& sums) const {
     hn::Store(OfList(0), DU(), sums.max_bits + first_);
     Sum([this](size_t k) HWY_ATTR { return SumOfList(k); }, sums);
   }
@@ -116,8 +125,8 @@ class TopLists {
     HWY_ALIGN_MAX uint32_t b[32 * kMaxFloatLanes];
     SortColumns<32>(du, weights, column, a);
     SortColumns<32>(du, weights, column + 32, b);
-    if (HWY_LIKELY(kept_ == kUsualList.kept)) return MergeHalves<kUsualList.kept>(du, a, b, list);
-    MergeHalves<kLongList.kept>(du, a, b, list);
+    if (HWY_LIKELY(kept_ == kUsualList.kept)) return MergeHalves(du, a, b, list);
+    MergeAll(du, a, b, list);
   }
 
   // Sets vectors [begin, end) of a list to zero.
@@ -140,34 +149,18 @@ class TopLists {
       SortColumns<kMergedAtOnce / 2>(DU(), weights, kSlots, sorted);
       SetZero(sorted, kMergedAtOnce / 2, kMergedAtOnce);
     }
-    MergeFew(sorted, halves_[1]);
+    MergeInto(sorted, kMergedAtOnce, halves_[1]);
   }
 
   void AddHalf(const RowsInMemory& weights, size_t column) {
     HWY_ALIGN_MAX uint32_t sorted[kListSize * kMaxFloatLanes];
     SetHalf(weights, column, sorted);
-    MergeKept(halves_[1], sorted, spare_);
-    SwapSpare(halves_[1]);
+    MergeInto(sorted, kept_, halves_[1]);
   }
 
-  // Merges two lists of as many weights as are kept.
-  void MergeKept(const uint32_t* HWY_RESTRICT a, const uint32_t* HWY_RESTRICT b, uint32_t* HWY_RESTRICT to) const {
-    if (HWY_LIKELY(kept_ == kUsualList.kept)) return MergeTop<kUsualList.kept, kUsualList.kept>(DU(), a, b, to);
-    MergeTop<kLongList.kept, kLongList.kept>(DU(), a, b, to);
-  }
-
-  // Merges 32 sorted weights into a list.
-  void MergeFew(const uint32_t* HWY_RESTRICT sorted, uint32_t*& list) {
-    if (HWY_LIKELY(kept_ == kUsualList.kept)) {
-      MergeTop<kMergedAtOnce, kUsualList.kept>(DU(), list, sorted, spare_);
-    } else {
-      MergeTop<kMergedAtOnce, kLongList.kept>(DU(), list, sorted, spare_);
-    }
-    SwapSpare(list);
-  }
-
-  // The merged list takes the place of `list`.
-  void SwapSpare(uint32_t*& list) {
+  // Merges so many sorted weights into a list or half; the merged one takes its place.
+  void MergeInto(const uint32_t* HWY_RESTRICT sorted, size_t count, uint32_t*& list) {
+    MergeLists(DU(), list, kept_, sorted, count, spare_);
     uint32_t* merged = spare_;
     spare_ = list;
     list = merged;

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/simd/copy_row.h"
 #include "tests/support/compare.h"
 #include "tests/support/elements.h"
 #include "tests/support/guarded_buffer.h"
