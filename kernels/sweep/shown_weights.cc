@@ -29,22 +29,19 @@ HWY_INLINE size_t CopyShown(const T* HWY_RESTRICT row, const uint8_t* HWY_RESTRI
     to[i] = shown[i] != 0 ? hn::GetLane(LoadAsFloat(d1, row + i)) : 0.0f;
     count += shown[i] != 0 ? 1 : 0;
   };
-  for (size_t i = 0; i < keys; i += N) {
-    const size_t end = HWY_MIN(i + N, keys);
-    if (HWY_LIKELY(end == i + N)) {
-      const auto is_hidden = hn::Eq(hn::LoadU(d8, shown + i), hn::Zero(d8));
-      if (HWY_LIKELY(hn::AllFalse(d8, is_hidden))) {
-        hn::StoreU(LoadAsFloat(df, row + i), df, to + i);
-        count += N;
-        continue;
-      }
-      if (hn::AllTrue(d8, is_hidden)) {
-        hn::StoreU(hn::Zero(df), df, to + i);
-        continue;
-      }
+  size_t i = 0;
+  for (; i + N <= keys; i += N) {
+    const auto is_hidden = hn::Eq(hn::LoadU(d8, shown + i), hn::Zero(d8));
+    if (HWY_LIKELY(hn::AllFalse(d8, is_hidden))) {
+      hn::StoreU(LoadAsFloat(df, row + i), df, to + i);
+      count += N;
+    } else if (hn::AllTrue(d8, is_hidden)) {
+      hn::StoreU(hn::Zero(df), df, to + i);
+    } else {
+      for (size_t j = i; j < i + N; ++j) copy_one(j);
     }
-    for (size_t j = i; j < end; ++j) copy_one(j);
   }
+  for (; i < keys; ++i) copy_one(i);
   return count;
 }
 
