@@ -309,7 +309,7 @@ TEST_F(LayerAccumulatorErrorsTest, ResidualStreams) {
   expect(other, other, {"tokens", std::to_string(SIZE_MAX)});
   other = good;
   other.type = ElementType::kFloat16;
-  expect(good, other, {"type", "0", "1"});
+  expect(good, other, {"residual", "float32 before", "float16 after"});
   other.type = static_cast<ElementType>(9);
   expect(other, other, {"before", "type", "9"});
   other = good;
