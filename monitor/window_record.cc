@@ -3,6 +3,7 @@
 
 #include "report/diagnosis_json.h"
 #include "report/json_writer.h"
+#include "report/metrics_of.h"
 
 namespace attnscope {
 namespace {
@@ -12,7 +13,7 @@ using internal::JsonObject;
 void AppendMetrics(const MetricValues& values, std::string* out) {
   JsonObject metrics(out);
   for (const MetricInfo& info : MetricsOf(values)) {
-    if (!internal::IsWritten(values, info.metric)) continue;
+    if (!internal::IsGiven(values, info.metric)) continue;
     internal::AppendJsonMetric(values, info, metrics.Member(info.name));
   }
   metrics.End();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "page/page_text.h"
+#include "report/metrics_of.h"
 
 namespace attnscope::page {
 namespace {
@@ -121,9 +122,7 @@ void AppendValues(const Report& report, const Diagnosis& diagnosis, std::string*
   for (const Verdict& verdict : diagnosis.verdicts) worst.try_emplace({verdict.layer, verdict.head}, verdict.severity);
   std::vector<Metric> columns;
   for (const Metric metric : kColumns) {
-    const auto is_shown = [metric](const MetricValues& values) {
-      return values.Has(metric) || values.IsGivenAsNaN(metric);
-    };
+    const auto is_shown = [metric](const MetricValues& values) { return internal::IsGiven(values, metric); };
     const auto has = [&is_shown](const LayerReport& layer) {
       return is_shown(layer.stats.layer) || std::any_of(layer.stats.heads.begin(), layer.stats.heads.end(), is_shown);
     };

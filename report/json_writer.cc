@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "report/metrics_of.h"
 #include "report/utf8.h"
 
 namespace attnscope::internal {
@@ -80,7 +81,7 @@ void JsonObject::End() {
 }
 
 bool AnyHas(const std::vector<MetricValues>& heads, Metric metric) {
-  return std::any_of(heads.begin(), heads.end(), [&](const MetricValues& head) { return IsWritten(head, metric); });
+  return std::any_of(heads.begin(), heads.end(), [&](const MetricValues& head) { return IsGiven(head, metric); });
 }
 
 void AppendJsonMetric(const MetricValues& values, const MetricInfo& info, std::string* out) {

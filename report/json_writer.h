@@ -58,11 +58,7 @@ class JsonObject {
   bool is_empty_ = true;
 };
 
-// A metric that was measured, or was given as NaN.
-inline bool IsWritten(const MetricValues& values, Metric metric) {
-  return values.Has(metric) || values.IsGivenAsNaN(metric);
-}
-// The same of any head.
+// Whether a metric IsGiven of any head.
 bool AnyHas(const std::vector<MetricValues>& heads, Metric metric);
 
 // A metric's number. NaN that was given is the string "NaN", so that it stays apart from what was not measured.

@@ -19,6 +19,11 @@ void ForEachMetric(const MetricValues& values, const Visit& visit) {
   for (const uint16_t k : values.other_top_k()) visit(InfoOf(TopMass(k)));
 }
 
+// Whether a metric was measured, or was given as NaN, so that there is something to write and to show.
+inline bool IsGiven(const MetricValues& values, Metric metric) {
+  return values.Has(metric) || values.IsGivenAsNaN(metric);
+}
+
 // Those of many values.
 class MetricCollector {
  public:

@@ -38,9 +38,7 @@ Place MakePlace(int64_t layer, int64_t head, const MetricValues& given, const Th
 
 bool HasAnything(const MetricValues& values) {
   bool any = false;
-  ForEachMetric(values, [&](const MetricInfo& info) {
-    any = any || values.Has(info.metric) || values.IsGivenAsNaN(info.metric);
-  });
+  ForEachMetric(values, [&](const MetricInfo& info) { any = any || IsGiven(values, info.metric); });
   return any;
 }
 

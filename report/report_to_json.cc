@@ -10,6 +10,7 @@
 #include "attnscope/report.h"
 #include "report/diagnosis_json.h"
 #include "report/json_writer.h"
+#include "report/metrics_of.h"
 #include "report/report_keys.h"
 
 namespace attnscope {
@@ -49,7 +50,7 @@ std::string LayerText(const LayerStats& stats, std::string_view report_key) {
   JsonObject layer(&text);
   const Metrics metrics = MetricsOf(stats);
   for (const MetricInfo& info : metrics) {
-    if (info.report_key != report_key || !internal::IsWritten(stats.layer, info.metric)) continue;
+    if (info.report_key != report_key || !internal::IsGiven(stats.layer, info.metric)) continue;
     if (info.group == MetricGroup::kLayer) {
       std::string number;
       internal::AppendJsonMetric(stats.layer, info, &number);

@@ -2,7 +2,6 @@
 #include "kernels/accumulator/layer_storage.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -228,12 +227,7 @@ LayerStats LayerStorage::Stats() const {
       Fold(sequence, head, PartialSums(sequence, head, partial.data()), closed_sums.data(), closed_maxima.data());
     }
   }
-  LayerStats stats = StatsOf(layout_, config_.top_k, closed_sums.data(), closed_maxima.data());
-  const auto of_layer = [this](LayerSum which) { return sums()[static_cast<size_t>(which)]; };
-  if (of_layer(LayerSum::kGradientBuffers) > 0.0) {
-    SetGradientNorm(std::sqrt(of_layer(LayerSum::kGradientSquares)), &stats.layer);
-  }
-  return stats;
+  return StatsOf(layout_, config_.top_k, closed_sums.data(), closed_maxima.data());
 }
 
 void LayerStorage::ClearSequence(size_t sequence) {

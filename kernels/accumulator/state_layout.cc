@@ -181,9 +181,7 @@ void LayerMetrics(const double* sums, MetricValues* values) {
           recipe.kind == MetricKind::kMean ? Mean(sums[recipe.number], sums[recipe.divisor]) : sums[recipe.number];
     }
   }
-  if (sum(LayerSum::kGradientBuffers) > 0.0) {
-    (*values)[Metric::kGradientNorm] = std::sqrt(sum(LayerSum::kGradientSquares));
-  }
+  if (sum(LayerSum::kGradientBuffers) > 0.0) SetGradientNorm(std::sqrt(sum(LayerSum::kGradientSquares)), values);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "attnscope/metrics.h"
 #include "python/module/module.h"
+#include "report/metrics_of.h"
 
 namespace attnscope::python {
 namespace {
@@ -25,7 +26,7 @@ nb::object ValueOf(const MetricInfo& info, double value) {
 nb::dict LayerValues(const LayerStats& stats) {
   nb::dict out;
   for (const MetricInfo& info : MetricsOf(stats)) {
-    if (!stats.layer.Has(info.metric) && !stats.layer.IsGivenAsNaN(info.metric)) continue;
+    if (!internal::IsGiven(stats.layer, info.metric)) continue;
     out[Text(info.name)] = ValueOf(info, stats.layer[info.metric]);
   }
   return out;
@@ -35,7 +36,7 @@ nb::dict HeadValues(const LayerStats& stats) {
   nb::dict out;
   for (const MetricInfo& info : MetricsOf(stats)) {
     bool has = false;
-    for (const MetricValues& head : stats.heads) has |= head.Has(info.metric) || head.IsGivenAsNaN(info.metric);
+    for (const MetricValues& head : stats.heads) has |= internal::IsGiven(head, info.metric);
     if (!has) continue;
     double* values = nullptr;
     DoubleArray array = NewArray(stats.heads.size(), &values);

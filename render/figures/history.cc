@@ -19,6 +19,7 @@
 #include "render/figures/bad_numbers.h"
 #include "render/figures/healthy_range.h"
 #include "render/figures/timeline.h"
+#include "report/metrics_of.h"
 #include "report/pathologies.h"
 #include "report/utf8.h"
 
@@ -46,9 +47,8 @@ void AddValue(const Report& report, int64_t layer, Metric metric, Series* series
 // Whether some layer has a value, be it a bad number.
 bool IsMeasured(const Timeline& timeline, Metric metric) {
   const auto has = [&](const Report* report) {
-    return std::any_of(report->layers.begin(), report->layers.end(), [&](const LayerReport& layer) {
-      return layer.stats.layer.Has(metric) || layer.stats.layer.IsGivenAsNaN(metric);
-    });
+    return std::any_of(report->layers.begin(), report->layers.end(),
+                       [&](const LayerReport& layer) { return internal::IsGiven(layer.stats.layer, metric); });
   };
   return std::any_of(timeline.runs.begin(), timeline.runs.end(),
                      [&](const StageRun& run) { return std::any_of(run.reports.begin(), run.reports.end(), has); });

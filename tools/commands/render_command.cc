@@ -110,8 +110,9 @@ Status Run(const RenderOptions& options) {
   inputs.insert(inputs.end(), baselines.begin(), baselines.end());
   const OutputPath outputs[] = {{"--output", options.output}, {"--html", options.html}};
   if (status.ok()) status = CheckOutputsDiffer(outputs);
-  if (status.ok()) status = CheckOutput("--output", options.output, inputs);
-  if (status.ok()) status = CheckOutput("--html", options.html, inputs);
+  for (const OutputPath& output : outputs) {
+    if (status.ok()) status = CheckOutput(output.option, output.path, inputs);
+  }
   if (status.ok()) status = CheckPictureName("--output", options.output);
   if (status.ok() && !options.html.empty()) status = WritePage({.reports = reports}, figure, options.html);
   if (!status.ok() || options.output.empty()) return status;

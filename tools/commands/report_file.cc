@@ -31,17 +31,28 @@ Status ReadReport(std::string_view text, const std::string& name, Report* out) {
   return status.ok() ? status : Status(status.code(), name + ": " + status.message());
 }
 
+// The first few of a list, such as numbers of lines.
+class FirstFew {
+ public:
+  void Add(const std::string& one) {
+    constexpr size_t kShown = 5;
+    if (++count_ <= kShown) text_ += (count_ == 1 ? "" : ", ") + one;
+    if (count_ == kShown + 1) text_ += ", ...";
+  }
+  size_t count() const { return count_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  size_t count_ = 0;
+  std::string text_;
+};
+
 // What a report has of layers and is not read is said, a few names of it.
 void SayUnknownNames(const std::string& path, const std::set<std::string>& names) {
   if (names.empty()) return;
-  constexpr size_t kShown = 5;
-  std::string text;
-  size_t count = 0;
-  for (const std::string& name : names) {
-    if (++count <= kShown) text += (count == 1 ? "" : ", ") + name;
-  }
-  if (count > kShown) text += ", ...";
-  PrintError("note: " + path + ": not read, as no metric is called so there: " + text);
+  FirstFew shown;
+  for (const std::string& name : names) shown.Add(name);
+  PrintError("note: " + path + ": not read, as no metric is called so there: " + shown.text());
 }
 
 bool IsBlank(std::string_view line) { return line.find_first_not_of(kBlank) == std::string_view::npos; }
@@ -71,24 +82,12 @@ bool IsJsonLines(const std::vector<std::string_view>& lines) {
   });
 }
 
-// The first few numbers of lines that were left out.
-class LineNumbers {
- public:
-  void Add(size_t number) {
-    constexpr size_t kShown = 5;
-    if (++count_ <= kShown) text_ += (count_ == 1 ? "" : ", ") + std::to_string(number);
-    if (count_ == kShown + 1) text_ += ", ...";
-  }
-  void Say(const std::string& path, const std::string& reason) const {
-    if (count_ == 0) return;
-    PrintError("note: " + path + ": left out " + (count_ == 1 ? "line " : std::to_string(count_) + " lines ") + text_ +
-               ", " + reason);
-  }
-
- private:
-  size_t count_ = 0;
-  std::string text_;
-};
+void SayLeftOut(const std::string& path, const FirstFew& lines, const std::string& reason) {
+  const size_t count = lines.count();
+  if (count == 0) return;
+  PrintError("note: " + path + ": left out " + (count == 1 ? "line " : std::to_string(count) + " lines ") +
+             lines.text() + ", " + reason);
+}
 
 // ", of stage val and step 100"
 std::string MomentText(const Report& report, bool with_stage) {
@@ -110,13 +109,9 @@ std::string LackingText(const std::vector<Report>& reports) {
     }
   }
   if (layers.empty()) return "";
-  constexpr size_t kShown = 5;
-  std::string text;
-  size_t count = 0;
-  for (const int64_t layer : layers) {
-    if (++count <= kShown) text += (count == 1 ? " " : ", ") + std::to_string(layer);
-  }
-  return std::string("; it lacks layer") + (count == 1 ? "" : "s") + text + (count > kShown ? ", ..." : "") +
+  FirstFew shown;
+  for (const int64_t layer : layers) shown.Add(std::to_string(layer));
+  return std::string("; it lacks layer") + (layers.size() == 1 ? " " : "s ") + shown.text() +
          ", which others of its stage have";
 }
 
@@ -128,17 +123,17 @@ void SayJoined(const std::string& path, size_t joined) {
 }
 
 Status ReadLines(const std::vector<std::string_view>& lines, const std::string& path, std::vector<Report>* out) {
-  LineNumbers others;
-  LineNumbers damaged;
+  FirstFew others;
+  FirstFew damaged;
   std::set<std::string> unknown;
   std::vector<Report> reports;
   for (size_t i = 0; i < lines.size(); ++i) {
     if (IsBlank(lines[i])) continue;
     nlohmann::json object;
     if (!IsObject(lines[i], &object)) {
-      damaged.Add(i + 1);
+      damaged.Add(std::to_string(i + 1));
     } else if (!HasStatistics(object)) {
-      others.Add(i + 1);
+      others.Add(std::to_string(i + 1));
     } else if (Status status = ReadReport(lines[i], path + ", line " + std::to_string(i + 1), &reports.emplace_back());
                !status.ok()) {
       return status;
@@ -150,8 +145,8 @@ Status ReadLines(const std::vector<std::string_view>& lines, const std::string& 
   if (reports.empty()) {
     return {StatusCode::kInvalidArgument, path + ": no line is a report, which needs the key \"attention_stats\""};
   }
-  others.Say(path, "without \"attention_stats\"");
-  damaged.Say(path, "torn, or no JSON object");
+  SayLeftOut(path, others, "without \"attention_stats\"");
+  SayLeftOut(path, damaged, "torn, or no JSON object");
   SayUnknownNames(path, unknown);
   SayJoined(path, JoinParts(&reports));
   out->insert(out->end(), std::make_move_iterator(reports.begin()), std::make_move_iterator(reports.end()));

@@ -109,10 +109,9 @@ Status CheckOutputs(const OutputOptions& options, std::span<const std::string> i
                                 {"--html", options.html},
                                 {"--state-out", options.state_path}};
   Status status = CheckOutputsDiffer(outputs);
-  if (status.ok()) status = CheckOutput("--output", options.report_path, read);
-  if (status.ok()) status = CheckOutput("--png", options.png, read);
-  if (status.ok()) status = CheckOutput("--html", options.html, read);
-  if (status.ok()) status = CheckOutput("--state-out", options.state_path, read);
+  for (const OutputPath& output : outputs) {
+    if (status.ok()) status = CheckOutput(output.option, output.path, read);
+  }
   if (status.ok()) status = CheckPictureName("--png", options.png);
   return status.ok() ? CheckJudging(options.verdicts.judging) : status;
 }

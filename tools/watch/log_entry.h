@@ -4,9 +4,8 @@
 #ifndef ATTNSCOPE_TOOLS_WATCH_LOG_ENTRY_H_
 #define ATTNSCOPE_TOOLS_WATCH_LOG_ENTRY_H_
 
-#include <string_view>
-
 #include <string>
+#include <string_view>
 
 #include "attnscope/report.h"
 

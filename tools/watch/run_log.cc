@@ -2,6 +2,7 @@
 #include "tools/watch/run_log.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -121,27 +122,27 @@ void RunLog::Add(size_t file, Report report) {
 
 // A line for each layer, or a log for each rank that has some layers.
 bool RunLog::JoinWithOthers(Report& report) {
-  const size_t first = reports_.size() - std::min(reports_.size(), kMostBetween);
-  for (size_t i = reports_.size(); i > first; --i) {
-    if (!IsOfOneTime(reports_[i - 1], report)) continue;
-    if (!AreParts(reports_[i - 1], report)) return false;
-    JoinPart(std::move(report), &reports_[i - 1]);
-    ++version_;
-    return true;
-  }
-  return false;
+  Report* const other = LastOfTime(report);
+  if (other == nullptr || !AreParts(*other, report)) return false;
+  JoinPart(std::move(report), other);
+  ++version_;
+  return true;
+}
+
+// The last of the latest reports that is of the same stage and time, or null.
+Report* RunLog::LastOfTime(const Report& report) {
+  const auto end = reports_.rbegin() + static_cast<std::ptrdiff_t>(std::min(reports_.size(), kMostBetween));
+  const auto found =
+      std::find_if(reports_.rbegin(), end, [&report](const Report& other) { return IsOfOneTime(other, report); });
+  return found == end ? nullptr : &*found;
 }
 
 // Layers of a window come one by one; those of several logs of one run may take turns.
 void RunLog::AddRecord(size_t file, Report record) {
-  const size_t first = reports_.size() - std::min(reports_.size(), kMostBetween);
-  for (size_t i = reports_.size(); i > first && !begins_anew_[file]; --i) {
-    if (!IsOfOneTime(reports_[i - 1], record)) continue;
-    for (LayerReport& layer : record.layers) reports_[i - 1].Layer(layer.layer).stats = std::move(layer.stats);
-    ++version_;
-    return;
-  }
-  Add(file, std::move(record));
+  Report* const window = begins_anew_[file] ? nullptr : LastOfTime(record);
+  if (window == nullptr) return Add(file, std::move(record));
+  JoinPart(std::move(record), window);
+  ++version_;
 }
 
 void RunLog::Forget(size_t file) {

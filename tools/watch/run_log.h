@@ -47,6 +47,7 @@ class RunLog {
   bool TakeRest(size_t file, const std::string& rest);
   void Add(size_t file, Report report);
   bool JoinWithOthers(Report& report);
+  Report* LastOfTime(const Report& report);
   void AddRecord(size_t file, Report record);
   void Forget(size_t file);
 
